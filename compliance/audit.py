@@ -1,0 +1,233 @@
+"""The audit: runs the rules over the records and gathers findings, coverage and what could not run.
+
+`audit()` is the one door: the dashboard, the commands and the tests all call it. It knows no rule by name.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from inspect import Parameter, signature
+from typing import Any
+
+import narwhals as nw
+import polars as pl
+
+from compliance.checks.rule import Rule, catalogue
+from compliance.checks.tables import ChartTables
+from compliance.checks.terms import CANNOT_TELL, FAIL, NOT_APPLICABLE, PASS
+from compliance.findings import FINDING_SCHEMA, Facts, findings, with_context
+from compliance.notes.tables import reading_tables
+from compliance.parameters import ParameterValues
+from compliance.policy import Policies
+from compliance.records.load import Records
+
+READINGS = ("mentions", "goal_links", "note_facts", "goal_facts")
+"""The tables that reading the notes gives; `compliance.notes` documents their columns."""
+
+COVERAGE_KEY = ("rule", "payer_id", "therapist_id", "clinic_id", "discipline", "week", "missing")
+COUNTS = (NOT_APPLICABLE, PASS, FAIL, CANNOT_TELL)
+
+
+@dataclass(frozen=True)
+class NotRun:
+    """A rule that did not run, and the table or column that it lacks."""
+
+    rule: str
+    because: str
+    lacks: str
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What an audit found. All frames are Polars.
+
+    `findings`: the contract's columns, sorted by date and id. `coverage`: counts of units by COVERAGE_KEY (`week`
+    is the Monday of the unit's service date, null where it has none). `visits`: one row a patient, discipline and
+    day with treatment, with who, payer, clinic, `checked` (a rule passed or failed), `cannot_tell`, `findings`
+    (number, info apart) and `amount`. `lines`: standing claim lines with their amount.
+    """
+
+    findings: pl.DataFrame
+    coverage: pl.DataFrame
+    visits: pl.DataFrame
+    lines: pl.DataFrame
+    not_run: tuple[NotRun, ...]
+    as_of: date
+    rules: tuple[str, ...]
+
+
+def audit(
+    records: Records,
+    policies: Policies,
+    as_of: date,
+    rules: Sequence[Rule] | None = None,
+    *,
+    native: Callable[[pl.DataFrame], Any] = lambda table: table.lazy(),
+    progress: Callable[[str, int, int], None] = lambda name, done, of: None,
+) -> Audit:
+    """Run `rules` (all where None) over the records under the policies.
+
+    `native` turns each table into the engine's own frame (Polars lazy by default). `as_of` is the day on which
+    overdue is judged. `progress` hears the step's name, how many are done and of how many.
+    """
+    chosen = list(catalogue().values()) if rules is None else list(rules)
+    steps = len(chosen) + 2
+    progress("Reading the notes", 0, steps)
+    frames = {**records.tables, **reading_tables(records.tables)}
+    moment = datetime(as_of.year, as_of.month, as_of.day)
+    charts = ChartTables(
+        {name: nw.from_native(native(table)).lazy() for name, table in frames.items()},
+        policies.policy_of,
+        moment,
+        keep=_keep,
+    )
+    progress("Joining charts and claims", 1, steps)
+    values = ParameterValues(policies)
+    facts = Facts(
+        lines=_treating_role(_polars(charts["claim_lines"]), _polars(charts["interventions"])),
+        notes=_polars(charts["notes"]),
+        plans=_polars(charts["plans_of_care"]),
+        mentions=frames["mentions"],
+        values=values.shown,
+    )
+    found, coverage, units, not_run = [], [], [], []
+    for number, rule in enumerate(chosen):
+        progress(rule.code, number + 2, steps)
+        lacks = lacking(rule, records)
+        if lacks:
+            not_run.append(NotRun(rule.code, f"{lacks[0]} is absent", lacks[0]))
+            continue
+        judged = with_context(_polars(_run(rule, charts, values)), facts)
+        found.append(findings(rule, judged, facts))
+        coverage.append(_counts(rule, judged))
+        units.append(judged.select(pl.lit(rule.code).alias("rule"), "patient_id", "discipline", "service_date", "outcome"))
+    all_findings = pl.concat([pl.DataFrame(schema=FINDING_SCHEMA), *found]).sort(
+        "service_date", "rule", "finding_id", nulls_last=True
+    )
+    return Audit(
+        findings=all_findings,
+        coverage=_all_coverage(coverage),
+        visits=_visits(charts, facts, all_findings, units),
+        lines=facts.lines,
+        not_run=tuple(not_run),
+        as_of=as_of,
+        rules=tuple(rule.code for rule in chosen),
+    )
+
+
+def lacking(rule: Rule, records: Records) -> list[str]:
+    """The tables and columns that the rule needs and the records lack, in the order that the rule names them."""
+    lacks: list[str] = []
+    for column in rule.needs:
+        table = column.partition(".")[0]
+        if table in records.absent_tables:
+            if table not in lacks:
+                lacks.append(table)
+        elif column in records.absent_columns:
+            lacks.append(column)
+    return lacks
+
+
+def _run(rule: Rule, charts: ChartTables, values: ParameterValues) -> nw.LazyFrame:
+    """Call the rule with the tables that its arguments name, parameters attached where a policy can speak."""
+    arguments: dict[str, Any] = {}
+    for name, argument in signature(rule.function).parameters.items():
+        if name == "as_of":
+            arguments[name] = charts.as_of
+            continue
+        if argument.kind is not Parameter.POSITIONAL_OR_KEYWORD:
+            raise TypeError(f"{rule.code}: arguments name tables; {argument} is none")
+        arguments[name] = values.attach(charts[name], rule.parameters)
+    return rule.function(**arguments)
+
+
+def _keep(frame: nw.LazyFrame) -> nw.LazyFrame:
+    """Materialise a shared table once. DuckDB relations stay lazy: their data may be larger than memory."""
+    if frame.implementation.is_polars():
+        return nw.from_native(frame.collect(backend="polars").to_native().lazy())
+    return frame
+
+
+def _polars(frame: nw.LazyFrame) -> pl.DataFrame:
+    return frame.collect(backend="polars").to_native()
+
+
+def _treating_role(lines: pl.DataFrame, interventions: pl.DataFrame) -> pl.DataFrame:
+    """Add `treating_role` to lines: who delivered the code on its note (`assistant` where one did any of it)."""
+    roles = (
+        interventions.select("note_id", "cpt", treating_role="deliverer_role")
+        .drop_nulls()
+        .group_by("note_id", "cpt")
+        .agg(pl.col("treating_role").min())
+    )
+    return lines.join(roles, on=["note_id", "cpt"], how="left", maintain_order="left").with_columns(
+        pl.coalesce("treating_role", "rendering_role").alias("treating_role")
+    )
+
+
+def _counts(rule: Rule, judged: pl.DataFrame) -> pl.DataFrame:
+    """Count a rule's units by outcome within COVERAGE_KEY."""
+    return (
+        judged.with_columns(
+            rule=pl.lit(rule.code), week=pl.col("service_date").dt.truncate("1w"), missing=pl.col("missing")
+        )
+        .group_by(COVERAGE_KEY)
+        .agg(*((pl.col("outcome") == name).sum().cast(pl.Int64).alias(name) for name in COUNTS))
+    )
+
+
+def _all_coverage(parts: list[pl.DataFrame]) -> pl.DataFrame:
+    text = dict.fromkeys(COVERAGE_KEY, pl.String())
+    schema = {**text, "week": pl.Datetime("us"), **dict.fromkeys(COUNTS, pl.Int64())}
+    return pl.concat([pl.DataFrame(schema=schema), *(part.select(schema).cast(schema) for part in parts)]).sort(
+        COVERAGE_KEY, nulls_last=True
+    )
+
+
+def _visits(
+    charts: ChartTables, facts: Facts, found: pl.DataFrame, units: list[pl.DataFrame]
+) -> pl.DataFrame:
+    """One row a treatment day of a patient and discipline, with how it was judged (see `Audit`)."""
+    key = ["patient_id", "discipline", "service_date"]
+    days = _polars(charts["treatment_days"])
+    dollars = facts.lines.group_by(key).agg(pl.col("amount").sum(), lines=pl.len())
+    judged = (
+        pl.concat(units).group_by(key).agg(
+            checked=pl.col("outcome").is_in([PASS, FAIL]).any(),
+            cannot_tell=(pl.col("outcome") == CANNOT_TELL).any(),
+        )
+        if units
+        else pl.DataFrame(schema={**{k: days.schema[k] for k in key}, "checked": pl.Boolean, "cannot_tell": pl.Boolean})
+    )
+    hits = visit_findings(found, facts.lines, facts.notes).group_by(key).agg(findings=pl.col("finding_id").n_unique())
+    return (
+        days.join(dollars, on=key, how="left", maintain_order="left")
+        .join(judged, on=key, how="left", maintain_order="left")
+        .join(hits, on=key, how="left", maintain_order="left")
+        .with_columns(
+            pl.col("checked", "cannot_tell").fill_null(False),
+            pl.col("findings", "lines").fill_null(0),
+            pl.col("amount").fill_null(0.0),
+        )
+        .sort(key)
+    )
+
+
+def visit_findings(found: pl.DataFrame, lines: pl.DataFrame, notes: pl.DataFrame) -> pl.DataFrame:
+    """Which visits each finding touches: finding_id, rule, severity, patient_id, discipline, service_date.
+
+    By its lines at risk, else by its note; findings of severity info are left out.
+    """
+    real = found.filter(pl.col("severity") != "info")
+    item = pl.List(pl.Struct({"claim_id": pl.String, "line": pl.Int64, "amount": pl.Float64}))
+    key = ["patient_id", "discipline", "service_date"]
+    by_line = (
+        real.select("finding_id", "rule", "severity", at_risk=pl.col("lines").str.json_decode(item))
+        .explode("at_risk")
+        .unnest("at_risk")
+        .drop_nulls("claim_id")
+        .join(lines.select("claim_id", "line", *key), on=["claim_id", "line"])
+    )
+    by_note = real.select("finding_id", "rule", "severity", "note_id").join(notes.select("note_id", *key), on="note_id")
+    columns = ["finding_id", "rule", "severity", *key]
+    return pl.concat([by_line.select(columns), by_note.select(columns)]).unique()

@@ -1,0 +1,1 @@
+"""Progress reports: PR-01 to PR-05."""

@@ -1,0 +1,179 @@
+"""What a rule is: its metadata, its one function, and how the rules are found.
+
+A rule module stands in a family's folder under `compliance/checks/` and is named by its code and its fault,
+`pr_01_progress_report_overdue.py`; its cases stand beside it in a YAML file of the same stem. Nothing else
+registers a rule: `catalogue()` walks the folders.
+"""
+
+import importlib
+import inspect
+import pkgutil
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+SUBJECT_KEYS: dict[str, tuple[str, ...]] = {
+    "line": ("claim_id", "line"),
+    "note": ("note_id",),
+    "plan": ("plan_id",),
+    "goal": ("goal_id",),
+    "claim": ("claim_id",),
+    "authorization": ("authorization_id",),
+    "patient_day": ("patient_id", "discipline", "service_date"),
+    "patient_month": ("patient_id", "discipline", "service_date"),
+    "period": ("patient_id", "discipline", "period_from"),
+    "therapist_day": ("therapist_id", "service_date"),
+    "therapist": ("therapist_id",),
+    "payer": ("payer_id",),
+}
+"""The columns that identify what broke a rule, by the contract's `subject`; they make the finding's id."""
+
+RULE_MODULE = re.compile(r"[a-z]+_\d\d_\w+")
+SEVERITIES = ("high", "medium", "low", "info")
+Exposure = Literal["line", "note", "days", "none"]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One compliance rule: what the catalogue shows and what the audit needs to run it.
+
+    `function` takes the tables that its arguments name (an argument with a default is used where present) and
+    returns one row per unit judged: the subject's key, `outcome`, `missing`, and the facts that prove it.
+    """
+
+    code: str
+    title: str
+    severity: str
+    subject: str
+    unit: str
+    cites: tuple[str, ...]
+    needs: tuple[str, ...]
+    parameters: tuple[str, ...]
+    exposes: Exposure
+    message: str | Mapping[str, str]
+    fix: str | Mapping[str, str]
+    quotes: tuple[str, ...]
+    key: tuple[str, ...]
+    function: Callable[..., Any]
+    module: str
+
+    @property
+    def family(self) -> str:
+        """The code without its number: `PR` of `PR-01`."""
+        return self.code.partition("-")[0]
+
+    @property
+    def page(self) -> str:
+        """The rule's page: the docstring of its function, dedented."""
+        return inspect.getdoc(self.function) or ""
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The tables that the function asks for, in its order."""
+        return tuple(inspect.signature(self.function).parameters)
+
+    @property
+    def cases(self) -> Path:
+        """The file of cases beside the rule's module."""
+        source = importlib.import_module(self.module).__file__
+        assert source is not None
+        return Path(source).with_suffix(".yaml")
+
+
+_registered: dict[str, Rule] = {}
+
+
+def rule(
+    *,
+    code: str,
+    title: str,
+    severity: str,
+    subject: str,
+    unit: str,
+    cites: list[str],
+    needs: list[str],
+    parameters: list[str] | None = None,
+    exposes: Exposure = "line",
+    message: str | Mapping[str, str],
+    fix: str | Mapping[str, str],
+    quotes: list[str] | None = None,
+    key: list[str] | None = None,
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Declare a rule.
+
+    `needs` lists the columns (`notes.kind`) without which the rule says *not run*. `message` and `fix` are
+    formatted from the facts; where a rule fails in several ways they are mappings chosen by its column `case`.
+    `quotes` names the kinds of mentions (`passive`) whose words are quoted as evidence from the finding's note.
+    `exposes` says which lines a finding puts at risk: the `line` itself; all lines of the `note` (only the codes
+    in `exposed_cpt` where the rule returns it); or the lines of the patient and discipline on the `days` from
+    `exposed_from` to `exposed_to`. A column `exposed_share` (0 to 1) scales the dollars.
+    """
+    if severity not in SEVERITIES:
+        raise ValueError(f"{code}: severity {severity!r} is none of {', '.join(SEVERITIES)}")
+
+    def declare(function: Callable[..., Any]) -> Callable[..., Any]:
+        if code in _registered and _registered[code].module != function.__module__:
+            raise ValueError(f"{code} is declared twice: {_registered[code].module} and {function.__module__}")
+        _registered[code] = Rule(
+            code=code,
+            title=title,
+            severity=severity,
+            subject=subject,
+            unit=unit,
+            cites=tuple(cites),
+            needs=tuple(needs),
+            parameters=tuple(parameters or ()),
+            exposes=exposes,
+            message=message,
+            fix=fix,
+            quotes=tuple(quotes or ()),
+            key=tuple(key or SUBJECT_KEYS[subject]),
+            function=function,
+            module=function.__module__,
+        )
+        return function
+
+    return declare
+
+
+@cache
+def catalogue() -> dict[str, Rule]:
+    """Every rule by its code, found by walking the families' folders, sorted by code."""
+    import compliance.checks as checks
+
+    for module in pkgutil.walk_packages(checks.__path__, "compliance.checks."):
+        if RULE_MODULE.match(module.name.rsplit(".", 1)[-1]):
+            importlib.import_module(module.name)
+    return dict(sorted(_registered.items()))
+
+
+def select(codes: list[str] | None) -> list[Rule]:
+    """The rules whose code equals or begins with one of `codes`; all where `codes` is empty.
+
+    Raises `UnknownRule` with a hint where nothing matches.
+    """
+    rules = catalogue()
+    if not codes:
+        return list(rules.values())
+    chosen: dict[str, Rule] = {}
+    for wanted in codes:
+        hits = {c: r for c, r in rules.items() if c == wanted.upper() or c.startswith(wanted.upper() + "-")}
+        if not hits:
+            raise UnknownRule(wanted, list(rules))
+        chosen |= hits
+    return [rules[c] for c in rules if c in chosen]
+
+
+class UnknownRule(ValueError):
+    """A rule code that no rule bears."""
+
+    def __init__(self, wanted: str, known: list[str]) -> None:
+        import difflib
+
+        families = sorted({c.partition("-")[0] for c in known})
+        near = difflib.get_close_matches(wanted.upper(), known + families, n=1, cutoff=0.4)
+        hint = f" Did you mean {near[0]}?" if near else f" Families: {', '.join(families)}."
+        super().__init__(f"{wanted}: no such rule.{hint}")

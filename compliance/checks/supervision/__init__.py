@@ -1,0 +1,1 @@
+"""Supervision of assistants, students and aides: SUP-01 to SUP-07."""

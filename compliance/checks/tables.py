@@ -1,0 +1,394 @@
+"""The records as rules see them: standing claim lines, notes, interventions and treatment days with their context.
+
+A rule asks for a table by naming it as an argument. The tables that a payer's policy can speak about
+(`claim_lines`, `notes`, `interventions`, `treatment_days`, `plans_of_care`) carry the context that chooses a parameter
+(`policy`, `setting`, `state`, `discipline`, and the date of service); all others are the records' own.
+"""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import cached_property
+
+import narwhals as nw
+
+from compliance.checks.terms import codes
+
+CONTEXT = ("policy", "setting", "state", "discipline")
+EPISODE_GAP = timedelta(days=60)
+"""An evaluation after this long without treatment opens a new episode (our reading; no payer states one)."""
+
+VISIT_KINDS = ("evaluation", "reevaluation", "treatment")
+REPORT_KINDS = ("progress_report", "recertification", "discharge", "reevaluation")
+VOID, REPLACEMENT = "8", "7"
+
+
+def _first(column: str, *others: str) -> nw.Expr:
+    return nw.coalesce(nw.col(column), *(nw.col(other) for other in others))
+
+
+class ChartTables:
+    """Every table that a rule may ask for, built once from the records and kept.
+
+    `records` maps each table of the contract to a Narwhals lazy frame of any engine, typed as
+    `records.models.schema` says. `keep` materialises a frame once, so that rules do not rebuild it.
+    """
+
+    def __init__(
+        self,
+        records: dict[str, nw.LazyFrame],
+        policy_of: Callable[[str | None, str | None], str | None],
+        as_of: datetime,
+        keep: Callable[[nw.LazyFrame], nw.LazyFrame] = lambda frame: frame,
+    ) -> None:
+        self._records = records
+        self._policy_of = policy_of
+        self._keep = keep
+        self.as_of = as_of
+
+    def __getitem__(self, name: str) -> nw.LazyFrame:
+        """The table `name` as rules see it, else as the records hold it."""
+        if isinstance(getattr(type(self), name, None), cached_property):
+            return getattr(self, name)
+        return self._records[name]
+
+    @cached_property
+    def payers(self) -> nw.LazyFrame:
+        """Payers with the policy that judges them: `payers.policy`, else the policy of their kind."""
+        payers = self._records["payers"]
+        pairs = payers.select("kind", "policy").unique().collect(backend="polars").to_native()
+        chosen = nw.lit(None, dtype=nw.String)
+        for kind, named in pairs.iter_rows():
+            policy = self._policy_of(kind, named)
+            if policy is None:
+                continue
+            same = _equals("kind", kind) & _equals("policy", named)
+            chosen = nw.when(same).then(nw.lit(policy)).otherwise(chosen)
+        return self._keep(payers.rename({"policy": "named"}).with_columns(policy=nw.col("named"))
+                          .pipe(lambda p: p.with_columns(policy=chosen)))
+
+    @cached_property
+    def standing_claims(self) -> nw.LazyFrame:
+        """Claims that count: voids (8), what they void, and what a later 7 replaced are left out."""
+        claims = self._records["claims"]
+        superseded = (
+            claims.filter(nw.col("frequency_code").is_in([REPLACEMENT, VOID]))
+            .filter(nw.col("original_claim_id") != nw.col("claim_id"))
+            .select(claim_id=nw.col("original_claim_id"))
+            .unique()
+        )
+        void = (nw.col("frequency_code") == VOID) | (nw.col("status") == "void")
+        payers = self.payers.select("payer_id", "policy", payer_kind="kind")
+        clinics = self._records["clinics"].select("clinic_id", "setting", "state")
+        submitted = ~nw.col("submitted_on").is_null() | nw.col("status").is_in(["submitted", "paid", "denied"])
+        waiting = nw.col("status").is_in(["draft", "ready"])
+        return (
+            claims.filter(~nw.coalesce(void, nw.lit(False)))
+            .join(superseded, on="claim_id", how="anti")
+            .join(payers, on="payer_id", how="left")
+            .join(clinics, on="clinic_id", how="left")
+            .with_columns(submitted=nw.coalesce(submitted & ~nw.coalesce(waiting, nw.lit(False)), nw.lit(False)))
+        )
+
+    @cached_property
+    def amounts(self) -> nw.LazyFrame:
+        """Allowed dollars a line, from its latest remittance; several of one day add up."""
+        remittances = self._records["remittances"]
+        by_day = remittances.group_by("claim_id", "line", "paid_on").agg(nw.col("allowed").sum(), n=nw.col("allowed").count())
+        latest = by_day.group_by("claim_id", "line").agg(paid_on=nw.col("paid_on").max())
+        return (
+            by_day.join(latest, on=["claim_id", "line", "paid_on"])
+            .filter(nw.col("n") > 0)
+            .select("claim_id", "line", "allowed")
+        )
+
+    @cached_property
+    def _line_context(self) -> nw.LazyFrame:
+        """Standing lines with who, when, discipline and dollars, before their note is found."""
+        claims = self.standing_claims.select(
+            "claim_id", "patient_id", "payer_id", "payer_kind", "policy", "clinic_id", "setting", "state",
+            "submitted", "status", "payer_order", "referring_npi", claim_diagnosis_codes="diagnosis_codes",
+        )  # fmt: skip
+        therapists = self._records["therapists"].select(
+            "therapist_id", rendering_role="role", rendering_credential="credential", rendering_discipline="discipline"
+        )
+        by_modifier = nw.lit(None, dtype=nw.String)
+        padded = nw.concat_str([nw.lit(" "), nw.col("modifiers"), nw.lit(" ")])
+        for modifier, discipline in (("GN", "SLP"), ("GO", "OT"), ("GP", "PT")):
+            named = nw.coalesce(padded.str.contains(f" {modifier} ", literal=True), nw.lit(False))
+            by_modifier = nw.when(named).then(nw.lit(discipline)).otherwise(by_modifier)
+        return (
+            self._records["claim_lines"]
+            .join(claims, on="claim_id", how="inner")
+            .join(therapists, on="therapist_id", how="left")
+            .join(self.amounts, on=["claim_id", "line"], how="left")
+            .with_columns(
+                modifier_discipline=by_modifier,
+                amount=nw.coalesce(nw.col("allowed"), nw.col("charge"), nw.lit(0.0)),
+                amount_basis=nw.when(~nw.col("allowed").is_null())
+                .then(nw.lit("allowed"))
+                .otherwise(nw.when(~nw.col("charge").is_null()).then(nw.lit("charge")).otherwise(nw.lit("unknown"))),
+            )
+        )
+
+    @cached_property
+    def _bare_notes(self) -> nw.LazyFrame:
+        """Notes with their author and whether they are a visit; no payer yet."""
+        authors = self._records["therapists"].select(
+            "therapist_id", author="name", author_role="role", author_credential="credential",
+            author_discipline="discipline", author_clinic_id="clinic_id",
+        )  # fmt: skip
+        treated = self._records["interventions"].select("note_id").unique().with_columns(treated=nw.lit(True))
+        plans = self._records["plans_of_care"].select("plan_id", plan_discipline="discipline")
+        attended = nw.coalesce(nw.col("outcome") == "attended", nw.lit(True)) & (nw.col("kind") != "missed_visit")
+        return (
+            self._records["notes"]
+            .join(authors, on="therapist_id", how="left")
+            .join(treated, on="note_id", how="left")
+            .join(plans, on="plan_id", how="left")
+            .with_columns(
+                discipline=_first("discipline", "plan_discipline", "author_discipline"),
+                attended=nw.coalesce(attended, nw.lit(True)),
+                treated=nw.coalesce(nw.col("treated"), nw.lit(False)),
+            )
+            .with_columns(
+                is_visit=nw.col("attended")
+                & (nw.col("treated") | nw.coalesce(nw.col("kind").is_in(VISIT_KINDS), nw.lit(False))),
+            )
+        )
+
+    @cached_property
+    def claim_lines(self) -> nw.LazyFrame:
+        """Standing lines, each with its claim's payer and clinic, its note, discipline, episode and `amount`.
+
+        `note_id` is the line's own, else the visit note of the same patient, date and discipline (one that holds
+        the code comes first). `amount` is allowed dollars, else the charge (`amount_basis` says which).
+        """
+        lines = self._line_context.with_columns(
+            line_discipline=_first("modifier_discipline", "rendering_discipline")
+        )
+        visits = self._bare_notes.filter(nw.col("is_visit")).select(
+            "patient_id", "service_date", candidate="note_id", note_discipline="discipline"
+        )
+        holds = self._records["interventions"].select(candidate="note_id", cpt="cpt").unique()
+        holds = holds.with_columns(holds=nw.lit("0"))
+        found = (
+            lines.filter(nw.col("note_id").is_null())
+            .select("claim_id", "line", "patient_id", "service_date", "cpt", "line_discipline")
+            .join(visits, on=["patient_id", "service_date"], how="inner")
+            .filter(
+                nw.coalesce(nw.col("line_discipline") == nw.col("note_discipline"), nw.lit(True))
+            )
+            .join(holds, on=["candidate", "cpt"], how="left")
+            .with_columns(rank=nw.concat_str([nw.coalesce(nw.col("holds"), nw.lit("1")), nw.col("candidate")]))
+            .group_by("claim_id", "line")
+            .agg(rank=nw.col("rank").min())
+            .select("claim_id", "line", found=nw.col("rank").str.slice(1))
+        )
+        notes = self._bare_notes.select(
+            "note_id", "plan_id", note_discipline="discipline", note_therapist_id="therapist_id"
+        )
+        joined = (
+            lines.join(found, on=["claim_id", "line"], how="left")
+            .with_columns(note_id=_first("note_id", "found"))
+            .join(notes, on="note_id", how="left")
+            .with_columns(
+                discipline=_first("modifier_discipline", "note_discipline", "rendering_discipline"),
+            )
+        )
+        return self._keep(self._with_plan(joined, ("claim_id", "line")))
+
+    @cached_property
+    def notes(self) -> nw.LazyFrame:
+        """Notes with author, plan, payer and clinic; `is_visit` marks treatment, `treated` that interventions exist.
+
+        The payer is that of the visit's claim; of an unbilled visit, of the patient's nearest claim in time.
+        """
+        notes = self._with_plan(self._bare_notes, ("note_id",))
+        payers = self._payer_of(notes)
+        clinics = self._records["clinics"].select("clinic_id", "setting", "state")
+        return self._keep(
+            notes.join(payers, on="note_id", how="left")
+            .with_columns(clinic_id=_first("clinic_id", "claim_clinic_id", "author_clinic_id"))
+            .join(clinics, on="clinic_id", how="left")
+            .with_columns(submitted=nw.coalesce(nw.col("submitted"), nw.lit(False)))
+        )
+
+    @cached_property
+    def interventions(self) -> nw.LazyFrame:
+        """Interventions with their note's context, who delivered them, and the claim line that bills them.
+
+        `assistant_alone`, minutes that an assistant gave without the therapist: as recorded, else all the minutes
+        where the row's therapist is an assistant, else 0.
+        """
+        notes = self.notes.select(
+            "note_id", "service_date", "patient_id", "discipline", "plan_id", "kind", "supervisor_id", "supervision",
+            "payer_id", "payer_kind", "policy", "clinic_id", "setting", "state", "submitted", "is_visit", "attended",
+            "author_role", "cosigned_by", "cosigned_on", note_therapist_id="therapist_id", note_started_at="started_at",
+            note_ended_at="ended_at", has_text=~nw.col("text").is_null(),
+        )  # fmt: skip
+        deliverers = self._records["therapists"].select(
+            deliverer_id="therapist_id", deliverer="name", deliverer_role="role", deliverer_credential="credential",
+            deliverer_discipline="discipline",
+        )  # fmt: skip
+        billed = (
+            self.claim_lines.filter(~nw.col("note_id").is_null())
+            .with_columns(billing=nw.concat_str([nw.col("claim_id"), nw.lit("|"), nw.col("line").cast(nw.String)]))
+            .group_by("note_id", "cpt")
+            .agg(billing=nw.col("billing").min())
+        )
+        keyed = self.claim_lines.select(
+            "claim_id",
+            claim_line="line",
+            billing=nw.concat_str([nw.col("claim_id"), nw.lit("|"), nw.col("line").cast(nw.String)]),
+        )
+        alone = nw.when(nw.col("deliverer_role") == "assistant").then(nw.col("minutes")).otherwise(nw.lit(0))
+        return self._keep(
+            self._records["interventions"]
+            .join(notes, on="note_id", how="inner")
+            .with_columns(deliverer_id=_first("therapist_id", "note_therapist_id"))
+            .join(deliverers, on="deliverer_id", how="left")
+            .join(billed, on=["note_id", "cpt"], how="left")
+            .join(keyed, on="billing", how="left")
+            .with_columns(assistant_alone=nw.coalesce(nw.col("assistant_minutes"), alone))
+        )
+
+    @cached_property
+    def treatment_days(self) -> nw.LazyFrame:
+        """One row a patient, discipline and day with treatment, evaluation or re-evaluation, numbered in its episode.
+
+        Visits and standing claim lines both make a day; several sessions of a day are one. `evaluation` marks a day
+        with an evaluation. `treatment_day` counts from 1 at the episode's first day.
+        """
+        key = ["patient_id", "discipline", "service_date"]
+        evaluating = nw.coalesce(nw.col("kind") == "evaluation", nw.lit(False))
+        context = ("payer_id", "payer_kind", "policy", "clinic_id", "setting", "state", "therapist_id")
+        noted = self.notes.filter(nw.col("is_visit")).select(*key, *context, evaluation=evaluating)
+        billed = self.claim_lines.filter(~nw.col("cpt").is_in(codes("monitoring"))).select(
+            *key, *context, evaluation=nw.col("cpt").is_in(codes("evaluation"))
+        )
+        days = (
+            nw.concat([noted, billed], how="vertical")
+            .filter(~nw.any_horizontal(*(nw.col(name).is_null() for name in key), ignore_nulls=True))
+            .with_columns(evaluation=nw.coalesce(nw.col("evaluation"), nw.lit(False)).cast(nw.Int64))
+            .group_by(key)
+            .agg(*(nw.col(name).min() for name in context), evaluation=nw.col("evaluation").max())
+            .with_columns(evaluation=nw.col("evaluation") > 0)
+        )
+        return self._keep(self._numbered(days))
+
+    def _numbered(self, days: nw.LazyFrame) -> nw.LazyFrame:
+        """Number episodes and their treatment days; an episode opens as `_opens` says."""
+        patient = ("patient_id", "discipline")
+        days = days.with_columns(previous=nw.col("service_date").shift(1).over(*patient, order_by="service_date"))
+        discharges = (
+            self._bare_notes.filter(nw.col("kind") == "discharge")
+            .select(*patient, discharged=nw.col("service_date"))
+            .unique()
+        )
+        closed = (
+            days.join(discharges, on=list(patient), how="inner")
+            .filter((nw.col("discharged") >= nw.col("previous")) & (nw.col("discharged") <= nw.col("service_date")))
+            .select(*patient, "service_date", closed=nw.lit(1))
+            .unique()
+        )
+        given = (
+            self._records["episodes"]
+            .select(*patient, service_date="first_treatment_on")
+            .filter(~nw.col("service_date").is_null())
+            .unique()
+            .with_columns(given=nw.lit(1))
+        )
+        on = [*patient, "service_date"]
+        after = nw.col("service_date") > nw.col("previous") + EPISODE_GAP
+        opens = (nw.col("evaluation") & (after | ~nw.col("closed").is_null())) | ~nw.col("given").is_null()
+        return (
+            days.join(closed, on=on, how="left")
+            .join(given, on=on, how="left")
+            .with_columns(opens=nw.coalesce(opens & ~nw.col("previous").is_null(), nw.lit(False)).cast(nw.Int64))
+            .with_columns(episode=nw.col("opens").cum_sum().over(*patient, order_by="service_date") + 1)
+            .with_columns(one=nw.lit(1))
+            .with_columns(
+                treatment_day=nw.col("one").cum_sum().over(*patient, "episode", order_by="service_date"),
+            )
+            .drop("closed", "given", "opens", "one", "previous")
+        )
+
+    @cached_property
+    def plans_of_care(self) -> nw.LazyFrame:
+        """Plans with the payer and clinic of the patient's nearest claim to the plan's start."""
+        plans = self._records["plans_of_care"].with_columns(
+            service_date=_first("starts_on", "established_on", "evaluated_on"),
+        )
+        payers = self._payer_of(plans.with_columns(note_id=nw.col("plan_id"))).rename({"note_id": "plan_id"})
+        clinics = self._records["clinics"].select("clinic_id", "setting", "state")
+        return self._keep(
+            plans.join(payers, on="plan_id", how="left")
+            .with_columns(clinic_id=nw.col("claim_clinic_id"))
+            .join(clinics, on="clinic_id", how="left")
+        )
+
+    def _with_plan(self, rows: nw.LazyFrame, key: tuple[str, ...]) -> nw.LazyFrame:
+        """Fill an empty `plan_id` with the latest plan of the patient and discipline begun by the service date."""
+        plans = self._records["plans_of_care"].select(
+            "patient_id", "discipline", candidate="plan_id",
+            began=_first("starts_on", "established_on", "evaluated_on"),
+        )  # fmt: skip
+        open_rows = rows.filter(nw.col("plan_id").is_null()).select(*key, "patient_id", "discipline", "service_date")
+        begun = open_rows.join(plans, on=["patient_id", "discipline"]).filter(nw.col("began") <= nw.col("service_date"))
+        latest = begun.group_by(*key).agg(began=nw.col("began").max())
+        chosen = (
+            begun.join(latest, on=[*key, "began"]).group_by(*key).agg(candidate=nw.col("candidate").max())
+        )
+        return (
+            rows.join(chosen, on=list(key), how="left")
+            .with_columns(plan_id=_first("plan_id", "candidate"))
+            .drop("candidate")
+        )
+
+    def _payer_of(self, rows: nw.LazyFrame) -> nw.LazyFrame:
+        """The payer of each note (or plan): of its own claim, else of the patient's nearest claim in time.
+
+        Returns note_id, payer_id, payer_kind, policy, claim_clinic_id, submitted (only of its own claim).
+        """
+        claimed = self.claim_lines.select(
+            "patient_id", "payer_id", "payer_order", "service_date", "note_id",
+            claim_clinic_id="clinic_id", claim_discipline="discipline", submitted="submitted",
+        )  # fmt: skip
+        own = self._nearest_claim(
+            rows.select("note_id").join(claimed.filter(~nw.col("note_id").is_null()), on="note_id").with_columns(
+                distance=nw.lit(0)
+            )
+        )
+        rest = rows.select("note_id", "patient_id", on="service_date", wanted="discipline").join(
+            own.select("note_id"), on="note_id", how="anti"
+        )
+        days = claimed.select(
+            "patient_id", "payer_id", "payer_order", "service_date", "claim_clinic_id", "claim_discipline"
+        ).unique()
+        near = rest.join(days, on="patient_id").with_columns(
+            distance=(nw.col("on") - nw.col("service_date")).dt.total_minutes().abs() // 1440,
+            submitted=nw.lit(False),
+        )
+        chosen = nw.concat([own, self._nearest_claim(near)], how="vertical")
+        payers = self.payers.select("payer_id", "policy", payer_kind="kind")
+        return chosen.join(payers, on="payer_id", how="left")
+
+    @staticmethod
+    def _nearest_claim(candidates: nw.LazyFrame) -> nw.LazyFrame:
+        """Of each note's candidate claims, the nearest in time, the primary payer's first."""
+        order = nw.coalesce(nw.col("payer_order").cast(nw.String), nw.lit("1"))
+        ranked = candidates.filter(~nw.col("payer_id").is_null()).with_columns(
+            rank=nw.concat_str([(nw.col("distance") + 1_000_000).cast(nw.String), order, nw.col("payer_id")])
+        )
+        first = ranked.group_by("note_id").agg(rank=nw.col("rank").min())
+        return (
+            ranked.join(first, on=["note_id", "rank"])
+            .with_columns(submitted=nw.col("submitted").cast(nw.Int64))
+            .group_by("note_id", "payer_id")
+            .agg(claim_clinic_id=nw.col("claim_clinic_id").min(), submitted=nw.col("submitted").max())
+            .with_columns(submitted=nw.col("submitted") > 0)
+        )
+
+
+def _equals(column: str, value: str | None) -> nw.Expr:
+    return nw.col(column).is_null() if value is None else nw.coalesce(nw.col(column) == value, nw.lit(False))

@@ -1,0 +1,121 @@
+"""The domain's verbs that rules share: outcomes, minutes, folds over one patient's ordered rows.
+
+Everything here is a Narwhals expression or takes and returns a Narwhals lazy frame, so that it runs on every
+engine; `fold` is the one exception and says why.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from functools import cache
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import narwhals as nw
+import polars as pl
+import yaml
+
+ONE_DAY = timedelta(days=1)
+EPISODE = ("patient_id", "discipline", "episode")
+
+PASS, FAIL, CANNOT_TELL, NOT_APPLICABLE = "passed", "failed", "cannot_tell", "not_applicable"
+
+
+@cache
+def codes(name: str) -> tuple[str, ...]:
+    """A set of billing codes by its name in `codes.yaml`: `evaluation`, `reevaluation`, `monitoring`."""
+    sets = yaml.safe_load((Path(__file__).parent / "codes.yaml").read_text(encoding="utf-8"))
+    return tuple(str(code) for code in sets[name])
+
+
+def judge(
+    units: nw.LazyFrame,
+    *,
+    applies: nw.Expr | None = None,
+    cannot_tell: Mapping[str, nw.Expr] | None = None,
+    fails: nw.Expr,
+) -> nw.LazyFrame:
+    """Say of each unit: not applicable, cannot tell (and which fact is missing), failed or passed, in that order.
+
+    `cannot_tell` maps the missing fact, by its column (`notes.written_at`), to when it is missing. Where the frame
+    carries `policy_missing` (the payer or setting that decides a parameter is unknown), that comes first.
+    An expression that is null counts as false: a rule states its unknowns, they never decide silently.
+    """
+    reasons = dict(cannot_tell or {})
+    if "policy_missing" in units.collect_schema().names():
+        missing = nw.col("policy_missing")
+    else:
+        missing = nw.lit(None, dtype=nw.String)
+    for fact, unknown in reasons.items():
+        missing = nw.when(missing.is_null() & _true(unknown)).then(nw.lit(fact)).otherwise(missing)
+    units = units.with_columns(missing=missing)
+    outcome = nw.when(_true(fails)).then(nw.lit(FAIL)).otherwise(nw.lit(PASS))
+    outcome = nw.when(~nw.col("missing").is_null()).then(nw.lit(CANNOT_TELL)).otherwise(outcome)
+    if applies is not None:
+        outcome = nw.when(_true(applies)).then(outcome).otherwise(nw.lit(NOT_APPLICABLE))
+    units = units.with_columns(outcome=outcome)
+    told = nw.col("outcome") == CANNOT_TELL
+    return units.with_columns(missing=nw.when(told).then(nw.col("missing")).otherwise(nw.lit(None)))
+
+
+def _true(expression: nw.Expr) -> nw.Expr:
+    return nw.coalesce(expression, nw.lit(False))
+
+
+def has_code(column: str, code: str | Iterable[str]) -> nw.Expr:
+    """Whether a list column (elements separated by one space) holds a code, or any of several."""
+    wanted = [code] if isinstance(code, str) else list(code)
+    padded = nw.concat_str([nw.lit(" "), nw.col(column), nw.lit(" ")])
+    hits = [padded.str.contains(f" {item} ", literal=True) for item in wanted]
+    return nw.coalesce(nw.any_horizontal(*hits, ignore_nulls=True), nw.lit(False))
+
+
+def block_or_repay() -> nw.Expr:
+    """The severity of a line that must not be billed: `high` until it is submitted, `medium` once it is.
+
+    Reads `submitted` of the line. Source: the reading of BLOCK/REPAY, one for all rules.
+    """
+    return nw.when(nw.col("submitted")).then(nw.lit("medium")).otherwise(nw.lit("high"))
+
+
+def fold(
+    rows: nw.LazyFrame,
+    *,
+    by: Sequence[str],
+    order_by: Sequence[str],
+    step: Callable[[list[dict[str, Any]]], Iterable[dict[str, Any]]],
+    returns: Mapping[str, pl.DataType | type[pl.DataType]],
+) -> nw.LazyFrame:
+    """Run a pure function over each group's ordered rows: for readings that are sequential by nature.
+
+    PR-01's periods are one: each due day hangs on the last. `step` gets a group's rows as dicts in order and
+    yields rows of the result; the group's keys are added. Nothing else in the checks loops over rows.
+    The result is a frame of the engine that `rows` came from.
+    """
+    native = rows.collect(backend="polars").to_native().sort([*by, *order_by], nulls_last=True, maintain_order=True)
+    schema = {**{key: native.schema[key] for key in by}, **returns}
+    result: list[dict[str, Any]] = []
+    for key, group in groupby(native.iter_rows(named=True), key=lambda row: tuple(row[name] for name in by)):
+        keys = dict(zip(by, key, strict=True))
+        result.extend({**keys, **row} for row in step(list(group)))
+    return like(pl.DataFrame(result, schema=schema, orient="row"), rows)
+
+
+def like(frame: pl.DataFrame, model: nw.LazyFrame) -> nw.LazyFrame:
+    """A Polars frame as a lazy frame of the same engine as `model`."""
+    implementation = model.implementation
+    if implementation.is_polars():
+        return nw.from_native(frame.lazy())
+    if implementation.is_pandas():
+        return nw.from_native(frame.to_pandas()).lazy()
+    if implementation.is_duckdb():
+        import duckdb
+
+        connection = getattr(model.to_native(), "_compliance_connection", None) or duckdb
+        return nw.from_native(connection.from_arrow(frame.to_arrow()))
+    raise NotImplementedError(f"fold has no adapter for {implementation}")
+
+
+def day(moment: datetime) -> datetime:
+    """The midnight that begins a moment's day."""
+    return moment.replace(hour=0, minute=0, second=0, microsecond=0)

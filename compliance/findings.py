@@ -1,0 +1,303 @@
+"""From what a rule judged to findings: who and when, lines at risk, ids, sentences and evidence.
+
+Input is one Polars frame a rule, one row per unit judged (`checks.rule` documents its columns); output is the
+contract's findings table. Nothing here knows which rule it serves.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import polars as pl
+
+from compliance.checks.rule import Rule
+from compliance.checks.terms import FAIL
+
+FINDING_SCHEMA: dict[str, pl.DataType] = {
+    "finding_id": pl.String(),
+    "rule": pl.String(),
+    "severity": pl.String(),
+    "service_date": pl.Datetime("us"),
+    "patient_id": pl.String(),
+    "therapist_id": pl.String(),
+    "payer_id": pl.String(),
+    "clinic_id": pl.String(),
+    "discipline": pl.String(),
+    "subject": pl.String(),
+    "claim_id": pl.String(),
+    "line": pl.Int64(),
+    "note_id": pl.String(),
+    "plan_id": pl.String(),
+    "lines": pl.String(),
+    "amount_at_risk": pl.Float64(),
+    "message": pl.String(),
+    "evidence": pl.String(),
+    "fix": pl.String(),
+}
+WHO_AND_WHEN = ("service_date", "patient_id", "therapist_id", "payer_id", "clinic_id", "discipline")
+WHERE = ("claim_id", "line", "note_id", "plan_id")
+PLUMBING = frozenset(
+    (*WHO_AND_WHEN, *WHERE, "outcome", "missing", "severity", "case", "policy", "policy_missing", "payer_kind",
+     "exposed_from", "exposed_to", "exposed_cpt", "exposed_share", "exposed_role", "submitted", "fact", "unit_row")
+)  # fmt: skip
+AT_RISK = ("high", "medium")
+QUOTES_SHOWN = 8
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What findings are joined with: lines and notes as rules see them, mentions, and the parameter values.
+
+    `lines`, `notes`, `mentions` are Polars frames; `values` maps a value's id to how the evidence shows it.
+    """
+
+    lines: pl.DataFrame
+    notes: pl.DataFrame
+    plans: pl.DataFrame
+    mentions: pl.DataFrame
+    values: Sequence[Mapping[str, Any]]
+
+
+def with_context(judged: pl.DataFrame, facts: Facts) -> pl.DataFrame:
+    """Fill who, when and where from the line, the note or the plan that the unit names."""
+    for column, dtype in FINDING_SCHEMA.items():
+        if column in (*WHO_AND_WHEN, *WHERE) and column not in judged.columns:
+            judged = judged.with_columns(pl.lit(None, dtype=dtype).alias(column))
+    judged = judged.with_columns(pl.col("line").cast(pl.Int64))
+    wanted = ("service_date", "patient_id", "payer_id", "clinic_id", "discipline", "note_id", "plan_id", "submitted")
+    lines = facts.lines.select(
+        "claim_id", "line", *wanted, pl.coalesce("therapist_id", "note_therapist_id").alias("therapist_id")
+    )
+    judged = _filled(judged, lines, ["claim_id", "line"])
+    notes = facts.notes.select("note_id", *(c for c in wanted if c != "note_id"), "therapist_id")
+    judged = _filled(judged, notes, ["note_id"])
+    plans = facts.plans.select("plan_id", "patient_id", "discipline", "therapist_id", "payer_id", "clinic_id")
+    return _filled(judged, plans, ["plan_id"])
+
+
+def _filled(judged: pl.DataFrame, source: pl.DataFrame, on: list[str]) -> pl.DataFrame:
+    """Coalesce each shared column with the source's, joined on the key."""
+    shared = [c for c in source.columns if c not in on]
+    joined = judged.join(source, on=on, how="left", suffix="__from_source", maintain_order="left")
+    for column in shared:
+        other = f"{column}__from_source"
+        if other in joined.columns:
+            joined = joined.with_columns(pl.coalesce(column, other).alias(column)).drop(other)
+    return joined
+
+
+def findings(rule: Rule, judged: pl.DataFrame, facts: Facts) -> pl.DataFrame:
+    """The findings of one rule: its failed units with id, dollars, sentence, evidence and fix."""
+    failed = judged.filter(pl.col("outcome") == FAIL).with_row_index("unit_row")
+    if failed.is_empty():
+        return pl.DataFrame(schema=FINDING_SCHEMA)
+    exposed = exposed_lines(rule, failed, facts.lines)
+    lines_of = _group(exposed, "unit_row", ["claim_id", "line", "amount", "share", "amount_basis", "submitted"])
+    quotes_of = _quotes(rule, failed, facts)
+    rows = [
+        _finding(rule, row, lines_of.get(row["unit_row"], []), quotes_of.get(row["unit_row"], []), facts)
+        for row in failed.iter_rows(named=True)
+    ]
+    return pl.DataFrame(rows, schema=FINDING_SCHEMA, orient="row")
+
+
+def exposed_lines(rule: Rule, failed: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
+    """The lines each failed unit puts at risk: unit_row, claim_id, line, amount, share, amount_basis, submitted."""
+    share = pl.col("exposed_share") if "exposed_share" in failed.columns else pl.lit(1.0)
+    failed = failed.with_columns(share=share.cast(pl.Float64).fill_null(1.0))
+    amounts = lines.select("claim_id", "line", "amount", "amount_basis", "submitted")
+    if rule.exposes == "line":
+        units = failed.select("unit_row", "claim_id", "line", "share").drop_nulls(["claim_id", "line"])
+        exposed = units.join(amounts, on=["claim_id", "line"])
+    elif rule.exposes == "note":
+        units = failed.select("unit_row", "note_id", "share", *_optional(failed, "exposed_cpt")).drop_nulls("note_id")
+        exposed = _of_codes(units.join(lines, on="note_id"))
+    elif rule.exposes == "days":
+        units = failed.select(
+            "unit_row", "patient_id", "discipline", "exposed_from", "exposed_to", "share",
+            *_optional(failed, "exposed_cpt", "exposed_role"),
+        )  # fmt: skip
+        exposed = units.join(lines, on=["patient_id", "discipline"]).filter(
+            (pl.col("service_date") >= pl.col("exposed_from"))
+            & ((pl.col("service_date") <= pl.col("exposed_to")) | pl.col("exposed_to").is_null())
+        )
+        exposed = _of_codes(exposed)
+        if "exposed_role" in exposed.columns:
+            role = pl.col("exposed_role")
+            exposed = exposed.filter(role.is_null() | (pl.col("treating_role") == role))
+    else:
+        return pl.DataFrame(schema={"unit_row": pl.UInt32})
+    columns = ["unit_row", "claim_id", "line", "amount", "share", "amount_basis", "submitted"]
+    return exposed.select(columns).sort("unit_row", "claim_id", "line")
+
+
+def _optional(frame: pl.DataFrame, *names: str) -> list[str]:
+    return [name for name in names if name in frame.columns]
+
+
+def _of_codes(exposed: pl.DataFrame) -> pl.DataFrame:
+    """Keep only the codes in `exposed_cpt` (a list in one cell), where the rule names some."""
+    if "exposed_cpt" not in exposed.columns:
+        return exposed
+    named = pl.col("exposed_cpt").str.split(" ").list.contains(pl.col("cpt"))
+    return exposed.filter(pl.col("exposed_cpt").is_null() | named)
+
+
+def _group(frame: pl.DataFrame, by: str, columns: list[str]) -> dict[int, list[dict[str, Any]]]:
+    grouped: dict[int, list[dict[str, Any]]] = {}
+    if frame.is_empty():
+        return grouped
+    for row in frame.select(by, *columns).iter_rows(named=True):
+        grouped.setdefault(row.pop(by), []).append(row)
+    return grouped
+
+
+def _quotes(rule: Rule, failed: pl.DataFrame, facts: Facts) -> dict[int, list[dict[str, Any]]]:
+    """The words that the rule's kinds of mentions found in the finding's note, in their order."""
+    if not rule.quotes or facts.mentions.is_empty():
+        return {}
+    kinds = facts.mentions.filter(pl.col("kind").is_in(rule.quotes) & ~pl.col("negated"))
+    found = (
+        failed.select("unit_row", "note_id")
+        .drop_nulls()
+        .join(kinds, on="note_id")
+        .join(facts.notes.select("note_id", "text"), on="note_id")
+        .unique(["unit_row", "start", "end"], maintain_order=True)
+        .sort("unit_row", "start", "end")
+    )
+    return _group(found, "unit_row", ["note_id", "start", "end", "kind", "value", "text"])
+
+
+def _finding(
+    rule: Rule,
+    row: dict[str, Any],
+    lines: list[dict[str, Any]],
+    quotes: list[dict[str, Any]],
+    facts: Facts,
+) -> dict[str, Any]:
+    severity = _severity(rule, row, lines)
+    at_risk = [
+        {
+            "claim_id": line["claim_id"],
+            "line": line["line"],
+            "amount": _cents(line["amount"] * line["share"]) if severity in AT_RISK else 0.0,
+        }
+        for line in lines
+    ]
+    first = at_risk[0] if at_risk else {"claim_id": None, "line": None}
+    told = {name: _plain(value) for name, value in row.items() if _is_fact(name)}
+    words = _words({**told, **{c: row[c] for c in (*WHO_AND_WHEN, *WHERE)}})
+    case = row.get("case")
+    return {
+        "finding_id": finding_id(rule, row),
+        "rule": rule.code,
+        "severity": severity,
+        **{column: row[column] for column in WHO_AND_WHEN},
+        "subject": rule.subject,
+        "claim_id": row["claim_id"] or first["claim_id"],
+        "line": row["line"] if row["claim_id"] else first["line"],
+        "note_id": row["note_id"],
+        "plan_id": row["plan_id"],
+        "lines": json.dumps(at_risk, sort_keys=True),
+        "amount_at_risk": _cents(sum(line["amount"] for line in at_risk)),
+        "message": _sentence(rule.message, case).format_map(words),
+        "evidence": json.dumps(_evidence(row, told, quotes, lines, facts), sort_keys=True, ensure_ascii=False),
+        "fix": _sentence(rule.fix, case).format_map(words),
+    }
+
+
+def _severity(rule: Rule, row: dict[str, Any], lines: list[dict[str, Any]]) -> str:
+    """The unit's own severity, else the rule's; `block_or_repay` is high until a line of it is submitted."""
+    severity = row.get("severity") or rule.severity
+    if severity == "block_or_repay":
+        submitted = any(line["submitted"] for line in lines) or bool(row.get("submitted"))
+        return "medium" if submitted else "high"
+    return severity
+
+
+def finding_id(rule: Rule, row: Mapping[str, Any]) -> str:
+    """The same records and rule give the same id in every run: the code and a hash of the subject's key."""
+    key = "|".join("" if row.get(name) is None else str(_plain(row[name])) for name in rule.key)
+    return f"{rule.code}-{hashlib.sha256(f'{rule.code}|{key}'.encode()).hexdigest()[:12]}"
+
+
+def _evidence(
+    row: dict[str, Any],
+    told: dict[str, Any],
+    quotes: list[dict[str, Any]],
+    lines: list[dict[str, Any]],
+    facts: Facts,
+) -> dict[str, Any]:
+    evidence: dict[str, Any] = {"facts": told}
+    parameters = {
+        name.removesuffix("__id"): dict(facts.values[row[name]])
+        for name in row
+        if name.endswith("__id") and row[name] is not None
+    }
+    if parameters:
+        evidence["parameters"] = parameters
+    shown = [{k: q[k] for k in ("note_id", "start", "end", "kind", "value")} | {"text": q["text"][q["start"] : q["end"]]}
+             for q in quotes[:QUOTES_SHOWN]]  # fmt: skip
+    if row.get("quote_start") is not None:
+        shown.insert(0, {"note_id": row["note_id"], "start": row["quote_start"], "end": row["quote_end"],
+                         "text": row.get("quote"), "kind": row.get("quote_kind") or "quote"})  # fmt: skip
+    evidence["quotes"] = shown
+    if lines:
+        evidence["amount_basis"] = sorted({line["amount_basis"] for line in lines})
+    return evidence
+
+
+def _is_fact(name: str) -> bool:
+    return name not in PLUMBING and not name.endswith("__id") and not name.startswith("quote")
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON and sentences show it: dates as ISO days, moments to the minute."""
+    if isinstance(value, datetime):
+        return value.date().isoformat() if value == datetime(value.year, value.month, value.day) else value.isoformat(
+            timespec="minutes"
+        )
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
+
+
+class _words(dict[str, Any]):  # noqa: N801 - reads as a word list in format_map
+    """Facts as words of a sentence: dates as `Mar 4, 2026`, a missing one as `unknown`."""
+
+    def __missing__(self, key: str) -> str:
+        raise KeyError(f"the sentence names {{{key}}}, which the rule does not return")
+
+    def __getitem__(self, key: str) -> Any:
+        value = super().__getitem__(key)
+        if value is None:
+            return "unknown"
+        if isinstance(value, str) and len(value) in (10, 16) and value[4:5] == "-" and value[7:8] == "-":
+            return _said_date(value)
+        if isinstance(value, datetime):
+            return _said_date(_plain(value))
+        return value
+
+
+def _said_date(iso: str) -> str:
+    moment = datetime.fromisoformat(iso)
+    said = f"{moment:%b} {moment.day}, {moment.year}"
+    return said if len(iso) == 10 else f"{said} {moment:%H:%M}"
+
+
+def _sentence(template: str | Mapping[str, str], case: str | None) -> str:
+    if isinstance(template, str):
+        return template
+    if case is None or case not in template:
+        raise KeyError(f"no sentence for the case {case!r}; there are {', '.join(template)}")
+    return template[case]
+
+
+def _cents(dollars: float) -> float:
+    """Dollars to the cent, half up."""
+    return int(abs(dollars) * 100 + 0.5 + 1e-9) / 100 * (1 if dollars >= 0 else -1)
