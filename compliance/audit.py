@@ -5,7 +5,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from inspect import Parameter, signature
 from typing import Any
 
@@ -24,6 +24,9 @@ from compliance.records.load import Records
 READINGS = ("mentions", "goal_links", "note_facts", "goal_facts")
 """The tables that reading the notes gives; `compliance.notes` documents their columns."""
 
+LINE_ITEMS = pl.List(pl.Struct({"claim_id": pl.String, "line": pl.Int64, "amount": pl.Float64}))
+"""The findings' column `lines`, decoded."""
+
 COVERAGE_KEY = ("rule", "payer_id", "therapist_id", "clinic_id", "discipline", "week", "missing")
 COUNTS = (NOT_APPLICABLE, PASS, FAIL, CANNOT_TELL)
 
@@ -35,6 +38,35 @@ class NotRun:
     rule: str
     because: str
     lacks: str
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Which units an audit reports on. The records are judged whole; a scope only narrows what is told.
+
+    A unit without a payer (a therapist's day) shows under every payer; one without a date under every date.
+    """
+
+    payers: tuple[str, ...] = ()
+    therapists: tuple[str, ...] = ()
+    since: date | None = None
+    until: date | None = None
+    unsubmitted: bool = False
+
+    def of(self, units: pl.DataFrame) -> pl.DataFrame:
+        """The rows in scope of a frame with service_date, payer_id, therapist_id and, where it has it, submitted."""
+        kept: list[pl.Expr] = []
+        if self.payers:
+            kept.append(pl.col("payer_id").is_in(self.payers) | pl.col("payer_id").is_null())
+        if self.therapists:
+            kept.append(pl.col("therapist_id").is_in(self.therapists))
+        if self.since:
+            kept.append((pl.col("service_date") >= self.since).fill_null(True))
+        if self.until:
+            kept.append((pl.col("service_date") < self.until + timedelta(days=1)).fill_null(True))
+        if self.unsubmitted and "submitted" in units.columns:
+            kept.append(~pl.col("submitted").fill_null(False))
+        return units.filter(kept) if kept else units
 
 
 @dataclass(frozen=True)
@@ -62,6 +94,7 @@ def audit(
     as_of: date,
     rules: Sequence[Rule] | None = None,
     *,
+    scope: Scope = Scope(),
     native: Callable[[pl.DataFrame], Any] = lambda table: table.lazy(),
     progress: Callable[[str, int, int], None] = lambda name, done, of: None,
 ) -> Audit:
@@ -97,22 +130,36 @@ def audit(
         if lacks:
             not_run.append(NotRun(rule.code, f"{lacks[0]} is absent", lacks[0]))
             continue
-        judged = with_context(_polars(_run(rule, charts, values)), facts)
+        judged = scope.of(with_context(_polars(_run(rule, charts, values)), facts))
         found.append(findings(rule, judged, facts))
         coverage.append(_counts(rule, judged))
         units.append(judged.select(pl.lit(rule.code).alias("rule"), "patient_id", "discipline", "service_date", "outcome"))
     all_findings = pl.concat([pl.DataFrame(schema=FINDING_SCHEMA), *found]).sort(
         "service_date", "rule", "finding_id", nulls_last=True
     )
+    lines = scope.of(facts.lines)
+    if scope.unsubmitted:
+        all_findings = _touching(all_findings, lines)
     return Audit(
         findings=all_findings,
         coverage=_all_coverage(coverage),
-        visits=_visits(charts, facts, all_findings, units),
-        lines=facts.lines,
+        visits=scope.of(_visits(charts, facts, all_findings, units)),
+        lines=lines,
         not_run=tuple(not_run),
         as_of=as_of,
         rules=tuple(rule.code for rule in chosen),
     )
+
+
+def _touching(found: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
+    """The findings whose claim, or a line that they put at risk, is among `lines`."""
+    at_risk = (
+        found.select("finding_id", item=pl.col("lines").str.json_decode(LINE_ITEMS)).explode("item").unnest("item")
+    )
+    named = found.select("finding_id", "claim_id", "line")
+    key = ["claim_id", "line"]
+    touched = pl.concat([at_risk.select("finding_id", *key), named]).join(lines.select(key), on=key, how="semi")
+    return found.join(touched, on="finding_id", how="semi", maintain_order="left")
 
 
 def lacking(rule: Rule, records: Records) -> list[str]:
@@ -219,10 +266,9 @@ def visit_findings(found: pl.DataFrame, lines: pl.DataFrame, notes: pl.DataFrame
     By its lines at risk, else by its note; findings of severity info are left out.
     """
     real = found.filter(pl.col("severity") != "info")
-    item = pl.List(pl.Struct({"claim_id": pl.String, "line": pl.Int64, "amount": pl.Float64}))
     key = ["patient_id", "discipline", "service_date"]
     by_line = (
-        real.select("finding_id", "rule", "severity", at_risk=pl.col("lines").str.json_decode(item))
+        real.select("finding_id", "rule", "severity", at_risk=pl.col("lines").str.json_decode(LINE_ITEMS))
         .explode("at_risk")
         .unnest("at_risk")
         .drop_nulls("claim_id")

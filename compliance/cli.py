@@ -1,0 +1,324 @@
+"""The commands: `compliance check`, `validate`, `rules`, `policies`, `risk`, `synth`, `app`.
+
+Results go to standard output, progress and diagnostics to standard error. Exit status: 0 nothing at or above
+`--fail-on`; 1 findings at or above it; 2 the input or the call is wrong, said in one line.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from compliance.audit import Audit
+    from compliance.policy import Policies
+    from compliance.records.load import Records
+
+cli = typer.Typer(
+    name="compliance",
+    help="Check outpatient-therapy charts and claims against payers' rules, before the payer does.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    add_completion=False,
+)
+errors = Console(stderr=True)
+FAILING = {"high": ("high",), "medium": ("high", "medium"), "low": ("high", "medium", "low"), "never": ()}
+
+
+class Format(StrEnum):
+    table = "table"
+    json = "json"
+    jsonl = "jsonl"
+    csv = "csv"
+    parquet = "parquet"
+
+
+class FailOn(StrEnum):
+    high = "high"
+    medium = "medium"
+    low = "low"
+    never = "never"
+
+
+class By(StrEnum):
+    therapist = "therapist"
+    payer = "payer"
+    clinic = "clinic"
+    rule = "rule"
+
+
+DataPath = Annotated[Path, typer.Argument(metavar="PATH", help="A folder of tables, a zip of them, or X12 claim files.")]
+PolicyFolder = Annotated[
+    Path | None, typer.Option("--policies", metavar="FOLDER", help="Your own policy files, laid over the built-in ones.")
+]
+AsOf = Annotated[
+    str | None, typer.Option("--as-of", metavar="DATE", help="The day on which overdue is judged (today).")
+]
+
+
+def main() -> None:
+    """Run the command line; every known error becomes one line on standard error and status 2."""
+    from compliance.checks.rule import UnknownRule
+    from compliance.policy import PolicyError
+    from compliance.records.load import InputError
+
+    try:
+        cli()
+    except (InputError, PolicyError, UnknownRule) as error:
+        _refuse(str(error))
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(1) from None
+
+
+def _refuse(message: str) -> NoReturn:
+    sys.stderr.write(f"compliance: {' '.join(message.split())}\n")
+    raise SystemExit(2)
+
+
+def _day(text: str | None, option: str, default: date | None = None) -> date | None:
+    if text is None:
+        return default
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        _refuse(f"{option}: {text!r} is not a date (expected 2026-03-01)")
+
+
+@cli.command(epilog="Example: compliance check sample_data --rule SUP --format csv --output findings.csv")
+def check(
+    path: DataPath,
+    format: Annotated[Format, typer.Option(help="How findings are written.")] = Format.table,
+    output: Annotated[Path | None, typer.Option(metavar="FILE", help="Write there, not to standard output.")] = None,
+    rule: Annotated[
+        list[str] | None, typer.Option(metavar="CODE", help="Only this rule, or a family (SUP). Repeatable.")
+    ] = None,
+    payer: Annotated[list[str] | None, typer.Option(metavar="ID", help="Only this payer. Repeatable.")] = None,
+    therapist: Annotated[list[str] | None, typer.Option(metavar="ID", help="Only this therapist. Repeatable.")] = None,
+    from_: Annotated[str | None, typer.Option("--from", metavar="DATE", help="Service from this day.")] = None,
+    to: Annotated[str | None, typer.Option(metavar="DATE", help="Service up to this day.")] = None,
+    policies: PolicyFolder = None,
+    as_of: AsOf = None,
+    truth: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Planted violations (synth): print recall and precision.")
+    ] = None,
+    unsubmitted: Annotated[
+        bool, typer.Option("--unsubmitted", help="Only claims not yet submitted; says hold or release for each.")
+    ] = False,
+    fail_on: Annotated[FailOn, typer.Option(help="Findings at or above this give exit status 1.")] = FailOn.high,
+) -> None:
+    """Load, run every check, print findings."""
+    from compliance import output as written
+    from compliance.audit import Scope
+
+    scope = Scope(
+        payers=tuple(payer or ()),
+        therapists=tuple(therapist or ()),
+        since=_day(from_, "--from"),
+        until=_day(to, "--to"),
+        unsubmitted=unsubmitted,
+    )
+    if format is Format.parquet and output is None:
+        _refuse("--format parquet needs --output FILE")
+    records, chosen, result = _audited(path, policies, as_of, rule, scope)
+    claims = written.pre_bill(result) if unsubmitted else None
+    if format is Format.table:
+        text = written.as_table(result, records, claims, color=output is None and sys.stdout.isatty())
+        _write(text, output)
+    elif format is Format.parquet:
+        assert output is not None
+        result.findings.write_parquet(output)
+    else:
+        _write(written.FORMATS[format.value](result, records, chosen, claims), output)
+    if truth is not None:
+        _say_truth(result, truth)
+    failing = FAILING[fail_on.value]
+    if failing and result.findings["severity"].is_in(failing).any():
+        raise typer.Exit(1)
+
+
+def _audited(
+    path: Path, folder: Path | None, as_of: str | None, rules: list[str] | None, scope: Any
+) -> tuple["Records", "Policies", "Audit"]:
+    from compliance.audit import audit
+    from compliance.checks.rule import select
+    from compliance.policy import load_policies
+    from compliance.records.load import load
+
+    day = _day(as_of, "--as-of", date.today())
+    assert day is not None
+    chosen_rules = select(rules)
+    chosen = load_policies(folder)
+    with _progress() as step:
+        step(f"Loading {path}", 0, 1)
+        records = load(path)
+        result = audit(records, chosen, day, chosen_rules, scope=scope, progress=step)
+    return records, chosen, result
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str, int, int], None]]:
+    """A progress bar on standard error for a person; silent when nobody watches."""
+    if not sys.stderr.isatty():
+        yield lambda name, done, of: None
+        return
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=errors, transient=True) as bar:
+        task = bar.add_task("Starting", total=None)
+        yield lambda name, done, of: bar.update(task, description=name, completed=done, total=of)
+
+
+def _write(text: str, output: Path | None) -> None:
+    if output is None:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+        return
+    try:
+        output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        _refuse(f"--output {output}: {error.strerror}")
+
+
+def _say_truth(result: "Audit", truth: Path) -> None:
+    import polars as pl
+
+    from compliance.synth.truth import compare, summarise
+
+    try:
+        planted = pl.read_csv(truth, infer_schema=False)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        _refuse(f"--truth {truth}: {str(error).splitlines()[0]}")
+    sys.stderr.write(summarise(compare(result.findings, planted)) + "\n")
+
+
+@cli.command(epilog="Example: compliance validate exports.zip")
+def validate(
+    path: DataPath,
+    format: Annotated[Format, typer.Option(help="table or json.")] = Format.table,
+) -> None:
+    """Load only: per table the rows read, the rows refused, why and where."""
+    from compliance.records.load import load
+
+    report = load(path).report
+    if format is Format.json:
+        _write(json.dumps(report.as_dict(), indent=2, ensure_ascii=False) + "\n", None)
+    elif format is Format.table:
+        _write(report.render().rstrip("\n") + "\n", None)
+    else:
+        _refuse(f"validate writes table or json, not {format.value}")
+
+
+@cli.command(epilog="Example: compliance rules PR-01 --on 2026-03-01")
+def rules(
+    code: Annotated[str | None, typer.Argument(metavar="[CODE]", help="One rule, explained.")] = None,
+    on: Annotated[str | None, typer.Option(metavar="DATE", help="Parameters in force on that day (today).")] = None,
+    policies: PolicyFolder = None,
+) -> None:
+    """The rule catalogue, or one rule: what, why, citation, parameters in force, examples."""
+    from compliance import rulebook
+    from compliance.checks.rule import select
+    from compliance.policy import load_policies
+
+    day = _day(on, "--on", date.today())
+    assert day is not None
+    if code is None:
+        _write(rulebook.catalogue_text(), None)
+        return
+    chosen = load_policies(policies)
+    pages = [rulebook.page(rule, chosen, day) for rule in select([code])]
+    _write("\n\n".join(pages) + "\n", None)
+
+
+@cli.command(epilog="Example: compliance policies medicare --on 2024-06-30")
+def policies(
+    id: Annotated[str | None, typer.Argument(metavar="[ID]", help="One policy, with every value.")] = None,
+    on: Annotated[str | None, typer.Option(metavar="DATE", help="Values in force on that day (today).")] = None,
+    folder: PolicyFolder = None,
+) -> None:
+    """The payer policies, or one with every value in force on a day, and its source."""
+    from compliance.policy import load_policies
+    from compliance.policy.display import policy_list_text, policy_text
+
+    day = _day(on, "--on", date.today())
+    assert day is not None
+    chosen = load_policies(folder)
+    _write((policy_list_text(chosen) if id is None else policy_text(chosen, id, day)).rstrip("\n") + "\n", None)
+
+
+@cli.command(epilog="Example: compliance risk sample_data --by payer")
+def risk(
+    path: DataPath,
+    by: Annotated[By, typer.Option(help="What each row of the table is.")] = By.therapist,
+    format: Annotated[Format, typer.Option(help="How the table is written.")] = Format.table,
+    output: Annotated[Path | None, typer.Option(metavar="FILE", help="Write there, not to standard output.")] = None,
+    policies: PolicyFolder = None,
+    as_of: AsOf = None,
+) -> None:
+    """The risk table that the dashboard draws."""
+    from compliance import output as written
+    from compliance.audit import Scope
+    from compliance.risk import risk_table
+
+    records, _, result = _audited(path, policies, as_of, None, Scope())
+    table = written.named(risk_table(result, by.value), records, by.value)
+    if format is Format.parquet:
+        if output is None:
+            _refuse("--format parquet needs --output FILE")
+        table.write_parquet(output)
+        return
+    text = written.risk_text(table, by.value) if format is Format.table else written.frame_text(table, format.value)
+    _write(text, output)
+
+
+@cli.command(epilog="Example: compliance synth demo --patients 200 --seed 7")
+def synth(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where the tables go (made if absent).")],
+    patients: Annotated[int, typer.Option(min=1, help="How many patients.")] = 200,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 1,
+) -> None:
+    """Write realistic synthetic records with known planted violations (truth.csv)."""
+    from compliance.synth import write
+
+    if folder.exists() and not folder.is_dir():
+        _refuse(f"{folder} is a file (expected a folder)")
+    with _progress() as step:
+        step("Writing synthetic clinics", 0, 1)
+        summary = write(folder, patients, seed)
+    _write(f"{summary}\n", None)
+
+
+@cli.command(epilog="Example: compliance app sample_data")
+def app(
+    path: Annotated[Path | None, typer.Argument(metavar="[PATH]", help="Records to open (else drop files there).")] = None,
+    policies: PolicyFolder = None,
+    port: Annotated[int, typer.Option(help="The port of this machine to serve on.")] = 8501,
+) -> None:
+    """Open the dashboard in the browser."""
+    script = Path(__file__).resolve().parent.parent / "app.py"
+    if not script.exists():
+        _refuse("app.py is not beside the package: run the command from a checkout of the project")
+    if path is not None and not path.exists():
+        _refuse(f"{path}: no such file or folder")
+    environment = dict(os.environ)
+    if path is not None:
+        environment["COMPLIANCE_DATA"] = str(path.resolve())
+    if policies is not None:
+        environment["COMPLIANCE_POLICIES"] = str(policies.resolve())
+    command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.port", str(port)]
+    raise typer.Exit(subprocess.call(command, env=environment, cwd=script.parent))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,221 @@
+"""Findings as files and as text: JSON, JSON lines, CSV, a table for the terminal; and the pre-bill gate.
+
+The same audit gives the same bytes: every list is sorted, every number is written one way.
+"""
+
+import io
+import json
+from collections.abc import Callable
+from typing import Any
+
+import polars as pl
+from rich.console import Console
+from rich.table import Table
+
+from compliance.audit import COUNTS, Audit
+from compliance.policy import Policies
+from compliance.records.load import Records
+from compliance.risk import SEVERITY_ORDER, at_risk, summary
+
+SCHEMA_VERSION = "1"
+MARKS = {"high": "▲ high", "medium": "◆ medium", "low": "● low", "info": "○ info"}
+STYLES = {"high": "red", "medium": "yellow", "low": "cyan", "info": "dim"}
+BLOCKING = ("high", "medium")
+Claims = list[dict[str, Any]] | None
+
+
+def finding_rows(result: Audit) -> list[dict[str, Any]]:
+    """The findings as JSON objects: dates as ISO days, `lines` and `evidence` as the lists and objects they are."""
+    rows = []
+    for row in result.findings.iter_rows(named=True):
+        written = dict(row)
+        written["service_date"] = row["service_date"].date().isoformat() if row["service_date"] else None
+        written["lines"] = json.loads(row["lines"])
+        written["evidence"] = json.loads(row["evidence"])
+        rows.append(written)
+    return rows
+
+
+def coverage_rows(result: Audit) -> list[dict[str, Any]]:
+    """Coverage as the contract says: per rule, payer and therapist the four counts, and the missing facts."""
+    from compliance.checks.rule import catalogue
+
+    key = ["rule", "payer_id", "therapist_id"]
+    counted = result.coverage.group_by(key).agg(pl.col(COUNTS).sum()).sort(key, nulls_last=True)
+    told = result.coverage.filter(pl.col("cannot_tell") > 0).group_by(*key, "missing").agg(pl.col("cannot_tell").sum())
+    missing: dict[tuple[Any, ...], dict[str, int]] = {}
+    for row in told.sort(*key, "missing", nulls_last=True).iter_rows(named=True):
+        missing.setdefault(tuple(row[k] for k in key), {})[row["missing"]] = row["cannot_tell"]
+    return [
+        {"unit": catalogue()[row["rule"]].unit, **row, "missing": missing.get(tuple(row[k] for k in key), {})}
+        for row in counted.iter_rows(named=True)
+    ]
+
+
+def as_json(result: Audit, records: Records, policies: Policies, claims: Claims) -> str:
+    """The contract's JSON object."""
+    document: dict[str, Any] = {
+        "schema_version": SCHEMA_VERSION,
+        "records": {
+            "fingerprint": records.fingerprint,
+            "tables": {name: records.tables[name].height for name in sorted(records.tables)},
+            "refused": len(records.report.refusals),
+        },
+        "policies": {"fingerprint": policies.fingerprint, "ids": sorted(policies.policy_ids)},
+        "as_of": result.as_of.isoformat(),
+        "coverage": coverage_rows(result),
+        "not_run": [{"rule": lack.rule, "because": lack.because} for lack in result.not_run],
+        "findings": finding_rows(result),
+    }
+    if claims is not None:
+        document["claims"] = claims
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def as_jsonl(result: Audit, records: Records, policies: Policies, claims: Claims) -> str:
+    """One finding a line."""
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in finding_rows(result))
+
+
+def as_csv(result: Audit, records: Records, policies: Policies, claims: Claims) -> str:
+    """The findings table; with the pre-bill gate, each finding's claim also says hold or release."""
+    table = result.findings.with_columns(pl.col("service_date").dt.strftime("%Y-%m-%d"))
+    if claims is not None:
+        decisions = pl.DataFrame(claims, schema={"claim_id": pl.String, "decision": pl.String}, strict=False)
+        table = table.join(decisions, on="claim_id", how="left", maintain_order="left")
+    return table.write_csv()
+
+
+FORMATS: dict[str, Callable[[Audit, Records, Policies, Claims], str]] = {
+    "json": as_json,
+    "jsonl": as_jsonl,
+    "csv": as_csv,
+}
+
+
+def pre_bill(result: Audit) -> list[dict[str, Any]]:
+    """Hold or release for each unsubmitted claim: held where a finding of severity high or medium touches it."""
+    shares = at_risk(result.findings, result.lines)
+    blocking = result.findings.filter(pl.col("severity").is_in(BLOCKING))
+    hits = pl.concat(
+        [blocking.select("claim_id", "finding_id"), shares.select("claim_id", "finding_id")]
+    ).drop_nulls()
+    by_claim = {key[0]: sorted(set(group["finding_id"])) for key, group in hits.group_by("claim_id")}
+    claims = result.lines.group_by("claim_id").agg(pl.col("amount").sum()).sort("claim_id")
+    return [
+        {
+            "claim_id": row["claim_id"],
+            "decision": "hold" if row["claim_id"] in by_claim else "release",
+            "amount": round(row["amount"], 2),
+            "findings": by_claim.get(row["claim_id"], []),
+        }
+        for row in claims.iter_rows(named=True)
+    ]
+
+
+def as_table(result: Audit, records: Records, claims: Claims, *, color: bool) -> str:
+    """Findings for a person at a terminal: a table, then what it comes to and what could not be told."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name, justify in (("", "left"), ("rule", "left"), ("service", "left"), ("patient", "left"),
+                          ("therapist", "left"), ("payer", "left"), ("at risk", "right"), ("what", "left")):  # fmt: skip
+        table.add_column(name, justify=justify, no_wrap=name != "what", overflow="fold")  # type: ignore[arg-type]
+    order = {severity: place for place, severity in enumerate(SEVERITY_ORDER)}
+    for row in sorted(result.findings.iter_rows(named=True), key=lambda r: order[r["severity"]]):
+        table.add_row(
+            MARKS[row["severity"]],
+            row["rule"],
+            row["service_date"].date().isoformat() if row["service_date"] else "",
+            row["patient_id"] or "",
+            row["therapist_id"] or "",
+            row["payer_id"] or "",
+            money(row["amount_at_risk"]) if row["amount_at_risk"] else "",
+            row["message"],
+            style=STYLES[row["severity"]] if color else "",
+        )
+    text = _rendered(table, color) if result.findings.height else ""
+    return text + "\n".join(["", *_closing(result, records), *_gate(claims), ""])
+
+
+def _closing(result: Audit, records: Records) -> list[str]:
+    figures = summary(result)
+    lines = [
+        f"{figures['visits']:,} visits on {figures['claims']:,} claims: {figures['findings']:,} findings on "
+        f"{figures['claims_hit']:,} claims, {money(figures['dollars'])} at risk (each line once); "
+        f"{figures['info']:,} more worth knowing.",
+        f"{figures['units_cannot_tell']:,} checks on {figures['visits_cannot_tell']:,} visits could not be told"
+        f"{_mostly(result)}.",
+    ]
+    refused = len(records.report.refusals)
+    if refused:
+        lines.append(f"{refused:,} rows of the input were refused: see compliance validate.")
+    lines += [f"{lack.rule} not run, because {lack.because}." for lack in result.not_run]
+    return lines
+
+
+def _mostly(result: Audit) -> str:
+    told = result.coverage.group_by("missing").agg(pl.col("cannot_tell").sum()).drop_nulls("missing")
+    top = told.sort(["cannot_tell", "missing"], descending=[True, False]).head(3)
+    facts = [f"{row['missing']} ({row['cannot_tell']:,})" for row in top.iter_rows(named=True)]
+    return f", most for want of {', '.join(facts)}" if facts else ""
+
+
+def _gate(claims: Claims) -> list[str]:
+    if claims is None:
+        return []
+    held = [claim for claim in claims if claim["decision"] == "hold"]
+    said = [f"Pre-bill: hold {len(held):,} of {len(claims):,} unsubmitted claims."]
+    return said + [f"  {claim['decision']:8}{claim['claim_id']}  {money(claim['amount'])}" for claim in claims]
+
+
+def _rendered(table: Table, color: bool) -> str:
+    buffer = io.StringIO()
+    console = Console(file=buffer, force_terminal=color, no_color=not color, width=None if color else 180)
+    console.print(table)
+    return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()) + "\n"
+
+
+def money(dollars: float) -> str:
+    """Dollars as a reader sees them, to the cent."""
+    return f"${dollars:,.2f}"
+
+
+def share(row: dict[str, Any]) -> str:
+    """A rate with its n, N and interval: `12.4 % (31 of 250; 8.9-17.0)`; a non-zero count is never 0 %."""
+    if not row["of"]:
+        return "none checked"
+    percent = 100 * row["n"] / row["of"]
+    said = "<0.1" if 0 < percent < 0.1 else ">99.9" if 99.9 < percent < 100 else f"{percent:.1f}"
+    return f"{said} % ({row['n']:,} of {row['of']:,}; {100 * row['low']:.1f}-{100 * row['high']:.1f})"
+
+
+def named(table: pl.DataFrame, records: Records, by: str) -> pl.DataFrame:
+    """The risk table with the names of its therapists, payers or clinics."""
+    tables = {"therapist": "therapists", "payer": "payers", "clinic": "clinics"}
+    if by not in tables:
+        return table
+    key = f"{by}_id"
+    return table.join(records.tables[tables[by]].select(key, "name"), on=key, how="left", maintain_order="left")
+
+
+def risk_text(table: pl.DataFrame, by: str) -> str:
+    """The risk table for a terminal."""
+    key = "rule" if by == "rule" else f"{by}_id"
+    shown = Table(box=None, header_style="bold", pad_edge=False)
+    unit = "units failed" if by == "rule" else "visits with a finding"
+    heads = [by, "at risk", "findings", unit, "cannot tell"]
+    for head in heads:
+        shown.add_column(head, justify="left" if head in (by, unit) else "right", overflow="fold")
+    for row in table.iter_rows(named=True):
+        label = row[key] or "(none)"
+        name = f"{label}  {row['name']}" if row.get("name") else label
+        shown.add_row(name, money(row["dollars"]), f"{row['findings']:,}", share(row), f"{row['cannot_tell']:,}")
+    return _rendered(shown, color=False)
+
+
+def frame_text(table: pl.DataFrame, kind: str) -> str:
+    """A frame as JSON, JSON lines or CSV."""
+    if kind == "json":
+        return json.dumps(table.to_dicts(), indent=2, ensure_ascii=False) + "\n"
+    if kind == "jsonl":
+        return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in table.to_dicts())
+    return table.write_csv()

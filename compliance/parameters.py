@@ -1,0 +1,135 @@
+"""Parameters as columns: each row of a table gets the value in force for its payer, place and date of service.
+
+The policy's resolved values are few; they become a small table of intervals per context (policy, setting, state,
+discipline) which is joined to the records by context and filtered by date. A rule therefore cannot use a value
+of the wrong day.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import narwhals as nw
+import polars as pl
+
+from compliance.checks.tables import CONTEXT
+from compliance.checks.terms import like
+from compliance.policy import Policies, Value
+
+BEGINNING = date(1900, 1, 1)
+SETTINGS = ("private_practice", "rehab_agency", "corf", "hospital_outpatient", "snf_part_b", "home_health_part_b", "school")
+DTYPES: dict[str, pl.DataType] = {
+    "integer": pl.Int64(), "number": pl.Float64(), "boolean": pl.Boolean(), "choice": pl.String(),
+    "text": pl.String(), "list": pl.String(),
+}  # fmt: skip
+
+
+class ParameterValues:
+    """Attaches parameter columns to tables and remembers every value that was used (`shown`, by its id)."""
+
+    def __init__(self, policies: Policies) -> None:
+        self._policies = policies
+        self._ids: dict[tuple[Any, ...], int] = {}
+        self.shown: list[Mapping[str, Any]] = []
+
+    def attach(self, rows: nw.LazyFrame, parameters: Sequence[str]) -> nw.LazyFrame:
+        """Add `<name>`, `<name>__id` and `policy_missing` to rows that carry a context; others pass unchanged.
+
+        `policy_missing` names the fact without which the value cannot be known: the payer, its kind, or a setting
+        or state on which the value depends. The value is null there, and where the payer has no such rule.
+        """
+        if not parameters or not set(CONTEXT) <= set(rows.collect_schema().names()):
+            return rows
+        key = nw.concat_str([nw.coalesce(nw.col(name), nw.lit("")) for name in CONTEXT], separator="|")
+        rows = rows.with_columns(
+            context=key,
+            judged_on=nw.coalesce(nw.col("service_date"), nw.lit(datetime(BEGINNING.year, 1, 1)).cast(nw.Datetime("us"))),
+            policy_missing=nw.when(nw.col("payer_id").is_null())
+            .then(nw.lit("claims.payer_id"))
+            .otherwise(nw.when(nw.col("policy").is_null()).then(nw.lit("payers.kind")).otherwise(nw.lit(None))),
+        )
+        contexts = rows.select("context").unique().collect(backend="polars").to_native()["context"].to_list()
+        for name in parameters:
+            intervals = like(self._intervals(name, sorted(contexts)), rows)
+            rows = (
+                rows.join(intervals, on="context", how="inner")
+                .filter((nw.col("judged_on") >= nw.col("valid_from")) & (nw.col("judged_on") < nw.col("valid_until")))
+                .with_columns(policy_missing=nw.coalesce(nw.col("policy_missing"), nw.col("varies")))
+                .drop("valid_from", "valid_until", "varies")
+            )
+        return rows.drop("context", "judged_on")
+
+    def _intervals(self, name: str, contexts: Sequence[str]) -> pl.DataFrame:
+        """The parameter's value per context, without gaps: context, valid_from, valid_until, value, id, varies."""
+        dtype = DTYPES[self._policies.parameter(name).type]
+        rows: list[tuple[Any, ...]] = []
+        for context in contexts:
+            places = dict(zip(CONTEXT, (part or None for part in context.split("|")), strict=True))
+            for begins, ends, value, varies in self._resolved(name, places):
+                told = None if value is None else _cell(value.value)
+                rows.append((context, begins, ends, told, self._id(name, value), varies))
+        schema = {
+            "context": pl.String(), "valid_from": pl.Datetime("us"), "valid_until": pl.Datetime("us"), name: dtype,
+            f"{name}__id": pl.Int64(), "varies": pl.String(),
+        }  # fmt: skip
+        return pl.DataFrame(rows, schema=schema, orient="row")
+
+    def _resolved(self, name: str, places: dict[str, str | None]) -> list[tuple[Any, ...]]:
+        """Intervals (from, until exclusive, Value or None, missing fact or None) that cover all time."""
+        if places["policy"] is None:
+            return [(_moment(BEGINNING), _moment(date.max), None, None)]
+        settings = [places["setting"]] if places["setting"] else [None, *SETTINGS]
+        states = [places["state"]] if places["state"] else [None, *self._policies.states(name)]
+        edges = sorted({BEGINNING, date.max, *self._policies.edges(name)})
+        intervals = []
+        for begins, ends in zip(edges, edges[1:], strict=False):
+            values = {
+                (setting, state): self._policies.value(
+                    places["policy"], name, begins, setting=setting, state=state, discipline=places["discipline"]
+                )
+                for setting in settings
+                for state in states
+            }
+            plain = values[settings[0], states[0]]
+            varies = None
+            if len({_said(values[s, states[0]]) for s in settings}) > 1:
+                varies = "clinics.setting"
+            elif len({_said(value) for value in values.values()}) > 1:
+                varies = "clinics.state"
+            intervals.append((_moment(begins), _moment(ends), None if varies else plain, varies))
+        return intervals
+
+    def _id(self, name: str, value: Value | None) -> int | None:
+        if value is None:
+            return None
+        key = (name, value.layer, value.source, value.valid_from, _cell(value.value))
+        if key not in self._ids:
+            self._ids[key] = len(self.shown)
+            self.shown.append(_shown(name, value, self._policies))
+        return self._ids[key]
+
+
+def _shown(name: str, value: Value, policies: Policies) -> dict[str, Any]:
+    """A value as the evidence shows it: what, from which layer, source and date, verified or why not."""
+    return {
+        "value": value.value,
+        "unit": policies.parameter(name).unit,
+        "layer": value.layer,
+        "source": value.source,
+        "from": value.valid_from.isoformat(),
+        "verified": value.verified is True,
+        "why_unverified": None if value.verified is True else value.verified,
+        "note": value.note,
+    }
+
+
+def _said(value: Value | None) -> str | None:
+    return None if value is None else repr(value.value)
+
+
+def _cell(value: Any) -> Any:
+    return " ".join(str(item) for item in value) if isinstance(value, list | tuple) else value
+
+
+def _moment(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day) if day < date.max else datetime(9999, 12, 31) - timedelta(0)

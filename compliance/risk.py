@@ -1,0 +1,282 @@
+"""Risk: dollars at risk counted once, rates with intervals, and who lies outside what chance explains.
+
+All functions are pure: an audit's frames in, a Polars frame (or a number) out. Rates carry their n and N; an interval
+is Wilson's at 95 %; funnel and p-chart limits are exact binomial, not normal.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import polars as pl
+from scipy.stats import binom, binomtest
+
+from compliance.audit import LINE_ITEMS, Audit, visit_findings
+
+AT_RISK = ("high", "medium")
+SEVERITY_ORDER = ("high", "medium", "low", "info")
+INNER, OUTER = 0.025, 0.001
+"""One-sided tails of the 95 % and the 99.8 % limits."""
+
+VISIT = ("patient_id", "discipline", "service_date")
+DIMENSIONS = {"therapist": "therapist_id", "payer": "payer_id", "clinic": "clinic_id", "rule": "rule"}
+
+
+@dataclass(frozen=True)
+class Rate:
+    """A share `n` of `of` with its Wilson interval; `low` and `high` are 0 and 1 where `of` is 0."""
+
+    n: int
+    of: int
+    low: float
+    high: float
+
+    @property
+    def share(self) -> float | None:
+        return self.n / self.of if self.of else None
+
+
+def rate(n: int, of: int) -> Rate:
+    """A rate with its 95 % Wilson interval."""
+    if of == 0:
+        return Rate(n, of, 0.0, 1.0)
+    interval = binomtest(n, of).proportion_ci(confidence_level=0.95, method="wilson")
+    return Rate(n, of, float(interval.low), float(interval.high))
+
+
+@lru_cache(maxsize=65536)
+def limits(of: int, centre: float, tail: float) -> tuple[float, float]:
+    """Exact binomial limits of a share at volume `of`: outside them is improbable at `tail` on that side.
+
+    The upper limit is the least share k/of with P(X >= k) <= tail, the lower the greatest with P(X <= k) <= tail;
+    a side that no count reaches is 1 + 1/of (or -1/of), so that nothing lies outside it.
+    """
+    if of == 0:
+        return 0.0, 1.0
+    upper = int(binom.isf(tail, of, centre)) + 1
+    while upper > 0 and binom.sf(upper - 2, of, centre) <= tail:
+        upper -= 1
+    lower = int(binom.ppf(tail, of, centre))
+    while lower >= 0 and binom.cdf(lower, of, centre) > tail:
+        lower -= 1
+    return lower / of, upper / of
+
+
+def standing(n: int, of: int, centre: float) -> str:
+    """Where a rate stands: `outside` the outer limits, `near` (outside the inner) or `within`; `below` on the low side."""
+    if of == 0:
+        return "within"
+    share = n / of
+    low_outer, high_outer = limits(of, centre, OUTER)
+    low_inner, high_inner = limits(of, centre, INNER)
+    if share >= high_outer:
+        return "outside"
+    if share <= low_outer:
+        return "below"
+    return "near" if share >= high_inner or share <= low_inner else "within"
+
+
+def at_risk(findings: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
+    """Each finding's share of each line, no line counted twice.
+
+    Returns finding_id, rule, severity, claim_id, line, amount (of the finding alone), share (dollars attributed to
+    it): a line is at risk for the largest of its findings' amounts, never above its own amount, and findings share
+    that in proportion. Parts therefore sum to the whole.
+    """
+    exploded = (
+        findings.filter(pl.col("severity").is_in(AT_RISK))
+        .select("finding_id", "rule", "severity", item=pl.col("lines").str.json_decode(LINE_ITEMS))
+        .explode("item")
+        .unnest("item")
+        .drop_nulls("claim_id")
+        .filter(pl.col("amount") > 0)
+    )
+    own = lines.select("claim_id", "line", line_amount="amount")
+    key = ["claim_id", "line"]
+    return (
+        exploded.join(own, on=key, how="left")
+        .with_columns(
+            whole=pl.min_horizontal(
+                pl.col("amount").max().over(key), pl.coalesce("line_amount", pl.col("amount").max().over(key))
+            )
+        )
+        .with_columns(share=pl.col("whole") * pl.col("amount") / pl.col("amount").sum().over(key))
+        .drop("line_amount", "whole")
+        .sort("finding_id", "claim_id", "line")
+    )
+
+
+def dollars_at_risk(findings: pl.DataFrame, lines: pl.DataFrame) -> float:
+    """Total dollars at risk, each line once."""
+    return float(at_risk(findings, lines)["share"].sum())
+
+
+def with_dollars(findings: pl.DataFrame, shares: pl.DataFrame) -> pl.DataFrame:
+    """Findings with `dollars`, their attributed share: what adds up across findings."""
+    own = shares.group_by("finding_id").agg(dollars=pl.col("share").sum())
+    return findings.join(own, on="finding_id", how="left", maintain_order="left").with_columns(
+        pl.col("dollars").fill_null(0.0)
+    )
+
+
+def risk_table(result: Audit, by: str) -> pl.DataFrame:
+    """The risk table per therapist, payer, clinic or rule.
+
+    Columns: the key, findings (info apart), info, dollars (each line once), visits or units checked (`of`), `n` with
+    a finding, share with Wilson `low` and `high`, cannot_tell, and claims where the key has them. Sorted by dollars.
+    """
+    column = DIMENSIONS[by]
+    valued = with_dollars(result.findings, at_risk(result.findings, result.lines))
+    real = pl.col("severity") != "info"
+    found = valued.group_by(column).agg(
+        findings=real.sum(), info=(~real).sum(), dollars=pl.col("dollars").sum(),
+        **{severity: (pl.col("severity") == severity).sum() for severity in ("high", "medium", "low")},
+    )  # fmt: skip
+    told = result.coverage.group_by(column).agg(pl.col("passed", "failed", "cannot_tell", "not_applicable").sum())
+    if by == "rule":
+        counted = told.with_columns(n=pl.col("failed"), of=pl.col("passed") + pl.col("failed"))
+    else:
+        visits = result.visits.filter(pl.col("checked")).group_by(column).agg(
+            n=(pl.col("findings") > 0).sum(), of=pl.len()
+        )
+        counted = told.join(visits, on=column, how="full", coalesce=True, nulls_equal=True)
+        claims = result.lines.group_by(_rendering(column)).agg(claims=pl.col("claim_id").n_unique())
+        counted = counted.join(claims, on=column, how="left", nulls_equal=True)
+    table = counted.join(found, on=column, how="full", coalesce=True, nulls_equal=True)
+    numbers = [name for name, kind in table.schema.items() if kind.is_numeric()]
+    table = table.with_columns(pl.col(numbers).fill_null(0))
+    return with_intervals(table).sort(["dollars", "findings", column], descending=[True, True, False], nulls_last=True)
+
+
+def _rendering(column: str) -> pl.Expr:
+    if column == "therapist_id":
+        return pl.coalesce("therapist_id", "note_therapist_id").alias(column)
+    return pl.col(column)
+
+
+def with_intervals(table: pl.DataFrame) -> pl.DataFrame:
+    """Add share, low and high (Wilson 95 %) to a table that has `n` and `of`."""
+    rates = [rate(int(n), int(of)) for n, of in table.select("n", "of").iter_rows()]
+    return table.with_columns(
+        pl.Series("share", [r.share for r in rates], dtype=pl.Float64),
+        pl.Series("low", [r.low for r in rates], dtype=pl.Float64),
+        pl.Series("high", [r.high for r in rates], dtype=pl.Float64),
+    )
+
+
+def funnel(visits: pl.DataFrame) -> pl.DataFrame:
+    """One row a therapist and discipline: visits checked (`of`), with a finding (`n`), and where the rate stands.
+
+    Columns: therapist_id, discipline, n, of, share, low, high, centre (the discipline's rate), standing.
+    """
+    counted = (
+        visits.filter(pl.col("checked"))
+        .group_by("discipline", "therapist_id")
+        .agg(n=(pl.col("findings") > 0).sum(), of=pl.len())
+        .with_columns(centre=pl.col("n").sum().over("discipline") / pl.col("of").sum().over("discipline"))
+        .sort("discipline", "therapist_id")
+    )
+    stands = [standing(row["n"], row["of"], row["centre"]) for row in counted.iter_rows(named=True)]
+    return with_intervals(counted).with_columns(pl.Series("standing", stands, dtype=pl.String))
+
+
+def funnel_limits(centre: float, largest: int, points: int = 120) -> pl.DataFrame:
+    """The funnel's curves: of, inner_low, inner_high, outer_low, outer_high, from 1 visit to `largest`."""
+    volumes = sorted({max(1, round(largest * step / points)) for step in range(1, points + 1)})
+    rows = []
+    for of in volumes:
+        inner, outer = limits(of, centre, INNER), limits(of, centre, OUTER)
+        rows.append((of, *(min(1.0, max(0.0, value)) for value in (*inner, *outer))))
+    return pl.DataFrame(rows, schema=["of", "inner_low", "inner_high", "outer_low", "outer_high"], orient="row")
+
+
+def weekly(visits: pl.DataFrame, as_of: object = None, incomplete_weeks: int = 2) -> pl.DataFrame:
+    """The p-chart: per service week (its Monday), visits checked with a finding and the limits at that volume.
+
+    Columns: week, n, of, share, centre, low, high (outer limits), dollars stay with the caller. The last
+    `incomplete_weeks` weeks are marked `incomplete`: their claims are still coming in.
+    """
+    counted = (
+        visits.filter(pl.col("checked"))
+        .with_columns(week=pl.col("service_date").dt.truncate("1w"))
+        .group_by("week")
+        .agg(n=(pl.col("findings") > 0).sum(), of=pl.len())
+        .sort("week")
+    )
+    if counted.is_empty():
+        return counted.with_columns(share=None, centre=None, low=None, high=None, incomplete=None)
+    centre = counted["n"].sum() / counted["of"].sum()
+    bounds = [limits(of, centre, OUTER) for of in counted["of"]]
+    last = counted["week"].max()
+    return counted.with_columns(
+        share=pl.col("n") / pl.col("of"),
+        centre=pl.lit(centre),
+        low=pl.Series([max(0.0, low) for low, _ in bounds]),
+        high=pl.Series([min(1.0, high) for _, high in bounds]),
+        incomplete=pl.col("week") > pl.lit(last).dt.offset_by(f"-{incomplete_weeks}w"),
+    )
+
+
+def excess(coverage: pl.DataFrame, minimum: int = 10) -> pl.DataFrame:
+    """Therapist x rule: how far the count of failed units lies above what the rule's own rate predicts.
+
+    Columns: therapist_id, rule, n, of, expected, excess (standardised: (n - expected) / sd), cannot_tell, state:
+    `few` below `minimum` units, `cannot_tell` where nothing could be judged, else as `standing` says.
+    """
+    counted = (
+        coverage.drop_nulls("therapist_id")
+        .group_by("therapist_id", "rule")
+        .agg(n=pl.col("failed").sum(), of=(pl.col("passed") + pl.col("failed")).sum(), cannot_tell=pl.col("cannot_tell").sum())
+        .with_columns(centre=pl.col("n").sum().over("rule") / pl.col("of").sum().over("rule"))
+        .with_columns(pl.col("centre").fill_nan(0.0).fill_null(0.0))
+        .with_columns(expected=pl.col("of") * pl.col("centre"))
+        .with_columns(spread=(pl.col("expected") * (1 - pl.col("centre"))).sqrt())
+        .with_columns(
+            excess=pl.when(pl.col("spread") > 0).then((pl.col("n") - pl.col("expected")) / pl.col("spread")).otherwise(0.0)
+        )
+        .filter((pl.col("of") > 0) | (pl.col("cannot_tell") > 0))
+        .sort("therapist_id", "rule")
+    )
+    states = [_state(row, minimum) for row in counted.iter_rows(named=True)]
+    return counted.with_columns(pl.Series("state", states, dtype=pl.String)).drop("spread", "centre")
+
+
+def _state(row: dict[str, float], minimum: int) -> str:
+    if row["of"] == 0:
+        return "cannot_tell"
+    if row["of"] < minimum:
+        return "few"
+    return standing(int(row["n"]), int(row["of"]), row["centre"])
+
+
+def summary(result: Audit) -> dict[str, float | int]:
+    """The figures of the overview's sentence: visits, claims, findings, claims_hit, dollars, visits_cannot_tell …"""
+    real = result.findings.filter(pl.col("severity") != "info")
+    shares = at_risk(result.findings, result.lines)
+    hit = set(shares["claim_id"]) | set(real["claim_id"].drop_nulls())
+    checked = result.visits.filter(pl.col("checked"))
+    return {
+        "visits": result.visits.height,
+        "checked": checked.height,
+        "visits_with_finding": int((checked["findings"] > 0).sum()),
+        "claims": result.lines["claim_id"].n_unique(),
+        "lines": result.lines.height,
+        "findings": real.height,
+        "info": result.findings.height - real.height,
+        "claims_hit": len(hit),
+        "dollars": float(shares["share"].sum()),
+        "visits_cannot_tell": int((result.visits["cannot_tell"]).sum()),
+        "units_cannot_tell": int(result.coverage["cannot_tell"].sum()),
+    }
+
+
+def visits_by(result: Audit, rules: Sequence[str]) -> pl.DataFrame:
+    """The audit's visits with `findings` counted for these rules only (for a page's rule filter)."""
+    wanted = result.findings.filter(pl.col("rule").is_in(list(rules)))
+    hits = visit_findings(wanted, result.lines, result.lines.select("note_id", *VISIT).drop_nulls("note_id").unique("note_id"))
+    counted = hits.group_by(VISIT).agg(findings=pl.col("finding_id").n_unique())
+    return (
+        result.visits.drop("findings")
+        .join(counted, on=list(VISIT), how="left", maintain_order="left")
+        .with_columns(pl.col("findings").fill_null(0))
+    )

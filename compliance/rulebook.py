@@ -1,0 +1,139 @@
+"""The rule catalogue and each rule's page: the same text for the command, the dashboard and `docs/rules/`.
+
+`python -m compliance.rulebook` writes `docs/rules/`; a test fails when they drift.
+"""
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from compliance.checks.cases import Case, read_cases, shown
+from compliance.checks.rule import Rule, catalogue
+from compliance.policy import Policies, Value, load_policies
+
+FAMILIES = {
+    "PR": "Progress reports",
+    "SUP": "Supervision, students and aides",
+    "DOC": "Documentation and goal linkage",
+}
+SEVERITY_WORDS = {
+    "high": "high: payment is not due as billed",
+    "medium": "medium: repayment risk on audit",
+    "low": "low: documentation weakness",
+    "info": "info: worth knowing",
+}
+DOCS_ON = date(2026, 7, 1)
+"""The day whose parameter values `docs/rules/` prints; the command and the dashboard print any day's."""
+
+
+def catalogue_text() -> str:
+    """The catalogue for a terminal, by family."""
+    lines: list[str] = []
+    family = None
+    for rule in catalogue().values():
+        if rule.family != family:
+            family = rule.family
+            lines += ["", FAMILIES.get(family, family)] if lines else [FAMILIES.get(family, family)]
+        lines.append(f"  {rule.code:8}{rule.severity:8}{rule.title}")
+    return "\n".join([*lines, "", "One rule, explained: compliance rules CODE", ""])
+
+
+def page(rule: Rule, policies: Policies, on: date) -> str:
+    """One rule explained in Markdown: what, why, how we read it, parameters in force, examples, citations."""
+    title, _, body = rule.page.partition("\n")
+    parts = [
+        f"# {rule.code} {rule.title}",
+        title.strip(),
+        f"Severity {SEVERITY_WORDS[rule.severity]}. Judged once a {rule.unit}.",
+        body.strip(),
+        "## What it needs",
+        "\n".join(f"- `{column}`" for column in rule.needs)
+        + "\n\nWithout these columns the rule does not run, and says so.",
+    ]
+    if rule.parameters:
+        parts += [f"## Parameters in force on {on:%b} {on.day}, {on.year}", parameters_table(rule, policies, on)]
+    parts += ["## What to do", *(_sentences(rule.fix))]
+    for wanted, heading in (("breaks", "## An example that breaks it"), ("fine", "## An example that does not")):
+        examples = [case for case in read_cases(rule.cases) if case.said.get("example") == wanted]
+        parts += [heading, *(_example(case) for case in examples)]
+    parts += ["## Sources", "\n".join(f"- {citation(cite, policies)}" for cite in rule.cites)]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _sentences(text: Any) -> list[str]:
+    return [text] if isinstance(text, str) else [f"- {sentence}" for sentence in text.values()]
+
+
+def _example(case: Case) -> str:
+    said = case.said.get("finds")
+    outcome = "No finding." if said == "nothing" else "A finding."
+    place = f"Payer {case.payer}, setting {case.said.get('setting', 'private_practice')}."
+    return f"{shown(case)}\n\n{place} {case.said.get('note', '')} {outcome}".replace("  ", " ")
+
+
+def citation(source: str, policies: Policies) -> str:
+    """A reference as a reader sees it: title, section and address where known."""
+    reference = policies.reference(source)
+    parts = [reference.title, reference.section, reference.address]
+    return ", ".join(part for part in parts if part)
+
+
+def parameter_rows(rule: Rule, policies: Policies, on: date) -> list[dict[str, Any]]:
+    """The rule's parameters per payer policy on a day, narrower rows of a setting, state or discipline apart.
+
+    Keys: payer, parameter, where, value, since, layer, source, verified (text). `no such rule` where null.
+    """
+    rows: list[dict[str, Any]] = []
+    for policy in sorted(policies.policy_ids):
+        if policy == "base":
+            continue
+        for name in rule.parameters:
+            for where, value in policies.variants(policy, name, on):
+                rows.append({"payer": policy, "parameter": name, "where": where or "everywhere", **_said(value, policies)})
+    return rows
+
+
+def _said(value: Value | None, policies: Policies) -> dict[str, Any]:
+    if value is None:
+        return {"value": "no such rule", "since": "", "layer": "", "source": "", "verified": ""}
+    told = "no such rule" if value.value is None else value.value
+    return {
+        "value": " ".join(map(str, told)) if isinstance(told, list) else str(told).lower() if isinstance(told, bool) else str(told),
+        "since": value.valid_from.isoformat(),
+        "layer": value.layer,
+        "source": policies.reference(value.source).title,
+        "verified": "verified" if value.verified is True else f"unverified: {value.verified}",
+    }
+
+
+def parameters_table(rule: Rule, policies: Policies, on: date) -> str:
+    """`parameter_rows` as a Markdown table."""
+    rows = parameter_rows(rule, policies, on)
+    heads = ["payer", "parameter", "where", "value", "since", "layer", "source", "verified"]
+    body = ["| " + " | ".join(str(row[head]).replace("|", "/") for head in heads) + " |" for row in rows]
+    return "\n".join(["| " + " | ".join(heads) + " |", "|" + " --- |" * len(heads), *body])
+
+
+def write_docs(folder: Path) -> list[Path]:
+    """Write one page a rule and an index; returns the files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    policies = load_policies()
+    written = []
+    for name, text in docs(policies).items():
+        (folder / name).write_text(text, encoding="utf-8")
+        written.append(folder / name)
+    return written
+
+
+def docs(policies: Policies) -> dict[str, str]:
+    """The generated pages by file name."""
+    index = ["# Rules", "", "Generated by `make docs`. Each page is also `compliance rules CODE`.", ""]
+    pages = {}
+    for rule in catalogue().values():
+        index.append(f"- [{rule.code}]({rule.code}.md) {rule.title} ({rule.severity})")
+        pages[f"{rule.code}.md"] = page(rule, policies, DOCS_ON) + "\n"
+    return {"README.md": "\n".join(index) + "\n", **pages}
+
+
+if __name__ == "__main__":
+    write_docs(Path(__file__).resolve().parent.parent / "docs" / "rules")
