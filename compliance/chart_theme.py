@@ -4,6 +4,7 @@ Pure: `apply` takes an Altair chart and returns it dressed. The dashboard's own 
 `ui/style.css`) are these tokens too; a test holds them equal and measures their contrast.
 """
 
+from itertools import pairwise
 from typing import Any, Literal
 
 import altair as alt
@@ -84,7 +85,7 @@ def hatch(dark: bool, stripes: int = 12) -> dict[str, Any]:
     gradient over the mark's own box, so `stripes` is the number across one mark: about one every 8 pixels reads well.
     """
     edges = [index / (2 * stripes) for index in range(2 * stripes + 1)]
-    bands = list(zip(edges, edges[1:], strict=False))
+    bands = list(pairwise(edges))
     colours = (token("cannot_tell", dark), token("paper", dark))
     stops = [
         {"offset": round(edge, 5), "color": colours[index % 2]}
@@ -134,7 +135,9 @@ def config(dark: bool) -> dict[str, Any]:
         "point": {"color": token("accent", dark), "filled": True, "size": 60},
         "rule": {"color": muted},
         "rect": {"color": token("accent", dark)},
-        "range": {"category": [token(name, dark) for name in ("accent", "info", "medium", "low", "cannot_tell")]},
+        "range": {
+            "category": [token(name, dark) for name in ("accent", "info", "medium", "low", "cannot_tell")]
+        },
     }
 
 

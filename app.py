@@ -1,0 +1,17 @@
+"""The frame of the dashboard: `streamlit run app.py -- PATH`, or `compliance app PATH`.
+
+PATH (or `COMPLIANCE_DATA`) names the records, `COMPLIANCE_POLICIES` a folder of the clinic's own policies.
+"""
+
+import streamlit as st
+
+from compliance.records.load import InputError
+from ui import data, filters, frame
+
+page = frame.navigation()
+try:
+    filters.draw(data.choices())
+except InputError as refusal:
+    st.error(f"These records cannot be opened: {refusal} Nothing was changed. Open others under Records.")
+    filters.draw(filters.Choices())
+page.run()

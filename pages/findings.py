@@ -1,0 +1,6 @@
+"""Findings."""
+
+from ui import frame
+
+frame.enter()
+frame.heading("Findings")

@@ -1,0 +1,6 @@
+"""Overview."""
+
+from ui import frame
+
+frame.enter()
+frame.heading("Overview")

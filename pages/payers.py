@@ -1,0 +1,6 @@
+"""Payers."""
+
+from ui import frame
+
+frame.enter()
+frame.heading("Payers")

@@ -1,0 +1,6 @@
+"""Records."""
+
+from ui import frame
+
+frame.enter()
+frame.heading("Records")

@@ -1,0 +1,6 @@
+"""Rules."""
+
+from ui import frame
+
+frame.enter()
+frame.heading("Rules")

@@ -1,0 +1,6 @@
+"""Therapists."""
+
+from ui import frame
+
+frame.enter()
+frame.heading("Therapists")

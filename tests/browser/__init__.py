@@ -1,0 +1,1 @@
+"""What only a real browser can show: cold deep links, the URL, clicks, colours, print."""

@@ -1,0 +1,345 @@
+"""The shared filters. The URL is their only state, so a link shows its receiver what its sender saw.
+
+| key in the URL | value | example |
+| --- | --- | --- |
+| `from`, `to` | first and last date of service, both included | `from=2026-01-01` |
+| `clinic`, `payer`, `therapist` | ids, separated by commas | `payer=AETNA,BCBS` |
+| `discipline` | `PT`, `OT`, `SLP` | `discipline=PT,OT` |
+| `rule` | codes, or a prefix that stands for its family | `rule=SUP,PR-01` |
+| `severity` | `high`, `medium`, `low`, `info` | `severity=high` |
+| `hide_names` | `true` shows pseudonyms | `hide_names=true` |
+
+Values that the records do not hold are ignored, and the page says so. The URL bears ids, never names: Streamlit writes
+the shown label of a bound widget into the URL, so the bound widgets are hidden text fields, and the visible ones write to
+them.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+from urllib.parse import urlencode
+
+import polars as pl
+import streamlit as st
+
+from compliance.chart_theme import SEVERITIES, SEVERITY_SIGNS
+
+LISTS: dict[str, tuple[str, str]] = {
+    "clinic": ("Clinic", "All clinics"),
+    "discipline": ("Discipline", "All disciplines"),
+    "payer": ("Payer", "All payers"),
+    "therapist": ("Therapist", "All therapists"),
+    "rule": ("Rule", "All rules"),
+    "severity": ("Severity", "All severities"),
+}
+DATES: dict[str, str] = {"from": "From", "to": "To"}
+HIDE_NAMES = "hide_names"
+COLUMNS = {
+    "clinic": "clinic_id",
+    "discipline": "discipline",
+    "payer": "payer_id",
+    "therapist": "therapist_id",
+    "rule": "rule",
+    "severity": "severity",
+}
+DISCIPLINES = {"PT": "PT", "OT": "OT", "SLP": "SLP"}
+EARLIEST, LATEST = date(1990, 1, 1), date(2100, 12, 31)
+
+_CURRENT = "filters_current"
+_PENDING = "filters_pending"
+_NAMES = "filters_names"
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What can be chosen: ids (or codes) and what people call them, in the order shown; and the dates of service held."""
+
+    clinics: Mapping[str, str] = field(default_factory=dict)
+    payers: Mapping[str, str] = field(default_factory=dict)
+    therapists: Mapping[str, str] = field(default_factory=dict)
+    patients: Mapping[str, str] = field(default_factory=dict)
+    rules: Mapping[str, str] = field(default_factory=dict)
+    first: date | None = None
+    last: date | None = None
+
+    def of(self, key: str) -> Mapping[str, str]:
+        """The choices of one filter by its key in the URL."""
+        fixed = {"discipline": DISCIPLINES, "severity": {each: each for each in SEVERITIES}}
+        return fixed[key] if key in fixed else getattr(self, f"{key}s")
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What is chosen; empty means all. Dates are dates of service, both ends included."""
+
+    since: date | None = None
+    until: date | None = None
+    clinics: tuple[str, ...] = ()
+    disciplines: tuple[str, ...] = ()
+    payers: tuple[str, ...] = ()
+    therapists: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
+    severities: tuple[str, ...] = ()
+    hide_names: bool = False
+
+    @property
+    def active(self) -> bool:
+        """Whether anything is left out."""
+        return any((self.since, self.until, *(self.chosen(key) for key in LISTS)))
+
+    def chosen(self, key: str) -> tuple[str, ...]:
+        """The values of one filter by its key in the URL."""
+        return getattr(self, "severities" if key == "severity" else f"{key}s")
+
+    def apply(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """The rows that the filters let through; a filter whose column the frame lacks does not act.
+
+        A row without a value (a therapist-day has no patient and no payer) shows under every choice.
+        """
+        kept = [
+            pl.col(column).is_in(list(self.chosen(key))) | pl.col(column).is_null()
+            for key, column in COLUMNS.items()
+            if self.chosen(key) and column in rows.columns
+        ]
+        if "service_date" in rows.columns:
+            on = pl.col("service_date").cast(pl.Date)
+            kept += [on.is_null() | (on >= self.since)] if self.since else []
+            kept += [on.is_null() | (on <= self.until)] if self.until else []
+        return rows.filter(*kept) if kept else rows
+
+    def query(self) -> dict[str, str]:
+        """The filters as parameters of a URL."""
+        dates = {"from": self.since, "to": self.until}
+        return (
+            {key: value.isoformat() for key, value in dates.items() if value}
+            | {key: ",".join(self.chosen(key)) for key in LISTS if self.chosen(key)}
+            | ({HIDE_NAMES: "true"} if self.hide_names else {})
+        )
+
+
+@dataclass(frozen=True)
+class Names:
+    """What ids are called on screen: names, or numbers in their place where names are hidden."""
+
+    choices: Choices = Choices()
+    hidden: bool = False
+
+    def therapist(self, therapist_id: str | None) -> str:
+        """`Alvarez, Ana`, or `Therapist 3`."""
+        return self._person("Therapist", self.choices.therapists, therapist_id)
+
+    def patient(self, patient_id: str | None) -> str:
+        """`P-0042` or the name, or `Patient 17`."""
+        return self._person("Patient", self.choices.patients, patient_id)
+
+    def clinic(self, clinic_id: str | None) -> str:
+        """The clinic's name, else its id; clinics are not hidden."""
+        return self.choices.clinics.get(clinic_id or "", clinic_id or "–")
+
+    def payer(self, payer_id: str | None) -> str:
+        """The payer's name, else its id; payers are not hidden."""
+        return self.choices.payers.get(payer_id or "", payer_id or "–")
+
+    def _person(self, word: str, people: Mapping[str, str], key: str | None) -> str:
+        if key is None:
+            return "–"
+        if not self.hidden:
+            return people.get(key, key)
+        ranks = self._ranks(people)
+        return f"{word} {ranks[key]}" if key in ranks else f"{word} not listed"
+
+    @staticmethod
+    def _ranks(people: Mapping[str, str]) -> dict[str, int]:
+        return {key: rank for rank, key in enumerate(sorted(people), start=1)}
+
+
+def choices_from(tables: Mapping[str, pl.DataFrame], rules: Mapping[str, str]) -> Choices:
+    """The choices that records offer; people and payers that only claims name are offered by their ids.
+
+    `tables` are the contract's, every column present; `rules` maps codes to titles.
+    """
+    lines, notes, claims = tables["claim_lines"], tables["notes"], tables["claims"]
+    dates = pl.concat([lines["service_date"], notes["service_date"]]).drop_nulls()
+    return Choices(
+        clinics=_named(tables["clinics"], "clinic_id", [claims, notes]),
+        payers=_named(tables["payers"], "payer_id", [claims]),
+        therapists=_named(tables["therapists"], "therapist_id", [lines, notes]),
+        patients=_named(tables["patients"], "patient_id", [claims, notes]),
+        rules=dict(rules),
+        first=dates.min().date() if len(dates) else None,
+        last=dates.max().date() if len(dates) else None,
+    )
+
+
+def _named(listed: pl.DataFrame, key: str, mentioned: Iterable[pl.DataFrame]) -> dict[str, str]:
+    names = {row[0]: row[1] or row[0] for row in listed.select(key, "name").drop_nulls(key).iter_rows()}
+    others = {each for table in mentioned for each in table[key].drop_nulls().unique()}
+    names |= {each: each for each in others - names.keys()}
+    return dict(sorted(names.items(), key=lambda pair: (pair[1].casefold(), pair[0])))
+
+
+def read(held: Mapping[str, str], choices: Choices) -> tuple[Filters, list[str]]:
+    """The filters that texts from a URL ask for, and one sentence for each thing ignored.
+
+    `held` maps the keys of the URL to its texts; absent and empty mean all.
+    """
+    ignored: list[str] = []
+    dates = {key: _date(key, held.get(key, ""), ignored) for key in DATES}
+    lists = {key: _list(key, held.get(key, ""), choices.of(key), ignored) for key in LISTS}
+    if dates["from"] and dates["to"] and dates["from"] > dates["to"]:
+        ignored.append("“From” lies after “To”, so no date of service can match.")
+    filters = Filters(
+        since=dates["from"],
+        until=dates["to"],
+        severities=lists.pop("severity"),
+        hide_names=held.get(HIDE_NAMES, "") == "true",
+        **{f"{key}s": values for key, values in lists.items()},
+    )
+    return filters, ignored
+
+
+def _date(key: str, text: str, ignored: list[str]) -> date | None:
+    if not text:
+        return None
+    try:
+        found = date.fromisoformat(text)
+    except ValueError:
+        found = None
+    if found is None or not EARLIEST <= found <= LATEST:
+        ignored.append(f"{key}={text} is no date (expected 2026-03-01).")
+        return None
+    return found
+
+
+def _list(key: str, text: str, known: Mapping[str, str], ignored: list[str]) -> tuple[str, ...]:
+    asked = [each.strip() for each in text.split(",") if each.strip()]
+    found = {each: _meant(key, each, known) for each in asked}
+    ignored += [f"{key}={each} is not in these records." for each, meant in found.items() if not meant]
+    return tuple(dict.fromkeys(value for meant in found.values() for value in meant))
+
+
+def _meant(key: str, asked: str, known: Mapping[str, str]) -> list[str]:
+    if asked in known:
+        return [asked]
+    return [code for code in known if key == "rule" and code.startswith(f"{asked}-")]
+
+
+def current() -> Filters:
+    """The filters in force on this run of the page."""
+    return st.session_state.get(_CURRENT, Filters())
+
+
+def names() -> Names:
+    """What ids are called on this run of the page."""
+    return st.session_state.get(_NAMES, Names())
+
+
+def query_string(**more: str) -> str:
+    """The filters in force, and `more`, as the query of a link to share."""
+    return urlencode(current().query() | more)
+
+
+def put(**changes: Any) -> None:
+    """Change filters from the next run on: keys as in the URL, a text, a date, a list of ids, or None for all.
+
+    `put(therapist=["T004"], rule=None)`; call `st.rerun()` or `frame.go(...)` after it.
+    """
+    unknown = changes.keys() - {"since", "until", *LISTS, HIDE_NAMES}
+    if unknown:
+        raise ValueError(
+            f"no such filter: {', '.join(sorted(unknown))} (one of since, until, {', '.join(LISTS)})"
+        )
+    renamed = {{"since": "from", "until": "to"}.get(key, key): _text(value) for key, value in changes.items()}
+    st.session_state[_PENDING] = st.session_state.get(_PENDING, {}) | renamed
+
+
+def _text(value: Any) -> Any:
+    if value is None:
+        return ""
+    if isinstance(value, bool | str):
+        return value
+    return value.isoformat() if isinstance(value, date) else ",".join(value)
+
+
+def draw(choices: Choices) -> None:
+    """Show the filters in the side bar, and set what `current()` and `names()` answer; `app.py` calls it once a run."""
+    for key, value in st.session_state.pop(_PENDING, {}).items():
+        st.session_state[key] = value
+    with st.sidebar:
+        with st.container(key="url_state"):
+            held = {key: st.text_input(key, key=key, bind="query-params") for key in (*DATES, *LISTS)}
+        with st.container(key="filters"):
+            hidden = _draw_visible(held, choices)
+    filters, ignored = read(held | {HIDE_NAMES: "true" if hidden else ""}, choices)
+    st.session_state[_CURRENT] = filters
+    st.session_state[_NAMES] = Names(choices, hidden)
+    if ignored:
+        st.warning("Ignored: " + " ".join(ignored))
+
+
+def _draw_visible(held: Mapping[str, str], choices: Choices) -> bool:
+    filters, _ = read(held, choices)
+    shown = Names(choices, st.session_state.get(HIDE_NAMES, False))
+    with st.container(horizontal=True, vertical_alignment="center", key="filters_head"):
+        st.markdown("**Filters**")
+        st.button("Clear", on_click=_clear, type="tertiary", disabled=not filters.active, key="filters_clear")
+    since, until = st.columns(2)
+    _date_input(since, "from", filters.since)
+    _date_input(until, "to", filters.until)
+    for key in LISTS:
+        _multiselect(key, filters.chosen(key), list(choices.of(key)), _label(key, choices, shown))
+    return st.toggle(
+        "Hide names", key=HIDE_NAMES, bind="query-params", help="Shows numbers in place of people’s names."
+    )
+
+
+def _label(key: str, choices: Choices, shown: Names) -> Callable[[str], str]:
+    if key == "therapist":
+        return shown.therapist
+    if key == "rule":
+        return lambda code: f"{code} {choices.rules[code]}"
+    if key == "severity":
+        return lambda severity: f"{SEVERITY_SIGNS[severity]} {severity}"
+    return lambda value: choices.of(key)[value]
+
+
+def _date_input(place: Any, key: str, value: date | None) -> None:
+    st.session_state[f"{key}_shown"] = value
+    place.date_input(
+        DATES[key],
+        key=f"{key}_shown",
+        min_value=EARLIEST,
+        max_value=LATEST,
+        format="YYYY-MM-DD",
+        on_change=_hold_date,
+        args=(key,),
+    )
+
+
+def _multiselect(key: str, value: tuple[str, ...], options: list[str], label: Callable[[str], str]) -> None:
+    title, everything = LISTS[key]
+    st.session_state[f"{key}_shown"] = list(value)
+    st.multiselect(
+        title,
+        options,
+        format_func=label,
+        key=f"{key}_shown",
+        placeholder=everything,
+        label_visibility="collapsed",
+        on_change=_hold_list,
+        args=(key,),
+    )
+
+
+def _hold_date(key: str) -> None:
+    st.session_state[key] = _text(st.session_state[f"{key}_shown"])
+
+
+def _hold_list(key: str) -> None:
+    st.session_state[key] = _text(st.session_state[f"{key}_shown"])
+
+
+def _clear() -> None:
+    for key in (*DATES, *LISTS):
+        st.session_state[key] = ""

@@ -1,0 +1,113 @@
+"""The frame around every page: navigation, style, and the guard that no page runs without it."""
+
+import html
+from pathlib import Path
+from urllib.parse import urlencode, urlsplit
+
+import streamlit as st
+from streamlit.navigation.page import StreamlitPage
+
+from compliance.chart_theme import TOKENS
+from ui import filters
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES: dict[str, tuple[str, str, str]] = {
+    "overview": (
+        "Overview",
+        ":material/monitoring:",
+        "What was found, what it puts at risk, what to fix first.",
+    ),
+    "therapists": ("Therapists", ":material/groups:", "Who is outside what chance explains."),
+    "payers": ("Payers", ":material/account_balance:", "Where the dollars at risk are."),
+    "findings": ("Findings", ":material/fact_check:", "Each finding with its evidence."),
+    "rules": ("Rules", ":material/gavel:", "What is checked, why, and under which authority."),
+    "records": (
+        "Records",
+        ":material/folder_open:",
+        "What was loaded, refused and lacking; load other records.",
+    ),
+}
+ICON = "📋"
+_FRAMED = "framed"
+
+
+def pages() -> dict[str, StreamlitPage]:
+    """The pages by name; the first is the one that opens at `/`."""
+    first = next(iter(PAGES))
+    return {
+        name: st.Page(
+            ROOT / "pages" / f"{name}.py", title=title, icon=icon, help=about, default=name == first
+        )
+        for name, (title, icon, about) in PAGES.items()
+    }
+
+
+def dress() -> None:
+    """Name the browser's tab. Without an icon of ours, Streamlit would fetch the page's icon from a foreign host."""
+    st.set_page_config(page_title="Therapy compliance", page_icon=ICON, layout="wide")
+
+
+def navigation() -> StreamlitPage:
+    """Set up the menu and the style, and return the page that was asked for; `app.py` calls it once a run."""
+    dress()
+    st.session_state[_FRAMED] = True
+    st.html(f"<style>{stylesheet()}</style>")
+    return st.navigation(list(pages().values()))
+
+
+def enter() -> None:
+    """First statement of every page: runs the frame if the page was opened without it.
+
+    Beside a folder `pages/`, Streamlit runs a page alone when it is the first thing that a fresh server is asked for: no
+    filters, the wrong menu, no sign-in. Declaring the navigation and running again brings the frame, path and query kept.
+    """
+    if _FRAMED not in st.session_state:
+        dress()
+        st.navigation(list(pages().values()), position="hidden")
+        st.rerun()
+
+
+def heading(title: str, sentence: str | None = None, context: str | None = None) -> None:
+    """The head of a page: its title, what it looks at (`Jan 1 – Jun 30, 2026 · 3 clinics`), the sentence that answers it.
+
+    Plain text: it is escaped, so names from records are safe in it.
+    """
+    st.title(title, anchor=False)
+    lines = [("context", context), ("sentence", sentence)]
+    shown = "".join(f'<p class="{kind}">{html.escape(text)}</p>' for kind, text in lines if text)
+    if shown:
+        st.html(shown)
+
+
+def go(page: str, query: dict[str, str] | None = None, **changes: object) -> None:
+    """Open a page by name, with filters changed as by `filters.put`, and `query` for the page's own parameters.
+
+    `frame.go("findings", {"finding": "F000042"}, therapist=["T004"])`.
+    """
+    if changes:
+        filters.put(**changes)
+    # Streamlit refuses to leave a page without parameters while widgets are bound to the URL; an empty set is accepted.
+    st.switch_page(pages()[page], query_params=query or {})
+
+
+def link(page: str, **query: str) -> str:
+    """A whole address of a page with the filters in force and `query`: what *copy link* gives."""
+    here = urlsplit(st.context.url or "")
+    origin = f"{here.scheme}://{here.netloc}" if here.netloc else ""
+    path = "" if page == next(iter(PAGES)) else page
+    parameters = urlencode(filters.current().query() | query)
+    return f"{origin}/{path}" + (f"?{parameters}" if parameters else "")
+
+
+def dark() -> bool:
+    """Whether the dark colours are shown: charts need to be told."""
+    return st.context.theme.type == "dark"
+
+
+def stylesheet() -> str:
+    """The tokens as CSS variables that follow light and dark, and the rules of `style.css`."""
+    light, night = TOKENS["light"], TOKENS["dark"]
+    variables = "".join(
+        f"--{name.replace('_', '-')}:light-dark({light[name]},{night[name]});" for name in light
+    )
+    return f":root{{{variables}}}" + (Path(__file__).parent / "style.css").read_text(encoding="utf-8")
