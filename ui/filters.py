@@ -160,15 +160,15 @@ def choices_from(tables: Mapping[str, pl.DataFrame], rules: Mapping[str, str]) -
     `tables` are the contract's, every column present; `rules` maps codes to titles.
     """
     lines, notes, claims = tables["claim_lines"], tables["notes"], tables["claims"]
-    dates = pl.concat([lines["service_date"], notes["service_date"]]).drop_nulls()
+    dates = pl.concat([lines["service_date"], notes["service_date"]]).drop_nulls().cast(pl.Date)
     return Choices(
         clinics=_named(tables["clinics"], "clinic_id", [claims, notes]),
         payers=_named(tables["payers"], "payer_id", [claims]),
         therapists=_named(tables["therapists"], "therapist_id", [lines, notes]),
         patients=_named(tables["patients"], "patient_id", [claims, notes]),
         rules=dict(rules),
-        first=dates.min().date() if len(dates) else None,
-        last=dates.max().date() if len(dates) else None,
+        first=dates.min(),
+        last=dates.max(),
     )
 
 
