@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from inspect import Parameter, signature
 from typing import Any
+from uuid import uuid4
 
 import narwhals as nw
 import polars as pl
@@ -130,7 +131,7 @@ def audit(
         if lacks:
             not_run.append(NotRun(rule.code, f"{lacks[0]} is absent", lacks[0]))
             continue
-        judged = scope.of(with_context(_polars(_run(rule, charts, values)), facts))
+        judged = scope.of(with_context(_polars(_run(rule, charts, values, records.absent_columns)), facts))
         found.append(findings(rule, judged, facts))
         coverage.append(_counts(rule, judged))
         units.append(judged.select(pl.lit(rule.code).alias("rule"), "patient_id", "discipline", "service_date", "outcome"))
@@ -175,12 +176,16 @@ def lacking(rule: Rule, records: Records) -> list[str]:
     return lacks
 
 
-def _run(rule: Rule, charts: ChartTables, values: ParameterValues) -> nw.LazyFrame:
-    """Call the rule with the tables that its arguments name, parameters attached where a policy can speak."""
+def _run(rule: Rule, charts: ChartTables, values: ParameterValues, absent: frozenset[str]) -> nw.LazyFrame:
+    """Call the rule with the tables that its arguments name, parameters attached where a policy can speak.
+
+    `as_of` is the day of the audit, `absent_columns` what the export does not carry (`notes.signed_on`).
+    """
+    plain = {"as_of": charts.as_of, "absent_columns": absent}
     arguments: dict[str, Any] = {}
     for name, argument in signature(rule.function).parameters.items():
-        if name == "as_of":
-            arguments[name] = charts.as_of
+        if name in plain:
+            arguments[name] = plain[name]
             continue
         if argument.kind is not Parameter.POSITIONAL_OR_KEYWORD:
             raise TypeError(f"{rule.code}: arguments name tables; {argument} is none")
@@ -189,14 +194,26 @@ def _run(rule: Rule, charts: ChartTables, values: ParameterValues) -> nw.LazyFra
 
 
 def _keep(frame: nw.LazyFrame) -> nw.LazyFrame:
-    """Materialise a shared table once. DuckDB relations stay lazy: their data may be larger than memory."""
+    """Materialise a shared table once: in memory for Polars, in DuckDB's own storage (which spills) for DuckDB."""
     if frame.implementation.is_polars():
         return nw.from_native(frame.collect(backend="polars").to_native().lazy())
+    if frame.implementation.is_duckdb():
+        import duckdb
+
+        name = f"kept_{uuid4().hex}"
+        frame.to_native().create(name)
+        return nw.from_native(duckdb.table(name))
     return frame
 
 
 def _polars(frame: nw.LazyFrame) -> pl.DataFrame:
-    return frame.collect(backend="polars").to_native()
+    """A result in Polars. Engines differ in how they keep sums (decimal) and nulls of whole numbers (NaN): here it ends."""
+    table = frame.collect(backend="polars").to_native()
+    sums = {name: pl.Int64 if dtype.scale == 0 else pl.Float64 for name, dtype in table.schema.items() if dtype.is_decimal()}
+    table = table.cast(sums)  # type: ignore[arg-type]
+    floats = [name for name, dtype in table.schema.items() if dtype.is_float()]
+    ids = [name for name in floats if name.endswith("__id")]
+    return table.with_columns(pl.col(floats).fill_nan(None)).with_columns(pl.col(ids).cast(pl.Int64))
 
 
 def _treating_role(lines: pl.DataFrame, interventions: pl.DataFrame) -> pl.DataFrame:
@@ -226,7 +243,7 @@ def _counts(rule: Rule, judged: pl.DataFrame) -> pl.DataFrame:
 def _all_coverage(parts: list[pl.DataFrame]) -> pl.DataFrame:
     text = dict.fromkeys(COVERAGE_KEY, pl.String())
     schema = {**text, "week": pl.Datetime("us"), **dict.fromkeys(COUNTS, pl.Int64())}
-    return pl.concat([pl.DataFrame(schema=schema), *(part.select(schema).cast(schema) for part in parts)]).sort(
+    return pl.concat([pl.DataFrame(schema=schema), *(part.select(list(schema)).cast(schema) for part in parts)]).sort(
         COVERAGE_KEY, nulls_last=True
     )
 

@@ -185,7 +185,7 @@ def share(row: dict[str, Any]) -> str:
         return "none checked"
     percent = 100 * row["n"] / row["of"]
     said = "<0.1" if 0 < percent < 0.1 else ">99.9" if 99.9 < percent < 100 else f"{percent:.1f}"
-    return f"{said} % ({row['n']:,} of {row['of']:,}; {100 * row['low']:.1f}-{100 * row['high']:.1f})"
+    return f"{said} % ({row['n']:,} of {row['of']:,}; {100 * row['share_low']:.1f}-{100 * row['share_high']:.1f})"
 
 
 def named(table: pl.DataFrame, records: Records, by: str) -> pl.DataFrame:

@@ -123,7 +123,7 @@ def risk_table(result: Audit, by: str) -> pl.DataFrame:
     """The risk table per therapist, payer, clinic or rule.
 
     Columns: the key, findings (info apart), info, dollars (each line once), visits or units checked (`of`), `n` with
-    a finding, share with Wilson `low` and `high`, cannot_tell, and claims where the key has them. Sorted by dollars.
+    a finding, share with Wilson `share_low` and `share_high`, high, medium, low (counts), cannot_tell, and claims where the key has them. Sorted by dollars.
     """
     column = DIMENSIONS[by]
     valued = with_dollars(result.findings, at_risk(result.findings, result.lines))
@@ -155,19 +155,19 @@ def _rendering(column: str) -> pl.Expr:
 
 
 def with_intervals(table: pl.DataFrame) -> pl.DataFrame:
-    """Add share, low and high (Wilson 95 %) to a table that has `n` and `of`."""
+    """Add share, share_low and share_high (Wilson 95 %) to a table that has `n` and `of`."""
     rates = [rate(int(n), int(of)) for n, of in table.select("n", "of").iter_rows()]
     return table.with_columns(
         pl.Series("share", [r.share for r in rates], dtype=pl.Float64),
-        pl.Series("low", [r.low for r in rates], dtype=pl.Float64),
-        pl.Series("high", [r.high for r in rates], dtype=pl.Float64),
+        pl.Series("share_low", [r.low for r in rates], dtype=pl.Float64),
+        pl.Series("share_high", [r.high for r in rates], dtype=pl.Float64),
     )
 
 
 def funnel(visits: pl.DataFrame) -> pl.DataFrame:
     """One row a therapist and discipline: visits checked (`of`), with a finding (`n`), and where the rate stands.
 
-    Columns: therapist_id, discipline, n, of, share, low, high, centre (the discipline's rate), standing.
+    Columns: therapist_id, discipline, n, of, share, share_low, share_high, centre (the discipline's rate), standing.
     """
     counted = (
         visits.filter(pl.col("checked"))
@@ -190,10 +190,10 @@ def funnel_limits(centre: float, largest: int, points: int = 120) -> pl.DataFram
     return pl.DataFrame(rows, schema=["of", "inner_low", "inner_high", "outer_low", "outer_high"], orient="row")
 
 
-def weekly(visits: pl.DataFrame, as_of: object = None, incomplete_weeks: int = 2) -> pl.DataFrame:
+def weekly(visits: pl.DataFrame, incomplete_weeks: int = 2) -> pl.DataFrame:
     """The p-chart: per service week (its Monday), visits checked with a finding and the limits at that volume.
 
-    Columns: week, n, of, share, centre, low, high (outer limits), dollars stay with the caller. The last
+    Columns: week, n, of, share, centre, limit_low, limit_high (outer limits). The last
     `incomplete_weeks` weeks are marked `incomplete`: their claims are still coming in.
     """
     counted = (
@@ -204,15 +204,15 @@ def weekly(visits: pl.DataFrame, as_of: object = None, incomplete_weeks: int = 2
         .sort("week")
     )
     if counted.is_empty():
-        return counted.with_columns(share=None, centre=None, low=None, high=None, incomplete=None)
+        return counted.with_columns(share=None, centre=None, limit_low=None, limit_high=None, incomplete=None)
     centre = counted["n"].sum() / counted["of"].sum()
     bounds = [limits(of, centre, OUTER) for of in counted["of"]]
     last = counted["week"].max()
     return counted.with_columns(
         share=pl.col("n") / pl.col("of"),
         centre=pl.lit(centre),
-        low=pl.Series([max(0.0, low) for low, _ in bounds]),
-        high=pl.Series([min(1.0, high) for _, high in bounds]),
+        limit_low=pl.Series([max(0.0, low) for low, _ in bounds]),
+        limit_high=pl.Series([min(1.0, high) for _, high in bounds]),
         incomplete=pl.col("week") > pl.lit(last).dt.offset_by(f"-{incomplete_weeks}w"),
     )
 

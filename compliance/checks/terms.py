@@ -107,7 +107,7 @@ def like(frame: pl.DataFrame, model: nw.LazyFrame) -> nw.LazyFrame:
     if implementation.is_polars():
         return nw.from_native(frame.lazy())
     if implementation.is_pandas():
-        return nw.from_native(frame.to_pandas()).lazy()
+        return nw.from_native(frame.to_pandas(use_pyarrow_extension_array=True)).lazy()
     if implementation.is_duckdb():
         import duckdb
 
