@@ -15,10 +15,16 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-FLAGS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync --font-render-hinting=none"
-).split()
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--font-render-hinting=none",
+]
 SIZES = {"1280x720": (1280, 720), "1920x1080": (1920, 1080)}
 # On a deep link Streamlit first looks for its server below the page's own path, and is told that it is not there.
 HARMLESS = ("/_stcore/health", "/_stcore/host-config", "the server responded with a status of 404")

@@ -1,0 +1,99 @@
+"""The frame in a real browser: deep links on a cold server, filters in the URL, nothing asked of other hosts."""
+
+import re
+
+import pytest
+
+from tests.browser.harness import Visitor, visit
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+
+
+def sidebar(visitor: Visitor) -> str:
+    return visitor.page.inner_text("[data-testid='stSidebar']")
+
+
+def choose(visitor: Visitor, filter_name: str, option: str) -> None:
+    visitor.page.get_by_role("combobox", name=re.compile(filter_name)).click()
+    visitor.page.get_by_role("option", name=re.compile(option)).first.click()
+    visitor.page.keyboard.press("Escape")
+    visitor.settle()
+
+
+def test_a_deep_link_on_a_cold_server_shows_the_frame_and_keeps_its_query(window, cold_server):
+    with visit(window, cold_server()) as visitor:
+        visitor.open("/findings?severity=high&hide_names=true&finding=F000042")
+        assert visitor.title() == "Findings"
+        assert "Filters" in sidebar(visitor)
+        assert "Overview" in sidebar(visitor)
+        assert (
+            "high"
+            in visitor.page.locator(
+                "[data-testid='stSidebar'] [data-testid='stMultiSelect']"
+            ).last.inner_text()
+        )
+        for kept in ("/findings", "severity=high", "hide_names=true", "finding=F000042"):
+            assert kept in visitor.page.url
+        visitor.clean()
+
+
+def test_a_choice_is_written_to_the_url_and_stays_on_the_next_page(visitor):
+    visitor.open("/")
+    choose(visitor, "Severity", "medium")
+    assert "severity=medium" in visitor.page.url
+    choose(visitor, "Severity", "low")
+    assert re.search(r"severity=medium(,|%2C)low", visitor.page.url)
+    visitor.page.get_by_role("link", name=re.compile("Payers")).click()
+    visitor.page.wait_for_url(re.compile("/payers"))
+    visitor.settle()
+    assert re.search(r"severity=medium(,|%2C)low", visitor.page.url)
+    visitor.page.go_back()
+    visitor.page.go_back()
+    visitor.settle()
+    assert re.search(r"severity=medium$", visitor.page.url)
+    visitor.clean()
+
+
+def test_the_url_brings_back_a_choice_in_another_browser(window, dashboard):
+    with visit(window, dashboard) as receiver:
+        receiver.open("/payers?discipline=OT&from=2026-02-01")
+        assert "OT" in sidebar(receiver)
+        assert receiver.page.get_by_role("button", name="Clear").is_enabled()
+        receiver.page.get_by_role("button", name="Clear").click()
+        receiver.settle()
+        assert "discipline" not in receiver.page.url and "from" not in receiver.page.url
+        receiver.clean()
+
+
+def test_a_tampered_url_is_ignored_with_a_notice(visitor):
+    visitor.open(
+        "/findings?therapist=%3Cb%3Ex&from=2026-02-30&severity=high,apocalyptic&discipline=PT&discipline=OT"
+    )
+    notice = visitor.page.inner_text("[data-testid='stAlert']")
+    assert "therapist=<b>x is not in these records" in notice
+    assert "from=2026-02-30 is no date" in notice
+    assert "severity=apocalyptic" in notice
+    visitor.clean()
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_colours_follow_the_reader(window, dashboard, dark):
+    with visit(window, dashboard, dark=dark) as visitor:
+        visitor.open("/")
+        ground = visitor.page.evaluate("getComputedStyle(document.querySelector('.stApp')).backgroundColor")
+        assert ground == ("rgb(18, 24, 31)" if dark else "rgb(255, 255, 255)")
+        visitor.clean()
+
+
+def test_the_printed_sheet_bears_no_side_bar(visitor):
+    visitor.open("/")
+    visitor.page.emulate_media(media="print")
+    assert not visitor.page.locator("[data-testid='stSidebar']").is_visible()
+    assert visitor.page.locator("h1").is_visible()
+
+
+def test_every_page_opens_by_its_address(visitor):
+    for name in ("overview", "therapists", "payers", "findings", "rules", "records"):
+        visitor.open("/" if name == "overview" else f"/{name}")
+        assert visitor.title().lower() == name
+    visitor.clean()
