@@ -16,7 +16,7 @@ def plural(number: int, one: str, many: str | None = None) -> str:
 
 
 def money(amount: float | None, cents: bool = False) -> str:
-    """`$5,430`; `$25.80` with cents, which only a single line shows; `<$1` rather than `$0` for a sum that is not zero."""
+    """`$5,430`; `$25.80` with cents, which only a single line shows; never `$0` for a sum above zero."""
     if amount is None:
         return NOTHING
     if cents:

@@ -105,7 +105,7 @@ def test_hidden_names_are_numbers_that_do_not_hang_on_the_names():
 
 def test_whom_only_claims_name_can_be_chosen_by_id():
     def table(**columns: list[str]) -> pl.DataFrame:
-        return pl.DataFrame(columns, schema={name: pl.String for name in columns})
+        return pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.String))
 
     when = pl.Series("service_date", [datetime(2026, 3, 1)])
     people = {"therapist_id": ["T1"], "clinic_id": ["C1"], "patient_id": ["P1"]}

@@ -14,7 +14,7 @@ SAMPLE = Path(__file__).resolve().parent.parent / "sample_data"
 
 
 def path() -> Path:
-    """The records that the dashboard was started on: the argument after `--`, else `COMPLIANCE_DATA`, else the sample."""
+    """The records that the dashboard was started on: after `--`, else `COMPLIANCE_DATA`, else the sample."""
     started = Path(sys.argv[0]).name == "app.py" and len(sys.argv) > 1
     given = sys.argv[1] if started else os.environ.get("COMPLIANCE_DATA")
     return Path(given) if given else SAMPLE

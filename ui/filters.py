@@ -9,9 +9,9 @@
 | `severity` | `high`, `medium`, `low`, `info` | `severity=high` |
 | `hide_names` | `true` shows pseudonyms | `hide_names=true` |
 
-Values that the records do not hold are ignored, and the page says so. The URL bears ids, never names: Streamlit writes
-the shown label of a bound widget into the URL, so the bound widgets are hidden text fields, and the visible ones write to
-them.
+Values that the records do not hold are ignored, and the page says so. The URL bears ids, never names: Streamlit
+writes the shown label of a bound widget into the URL, so the bound widgets are hidden text fields, and the visible
+ones write to them.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -53,7 +53,7 @@ _NAMES = "filters_names"
 
 @dataclass(frozen=True)
 class Choices:
-    """What can be chosen: ids (or codes) and what people call them, in the order shown; and the dates of service held."""
+    """What can be chosen: ids (or codes) and what people call them, as shown; and the dates of service held."""
 
     clinics: Mapping[str, str] = field(default_factory=dict)
     payers: Mapping[str, str] = field(default_factory=dict)

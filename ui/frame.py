@@ -58,8 +58,9 @@ def navigation() -> StreamlitPage:
 def enter() -> None:
     """First statement of every page: runs the frame if the page was opened without it.
 
-    Beside a folder `pages/`, Streamlit runs a page alone when it is the first thing that a fresh server is asked for: no
-    filters, the wrong menu, no sign-in. Declaring the navigation and running again brings the frame, path and query kept.
+    Beside a folder `pages/`, Streamlit runs a page alone when it is the first thing that a fresh server is asked for:
+    no filters, the wrong menu, no sign-in. Declaring the navigation and running again brings the frame, and keeps path
+    and query.
     """
     if _FRAMED not in st.session_state:
         dress()
@@ -68,7 +69,7 @@ def enter() -> None:
 
 
 def heading(title: str, sentence: str | None = None, context: str | None = None) -> None:
-    """The head of a page: its title, what it looks at (`Jan 1 – Jun 30, 2026 · 3 clinics`), the sentence that answers it.
+    """The head of a page: its title, what it looks at (`Jan 1 – Jun 30, 2026 · 3 clinics`), its answer.
 
     Plain text: it is escaped, so names from records are safe in it.
     """

@@ -58,10 +58,10 @@ def test_the_url_brings_back_a_choice_in_another_browser(window, dashboard):
     with visit(window, dashboard) as receiver:
         receiver.open("/payers?discipline=OT&from=2026-02-01")
         assert "OT" in sidebar(receiver)
-        assert receiver.page.get_by_role("button", name="Clear").is_enabled()
-        receiver.page.get_by_role("button", name="Clear").click()
+        assert receiver.page.get_by_role("button", name="Clear", exact=True).is_enabled()
+        receiver.page.get_by_role("button", name="Clear", exact=True).click()
         receiver.settle()
-        assert "discipline" not in receiver.page.url and "from" not in receiver.page.url
+        assert receiver.page.url.endswith("/payers")
         receiver.clean()
 
 
