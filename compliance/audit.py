@@ -134,7 +134,11 @@ def audit(
         judged = scope.of(with_context(_polars(_run(rule, charts, values, records.absent_columns)), facts))
         found.append(findings(rule, judged, facts))
         coverage.append(_counts(rule, judged))
-        units.append(judged.select(pl.lit(rule.code).alias("rule"), "patient_id", "discipline", "service_date", "outcome"))
+        units.append(
+            judged.select(
+                pl.lit(rule.code).alias("rule"), "patient_id", "discipline", "service_date", "outcome"
+            )
+        )
     all_findings = pl.concat([pl.DataFrame(schema=FINDING_SCHEMA), *found]).sort(
         "service_date", "rule", "finding_id", nulls_last=True
     )
@@ -155,11 +159,15 @@ def audit(
 def _touching(found: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
     """The findings whose claim, or a line that they put at risk, is among `lines`."""
     at_risk = (
-        found.select("finding_id", item=pl.col("lines").str.json_decode(LINE_ITEMS)).explode("item").unnest("item")
+        found.select("finding_id", item=pl.col("lines").str.json_decode(LINE_ITEMS))
+        .explode("item")
+        .unnest("item")
     )
     named = found.select("finding_id", "claim_id", "line")
     key = ["claim_id", "line"]
-    touched = pl.concat([at_risk.select("finding_id", *key), named]).join(lines.select(key), on=key, how="semi")
+    touched = pl.concat([at_risk.select("finding_id", *key), named]).join(
+        lines.select(key), on=key, how="semi"
+    )
     return found.join(touched, on="finding_id", how="semi", maintain_order="left")
 
 
@@ -207,9 +215,13 @@ def _keep(frame: nw.LazyFrame) -> nw.LazyFrame:
 
 
 def _polars(frame: nw.LazyFrame) -> pl.DataFrame:
-    """A result in Polars. Engines differ in how they keep sums (decimal) and nulls of whole numbers (NaN): here it ends."""
+    """A result in Polars, where engines' ways to keep sums (decimals) and nulls of whole numbers (NaN) end."""
     table = frame.collect(backend="polars").to_native()
-    sums = {name: pl.Int64 if dtype.scale == 0 else pl.Float64 for name, dtype in table.schema.items() if dtype.is_decimal()}
+    sums = {
+        name: pl.Int64 if dtype.scale == 0 else pl.Float64
+        for name, dtype in table.schema.items()
+        if dtype.is_decimal()
+    }
     table = table.cast(sums)  # type: ignore[arg-type]
     floats = [name for name, dtype in table.schema.items() if dtype.is_float()]
     ids = [name for name in floats if name.endswith("__id")]
@@ -243,9 +255,9 @@ def _counts(rule: Rule, judged: pl.DataFrame) -> pl.DataFrame:
 def _all_coverage(parts: list[pl.DataFrame]) -> pl.DataFrame:
     text = dict.fromkeys(COVERAGE_KEY, pl.String())
     schema = {**text, "week": pl.Datetime("us"), **dict.fromkeys(COUNTS, pl.Int64())}
-    return pl.concat([pl.DataFrame(schema=schema), *(part.select(list(schema)).cast(schema) for part in parts)]).sort(
-        COVERAGE_KEY, nulls_last=True
-    )
+    return pl.concat(
+        [pl.DataFrame(schema=schema), *(part.select(list(schema)).cast(schema) for part in parts)]
+    ).sort(COVERAGE_KEY, nulls_last=True)
 
 
 def _visits(
@@ -256,14 +268,22 @@ def _visits(
     days = _polars(charts["treatment_days"])
     dollars = facts.lines.group_by(key).agg(pl.col("amount").sum(), lines=pl.len())
     judged = (
-        pl.concat(units).group_by(key).agg(
+        pl.concat(units)
+        .group_by(key)
+        .agg(
             checked=pl.col("outcome").is_in([PASS, FAIL]).any(),
             cannot_tell=(pl.col("outcome") == CANNOT_TELL).any(),
         )
         if units
-        else pl.DataFrame(schema={**{k: days.schema[k] for k in key}, "checked": pl.Boolean, "cannot_tell": pl.Boolean})
+        else pl.DataFrame(
+            schema={**{k: days.schema[k] for k in key}, "checked": pl.Boolean, "cannot_tell": pl.Boolean}
+        )
     )
-    hits = visit_findings(found, facts.lines, facts.notes).group_by(key).agg(findings=pl.col("finding_id").n_unique())
+    hits = (
+        visit_findings(found, facts.lines, facts.notes)
+        .group_by(key)
+        .agg(findings=pl.col("finding_id").n_unique())
+    )
     return (
         days.join(dollars, on=key, how="left", maintain_order="left")
         .join(judged, on=key, how="left", maintain_order="left")
@@ -291,6 +311,8 @@ def visit_findings(found: pl.DataFrame, lines: pl.DataFrame, notes: pl.DataFrame
         .drop_nulls("claim_id")
         .join(lines.select("claim_id", "line", *key), on=["claim_id", "line"])
     )
-    by_note = real.select("finding_id", "rule", "severity", "note_id").join(notes.select("note_id", *key), on="note_id")
+    by_note = real.select("finding_id", "rule", "severity", "note_id").join(
+        notes.select("note_id", *key), on="note_id"
+    )
     columns = ["finding_id", "rule", "severity", *key]
     return pl.concat([by_line.select(columns), by_note.select(columns)]).unique()

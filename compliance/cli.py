@@ -36,6 +36,8 @@ FAILING = {"high": ("high",), "medium": ("high", "medium"), "low": ("high", "med
 
 
 class Format(StrEnum):
+    """How results are written."""
+
     table = "table"
     json = "json"
     jsonl = "jsonl"
@@ -44,6 +46,8 @@ class Format(StrEnum):
 
 
 class FailOn(StrEnum):
+    """The least severity that gives exit status 1."""
+
     high = "high"
     medium = "medium"
     low = "low"
@@ -51,15 +55,20 @@ class FailOn(StrEnum):
 
 
 class By(StrEnum):
+    """What a row of the risk table is."""
+
     therapist = "therapist"
     payer = "payer"
     clinic = "clinic"
     rule = "rule"
 
 
-DataPath = Annotated[Path, typer.Argument(metavar="PATH", help="A folder of tables, a zip of them, or X12 claim files.")]
+DataPath = Annotated[
+    Path, typer.Argument(metavar="PATH", help="A folder of tables, a zip of them, or X12 claim files.")
+]
 PolicyFolder = Annotated[
-    Path | None, typer.Option("--policies", metavar="FOLDER", help="Your own policy files, laid over the built-in ones.")
+    Path | None,
+    typer.Option("--policies", metavar="FOLDER", help="Your own policy files, laid over the built-in ones."),
 ]
 AsOf = Annotated[
     str | None, typer.Option("--as-of", metavar="DATE", help="The day on which overdue is judged (today).")
@@ -99,23 +108,35 @@ def _day(text: str | None, option: str, default: date | None = None) -> date | N
 def check(
     path: DataPath,
     format: Annotated[Format, typer.Option(help="How findings are written.")] = Format.table,
-    output: Annotated[Path | None, typer.Option(metavar="FILE", help="Write there, not to standard output.")] = None,
+    output: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write there, not to standard output.")
+    ] = None,
     rule: Annotated[
         list[str] | None, typer.Option(metavar="CODE", help="Only this rule, or a family (SUP). Repeatable.")
     ] = None,
-    payer: Annotated[list[str] | None, typer.Option(metavar="ID", help="Only this payer. Repeatable.")] = None,
-    therapist: Annotated[list[str] | None, typer.Option(metavar="ID", help="Only this therapist. Repeatable.")] = None,
-    from_: Annotated[str | None, typer.Option("--from", metavar="DATE", help="Service from this day.")] = None,
+    payer: Annotated[
+        list[str] | None, typer.Option(metavar="ID", help="Only this payer. Repeatable.")
+    ] = None,
+    therapist: Annotated[
+        list[str] | None, typer.Option(metavar="ID", help="Only this therapist. Repeatable.")
+    ] = None,
+    from_: Annotated[
+        str | None, typer.Option("--from", metavar="DATE", help="Service from this day.")
+    ] = None,
     to: Annotated[str | None, typer.Option(metavar="DATE", help="Service up to this day.")] = None,
     policies: PolicyFolder = None,
     as_of: AsOf = None,
     truth: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Planted violations (synth): print recall and precision.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Planted violations (synth): print recall and precision."),
     ] = None,
     unsubmitted: Annotated[
-        bool, typer.Option("--unsubmitted", help="Only claims not yet submitted; says hold or release for each.")
+        bool,
+        typer.Option("--unsubmitted", help="Only claims not yet submitted; says hold or release for each."),
     ] = False,
-    fail_on: Annotated[FailOn, typer.Option(help="Findings at or above this give exit status 1.")] = FailOn.high,
+    fail_on: Annotated[
+        FailOn, typer.Option(help="Findings at or above this give exit status 1.")
+    ] = FailOn.high,
 ) -> None:
     """Load, run every check, print findings."""
     from compliance import output as written
@@ -223,7 +244,9 @@ def validate(
 @cli.command(epilog="Example: compliance rules PR-01 --on 2026-03-01")
 def rules(
     code: Annotated[str | None, typer.Argument(metavar="[CODE]", help="One rule, explained.")] = None,
-    on: Annotated[str | None, typer.Option(metavar="DATE", help="Parameters in force on that day (today).")] = None,
+    on: Annotated[
+        str | None, typer.Option(metavar="DATE", help="Parameters in force on that day (today).")
+    ] = None,
     policies: PolicyFolder = None,
 ) -> None:
     """The rule catalogue, or one rule: what, why, citation, parameters in force, examples."""
@@ -244,7 +267,9 @@ def rules(
 @cli.command(epilog="Example: compliance policies medicare --on 2024-06-30")
 def policies(
     id: Annotated[str | None, typer.Argument(metavar="[ID]", help="One policy, with every value.")] = None,
-    on: Annotated[str | None, typer.Option(metavar="DATE", help="Values in force on that day (today).")] = None,
+    on: Annotated[
+        str | None, typer.Option(metavar="DATE", help="Values in force on that day (today).")
+    ] = None,
     folder: PolicyFolder = None,
 ) -> None:
     """The payer policies, or one with every value in force on a day, and its source."""
@@ -254,7 +279,9 @@ def policies(
     day = _day(on, "--on", date.today())
     assert day is not None
     chosen = load_policies(folder)
-    _write((policy_list_text(chosen) if id is None else policy_text(chosen, id, day)).rstrip("\n") + "\n", None)
+    _write(
+        (policy_list_text(chosen) if id is None else policy_text(chosen, id, day)).rstrip("\n") + "\n", None
+    )
 
 
 @cli.command(epilog="Example: compliance risk sample_data --by payer")
@@ -262,7 +289,9 @@ def risk(
     path: DataPath,
     by: Annotated[By, typer.Option(help="What each row of the table is.")] = By.therapist,
     format: Annotated[Format, typer.Option(help="How the table is written.")] = Format.table,
-    output: Annotated[Path | None, typer.Option(metavar="FILE", help="Write there, not to standard output.")] = None,
+    output: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write there, not to standard output.")
+    ] = None,
     policies: PolicyFolder = None,
     as_of: AsOf = None,
 ) -> None:
@@ -278,7 +307,11 @@ def risk(
             _refuse("--format parquet needs --output FILE")
         table.write_parquet(output)
         return
-    text = written.risk_text(table, by.value) if format is Format.table else written.frame_text(table, format.value)
+    text = (
+        written.risk_text(table, by.value)
+        if format is Format.table
+        else written.frame_text(table, format.value)
+    )
     _write(text, output)
 
 
@@ -301,7 +334,9 @@ def synth(
 
 @cli.command(epilog="Example: compliance app sample_data")
 def app(
-    path: Annotated[Path | None, typer.Argument(metavar="[PATH]", help="Records to open (else drop files there).")] = None,
+    path: Annotated[
+        Path | None, typer.Argument(metavar="[PATH]", help="Records to open (else drop files there).")
+    ] = None,
     policies: PolicyFolder = None,
     port: Annotated[int, typer.Option(help="The port of this machine to serve on.")] = 8501,
 ) -> None:

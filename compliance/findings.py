@@ -67,7 +67,16 @@ def with_context(judged: pl.DataFrame, facts: Facts) -> pl.DataFrame:
         if column in (*WHO_AND_WHEN, *WHERE) and column not in judged.columns:
             judged = judged.with_columns(pl.lit(None, dtype=dtype).alias(column))
     judged = judged.with_columns(pl.col("line").cast(pl.Int64))
-    wanted = ("service_date", "patient_id", "payer_id", "clinic_id", "discipline", "note_id", "plan_id", "submitted")
+    wanted = (
+        "service_date",
+        "patient_id",
+        "payer_id",
+        "clinic_id",
+        "discipline",
+        "note_id",
+        "plan_id",
+        "submitted",
+    )
     lines = facts.lines.select(
         "claim_id", "line", *wanted, pl.coalesce("therapist_id", "note_therapist_id").alias("therapist_id")
     )
@@ -95,7 +104,9 @@ def findings(rule: Rule, judged: pl.DataFrame, facts: Facts) -> pl.DataFrame:
     if failed.is_empty():
         return pl.DataFrame(schema=FINDING_SCHEMA)
     exposed = exposed_lines(rule, failed, facts.lines)
-    lines_of = _group(exposed, "unit_row", ["claim_id", "line", "amount", "share", "amount_basis", "submitted"])
+    lines_of = _group(
+        exposed, "unit_row", ["claim_id", "line", "amount", "share", "amount_basis", "submitted"]
+    )
     quotes_of = _quotes(rule, failed, facts)
     rows = [
         _finding(rule, row, lines_of.get(row["unit_row"], []), quotes_of.get(row["unit_row"], []), facts)
@@ -113,7 +124,9 @@ def exposed_lines(rule: Rule, failed: pl.DataFrame, lines: pl.DataFrame) -> pl.D
         units = failed.select("unit_row", "claim_id", "line", "share").drop_nulls(["claim_id", "line"])
         exposed = units.join(amounts, on=["claim_id", "line"])
     elif rule.exposes == "note":
-        units = failed.select("unit_row", "note_id", "share", *_optional(failed, "exposed_cpt")).drop_nulls("note_id")
+        units = failed.select("unit_row", "note_id", "share", *_optional(failed, "exposed_cpt")).drop_nulls(
+            "note_id"
+        )
         exposed = _of_codes(units.join(lines, on="note_id"))
     elif rule.exposes == "days":
         units = failed.select(
@@ -204,7 +217,9 @@ def _finding(
         "lines": json.dumps(at_risk, sort_keys=True),
         "amount_at_risk": _cents(sum(line["amount"] for line in at_risk)),
         "message": _sentence(rule.message, case).format_map(words),
-        "evidence": json.dumps(_evidence(row, told, quotes, lines, facts), sort_keys=True, ensure_ascii=False),
+        "evidence": json.dumps(
+            _evidence(row, told, quotes, lines, facts), sort_keys=True, ensure_ascii=False
+        ),
         "fix": _sentence(rule.fix, case).format_map(words),
     }
 
@@ -257,8 +272,10 @@ def _is_fact(name: str) -> bool:
 def _plain(value: Any) -> Any:
     """A value as JSON and sentences show it: dates as ISO days, moments to the minute."""
     if isinstance(value, datetime):
-        return value.date().isoformat() if value == datetime(value.year, value.month, value.day) else value.isoformat(
-            timespec="minutes"
+        return (
+            value.date().isoformat()
+            if value == datetime(value.year, value.month, value.day)
+            else value.isoformat(timespec="minutes")
         )
     if isinstance(value, date):
         return value.isoformat()
@@ -267,7 +284,7 @@ def _plain(value: Any) -> Any:
     return value
 
 
-class _words(dict[str, Any]):  # noqa: N801 - reads as a word list in format_map
+class _words(dict[str, Any]):
     """Facts as words of a sentence: dates as `Mar 4, 2026`, a missing one as `unknown`."""
 
     def __missing__(self, key: str) -> str:

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from compliance.audit import COUNTS, Audit
+from compliance.formats import money, rate
 from compliance.policy import Policies
 from compliance.records.load import Records
 from compliance.risk import SEVERITY_ORDER, at_risk, summary
@@ -42,7 +43,11 @@ def coverage_rows(result: Audit) -> list[dict[str, Any]]:
 
     key = ["rule", "payer_id", "therapist_id"]
     counted = result.coverage.group_by(key).agg(pl.col(COUNTS).sum()).sort(key, nulls_last=True)
-    told = result.coverage.filter(pl.col("cannot_tell") > 0).group_by(*key, "missing").agg(pl.col("cannot_tell").sum())
+    told = (
+        result.coverage.filter(pl.col("cannot_tell") > 0)
+        .group_by(*key, "missing")
+        .agg(pl.col("cannot_tell").sum())
+    )
     missing: dict[tuple[Any, ...], dict[str, int]] = {}
     for row in told.sort(*key, "missing", nulls_last=True).iter_rows(named=True):
         missing.setdefault(tuple(row[k] for k in key), {})[row["missing"]] = row["cannot_tell"]
@@ -128,7 +133,7 @@ def as_table(result: Audit, records: Records, claims: Claims, *, color: bool) ->
             row["patient_id"] or "",
             row["therapist_id"] or "",
             row["payer_id"] or "",
-            money(row["amount_at_risk"]) if row["amount_at_risk"] else "",
+            money(row["amount_at_risk"], cents=True) if row["amount_at_risk"] else "",
             row["message"],
             style=STYLES[row["severity"]] if color else "",
         )
@@ -140,7 +145,7 @@ def _closing(result: Audit, records: Records) -> list[str]:
     figures = summary(result)
     lines = [
         f"{figures['visits']:,} visits on {figures['claims']:,} claims: {figures['findings']:,} findings on "
-        f"{figures['claims_hit']:,} claims, {money(figures['dollars'])} at risk (each line once); "
+        f"{figures['claims_hit']:,} claims, {money(figures['dollars'], cents=True)} at risk (each line once); "
         f"{figures['info']:,} more worth knowing.",
         f"{figures['units_cannot_tell']:,} checks on {figures['visits_cannot_tell']:,} visits could not be told"
         f"{_mostly(result)}.",
@@ -164,7 +169,10 @@ def _gate(claims: Claims) -> list[str]:
         return []
     held = [claim for claim in claims if claim["decision"] == "hold"]
     said = [f"Pre-bill: hold {len(held):,} of {len(claims):,} unsubmitted claims."]
-    return said + [f"  {claim['decision']:8}{claim['claim_id']}  {money(claim['amount'])}" for claim in claims]
+    return said + [
+        f"  {claim['decision']:8}{claim['claim_id']}  {money(claim['amount'], cents=True)}"
+        for claim in claims
+    ]
 
 
 def _rendered(table: Table, color: bool) -> str:
@@ -174,27 +182,15 @@ def _rendered(table: Table, color: bool) -> str:
     return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()) + "\n"
 
 
-def money(dollars: float) -> str:
-    """Dollars as a reader sees them, to the cent."""
-    return f"${dollars:,.2f}"
-
-
-def share(row: dict[str, Any]) -> str:
-    """A rate with its n, N and interval: `12.4 % (31 of 250; 8.9-17.0)`; a non-zero count is never 0 %."""
-    if not row["of"]:
-        return "none checked"
-    percent = 100 * row["n"] / row["of"]
-    said = "<0.1" if 0 < percent < 0.1 else ">99.9" if 99.9 < percent < 100 else f"{percent:.1f}"
-    return f"{said} % ({row['n']:,} of {row['of']:,}; {100 * row['share_low']:.1f}-{100 * row['share_high']:.1f})"
-
-
 def named(table: pl.DataFrame, records: Records, by: str) -> pl.DataFrame:
     """The risk table with the names of its therapists, payers or clinics."""
     tables = {"therapist": "therapists", "payer": "payers", "clinic": "clinics"}
     if by not in tables:
         return table
     key = f"{by}_id"
-    return table.join(records.tables[tables[by]].select(key, "name"), on=key, how="left", maintain_order="left")
+    return table.join(
+        records.tables[tables[by]].select(key, "name"), on=key, how="left", maintain_order="left"
+    )
 
 
 def risk_text(table: pl.DataFrame, by: str) -> str:
@@ -208,7 +204,13 @@ def risk_text(table: pl.DataFrame, by: str) -> str:
     for row in table.iter_rows(named=True):
         label = row[key] or "(none)"
         name = f"{label}  {row['name']}" if row.get("name") else label
-        shown.add_row(name, money(row["dollars"]), f"{row['findings']:,}", share(row), f"{row['cannot_tell']:,}")
+        shown.add_row(
+            name,
+            money(row["dollars"], cents=True),
+            f"{row['findings']:,}",
+            rate(row["n"], row["of"], row["share_low"], row["share_high"]),
+            f"{row['cannot_tell']:,}",
+        )
     return _rendered(shown, color=False)
 
 

@@ -7,6 +7,7 @@ of the wrong day.
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import narwhals as nw
@@ -17,7 +18,15 @@ from compliance.checks.terms import like
 from compliance.policy import Policies, Value
 
 BEGINNING = date(1900, 1, 1)
-SETTINGS = ("private_practice", "rehab_agency", "corf", "hospital_outpatient", "snf_part_b", "home_health_part_b", "school")
+SETTINGS = (
+    "private_practice",
+    "rehab_agency",
+    "corf",
+    "hospital_outpatient",
+    "snf_part_b",
+    "home_health_part_b",
+    "school",
+)
 DTYPES: dict[str, pl.DataType] = {
     "integer": pl.Int64(), "number": pl.Float64(), "boolean": pl.Boolean(), "choice": pl.String(),
     "text": pl.String(), "list": pl.String(),
@@ -43,17 +52,24 @@ class ParameterValues:
         key = nw.concat_str([nw.coalesce(nw.col(name), nw.lit("")) for name in CONTEXT], separator="|")
         rows = rows.with_columns(
             context=key,
-            judged_on=nw.coalesce(nw.col("service_date"), nw.lit(datetime(BEGINNING.year, 1, 1)).cast(nw.Datetime("us"))),
+            judged_on=nw.coalesce(
+                nw.col("service_date"), nw.lit(datetime(BEGINNING.year, 1, 1)).cast(nw.Datetime("us"))
+            ),
             policy_missing=nw.when(nw.col("payer_id").is_null())
             .then(nw.lit("claims.payer_id"))
-            .otherwise(nw.when(nw.col("policy").is_null()).then(nw.lit("payers.kind")).otherwise(nw.lit(None))),
+            .otherwise(
+                nw.when(nw.col("policy").is_null()).then(nw.lit("payers.kind")).otherwise(nw.lit(None))
+            ),
         )
         contexts = rows.select("context").unique().collect(backend="polars").to_native()["context"].to_list()
         for name in parameters:
             intervals = like(self._intervals(name, sorted(contexts)), rows)
             rows = (
                 rows.join(intervals, on="context", how="inner")
-                .filter((nw.col("judged_on") >= nw.col("valid_from")) & (nw.col("judged_on") < nw.col("valid_until")))
+                .filter(
+                    (nw.col("judged_on") >= nw.col("valid_from"))
+                    & (nw.col("judged_on") < nw.col("valid_until"))
+                )
                 .with_columns(policy_missing=nw.coalesce(nw.col("policy_missing"), nw.col("varies")))
                 .drop("valid_from", "valid_until", "varies")
             )
@@ -82,10 +98,15 @@ class ParameterValues:
         states = [places["state"]] if places["state"] else [None, *self._policies.states(name)]
         edges = sorted({BEGINNING, date.max, *self._policies.edges(name)})
         intervals = []
-        for begins, ends in zip(edges, edges[1:], strict=False):
+        for begins, ends in pairwise(edges):
             values = {
                 (setting, state): self._policies.value(
-                    places["policy"], name, begins, setting=setting, state=state, discipline=places["discipline"]
+                    places["policy"],
+                    name,
+                    begins,
+                    setting=setting,
+                    state=state,
+                    discipline=places["discipline"],
                 )
                 for setting in settings
                 for state in states

@@ -132,12 +132,16 @@ def risk_table(result: Audit, by: str) -> pl.DataFrame:
         findings=real.sum(), info=(~real).sum(), dollars=pl.col("dollars").sum(),
         **{severity: (pl.col("severity") == severity).sum() for severity in ("high", "medium", "low")},
     )  # fmt: skip
-    told = result.coverage.group_by(column).agg(pl.col("passed", "failed", "cannot_tell", "not_applicable").sum())
+    told = result.coverage.group_by(column).agg(
+        pl.col("passed", "failed", "cannot_tell", "not_applicable").sum()
+    )
     if by == "rule":
         counted = told.with_columns(n=pl.col("failed"), of=pl.col("passed") + pl.col("failed"))
     else:
-        visits = result.visits.filter(pl.col("checked")).group_by(column).agg(
-            n=(pl.col("findings") > 0).sum(), of=pl.len()
+        visits = (
+            result.visits.filter(pl.col("checked"))
+            .group_by(column)
+            .agg(n=(pl.col("findings") > 0).sum(), of=pl.len())
         )
         counted = told.join(visits, on=column, how="full", coalesce=True, nulls_equal=True)
         claims = result.lines.group_by(_rendering(column)).agg(claims=pl.col("claim_id").n_unique())
@@ -145,7 +149,9 @@ def risk_table(result: Audit, by: str) -> pl.DataFrame:
     table = counted.join(found, on=column, how="full", coalesce=True, nulls_equal=True)
     numbers = [name for name, kind in table.schema.items() if kind.is_numeric()]
     table = table.with_columns(pl.col(numbers).fill_null(0))
-    return with_intervals(table).sort(["dollars", "findings", column], descending=[True, True, False], nulls_last=True)
+    return with_intervals(table).sort(
+        ["dollars", "findings", column], descending=[True, True, False], nulls_last=True
+    )
 
 
 def _rendering(column: str) -> pl.Expr:
@@ -187,7 +193,9 @@ def funnel_limits(centre: float, largest: int, points: int = 120) -> pl.DataFram
     for of in volumes:
         inner, outer = limits(of, centre, INNER), limits(of, centre, OUTER)
         rows.append((of, *(min(1.0, max(0.0, value)) for value in (*inner, *outer))))
-    return pl.DataFrame(rows, schema=["of", "inner_low", "inner_high", "outer_low", "outer_high"], orient="row")
+    return pl.DataFrame(
+        rows, schema=["of", "inner_low", "inner_high", "outer_low", "outer_high"], orient="row"
+    )
 
 
 def weekly(visits: pl.DataFrame, incomplete_weeks: int = 2) -> pl.DataFrame:
@@ -226,13 +234,19 @@ def excess(coverage: pl.DataFrame, minimum: int = 10) -> pl.DataFrame:
     counted = (
         coverage.drop_nulls("therapist_id")
         .group_by("therapist_id", "rule")
-        .agg(n=pl.col("failed").sum(), of=(pl.col("passed") + pl.col("failed")).sum(), cannot_tell=pl.col("cannot_tell").sum())
+        .agg(
+            n=pl.col("failed").sum(),
+            of=(pl.col("passed") + pl.col("failed")).sum(),
+            cannot_tell=pl.col("cannot_tell").sum(),
+        )
         .with_columns(centre=pl.col("n").sum().over("rule") / pl.col("of").sum().over("rule"))
         .with_columns(pl.col("centre").fill_nan(0.0).fill_null(0.0))
         .with_columns(expected=pl.col("of") * pl.col("centre"))
         .with_columns(spread=(pl.col("expected") * (1 - pl.col("centre"))).sqrt())
         .with_columns(
-            excess=pl.when(pl.col("spread") > 0).then((pl.col("n") - pl.col("expected")) / pl.col("spread")).otherwise(0.0)
+            excess=pl.when(pl.col("spread") > 0)
+            .then((pl.col("n") - pl.col("expected")) / pl.col("spread"))
+            .otherwise(0.0)
         )
         .filter((pl.col("of") > 0) | (pl.col("cannot_tell") > 0))
         .sort("therapist_id", "rule")
@@ -273,7 +287,9 @@ def summary(result: Audit) -> dict[str, float | int]:
 def visits_by(result: Audit, rules: Sequence[str]) -> pl.DataFrame:
     """The audit's visits with `findings` counted for these rules only (for a page's rule filter)."""
     wanted = result.findings.filter(pl.col("rule").is_in(list(rules)))
-    hits = visit_findings(wanted, result.lines, result.lines.select("note_id", *VISIT).drop_nulls("note_id").unique("note_id"))
+    hits = visit_findings(
+        wanted, result.lines, result.lines.select("note_id", *VISIT).drop_nulls("note_id").unique("note_id")
+    )
     counted = hits.group_by(VISIT).agg(findings=pl.col("finding_id").n_unique())
     return (
         result.visits.drop("findings")

@@ -51,9 +51,15 @@ def page(rule: Rule, policies: Policies, on: date) -> str:
         + "\n\nWithout these columns the rule does not run, and says so.",
     ]
     if rule.parameters:
-        parts += [f"## Parameters in force on {on:%b} {on.day}, {on.year}", parameters_table(rule, policies, on)]
+        parts += [
+            f"## Parameters in force on {on:%b} {on.day}, {on.year}",
+            parameters_table(rule, policies, on),
+        ]
     parts += ["## What to do", *(_sentences(rule.fix))]
-    for wanted, heading in (("breaks", "## An example that breaks it"), ("fine", "## An example that does not")):
+    for wanted, heading in (
+        ("breaks", "## An example that breaks it"),
+        ("fine", "## An example that does not"),
+    ):
         examples = [case for case in read_cases(rule.cases) if case.said.get("example") == wanted]
         parts += [heading, *(_example(case) for case in examples)]
     parts += ["## Sources", "\n".join(f"- {citation(cite, policies)}" for cite in rule.cites)]
@@ -89,7 +95,14 @@ def parameter_rows(rule: Rule, policies: Policies, on: date) -> list[dict[str, A
             continue
         for name in rule.parameters:
             for where, value in policies.variants(policy, name, on):
-                rows.append({"payer": policy, "parameter": name, "where": where or "everywhere", **_said(value, policies)})
+                rows.append(
+                    {
+                        "payer": policy,
+                        "parameter": name,
+                        "where": where or "everywhere",
+                        **_said(value, policies),
+                    }
+                )
     return rows
 
 
@@ -98,7 +111,11 @@ def _said(value: Value | None, policies: Policies) -> dict[str, Any]:
         return {"value": "no such rule", "since": "", "layer": "", "source": "", "verified": ""}
     told = "no such rule" if value.value is None else value.value
     return {
-        "value": " ".join(map(str, told)) if isinstance(told, list) else str(told).lower() if isinstance(told, bool) else str(told),
+        "value": " ".join(map(str, told))
+        if isinstance(told, list)
+        else str(told).lower()
+        if isinstance(told, bool)
+        else str(told),
         "since": value.valid_from.isoformat(),
         "layer": value.layer,
         "source": policies.reference(value.source).title,

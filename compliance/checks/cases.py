@@ -52,10 +52,12 @@ class Case:
 
     @property
     def payer(self) -> str:
+        """The kind of the payer."""
         return self.said.get("payer", "medicare")
 
     @property
     def as_of(self) -> date:
+        """The day on which overdue is judged."""
         return self.said.get("as_of", DEFAULT_AS_OF)
 
     @property
@@ -66,7 +68,9 @@ class Case:
     def records(self) -> Records:
         """The case's records, completed with the defaults."""
         frames = {name: table(text) for name, text in self.tables.items()}
-        complete = _completed(frames, self.payer, self.said.get("setting", "private_practice"), self.said.get("state"))
+        complete = _completed(
+            frames, self.payer, self.said.get("setting", "private_practice"), self.said.get("state")
+        )
         for column in self.said.get("without", []):
             name, _, dropped = column.partition(".")
             if dropped:
@@ -83,7 +87,9 @@ def read_cases(path: Path) -> list[Case]:
         tables = {name: text for name, text in entry.items() if name in TABLES}
         unknown = set(entry) - set(tables) - set(SAID)
         if unknown or "case" not in entry:
-            raise ValueError(f"{path.name}, case {number}: {', '.join(sorted(unknown)) or 'no sentence (case: …)'}")
+            raise ValueError(
+                f"{path.name}, case {number}: {', '.join(sorted(unknown)) or 'no sentence (case: …)'}"
+            )
         cases.append(Case(entry["case"], {k: v for k, v in entry.items() if k in SAID}, tables))
     return cases
 
@@ -105,7 +111,9 @@ def table(text: str) -> pl.DataFrame:
         days = _days(record[several[0]]) if several else [None]
         for day in days:
             written = {**record, **({several[0]: day} if day else {})}
-            expanded.append({name: cell.replace("\\n", "\n") if cell else None for name, cell in written.items()})
+            expanded.append(
+                {name: cell.replace("\\n", "\n") if cell else None for name, cell in written.items()}
+            )
     return pl.DataFrame(expanded, schema=dict.fromkeys(header, pl.String), orient="row")
 
 
@@ -116,20 +124,35 @@ def _days(cell: str) -> list[str]:
     return days
 
 
-def _completed(frames: dict[str, pl.DataFrame], payer: str, setting: str, state: str | None) -> dict[str, pl.DataFrame]:
+def _completed(
+    frames: dict[str, pl.DataFrame], payer: str, setting: str, state: str | None
+) -> dict[str, pl.DataFrame]:
     """Fill defaults and add the rows that the given ones refer to."""
     lines = _numbered(frames.get("claim_lines"), "line", "C", "claim_id")
     extra = [c for c in lines.columns if c not in schema("claim_lines")]
     claims = _defaulted(
         frames.get("claims", lines.select("claim_id", *extra).unique("claim_id", maintain_order=True)),
-        {"patient_id": "P1", "payer_id": "PAYER", "clinic_id": "CL1", "frequency_code": "1", "status": "paid"},
+        {
+            "patient_id": "P1",
+            "payer_id": "PAYER",
+            "clinic_id": "CL1",
+            "frequency_code": "1",
+            "status": "paid",
+        },
     )
     lines = _defaulted(
-        lines.drop(extra), {"cpt": "97530", "units": "1", "charge": "100", "modifiers": "GP", "therapist_id": "T1"}
+        lines.drop(extra),
+        {"cpt": "97530", "units": "1", "charge": "100", "modifiers": "GP", "therapist_id": "T1"},
     )
     notes = _defaulted(
         _numbered(frames.get("notes"), "note_id", "N"),
-        {"patient_id": "P1", "discipline": "PT", "clinic_id": "CL1", "kind": "treatment", "therapist_id": "T1"},
+        {
+            "patient_id": "P1",
+            "discipline": "PT",
+            "clinic_id": "CL1",
+            "kind": "treatment",
+            "therapist_id": "T1",
+        },
     )
     people = table(STAFF)
     if "therapists" in frames:
@@ -142,10 +165,7 @@ def _completed(frames: dict[str, pl.DataFrame], payer: str, setting: str, state:
         "claims": claims,
         "notes": notes,
         "therapists": people,
-        "clinics": frames.get(
-            "clinics", pl.DataFrame({"clinic_id": ["CL1"], "name": ["Elm Street"], "setting": [setting], "state": [state]},
-                                    schema_overrides={"state": pl.String}),
-        ),
+        "clinics": frames.get("clinics", _clinic(setting, state)),
         "payers": frames.get(
             "payers", pl.DataFrame({"payer_id": ["PAYER"], "name": [payer], "kind": [payer]})
         ),
@@ -155,9 +175,16 @@ def _completed(frames: dict[str, pl.DataFrame], payer: str, setting: str, state:
         if name in frames:
             complete[name] = _defaulted(
                 _numbered(frames[name], next(iter(TABLES[name].keys)), name[0].upper()),
-                {"patient_id": "P1", "discipline": "PT"} if name == "plans_of_care" else {"plan_id": "P1", "status": "open"},
+                {"patient_id": "P1", "discipline": "PT"}
+                if name == "plans_of_care"
+                else {"plan_id": "P1", "status": "open"},
             )
     return {name: _with_all_columns(name, frame) for name, frame in complete.items()}
+
+
+def _clinic(setting: str, state: str | None) -> pl.DataFrame:
+    row = {"clinic_id": ["CL1"], "name": ["Elm Street"], "setting": [setting], "state": [state]}
+    return pl.DataFrame(row, schema_overrides={"state": pl.String})
 
 
 def _numbered(frame: pl.DataFrame | None, column: str, prefix: str, group: str | None = None) -> pl.DataFrame:
@@ -169,7 +196,9 @@ def _numbered(frame: pl.DataFrame | None, column: str, prefix: str, group: str |
         frame = frame.with_columns(pl.Series(group, names, dtype=pl.String))
     if column not in frame.columns:
         if group:
-            frame = frame.with_columns(pl.int_range(1, pl.len() + 1).over(group).cast(pl.String).alias(column))
+            frame = frame.with_columns(
+                pl.int_range(1, pl.len() + 1).over(group).cast(pl.String).alias(column)
+            )
         else:
             names = [f"{prefix}{i}" for i in range(1, frame.height + 1)]
             frame = frame.with_columns(pl.Series(column, names, dtype=pl.String))

@@ -116,7 +116,9 @@ def rule(
 
     def declare(function: Callable[..., Any]) -> Callable[..., Any]:
         if code in _registered and _registered[code].module != function.__module__:
-            raise ValueError(f"{code} is declared twice: {_registered[code].module} and {function.__module__}")
+            raise ValueError(
+                f"{code} is declared twice: {_registered[code].module} and {function.__module__}"
+            )
         _registered[code] = Rule(
             code=code,
             title=title,

@@ -63,8 +63,11 @@ class ChartTables:
                 continue
             same = _equals("kind", kind) & _equals("policy", named)
             chosen = nw.when(same).then(nw.lit(policy)).otherwise(chosen)
-        return self._keep(payers.rename({"policy": "named"}).with_columns(policy=nw.col("named"))
-                          .pipe(lambda p: p.with_columns(policy=chosen)))
+        return self._keep(
+            payers.rename({"policy": "named"})
+            .with_columns(policy=nw.col("named"))
+            .pipe(lambda p: p.with_columns(policy=chosen))
+        )
 
     @cached_property
     def standing_claims(self) -> nw.LazyFrame:
@@ -79,21 +82,27 @@ class ChartTables:
         void = (nw.col("frequency_code") == VOID) | (nw.col("status") == "void")
         payers = self.payers.select("payer_id", "policy", payer_kind="kind")
         clinics = self._records["clinics"].select("clinic_id", "setting", "state")
-        submitted = ~nw.col("submitted_on").is_null() | nw.col("status").is_in(["submitted", "paid", "denied"])
+        submitted = ~nw.col("submitted_on").is_null() | nw.col("status").is_in(
+            ["submitted", "paid", "denied"]
+        )
         waiting = nw.col("status").is_in(["draft", "ready"])
         return (
             claims.filter(~nw.coalesce(void, nw.lit(False)))
             .join(superseded, on="claim_id", how="anti")
             .join(payers, on="payer_id", how="left")
             .join(clinics, on="clinic_id", how="left")
-            .with_columns(submitted=nw.coalesce(submitted & ~nw.coalesce(waiting, nw.lit(False)), nw.lit(False)))
+            .with_columns(
+                submitted=nw.coalesce(submitted & ~nw.coalesce(waiting, nw.lit(False)), nw.lit(False))
+            )
         )
 
     @cached_property
     def amounts(self) -> nw.LazyFrame:
         """Allowed dollars a line, from its latest remittance; several of one day add up."""
         remittances = self._records["remittances"]
-        by_day = remittances.group_by("claim_id", "line", "paid_on").agg(nw.col("allowed").sum(), n=nw.col("allowed").count())
+        by_day = remittances.group_by("claim_id", "line", "paid_on").agg(
+            nw.col("allowed").sum(), n=nw.col("allowed").count()
+        )
         latest = by_day.group_by("claim_id", "line").agg(paid_on=nw.col("paid_on").max())
         return (
             by_day.join(latest, on=["claim_id", "line", "paid_on"])
@@ -109,7 +118,10 @@ class ChartTables:
             "submitted", "status", "payer_order", "referring_npi", claim_diagnosis_codes="diagnosis_codes",
         )  # fmt: skip
         therapists = self._records["therapists"].select(
-            "therapist_id", rendering_role="role", rendering_credential="credential", rendering_discipline="discipline"
+            "therapist_id",
+            rendering_role="role",
+            rendering_credential="credential",
+            rendering_discipline="discipline",
         )
         by_modifier = nw.lit(None, dtype=nw.String)
         padded = nw.concat_str([nw.lit(" "), nw.col("modifiers"), nw.lit(" ")])
@@ -126,7 +138,9 @@ class ChartTables:
                 amount=nw.coalesce(nw.col("allowed"), nw.col("charge"), nw.lit(0.0)),
                 amount_basis=nw.when(~nw.col("allowed").is_null())
                 .then(nw.lit("allowed"))
-                .otherwise(nw.when(~nw.col("charge").is_null()).then(nw.lit("charge")).otherwise(nw.lit("unknown"))),
+                .otherwise(
+                    nw.when(~nw.col("charge").is_null()).then(nw.lit("charge")).otherwise(nw.lit("unknown"))
+                ),
             )
         )
 
@@ -139,7 +153,9 @@ class ChartTables:
         )  # fmt: skip
         treated = self._records["interventions"].select("note_id").unique().with_columns(treated=nw.lit(True))
         plans = self._records["plans_of_care"].select("plan_id", plan_discipline="discipline")
-        attended = nw.coalesce(nw.col("outcome") == "attended", nw.lit(True)) & (nw.col("kind") != "missed_visit")
+        attended = nw.coalesce(nw.col("outcome") == "attended", nw.lit(True)) & (
+            nw.col("kind") != "missed_visit"
+        )
         return (
             self._records["notes"]
             .join(authors, on="therapist_id", how="left")
@@ -175,11 +191,11 @@ class ChartTables:
             lines.filter(nw.col("note_id").is_null())
             .select("claim_id", "line", "patient_id", "service_date", "cpt", "line_discipline")
             .join(visits, on=["patient_id", "service_date"], how="inner")
-            .filter(
-                nw.coalesce(nw.col("line_discipline") == nw.col("note_discipline"), nw.lit(True))
-            )
+            .filter(nw.coalesce(nw.col("line_discipline") == nw.col("note_discipline"), nw.lit(True)))
             .join(holds, on=["candidate", "cpt"], how="left")
-            .with_columns(rank=nw.concat_str([nw.coalesce(nw.col("holds"), nw.lit("1")), nw.col("candidate")]))
+            .with_columns(
+                rank=nw.concat_str([nw.coalesce(nw.col("holds"), nw.lit("1")), nw.col("candidate")])
+            )
             .group_by("claim_id", "line")
             .agg(rank=nw.col("rank").min())
             .select("claim_id", "line", found=nw.col("rank").str.slice(1))
@@ -232,7 +248,9 @@ class ChartTables:
         )  # fmt: skip
         billed = (
             self.claim_lines.filter(~nw.col("note_id").is_null())
-            .with_columns(billing=nw.concat_str([nw.col("claim_id"), nw.lit("|"), nw.col("line").cast(nw.String)]))
+            .with_columns(
+                billing=nw.concat_str([nw.col("claim_id"), nw.lit("|"), nw.col("line").cast(nw.String)])
+            )
             .group_by("note_id", "cpt")
             .agg(billing=nw.col("billing").min())
         )
@@ -279,7 +297,9 @@ class ChartTables:
     def _numbered(self, days: nw.LazyFrame) -> nw.LazyFrame:
         """Number episodes and their treatment days; an episode opens as `_opens` says."""
         patient = ("patient_id", "discipline")
-        days = days.with_columns(previous=nw.col("service_date").shift(1).over(*patient, order_by="service_date"))
+        days = days.with_columns(
+            previous=nw.col("service_date").shift(1).over(*patient, order_by="service_date")
+        )
         discharges = (
             self._bare_notes.filter(nw.col("kind") == "discharge")
             .select(*patient, discharged=nw.col("service_date"))
@@ -287,7 +307,10 @@ class ChartTables:
         )
         closed = (
             days.join(discharges, on=list(patient), how="inner")
-            .filter((nw.col("discharged") >= nw.col("previous")) & (nw.col("discharged") <= nw.col("service_date")))
+            .filter(
+                (nw.col("discharged") >= nw.col("previous"))
+                & (nw.col("discharged") <= nw.col("service_date"))
+            )
             .select(*patient, "service_date", closed=nw.lit(1))
             .unique()
         )
@@ -304,7 +327,9 @@ class ChartTables:
         return (
             days.join(closed, on=on, how="left")
             .join(given, on=on, how="left")
-            .with_columns(opens=nw.coalesce(opens & ~nw.col("previous").is_null(), nw.lit(False)).cast(nw.Int64))
+            .with_columns(
+                opens=nw.coalesce(opens & ~nw.col("previous").is_null(), nw.lit(False)).cast(nw.Int64)
+            )
             .with_columns(episode=nw.col("opens").cum_sum().over(*patient, order_by="service_date") + 1)
             .with_columns(one=nw.lit(1))
             .with_columns(
@@ -333,8 +358,12 @@ class ChartTables:
             "patient_id", "discipline", candidate="plan_id",
             began=_first("starts_on", "established_on", "evaluated_on"),
         )  # fmt: skip
-        open_rows = rows.filter(nw.col("plan_id").is_null()).select(*key, "patient_id", "discipline", "service_date")
-        begun = open_rows.join(plans, on=["patient_id", "discipline"]).filter(nw.col("began") <= nw.col("service_date"))
+        open_rows = rows.filter(nw.col("plan_id").is_null()).select(
+            *key, "patient_id", "discipline", "service_date"
+        )
+        begun = open_rows.join(plans, on=["patient_id", "discipline"]).filter(
+            nw.col("began") <= nw.col("service_date")
+        )
         latest = begun.group_by(*key).agg(began=nw.col("began").max())
         chosen = (
             begun.join(latest, on=[*key, "began"]).group_by(*key).agg(candidate=nw.col("candidate").max())
@@ -355,9 +384,9 @@ class ChartTables:
             claim_clinic_id="clinic_id", claim_discipline="discipline", submitted="submitted",
         )  # fmt: skip
         own = self._nearest_claim(
-            rows.select("note_id").join(claimed.filter(~nw.col("note_id").is_null()), on="note_id").with_columns(
-                distance=nw.lit(0)
-            )
+            rows.select("note_id")
+            .join(claimed.filter(~nw.col("note_id").is_null()), on="note_id")
+            .with_columns(distance=nw.lit(0))
         )
         rest = rows.select("note_id", "patient_id", on="service_date", wanted="discipline").join(
             own.select("note_id"), on="note_id", how="anti"

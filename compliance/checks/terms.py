@@ -92,7 +92,11 @@ def fold(
     yields rows of the result; the group's keys are added. Nothing else in the checks loops over rows.
     The result is a frame of the engine that `rows` came from.
     """
-    native = rows.collect(backend="polars").to_native().sort([*by, *order_by], nulls_last=True, maintain_order=True)
+    native = (
+        rows.collect(backend="polars")
+        .to_native()
+        .sort([*by, *order_by], nulls_last=True, maintain_order=True)
+    )
     schema = {**{key: native.schema[key] for key in by}, **returns}
     result: list[dict[str, Any]] = []
     for key, group in groupby(native.iter_rows(named=True), key=lambda row: tuple(row[name] for name in by)):
