@@ -82,7 +82,7 @@ def hatch(dark: bool, stripes: int = 12) -> dict[str, Any]:
     """Diagonal stripes as a Vega gradient with hard edges: the fill of what cannot be told.
 
     Give it as a value, `alt.condition(alt.datum.outcome == "cannot_tell", alt.value(hatch(dark)), colour)`. Vega lays a
-    gradient over the mark's own box, so `stripes` is the number across one mark: about one every 8 pixels reads well.
+    gradient over the mark's own box, so `stripes` is their number on each mark: one for every 8 pixels of a typical bar reads well.
     """
     edges = [index / (2 * stripes) for index in range(2 * stripes + 1)]
     bands = list(pairwise(edges))
@@ -132,7 +132,7 @@ def config(dark: bool) -> dict[str, Any]:
         "text": {"font": FONT, "fontSize": 12, "color": ink, "fill": ink},
         "bar": {"color": token("accent", dark)},
         "line": {"color": token("accent", dark), "strokeWidth": 2},
-        "point": {"color": token("accent", dark), "filled": True, "size": 60},
+        "point": {"color": token("accent", dark), "filled": True, "size": 60, "opacity": 1},
         "rule": {"color": muted},
         "rect": {"color": token("accent", dark)},
         "range": {
