@@ -23,6 +23,7 @@ PERIOD_PARAMETERS = (
     "progress_report_exposure",
     "progress_report_severity",
     "discharge_note_days",
+    "active_participation_required",
 )
 """What a payer's policy says about periods; every rule that reads them declares these."""
 
@@ -192,8 +193,13 @@ def _of_known_payer(period: Period, days: Sequence[Day]) -> Period:
 
 
 TIMES = ("due_on", "deadline", "written_on", "report_to", "period_to", "episode_to", "next_written_on", "service_date")
-WORDS = ("reading", "unknown", "note_id", "counted_days", "since", "payer_id", "clinic_id", "therapist_id")
-LIMITS = {name: pl.String() if name.endswith(("exposure", "severity")) else pl.Int64() for name in PERIOD_PARAMETERS}
+WORDS = ("case", "policy_missing", "allowed", "note_id", "counted_days", "since", "payer_id", "clinic_id", "therapist_id")
+LIMITS: dict[str, pl.DataType] = {
+    **dict.fromkeys(PERIOD_PARAMETERS, pl.Int64()),
+    "progress_report_exposure": pl.String(),
+    "progress_report_severity": pl.String(),
+    "active_participation_required": pl.Boolean(),
+}
 IDS = tuple(f"{name}__id" for name in PERIOD_PARAMETERS)
 RETURNS: dict[str, pl.DataType] = {
     "episode": pl.Int64(),
@@ -214,7 +220,7 @@ def report_periods(
 ) -> nw.LazyFrame:
     """One row a period of each patient and discipline, with RETURNS.
 
-    `reading` is the period's outcome; `note_id`, `report_to`, `written_on` its report; `counted_days` the treatment
+    `case` is the period's outcome, `policy_missing` the fact without which it cannot be told; `note_id`, `report_to`, `written_on` its report; `counted_days` the treatment
     days since the last report (`treatment_days` of them; ISO dates parted by a space), `since` what they count from;
     `next_written_on` when the episode's next report was written; the limits are those of the due day.
     """
@@ -231,6 +237,22 @@ def report_periods(
         order_by=("service_date", "note_id"),
         step=lambda rows: _of_patient(rows, as_of),
         returns=RETURNS,
+    )
+
+
+def exposed(periods: nw.LazyFrame) -> nw.LazyFrame:
+    """Add the days that a late or missing report puts at risk: after the due day until the day before it was written.
+
+    Where `progress_report_exposure` is `whole_period` they begin with the period. Null where nothing is at risk.
+    """
+    whole = nw.col("progress_report_exposure") == "whole_period"
+    begins = nw.when(whole).then(nw.col("period_from")).otherwise(nw.col("due_on") + ONE_DAY)
+    ends = nw.when(nw.col("case") == "late").then(nw.col("written_on") - ONE_DAY).otherwise(nw.col("episode_to"))
+    at_risk = nw.col("case").is_in(["late", "missing"])
+    nothing = nw.lit(None, dtype=nw.Datetime("us"))
+    return periods.with_columns(
+        exposed_from=nw.when(at_risk).then(begins).otherwise(nothing),
+        exposed_to=nw.when(at_risk).then(ends).otherwise(nothing),
     )
 
 
@@ -369,8 +391,9 @@ def _row(
         "report_to": report and report.ends_on,
         "episode_to": rows[-1]["service_date"],
         "next_written_on": None,
-        "reading": period.outcome,
-        "unknown": period.unknown,
+        "case": period.outcome,
+        "policy_missing": period.unknown,
+        "allowed": _allowed(last),
         "note_id": report and report.note_id,
         "counted_days": " ".join(day.date().isoformat() for day in counted),
         "treatment_days": len(counted),
@@ -382,6 +405,13 @@ def _row(
         "last_of_episode": True,
         **{name: last[name] for name in (*PERIOD_PARAMETERS, *IDS)},
     }
+
+
+def _allowed(row: dict[str, Any]) -> str:
+    """The limit in force as a sentence says it: `10 allowed`, `10 or 30 calendar days allowed`."""
+    allowed, calendar = (row[name] for name in PERIOD_PARAMETERS[:2])
+    limits = [str(allowed)] if allowed is not None else []
+    return " or ".join(limits + ([f"{calendar} calendar days"] if calendar is not None else [])) + " allowed"
 
 
 def _counted(rows: list[dict[str, Any]], period: Period, uncovered: int) -> list[datetime]:
