@@ -1,0 +1,1 @@
+"""The records of a clinic: tables, readers and the load report."""

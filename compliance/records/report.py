@@ -1,0 +1,132 @@
+"""What loading did: per table the rows read and refused, each refusal with its place, and what was noticed on the way."""
+
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+SHOWN_REFUSALS = 50
+"""Refusals that the text shows; the JSON has all that are kept."""
+
+
+class InputError(Exception):
+    """The input as a whole cannot be used. Its message is one line: what, where, and what would be right."""
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A row that was left out, or a part of a file that could not be used.
+
+    `row` is the line of the file on which the row begins, from 1 (the header is line 1 of a plain CSV; rows of Parquet
+    count from 1 without a header; for X12 it is the position of the segment); `column` is null where the row as a
+    whole is at fault.
+    """
+
+    file: str
+    row: int | None
+    table: str | None
+    column: str | None
+    found: str | None
+    expected: str
+
+    def __str__(self) -> str:
+        place = ", ".join(
+            part for part in (self.file, f"row {self.row}" if self.row is not None else "", self.column or "") if part
+        )
+        said = f'"{self.found}"' if self.found is not None else "nothing"
+        return f"{place}: {said} (expected {self.expected})"
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Something that the reader of the report should know and that cost no row: an encoding, a dangling reference.
+
+    `kind` is one of ignored, encoding, separator, header, duplicate, reference, rounding, zone, ragged, x12, empty, dropped.
+    """
+
+    kind: str
+    message: str
+    file: str | None = None
+    table: str | None = None
+    count: int | None = None
+
+    def __str__(self) -> str:
+        return self.message
+
+
+@dataclass
+class TableReport:
+    """How one table was loaded: rows_read = rows_refused + duplicates kept once + rows_loaded."""
+
+    table: str
+    files: list[str] = field(default_factory=list)
+    rows_read: int = 0
+    rows_refused: int = 0
+    rows_repeated: int = 0
+    rows_loaded: int = 0
+    absent_columns: list[str] = field(default_factory=list)
+    unknown_columns: list[str] = field(default_factory=list)
+
+
+@dataclass
+class LoadReport:
+    """The load report: tables in the order of the dictionary, refusals and notices in the order of the files."""
+
+    tables: list[TableReport] = field(default_factory=list)
+    refusals: list[Refusal] = field(default_factory=list)
+    notices: list[Notice] = field(default_factory=list)
+    refusals_not_kept: int = 0
+
+    def as_dict(self) -> dict[str, Any]:
+        """The report as JSON values."""
+        return {
+            "rows_read": sum(table.rows_read for table in self.tables),
+            "rows_refused": sum(table.rows_refused for table in self.tables),
+            "rows_loaded": sum(table.rows_loaded for table in self.tables),
+            "tables": [asdict(table) for table in self.tables],
+            "refusals": [asdict(refusal) for refusal in self.refusals],
+            "refusals_not_kept": self.refusals_not_kept,
+            "notices": [asdict(notice) for notice in self.notices],
+        }
+
+    def render(self) -> str:
+        """The report for a terminal: a line a table, then refusals, then notices."""
+        heads = ("table", "read", "refused", "loaded", "lacking columns")
+        rows = [
+            (
+                table.table,
+                f"{table.rows_read:,}",
+                f"{table.rows_refused:,}",
+                f"{table.rows_loaded:,}",
+                ", ".join(table.absent_columns) or "none",
+            )
+            for table in self.tables
+        ]
+        widths = [max(len(row[place]) for row in [heads, *rows]) for place in range(4)]
+        lines = [
+            f"{row[0]:<{widths[0]}}  {row[1]:>{widths[1]}}  {row[2]:>{widths[2]}}  {row[3]:>{widths[3]}}  {row[4]}"
+            for row in [heads, *rows]
+        ]
+        return "\n".join([*lines, *self._unknown(), *self._refused(), *self._noticed()]) + "\n"
+
+    def _unknown(self) -> list[str]:
+        told = [
+            f"  {table.table}: {', '.join(table.unknown_columns)}" for table in self.tables if table.unknown_columns
+        ]
+        return ["", "Columns kept out, because no table of ours has them:", *told] if told else []
+
+    def _refused(self) -> list[str]:
+        if not self.refusals:
+            return ["", "No row was refused."]
+        total = len(self.refusals) + self.refusals_not_kept
+        shown = [f"  {refusal}" for refusal in self.refusals[:SHOWN_REFUSALS]]
+        rest = total - len(shown)
+        why = Counter((refusal.table or "file", refusal.column or "row") for refusal in self.refusals)
+        summary = [f"  … and {rest:,} more; by column: " + _counted(why)] if rest > 0 else []
+        return ["", f"Refused ({total:,}):", *shown, *summary]
+
+    def _noticed(self) -> list[str]:
+        return ["", f"Noticed ({len(self.notices):,}):", *(f"  {each}" for each in self.notices)] if self.notices else []
+
+
+def _counted(why: Counter[tuple[str, str]]) -> str:
+    return ", ".join(f"{table}.{column} {count:,}" for (table, column), count in why.most_common(8))
