@@ -17,7 +17,7 @@ ones write to them.
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlencode
 
 import polars as pl
@@ -167,8 +167,8 @@ def choices_from(tables: Mapping[str, pl.DataFrame], rules: Mapping[str, str]) -
         therapists=_named(tables["therapists"], "therapist_id", [lines, notes]),
         patients=_named(tables["patients"], "patient_id", [claims, notes]),
         rules=dict(rules),
-        first=dates.min(),
-        last=dates.max(),
+        first=cast(date | None, dates.min()),
+        last=cast(date | None, dates.max()),
     )
 
 

@@ -25,6 +25,7 @@ FLAGS = [
     "--disable-sync",
     "--font-render-hinting=none",
 ]
+RESTS = ".stApp[data-test-script-state='notRunning']"
 SIZES = {"1280x720": (1280, 720), "1920x1080": (1920, 1080)}
 # On a deep link Streamlit first looks for its server below the page's own path, and is told that it is not there.
 HARMLESS = ("/_stcore/health", "/_stcore/host-config", "the server responded with a status of 404")
@@ -87,11 +88,15 @@ class Visitor:
         self.settle()
 
     def settle(self) -> None:
-        """Wait until the page shows a title and the script rests."""
-        self.page.wait_for_selector("h1, [data-testid='stException']", timeout=60_000)
-        self.page.wait_for_selector(".stApp[data-test-script-state='notRunning']", timeout=60_000)
-        self.page.wait_for_timeout(300)
-        self.page.wait_for_selector(".stApp[data-test-script-state='notRunning']", timeout=60_000)
+        """Wait until the page shows a title, the frame its last filter, and the script rests."""
+        for shown in (
+            "h1, [data-testid='stException']",
+            ".st-key-severity_shown [data-testid='stMultiSelect']",
+            RESTS,
+        ):
+            self.page.wait_for_selector(shown, timeout=60_000)
+        self.page.wait_for_timeout(300)  # a rerun that a click has asked for begins within this
+        self.page.wait_for_selector(RESTS, timeout=60_000)
 
     def title(self) -> str:
         """The page's heading."""

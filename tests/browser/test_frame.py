@@ -97,3 +97,12 @@ def test_every_page_opens_by_its_address(visitor):
         visitor.open("/" if name == "overview" else f"/{name}")
         assert visitor.title().lower() == name
     visitor.clean()
+
+
+def test_records_that_cannot_be_opened_are_explained(window, cold_server, tmp_path):
+    with visit(window, cold_server(tmp_path / "nowhere")) as visitor:
+        visitor.open("/records")
+        assert visitor.title() == "Records"
+        assert "cannot be opened" in visitor.page.inner_text("[data-testid='stAlert'] >> nth=0")
+        assert "Filters" in sidebar(visitor)
+        visitor.clean()
