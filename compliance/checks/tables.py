@@ -153,9 +153,9 @@ class ChartTables:
         )  # fmt: skip
         treated = self._records["interventions"].select("note_id").unique().with_columns(treated=nw.lit(True))
         plans = self._records["plans_of_care"].select("plan_id", plan_discipline="discipline")
-        attended = nw.coalesce(nw.col("outcome") == "attended", nw.lit(True)) & (
-            nw.col("kind") != "missed_visit"
-        )
+        # A comparison with null is null on one engine and false on another: null is asked for by name.
+        unsaid = nw.col("outcome").is_null()
+        attended = (unsaid | (nw.col("outcome") == "attended")) & (nw.col("kind") != "missed_visit")
         return (
             self._records["notes"]
             .join(authors, on="therapist_id", how="left")
@@ -191,7 +191,11 @@ class ChartTables:
             lines.filter(nw.col("note_id").is_null())
             .select("claim_id", "line", "patient_id", "service_date", "cpt", "line_discipline")
             .join(visits, on=["patient_id", "service_date"], how="inner")
-            .filter(nw.coalesce(nw.col("line_discipline") == nw.col("note_discipline"), nw.lit(True)))
+            .filter(
+                nw.col("line_discipline").is_null()
+                | nw.col("note_discipline").is_null()
+                | (nw.col("line_discipline") == nw.col("note_discipline"))
+            )
             .join(holds, on=["candidate", "cpt"], how="left")
             .with_columns(
                 rank=nw.concat_str([nw.coalesce(nw.col("holds"), nw.lit("1")), nw.col("candidate")])
