@@ -14,7 +14,7 @@ import narwhals as nw
 import polars as pl
 
 from compliance.checks.tables import REPORT_KINDS
-from compliance.checks.terms import ONE_DAY, fold
+from compliance.checks.terms import ONE_DAY, fold, like
 
 PERIOD_PARAMETERS = (
     "progress_report_treatment_days",
@@ -226,18 +226,23 @@ def report_periods(
     """
     days = _day_rows(treatment_days, notes)
     reports = _of_every_discipline(_report_rows(notes, absent), treatment_days)
-    columns = days.collect_schema()
-    given = reports.collect_schema().names()
-    filled = reports.select(
-        *(nw.col(name) if name in given else nw.lit(None, dtype=kind).alias(name) for name, kind in columns.items())
-    )
-    return fold(
-        nw.concat([days, filled], how="vertical"),
+    rows = pl.concat([_in_polars(days), _in_polars(reports)], how="diagonal_relaxed")
+    found = fold(
+        nw.from_native(rows.lazy()),
         by=("patient_id", "discipline"),
         order_by=("service_date", "note_id"),
         step=lambda rows: _of_patient(rows, as_of),
         returns=RETURNS,
     )
+    return like(_in_polars(found), treatment_days)
+
+
+def _in_polars(rows: nw.LazyFrame) -> pl.DataFrame:
+    """Rows for the fold, which reads days and reports in one order: typed alike, whatever the engine made of nulls."""
+    table = rows.collect(backend="polars").to_native()
+    floats = [name for name, kind in table.schema.items() if kind.is_float()]
+    typed = {name: kind for name, kind in RETURNS.items() if name in table.columns}
+    return table.with_columns(pl.col(floats).fill_nan(None)).cast(typed)
 
 
 def exposed(periods: nw.LazyFrame) -> nw.LazyFrame:
@@ -283,16 +288,9 @@ def _day_rows(treatment_days: nw.LazyFrame, notes: nw.LazyFrame) -> nw.LazyFrame
         .group_by(key)
         .agg(clinician_id=nw.col("therapist_id").min())
     )
-    empty = {name: nw.lit(None, dtype=nw.String) for name in ("note_id", "doubt")}
-    moments = {name: nw.lit(None, dtype=nw.Datetime("us")) for name in ("ends_on", "written_on")}
-    return (
-        treatment_days.join(clinicians, on=key, how="left")
-        .with_columns(**empty, **moments)
-        .select(
-            *key, "note_id", "doubt", "ends_on", "written_on", "episode", "payer_id", "clinic_id", "therapist_id",
-            "clinician_id", "policy_missing", *PERIOD_PARAMETERS, *IDS,
-        )
-    )  # fmt: skip
+    return treatment_days.join(clinicians, on=key, how="left").select(
+        *key, "episode", "payer_id", "clinic_id", "therapist_id", "clinician_id", "policy_missing", *PERIOD_PARAMETERS, *IDS
+    )
 
 
 def _report_rows(notes: nw.LazyFrame, absent: frozenset[str]) -> nw.LazyFrame:
@@ -303,7 +301,7 @@ def _report_rows(notes: nw.LazyFrame, absent: frozenset[str]) -> nw.LazyFrame:
         doubt, signed = nw.coalesce(doubt, nw.lit("notes.signed_on")), nw.lit(True)
     written = nw.coalesce(written_on(), nw.col("service_date"))
     ends = nw.coalesce(nw.col("period_to"), written)
-    clinician = nw.coalesce(nw.col("author_role") == "therapist", nw.lit(True))
+    clinician = nw.col("author_role").is_null() | (nw.col("author_role") == "therapist")
     return (
         report_notes(notes)
         .filter(signed & clinician)

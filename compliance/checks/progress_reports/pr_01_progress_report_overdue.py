@@ -80,7 +80,8 @@ def progress_report_overdue(
     """
     severity = nw.when(nw.col("case") == "open").then(nw.lit("info")).otherwise(nw.col("progress_report_severity"))
     periods = exposed(report_periods(treatment_days, notes, as_of, absent_columns)).with_columns(
-        severity=nw.when(nw.col("case") == "undischarged").then(nw.lit("low")).otherwise(severity)
+        fault=nw.col("case"),
+        severity=nw.when(nw.col("case") == "undischarged").then(nw.lit("low")).otherwise(severity),
     )
     return judge(
         periods,

@@ -84,13 +84,14 @@ def report_by_assistant_or_student(
         judged.with_columns(
             policy_missing=nw.when(_by_other()).then(unknown).otherwise(nw.col("policy_missing")),
             case=_case(),
+            fault=_case(),
             severity=nw.when(_in_time()).then(nw.lit("info")).otherwise(nw.col("progress_report_severity")),
         ),
         applies=nw.col("ruled") | ~nw.col("policy_missing").is_null(),
         cannot_tell={fact: nw.col("unknown_author") == fact for fact in ("notes.therapist_id", "therapists.role")},
         fails=_by_other() & ~nw.coalesce(nw.col("period").is_in(["passed", "late"]), nw.lit(False)),
     ).select(
-        "note_id", "outcome", "missing", "case", "severity", "written", "author", "author_is", "author_role", "due_on",
+        "note_id", "outcome", "missing", "case", "fault", "severity", "written", "author", "author_is", "author_role", "due_on",
         "deadline", "exposed_from", "exposed_to", "cosigned_by",
         "progress_report_treatment_days__id", "progress_report_exposure__id", "progress_report_severity__id",
     )  # fmt: skip

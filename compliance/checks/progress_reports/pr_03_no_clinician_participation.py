@@ -83,28 +83,28 @@ def no_clinician_participation(
     speech = nw.col("discipline") == NEVER_ASSISTED
     alone = (nw.col("furnished_days") == 0) & nw.col("made_up_on").is_null() & ~speech
     weak = ~nw.col("unexpected").is_null() | (nw.col("case") == "undischarged")
+    fault = nw.when(weak).then(nw.lit("unexpected")).otherwise(nw.lit("absent"))
+    severity = nw.when(weak).then(nw.lit("low")).otherwise(nw.lit("medium"))
+    still_open = nw.col("case") == "open"
+    judged = judged.with_columns(
+        period=nw.col("case"),
+        severity=nw.when(still_open).then(nw.lit("info")).otherwise(severity),
+        fault=nw.when(still_open).then(nw.lit("open")).otherwise(fault),
+        exposed_role=nw.lit("assistant"),
+        exposed_from=nw.col("period_from"),
+        exposed_to=nw.col("period_to"),
+    ).with_columns(case=nw.col("fault"))
     return judge(
-        judged.with_columns(
-            severity=nw.when(nw.col("case") == "open").then(nw.lit("info")).otherwise(
-                nw.when(weak).then(nw.lit("low")).otherwise(nw.lit("medium"))
-            ),
-            ended=nw.col("case"),
-            case=nw.when(nw.col("case") == "open").then(nw.lit("open")).otherwise(
-                nw.when(weak).then(nw.lit("unexpected")).otherwise(nw.lit("absent"))
-            ),
-            exposed_role=nw.lit("assistant"),
-            exposed_from=nw.col("period_from"),
-            exposed_to=nw.col("period_to"),
-        ),
-        applies=~nw.col("ended").is_in(["running", "no_rule"])
+        judged,
+        applies=~nw.col("period").is_in(["running", "no_rule"])
         & ((nw.col("assisted_days") > 0) | ((nw.col("untold_days") > 0) & alone))
         & nw.coalesce(nw.col("active_participation_required"), nw.lit(False)),
         cannot_tell={"interventions.therapist_id": alone & (nw.col("untold_days") > 0)},
         fails=alone,
     ).select(
-        *PERIOD, "outcome", "missing", "severity", "case", "service_date", "payer_id", "clinic_id", "therapist_id", "note_id",
-        "period_to", "assisted_days", "furnished_days", "untold_days", "made_up_on", "due_on", "deadline", "ended",
-        "exposed_role", "exposed_from", "exposed_to", "progress_report_treatment_days__id",
+        *PERIOD, "outcome", "missing", "severity", "case", "fault", "service_date", "payer_id", "clinic_id",
+        "therapist_id", "note_id", "period_to", "assisted_days", "furnished_days", "untold_days", "made_up_on", "due_on",
+        "deadline", "period", "exposed_role", "exposed_from", "exposed_to", "progress_report_treatment_days__id",
         "active_participation_required__id",
     )  # fmt: skip
 
@@ -176,8 +176,8 @@ def _unexpected(periods: nw.LazyFrame, episodes: nw.LazyFrame) -> nw.LazyFrame:
     ended = episodes.filter(nw.col("discharge_reason") == "unexpected").select(
         "patient_id", "discipline", "first_treatment_on", "discharged_on"
     )
-    begun = nw.coalesce(nw.col("first_treatment_on") <= nw.col("episode_to"), nw.lit(True))
-    open_then = nw.coalesce(nw.col("discharged_on") >= nw.col("period_from"), nw.lit(True))
+    begun = nw.col("first_treatment_on").is_null() | (nw.col("first_treatment_on") <= nw.col("episode_to"))
+    open_then = nw.col("discharged_on").is_null() | (nw.col("discharged_on") >= nw.col("period_from"))
     return (
         periods.filter(nw.col("last_of_episode"))
         .join(ended, on=["patient_id", "discipline"])

@@ -1,0 +1,97 @@
+"""PR-01 to PR-05 together: the same on every engine, whatever the order of rows, and patient by patient."""
+
+from collections.abc import Callable
+from datetime import date
+from functools import cache
+from typing import Any
+
+import duckdb
+import polars as pl
+import pytest
+
+from compliance.audit import audit
+from compliance.checks.cases import read_cases
+from compliance.checks.rule import select
+from compliance.policy import load_policies
+from compliance.records.load import Records, from_frames
+
+AS_OF = date(2026, 6, 20)
+SHARED = ("therapists", "clinics", "payers")
+KEYS = ("note_id", "claim_id", "patient_id", "plan_id", "goal_id", "replaces_goal_id", "replaces_plan_id", "episode_id",
+        "amends_note_id")  # fmt: skip
+
+
+@cache
+def clinic() -> dict[str, pl.DataFrame]:
+    """The patients of every case of these rules in one clinic, each case's keys with its number before them."""
+    parts: dict[str, list[pl.DataFrame]] = {}
+    number = 0
+    for rule in select(["PR"]):
+        for case in read_cases(rule.cases):
+            if case.payer != "medicare" or {"payers", "therapists"} & set(case.tables) or "without" in case.said:
+                continue
+            number += 1
+            for name, table in case.records().tables.items():
+                own = [key for key in KEYS if key in table.columns]
+                if name in SHARED and number > 1:
+                    continue
+                case_number = pl.lit(f"{number:03d}-")
+                numbered = table.with_columns(pl.concat_str(case_number, key).alias(key) for key in own)
+                parts.setdefault(name, []).append(numbered)
+    return {name: pl.concat(tables) for name, tables in parts.items()}
+
+
+def records(tables: dict[str, pl.DataFrame]) -> Records:
+    return from_frames({name: table for name, table in tables.items() if not table.is_empty()})
+
+
+def found(tables: dict[str, pl.DataFrame], **engine: Any) -> pl.DataFrame:
+    result = audit(records(tables), load_policies(), AS_OF, select(["PR"]), **engine)
+    return result.findings.sort("finding_id")
+
+
+def of_patients(tables: dict[str, pl.DataFrame], chosen: pl.Series) -> dict[str, pl.DataFrame]:
+    """The records of some patients: their rows, the rows of their notes, claims, plans and goals, and the clinic's."""
+    kept = {}
+    for name, table in tables.items():
+        if "patient_id" in table.columns:
+            kept[name] = table.filter(pl.col("patient_id").is_in(chosen.implode()))
+        elif name not in SHARED:
+            kept[name] = table.filter(pl.col(table.columns[0]).str.slice(0, 3).is_in(chosen.str.slice(0, 3).implode()))
+        else:
+            kept[name] = table
+    return kept
+
+
+def test_the_cases_give_findings_of_every_rule() -> None:
+    assert found(clinic())["rule"].unique().sort().to_list() == ["PR-01", "PR-02", "PR-03", "PR-04", "PR-05"]
+
+
+def relation(table: pl.DataFrame) -> Any:
+    return duckdb.from_arrow(table.to_arrow())
+
+
+ENGINES: dict[str, Callable[[pl.DataFrame], Any]] = {"pandas": lambda table: table.to_pandas(), "duckdb": relation}
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_every_engine_finds_the_same(engine: str) -> None:
+    columns = ["finding_id", "severity", "message", "lines", "amount_at_risk", "fix"]
+    assert found(clinic(), native=ENGINES[engine]).select(columns).equals(found(clinic()).select(columns))
+
+
+def test_the_order_of_rows_changes_nothing() -> None:
+    mixed = {name: table.sample(fraction=1, shuffle=True, seed=7) for name, table in clinic().items()}
+    assert found(mixed).equals(found(clinic()))
+
+
+def test_patients_apart_give_what_they_give_together() -> None:
+    patients = clinic()["claims"]["patient_id"].unique().sort()
+    halves = [patients.gather_every(2), patients.gather_every(2, offset=1)]
+    apart = pl.concat([found(of_patients(clinic(), half)) for half in halves]).sort("finding_id")
+    assert apart.equals(found(clinic()))
+
+
+def test_evidence_names_the_value_that_decided_and_where_it_comes_from() -> None:
+    overdue = found(clinic()).filter(pl.col("rule") == "PR-01")
+    assert overdue["evidence"].str.contains('"progress_report_treatment_days": {"from": ', literal=True).all()
