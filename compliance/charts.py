@@ -253,3 +253,22 @@ def rate_bars(
                  alt.Tooltip("of:Q", title="checked"), alt.Tooltip("share:Q", format=PERCENT)],
     )  # fmt: skip
     return alt.layer(bars, dots).properties(title=title, height=max(90, 24 * max(1, shown.height)))
+
+
+def unknown_bars(
+    table: pl.DataFrame, key: str, title: str, dark: bool, names: Mapping[str, str]
+) -> alt.Chart:
+    """Share of checks that could not be told, hatched: unknown is neither pass nor finding."""
+    shown = table.with_columns(label=_labels(table[key], names)).filter(pl.col("cannot_tell") > 0)
+    return (
+        alt.Chart(shown)
+        .mark_bar(height={"band": 0.6}, color=theme.hatch(dark), stroke=token("cannot_tell", dark), strokeWidth=0.5)
+        .encode(
+            x=alt.X("cannot_tell_share:Q", title="Share of checks", axis=alt.Axis(format=".0%", tickCount=4)),
+            y=alt.Y("label:N", title=None, sort="-x", axis=alt.Axis(labelLimit=190)),
+            tooltip=[alt.Tooltip("label:N", title=key.removesuffix("_id")),
+                     alt.Tooltip("cannot_tell:Q", title="could not be told", format=COUNT),
+                     alt.Tooltip("cannot_tell_share:Q", title="share of checks", format=PERCENT)],
+        )
+        .properties(title=title, height=max(60, 20 * max(1, shown.height)))
+    )  # fmt: skip

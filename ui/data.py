@@ -1,16 +1,28 @@
-"""Records and what was found in them, each loaded once: every cache of the dashboard is here."""
+"""Records and what was found in them, each loaded once: every cache of the dashboard is here.
+
+Records on disk are shared by all sessions and cached by their content's signature; uploaded records belong to the
+browser session alone (`st.session_state`) and leave memory with it.
+"""
 
 import os
 import sys
+from datetime import date
 from pathlib import Path
+from typing import Any
 
+import polars as pl
 import streamlit as st
 
+from compliance import views
+from compliance.audit import Audit, audit
 from compliance.checks.rule import catalogue
-from compliance.records.load import Records, load
+from compliance.policy import Policies, load_policies
+from compliance.records.load import Records, load, load_files
 from ui import filters
 
 SAMPLE = Path(__file__).resolve().parent.parent / "sample_data"
+_UPLOADED = "uploaded_records"
+_AUDITED = "uploaded_audit"
 
 
 def path() -> Path:
@@ -26,21 +38,110 @@ def policies_path() -> Path | None:
     return Path(given) if given else None
 
 
+def uploaded() -> bool:
+    """Whether this session looks at records that were dropped on the Records page."""
+    return _UPLOADED in st.session_state
+
+
+def upload(files: list[tuple[str, bytes]]) -> None:
+    """Look at these files from now on, in this session only; raises `InputError` and changes nothing where unusable."""
+    st.session_state[_UPLOADED] = load_files(files)
+    st.session_state.pop(_AUDITED, None)
+
+
+def forget_upload() -> None:
+    """Back to the records that the dashboard was started on."""
+    st.session_state.pop(_UPLOADED, None)
+    st.session_state.pop(_AUDITED, None)
+
+
 def records() -> Records:
     """The records of this session; raises `InputError` where they cannot be opened."""
-    return _load(path())
+    if uploaded():
+        return st.session_state[_UPLOADED]
+    return _load(path(), _signature(path()))
+
+
+def _signature(place: Path) -> tuple[tuple[str, int, int], ...]:
+    """Names, sizes and times of the files: what changes when the records do."""
+    files = [place] if place.is_file() else sorted(each for each in place.rglob("*") if each.is_file())
+    return tuple((str(each), each.stat().st_size, each.stat().st_mtime_ns) for each in files)
 
 
 @st.cache_resource(show_spinner="Reading the records …", max_entries=4)
-def _load(folder: Path) -> Records:
-    return load(folder)
+def _load(place: Path, signature: Any) -> Records:
+    return load(place)
+
+
+def policies() -> Policies:
+    """The payer policies in force here."""
+    folder = policies_path()
+    return _policies(folder, _signature(folder) if folder else ())
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def _policies(folder: Path | None, signature: Any) -> Policies:
+    return load_policies(folder)
+
+
+def audited() -> Audit:
+    """What the checks found in this session's records, as of today."""
+    if not uploaded():
+        return _audit(records(), policies(), date.today())
+    if _AUDITED not in st.session_state:
+        with st.spinner("Running the checks …"):
+            st.session_state[_AUDITED] = audit(records(), policies(), date.today())
+    return st.session_state[_AUDITED]
+
+
+@st.cache_resource(
+    show_spinner="Running the checks …",
+    max_entries=4,
+    hash_funcs={Records: lambda each: each.fingerprint, Policies: lambda each: each.fingerprint},
+)
+def _audit(loaded: Records, chosen: Policies, as_of: date) -> Audit:
+    return audit(loaded, chosen, as_of)
+
+
+def view() -> views.Narrowed:
+    """The audit under the filters in force."""
+    chosen = filters.current()
+    return views.narrowed(audited(), chosen.apply, bool(chosen.rules))
 
 
 def choices() -> filters.Choices:
     """What the filters offer for these records."""
-    return _choices(records())
+    loaded = records()
+    return filters.choices_from(loaded.tables, _titles()) if uploaded() else _choices(loaded)
 
 
 @st.cache_resource(show_spinner=False, max_entries=4, hash_funcs={Records: lambda each: each.fingerprint})
 def _choices(loaded: Records) -> filters.Choices:
-    return filters.choices_from(loaded.tables, {code: rule.title for code, rule in catalogue().items()})
+    return filters.choices_from(loaded.tables, _titles())
+
+
+def _titles() -> dict[str, str]:
+    return {code: rule.title for code, rule in catalogue().items()}
+
+
+def row(table: str, **key: Any) -> dict[str, Any] | None:
+    """One row of the records by its key, or None."""
+    found = records().tables[table].filter(*(pl.col(name) == value for name, value in key.items()))
+    return found.row(0, named=True) if found.height else None
+
+
+def context() -> str:
+    """What is looked at: dates of service, clinics, when loaded, rows refused."""
+    from compliance.formats import day, plural, span
+
+    offered = choices()
+    report = records().report
+    parts = [
+        span(offered.first, offered.last),
+        plural(len(offered.clinics), "clinic"),
+        f"as of {day(audited().as_of)}",
+        plural(len(report.refusals), "row") + " refused",
+    ]
+    if path() == SAMPLE and not uploaded():
+        parts.insert(0, "Sample data, synthetic")
+    return " · ".join(parts)

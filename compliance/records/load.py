@@ -9,7 +9,16 @@ import polars as pl
 from compliance.records.models import TABLES, columns, empty_tables, schema
 from compliance.records.report import InputError, LoadReport, Notice, Refusal, TableReport
 
-__all__ = ["InputError", "LoadReport", "Notice", "Records", "Refusal", "TableReport", "empty_tables", "from_frames"]
+__all__ = [
+    "InputError",
+    "LoadReport",
+    "Notice",
+    "Records",
+    "Refusal",
+    "TableReport",
+    "empty_tables",
+    "from_frames",
+]
 
 
 @dataclass(frozen=True)
@@ -43,18 +52,27 @@ def from_frames(frames: Mapping[str, pl.DataFrame]) -> Records:
             else:
                 typed.append(_cast(frame.schema[column.name], column.held_as, column.name))
         tables[name] = frame.select(typed)
-    digest = sha256("".join(f"{n}{f.hash_rows().sum()}" for n, f in sorted(tables.items())).encode()).hexdigest()
+    digest = sha256(
+        "".join(f"{n}{f.hash_rows().sum()}" for n, f in sorted(tables.items())).encode()
+    ).hexdigest()
     return Records(tables, LoadReport(), digest, frozenset(TABLES) - set(frames), frozenset(absent))
 
 
 def _cast(given: pl.DataType, held: pl.DataType, name: str) -> pl.Expr:
     cell = pl.col(name)
     if given == pl.String and held == pl.Datetime:
-        parsed = [cell.str.to_datetime(f, strict=False, time_unit="us") for f in ("%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M")]
+        parsed = [
+            cell.str.to_datetime(f, strict=False, time_unit="us")
+            for f in ("%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M")
+        ]
         day = cell.str.to_date("%Y-%m-%d", strict=False).cast(pl.Datetime("us"))
         if name == "written_at":
             day = day + pl.duration(hours=23, minutes=59, seconds=59)
         return pl.coalesce(*parsed, day).alias(name)
     if given == pl.String and held == pl.Boolean:
-        return cell.str.to_lowercase().replace_strict({"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}, default=None, return_dtype=pl.Boolean)
+        return cell.str.to_lowercase().replace_strict(
+            {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False},
+            default=None,
+            return_dtype=pl.Boolean,
+        )
     return cell.cast(held, strict=False)

@@ -71,7 +71,13 @@ Code = Annotated[str, Kind.CODE]
 """One code, in upper case."""
 
 Setting = Literal[
-    "private_practice", "rehab_agency", "corf", "hospital_outpatient", "snf_part_b", "home_health_part_b", "school"
+    "private_practice",
+    "rehab_agency",
+    "corf",
+    "hospital_outpatient",
+    "snf_part_b",
+    "home_health_part_b",
+    "school",
 ]
 Discipline = Literal["PT", "OT", "SLP"]
 Role = Literal["therapist", "assistant", "student", "aide"]
@@ -124,7 +130,9 @@ class Clinic(Record):
 
     clinic_id: Key = Field(description="The clinic.")
     name: Text | None = Field(None, description="What people call it.")
-    state: Code | None = Field(None, description="Two letters of the state (`NC`); state law and Medicaid hang on it.")
+    state: Code | None = Field(
+        None, description="Two letters of the state (`NC`); state law and Medicaid hang on it."
+    )
     setting: Setting | None = Field(
         None, description="How it is enrolled; supervision and certification rules differ by setting."
     )
@@ -141,7 +149,9 @@ class Therapist(Record):
     therapist_id: Key = Field(description="The person; the NPI where an export has only that.")
     name: Text | None = Field(None, description="Name as signed.")
     npi: Key | None = Field(None, description="The person's National Provider Identifier.")
-    discipline: Discipline | None = Field(None, description="Physical, occupational or speech-language therapy.")
+    discipline: Discipline | None = Field(
+        None, description="Physical, occupational or speech-language therapy."
+    )
     role: Role | None = Field(None, description="What the person may do, and under whose supervision.")
     credential: Text | None = Field(
         None, description="As signed, free text: `DPT`, `PTA`, `OTR/L`, `COTA`, `CCC-SLP`."
@@ -261,7 +271,9 @@ class PlanOfCare(Record):
         None, description="Day of the signed and dated order or referral for therapy that is on file."
     )
     verbal_order_on: Date | None = Field(None, description="Day of a verbal certification or order.")
-    certified_on: Date | None = Field(None, description="Day on which the physician or NPP certified the plan.")
+    certified_on: Date | None = Field(
+        None, description="Day on which the physician or NPP certified the plan."
+    )
     certified_by: Text | None = Field(None, description="Who certified it: NPI or name.")
     certification_delay_reason: Text | None = Field(
         None, description="Why certification came late, as documented."
@@ -270,7 +282,9 @@ class PlanOfCare(Record):
         None, description="The plan before it, where this is a recertification or a changed plan."
     )
     changed_on: Date | None = Field(None, description="Day of a change to the plan.")
-    change_signed_by: Text | None = Field(None, description="Who signed the change: NPI, or name with credential.")
+    change_signed_by: Text | None = Field(
+        None, description="Who signed the change: NPI, or name with credential."
+    )
 
 
 class Goal(Record):
@@ -278,16 +292,16 @@ class Goal(Record):
 
     table = "goals"
     keys = ("goal_id",)
-    references = MappingProxyType(
-        {"plan_id": "plans_of_care.plan_id", "replaces_goal_id": "goals.goal_id"}
-    )
+    references = MappingProxyType({"plan_id": "plans_of_care.plan_id", "replaces_goal_id": "goals.goal_id"})
 
     goal_id: Key = Field(description="The goal.")
     plan_id: Key | None = Field(None, description="The plan that sets it.")
     label: Text | None = Field(None, description="What notes call it: `LTG 1`, `STG 2`.")
     term: Literal["short", "long"] | None = Field(None, description="Short-term or long-term.")
     text: Text | None = Field(None, description="The goal in words.")
-    baseline: Text | None = Field(None, description="Where the patient stood, in words or as a value with its unit.")
+    baseline: Text | None = Field(
+        None, description="Where the patient stood, in words or as a value with its unit."
+    )
     target: Text | None = Field(None, description="What is to be reached.")
     due_on: Date | None = Field(None, description="By when.")
     status: Literal["open", "met", "modified", "discontinued"] | None = Field(
@@ -310,7 +324,9 @@ class GoalMeasure(Record):
     name: Text | None = Field(None, description="What was measured: `knee flexion`, `TUG`.")
     value: Text | None = Field(None, description="The value as written: `95`, `12.4`.")
     unit: Text | None = Field(None, description="Its unit: `deg`, `s`, `ft`, `%`.")
-    assist_level: Text | None = Field(None, description="Level of assistance: `min assist`, `CGA`, `independent`.")
+    assist_level: Text | None = Field(
+        None, description="Level of assistance: `min assist`, `CGA`, `independent`."
+    )
 
 
 class Note(Record):
@@ -365,7 +381,9 @@ class Note(Record):
     started_at: Clock | None = Field(
         None, description="Start of the session; a time alone is of the service date."
     )
-    ended_at: Clock | None = Field(None, description="End of the session; a time alone is of the service date.")
+    ended_at: Clock | None = Field(
+        None, description="End of the session; a time alone is of the service date."
+    )
     timed_minutes: Number | None = Field(None, description="Minutes of timed codes, as the note totals them.")
     total_minutes: Number | None = Field(None, description="All treatment minutes, as the note totals them.")
     written_at: EndOfDay | None = Field(
@@ -405,13 +423,16 @@ class Intervention(Record):
         description="Of the minutes, those that a student gave without the therapist directing in the room.",
     )
     mode: Literal["one_on_one", "group", "concurrent", "cotreat"] | None = Field(
-        None, description="One patient, a group, concurrent patients, or two disciplines together; empty = by code."
+        None,
+        description="One patient, a group, concurrent patients, or two disciplines together; empty = by code.",
     )
     group_size: Number | None = Field(None, description="Patients in the group.")
     goal_labels: Labels | None = Field(
         None, description="Labels of the goals that it served, spaces within a label left out: `LTG1 STG2`."
     )
-    passive: Flag | None = Field(None, description="Whether the patient took no active part, as the chart marked it.")
+    passive: Flag | None = Field(
+        None, description="Whether the patient took no active part, as the chart marked it."
+    )
     text: Text | None = Field(
         None, description="The words on this service; empty = the note's whole text speaks for each line."
     )
@@ -481,7 +502,9 @@ class ClaimLine(Record):
         None, description="ICD-10-CM codes, or positions (from 1, or letters from `A`) in the claim's codes."
     )
     abn_on: Date | None = Field(None, description="Day of an Advance Beneficiary Notice for this service.")
-    place_of_service: Key | None = Field(None, description="CMS place of service, two digits: `11`, `12`, `22`.")
+    place_of_service: Key | None = Field(
+        None, description="CMS place of service, two digits: `11`, `12`, `22`."
+    )
     note_id: Key | None = Field(
         None, description="The note that documents it; empty = matched by patient, date and discipline."
     )
@@ -497,7 +520,9 @@ class Remittance(Record):
     references = MappingProxyType({"claim_id": "claims.claim_id"})
 
     claim_id: Key = Field(description="The claim.")
-    line: Number | None = Field(None, description="The line; empty = the payer answered to the claim as a whole.")
+    line: Number | None = Field(
+        None, description="The line; empty = the payer answered to the claim as a whole."
+    )
     paid_on: Date = Field(description="Day of the payment or denial.")
     allowed: Money | None = Field(None, description="Allowed amount of the line.")
     deductible: Money | None = Field(None, description="Of the allowed amount, the patient's deductible.")
@@ -549,7 +574,8 @@ class Benefit(Record):
     visits: Number | None = Field(None, description="Visits in the period.")
     amount: Money | None = Field(None, description="Dollars in the period.")
     used_elsewhere: Decimal | None = Field(
-        None, description="Already used with other providers: visits, or dollars where the limit is an amount."
+        None,
+        description="Already used with other providers: visits, or dollars where the limit is an amount.",
     )
     as_of: Date | None = Field(None, description="Day of which `used_elsewhere` speaks.")
     hard: Flag | None = Field(None, description="Whether no exception beyond the limit is possible.")
@@ -695,7 +721,9 @@ class Overpayment(Record):
     line: Number | None = Field(None, description="The line of the claim; empty = the whole claim.")
     amount: Money | None = Field(None, description="Dollars to return.")
     identified_on: Date | None = Field(None, description="Day on which it was identified.")
-    investigation_from: Date | None = Field(None, description="First day of a timely, good-faith investigation.")
+    investigation_from: Date | None = Field(
+        None, description="First day of a timely, good-faith investigation."
+    )
     investigation_to: Date | None = Field(None, description="Its last day.")
     returned_on: Date | None = Field(None, description="Day on which the money was returned.")
 

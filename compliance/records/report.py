@@ -30,7 +30,9 @@ class Refusal:
 
     def __str__(self) -> str:
         place = ", ".join(
-            part for part in (self.file, f"row {self.row}" if self.row is not None else "", self.column or "") if part
+            part
+            for part in (self.file, f"row {self.row}" if self.row is not None else "", self.column or "")
+            if part
         )
         said = f'"{self.found}"' if self.found is not None else "nothing"
         return f"{place}: {said} (expected {self.expected})"
@@ -110,7 +112,9 @@ class LoadReport:
 
     def _unknown(self) -> list[str]:
         told = [
-            f"  {table.table}: {', '.join(table.unknown_columns)}" for table in self.tables if table.unknown_columns
+            f"  {table.table}: {', '.join(table.unknown_columns)}"
+            for table in self.tables
+            if table.unknown_columns
         ]
         return ["", "Columns kept out, because no table of ours has them:", *told] if told else []
 
@@ -125,7 +129,11 @@ class LoadReport:
         return ["", f"Refused ({total:,}):", *shown, *summary]
 
     def _noticed(self) -> list[str]:
-        return ["", f"Noticed ({len(self.notices):,}):", *(f"  {each}" for each in self.notices)] if self.notices else []
+        return (
+            ["", f"Noticed ({len(self.notices):,}):", *(f"  {each}" for each in self.notices)]
+            if self.notices
+            else []
+        )
 
 
 def _counted(why: Counter[tuple[str, str]]) -> str:

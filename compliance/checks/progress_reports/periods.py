@@ -109,7 +109,9 @@ def _read(days: Sequence[Day], reports: Sequence[Report], as_of: datetime) -> li
         if report is None and due is None:
             read.append(Period(first, len(days) - 1, _after_the_last_report(days[-1], as_of)))
             break
-        period = _unreported(days, first, *due, as_of) if report is None else _reported(days, first, due, report)
+        period = (
+            _unreported(days, first, *due, as_of) if report is None else _reported(days, first, due, report)
+        )
         read.append(period)
         if period.outcome == "open":
             break
@@ -192,8 +194,27 @@ def _of_known_payer(period: Period, days: Sequence[Day]) -> Period:
     return replace(period, outcome="unknown", unknown=unknown)
 
 
-TIMES = ("due_on", "deadline", "written_on", "report_to", "period_to", "episode_to", "next_written_on", "service_date")
-WORDS = ("case", "policy_missing", "allowed", "note_id", "counted_days", "since", "payer_id", "clinic_id", "therapist_id")
+TIMES = (
+    "due_on",
+    "deadline",
+    "written_on",
+    "report_to",
+    "period_to",
+    "episode_to",
+    "next_written_on",
+    "service_date",
+)
+WORDS = (
+    "case",
+    "policy_missing",
+    "allowed",
+    "note_id",
+    "counted_days",
+    "since",
+    "payer_id",
+    "clinic_id",
+    "therapist_id",
+)
 LIMITS: dict[str, pl.DataType] = {
     **dict.fromkeys(PERIOD_PARAMETERS, pl.Int64()),
     "progress_report_exposure": pl.String(),
@@ -252,7 +273,9 @@ def exposed(periods: nw.LazyFrame) -> nw.LazyFrame:
     """
     whole = nw.col("progress_report_exposure") == "whole_period"
     begins = nw.when(whole).then(nw.col("period_from")).otherwise(nw.col("due_on") + ONE_DAY)
-    ends = nw.when(nw.col("case") == "late").then(nw.col("written_on") - ONE_DAY).otherwise(nw.col("episode_to"))
+    ends = (
+        nw.when(nw.col("case") == "late").then(nw.col("written_on") - ONE_DAY).otherwise(nw.col("episode_to"))
+    )
     at_risk = nw.col("case").is_in(["late", "missing"])
     nothing = nw.lit(None, dtype=nw.Datetime("us"))
     return periods.with_columns(
@@ -289,7 +312,15 @@ def _day_rows(treatment_days: nw.LazyFrame, notes: nw.LazyFrame) -> nw.LazyFrame
         .agg(clinician_id=nw.col("therapist_id").min())
     )
     return treatment_days.join(clinicians, on=key, how="left").select(
-        *key, "episode", "payer_id", "clinic_id", "therapist_id", "clinician_id", "policy_missing", *PERIOD_PARAMETERS, *IDS
+        *key,
+        "episode",
+        "payer_id",
+        "clinic_id",
+        "therapist_id",
+        "clinician_id",
+        "policy_missing",
+        *PERIOD_PARAMETERS,
+        *IDS,
     )
 
 
@@ -307,7 +338,16 @@ def _report_rows(notes: nw.LazyFrame, absent: frozenset[str]) -> nw.LazyFrame:
         .filter(signed & clinician)
         .with_columns(doubt=doubt, written_on=written)
         .with_columns(ends_on=nw.when(ends > written).then(written).otherwise(ends))
-        .select("patient_id", "discipline", "service_date", "note_id", "doubt", "ends_on", "written_on", "therapist_id")
+        .select(
+            "patient_id",
+            "discipline",
+            "service_date",
+            "note_id",
+            "doubt",
+            "ends_on",
+            "written_on",
+            "therapist_id",
+        )
     )
 
 
@@ -321,7 +361,9 @@ def _of_every_discipline(reports: nw.LazyFrame, treatment_days: nw.LazyFrame) ->
         .join(treated, on="patient_id")
         .with_columns(doubt=nw.coalesce(nw.col("doubt"), nw.lit("notes.discipline")))
     )
-    return nw.concat([reports.filter(~nw.col("discipline").is_null()), unknown.select(columns)], how="vertical")
+    return nw.concat(
+        [reports.filter(~nw.col("discipline").is_null()), unknown.select(columns)], how="vertical"
+    )
 
 
 def _of_patient(rows: list[dict[str, Any]], as_of: datetime) -> Iterator[dict[str, Any]]:
@@ -341,7 +383,9 @@ def _episode_of(report: dict[str, Any], opened: dict[int, datetime]) -> int:
     return max(begun, default=min(opened))
 
 
-def _of_episode(rows: list[dict[str, Any]], reports: list[dict[str, Any]], as_of: datetime) -> Iterator[dict[str, Any]]:
+def _of_episode(
+    rows: list[dict[str, Any]], reports: list[dict[str, Any]], as_of: datetime
+) -> Iterator[dict[str, Any]]:
     judged = [row for row in rows if row["policy_missing"] or _has_rule(row)]
     if not judged:
         yield _row(rows, Period(0, len(rows) - 1, "no_rule"), 0, {})
@@ -367,7 +411,9 @@ def _has_rule(row: dict[str, Any]) -> bool:
 
 def _day(row: dict[str, Any]) -> Day:
     allowed, calendar, grace = (row[name] for name in PERIOD_PARAMETERS[:3])
-    return Day(row["service_date"], allowed, calendar, grace or 0, row["discharge_note_days"], row["policy_missing"])
+    return Day(
+        row["service_date"], allowed, calendar, grace or 0, row["discharge_note_days"], row["policy_missing"]
+    )
 
 
 def _row(

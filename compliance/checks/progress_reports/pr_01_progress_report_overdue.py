@@ -78,7 +78,9 @@ def progress_report_overdue(
     What the report says (PR-04), whether an assistant wrote it (PR-02), or whether the therapist treated in the period
     (PR-03). Reports by physicians are not recognised: their role is unknown, so what depends on them cannot be told.
     """
-    severity = nw.when(nw.col("case") == "open").then(nw.lit("info")).otherwise(nw.col("progress_report_severity"))
+    severity = (
+        nw.when(nw.col("case") == "open").then(nw.lit("info")).otherwise(nw.col("progress_report_severity"))
+    )
     periods = exposed(report_periods(treatment_days, notes, as_of, absent_columns)).with_columns(
         fault=nw.col("case"),
         severity=nw.when(nw.col("case") == "undischarged").then(nw.lit("low")).otherwise(severity),

@@ -70,10 +70,13 @@ def report_by_assistant_or_student(
     ## What it does not check
     An evaluation or re-evaluation by an assistant (SUP-06); what a report says (PR-04).
     """
-    reports = notes.filter(nw.col("attended") & nw.coalesce(nw.col("kind").is_in(KINDS), nw.lit(False))).with_columns(
+    reports = notes.filter(
+        nw.col("attended") & nw.coalesce(nw.col("kind").is_in(KINDS), nw.lit(False))
+    ).with_columns(
         ended_on=nw.coalesce(nw.col("period_to"), nw.col("service_date"), written_on()),
         unknown_author=author_doubt(),
-        ruled=~nw.col("progress_report_treatment_days").is_null() | ~nw.col("progress_report_calendar_days").is_null(),
+        ruled=~nw.col("progress_report_treatment_days").is_null()
+        | ~nw.col("progress_report_calendar_days").is_null(),
         written=nw.col("kind").str.replace_all("_", " "),
         author_is=nw.coalesce(nw.col("author_credential"), nw.col("author_role")),
     )
@@ -106,9 +109,19 @@ def _period_of(reports: nw.LazyFrame, periods: nw.LazyFrame) -> nw.LazyFrame:
         .with_columns(missed=nw.when(nw.col("case") == "missing").then(nw.lit(1)).otherwise(nw.lit(0)))
     )
     worst = begun.group_by("note_id").agg(missed=nw.col("missed").max())
-    last = begun.join(worst, on=["note_id", "missed"]).group_by("note_id").agg(period_from=nw.col("period_from").max())
+    last = (
+        begun.join(worst, on=["note_id", "missed"])
+        .group_by("note_id")
+        .agg(period_from=nw.col("period_from").max())
+    )
     return begun.join(last, on=["note_id", "period_from"]).select(
-        "note_id", "due_on", "deadline", "exposed_from", "exposed_to", period="case", period_unknown="policy_missing"
+        "note_id",
+        "due_on",
+        "deadline",
+        "exposed_from",
+        "exposed_to",
+        period="case",
+        period_unknown="policy_missing",
     )
 
 

@@ -109,10 +109,14 @@ def no_clinician_participation(
     )  # fmt: skip
 
 
-def _who_treated(treatment_days: nw.LazyFrame, notes: nw.LazyFrame, interventions: nw.LazyFrame) -> nw.LazyFrame:
+def _who_treated(
+    treatment_days: nw.LazyFrame, notes: nw.LazyFrame, interventions: nw.LazyFrame
+) -> nw.LazyFrame:
     """Of each treatment day: `furnished` by a clinician alone, `assisted`, `untold` (who is unknown), `delayed`; 0 or 1."""
     role = nw.col("deliverer_role")
-    shared = [nw.coalesce(nw.col(f"{who}_minutes"), nw.lit(0)) > 0 for who in ("assistant", "aide", "student")]
+    shared = [
+        nw.coalesce(nw.col(f"{who}_minutes"), nw.lit(0)) > 0 for who in ("assistant", "aide", "student")
+    ]
     services = interventions.filter(nw.col("attended")).select(
         *DAY,
         furnished=_one((role == "therapist") & ~nw.any_horizontal(*shared, ignore_nulls=True)),
@@ -128,7 +132,9 @@ def _who_treated(treatment_days: nw.LazyFrame, notes: nw.LazyFrame, intervention
         furnished=_one(unlisted & own & (author == "therapist")),
         assisted=_one(unlisted & (author == "assistant")),
         untold=_one(unlisted & (author.is_null() | ((author == "therapist") & ~own))),
-        delayed=_one((author == "therapist") & ~nw.col("signed_on").is_null() & nw.col("text").str.contains(DELAYED)),
+        delayed=_one(
+            (author == "therapist") & ~nw.col("signed_on").is_null() & nw.col("text").str.contains(DELAYED)
+        ),
     )
     unnoted = treatment_days.join(visits.select(*DAY).unique(), on=list(DAY), how="anti").select(
         *DAY, furnished=_one(nw.lit(False)), assisted=_one(nw.lit(False)), untold=_one(nw.lit(True)),
@@ -145,7 +151,9 @@ def _one(condition: nw.Expr) -> nw.Expr:
 
 def _in_period(days: nw.LazyFrame, periods: nw.LazyFrame) -> nw.LazyFrame:
     """How many days of each period a clinician, an assistant and nobody known treated on."""
-    within = (nw.col("service_date") >= nw.col("period_from")) & (nw.col("service_date") <= nw.col("period_to"))
+    within = (nw.col("service_date") >= nw.col("period_from")) & (
+        nw.col("service_date") <= nw.col("period_to")
+    )
     spans = periods.select(*PERIOD, "period_to")
     return (
         days.join(spans, on=["patient_id", "discipline"])
@@ -165,7 +173,9 @@ def _made_up_for(days: nw.LazyFrame, periods: nw.LazyFrame) -> nw.LazyFrame:
     after = (
         days.filter((nw.col("furnished") == 1) & (nw.col("delayed") == 1))
         .join(spans, on=["patient_id", "discipline"])
-        .filter((nw.col("service_date") > nw.col("period_to")) & (nw.col("service_date") <= nw.col("episode_to")))
+        .filter(
+            (nw.col("service_date") > nw.col("period_to")) & (nw.col("service_date") <= nw.col("episode_to"))
+        )
     )
     before = after.group_by(*DAY).agg(period_from=nw.col("period_from").max())
     return before.group_by(*PERIOD).agg(made_up_on=nw.col("service_date").min())
