@@ -17,13 +17,10 @@ from compliance.checks.rule import Rule, catalogue
 from compliance.checks.tables import ChartTables
 from compliance.checks.terms import CANNOT_TELL, FAIL, NOT_APPLICABLE, PASS
 from compliance.findings import FINDING_SCHEMA, Facts, findings, with_context
-from compliance.notes.tables import reading_tables
+from compliance.notes.tables import reading_tables, spoken
 from compliance.parameters import ParameterValues
 from compliance.policy import Policies
 from compliance.records.load import Records
-
-READINGS = ("mentions", "goal_links", "note_facts", "goal_facts")
-"""The tables that reading the notes gives; `compliance.notes` documents their columns."""
 
 LINE_ITEMS = pl.List(pl.Struct({"claim_id": pl.String, "line": pl.Int64, "amount": pl.Float64}))
 """The findings' column `lines`, decoded."""
@@ -106,22 +103,24 @@ def audit(
     """
     chosen = list(catalogue().values()) if rules is None else list(rules)
     steps = len(chosen) + 2
-    progress("Reading the notes", 0, steps)
-    frames = {**records.tables, **reading_tables(records.tables)}
-    moment = datetime(as_of.year, as_of.month, as_of.day)
+    progress("Joining charts and claims", 0, steps)
+    tables = {**records.tables, "notes": spoken(records.tables["notes"], records.tables["interventions"])}
     charts = ChartTables(
-        {name: nw.from_native(native(table)).lazy() for name, table in frames.items()},
+        {name: nw.from_native(native(table)).lazy() for name, table in tables.items()},
         policies.policy_of,
-        moment,
+        datetime(as_of.year, as_of.month, as_of.day),
         keep=_keep,
     )
-    progress("Joining charts and claims", 1, steps)
+    notes = _polars(charts["notes"])
+    progress("Reading the notes", 1, steps)
+    readings = reading_tables(notes, records.tables["goals"])
+    charts.add({name: nw.from_native(native(table)).lazy() for name, table in readings.items()})
     values = ParameterValues(policies)
     facts = Facts(
         lines=_treating_role(_polars(charts["claim_lines"]), _polars(charts["interventions"])),
-        notes=_polars(charts["notes"]),
+        notes=notes,
         plans=_polars(charts["plans_of_care"]),
-        mentions=frames["mentions"],
+        mentions=readings["mentions"],
         values=values.shown,
     )
     found, coverage, units, not_run = [], [], [], []

@@ -5,7 +5,7 @@ A rule asks for a table by naming it as an argument. The tables that a payer's p
 (`policy`, `setting`, `state`, `discipline`, and the date of service); all others are the records' own.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from functools import cached_property
 
@@ -50,6 +50,10 @@ class ChartTables:
         if isinstance(getattr(type(self), name, None), cached_property):
             return getattr(self, name)
         return self._records[name]
+
+    def add(self, readings: Mapping[str, nw.LazyFrame]) -> None:
+        """Add tables that were made from these ones: what reading the notes gives."""
+        self._records.update(readings)
 
     @cached_property
     def payers(self) -> nw.LazyFrame:
