@@ -1,0 +1,221 @@
+"""Reading policy files: every mistake is one line that names file, parameter, row and remedy."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from functools import cache
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from compliance.policy.models import Parameter, PolicyError, Reference, Row
+from compliance.policy.policies import Layer, Policies, did_you_mean
+
+BUILT_IN = Path(__file__).parent
+ABOUT = ("parameters.yaml", "references.yaml")
+HEAD = ("id", "name", "based_on")
+KEYS = ("from", "to", "value", "source", "verified", "note", "setting", "state", "discipline", "cpt")
+Stack = dict[str, list[Layer]]
+
+
+def load_policies(overlay: Path | None = None) -> Policies:
+    """The built-in policies, with the files of the `overlay` folder on top.
+
+    A file there either bears the id of a built-in policy (its rows go on top) or names its parent in `based_on`;
+    its own `references.yaml` may add sources. Raises PolicyError.
+    """
+    return _built_in() if overlay is None else _with_overlay(Path(overlay))
+
+
+@cache
+def _built_in() -> Policies:
+    references = _references(BUILT_IN / "references.yaml")
+    parameters = _parameters(BUILT_IN / "parameters.yaml")
+    return _assemble(_files(BUILT_IN), None, parameters, references)
+
+
+def _with_overlay(folder: Path) -> Policies:
+    if not folder.is_dir():
+        raise PolicyError(f"{folder}: not a folder. Give a folder of policy files (YAML).")
+    base = _built_in()
+    own = folder / "references.yaml"
+    references = {**base.references, **(_references(own) if own.exists() else {})}
+    return _assemble(_files(folder), base, base.parameters, references)
+
+
+def _files(folder: Path) -> list[Path]:
+    found = (path for path in folder.iterdir() if path.suffix in (".yaml", ".yml") and path.name not in ABOUT)
+    return sorted(found)
+
+
+def _assemble(
+    files: Sequence[Path],
+    base: Policies | None,
+    parameters: Mapping[str, Parameter],
+    references: Mapping[str, Reference],
+) -> Policies:
+    """Put each file's layer on its policy, then write out the layers of every policy down to its root."""
+    read: dict[str, tuple[Path, dict[str, Any], Layer]] = {}
+    for path in files:
+        said = _mapping(path)
+        layer = _layer(path, said, parameters, overlays=base is not None and said.get("id") in base.names)
+        if said["id"] in read:
+            raise PolicyError(
+                f"{path.name}: id {said['id']!r} is already in {read[said['id']][0].name}. Join them."
+            )
+        read[said["id"]] = (path, said, layer)
+    names = dict(base.names) if base else {}
+    for id_, (_, said, _) in read.items():
+        names[id_] = said.get("name") or names.get(id_, id_)
+    layers = {id_: _chain(id_, read, base, names, ()) for id_ in names}
+    return Policies(names, layers, parameters, references)
+
+
+def _chain(
+    id_: str, read: Mapping[str, Any], base: Policies | None, names: Mapping[str, str], below: tuple[str, ...]
+) -> tuple[Layer, ...]:
+    """The layers of a policy, topmost first: the clinic's file, the built-in one, then its parent's."""
+    if id_ in below:
+        raise PolicyError(f"{read[id_][0].name}: based_on goes in a circle: {' → '.join((*below, id_))}.")
+    path, said, layer = read.get(id_, (None, {}, None))
+    own = [layer] if layer else []
+    built_in = base.layers[id_] if base and id_ in base.names else ()
+    parent = said.get("based_on")
+    if built_in:
+        ancestor = (
+            next((name for name in base.names if base.layers[name] == built_in[1:]), None) if base else None
+        )
+        if parent not in (None, id_, ancestor):
+            raise PolicyError(
+                f"{path.name}: based_on {parent!r}, but {id_!r} is built in. Leave based_on out, or choose a new id."
+            )
+        own += built_in[:1]
+        parent = ancestor
+    if parent in (None, id_):
+        return tuple(own)
+    if parent not in names:
+        raise PolicyError(f"{path.name}: based_on {parent!r} is no policy.{did_you_mean(parent, names)}")
+    return (*own, *_chain(parent, read, base, names, (*below, id_)))
+
+
+def _layer(path: Path, said: Mapping[str, Any], parameters: Mapping[str, Parameter], overlays: bool) -> Layer:
+    """The file's rows by parameter. Raises PolicyError at the first mistake."""
+    if not isinstance(said.get("id"), str) or not said["id"].strip():
+        raise PolicyError(f"{path.name}: no id. Give the policy an id, such as `id: medicare`.")
+    rows: dict[str, tuple[Row, ...]] = {}
+    for name, listed in said.items():
+        if name in HEAD:
+            if not isinstance(listed, str | None):
+                raise PolicyError(f"{path.name}: {name} is {listed!r}. Give text.")
+            continue
+        if name not in parameters:
+            raise PolicyError(f"{path.name}: {name} is no parameter.{did_you_mean(name, (*parameters, *HEAD))}"
+                              " See parameters.yaml for the names.")  # fmt: skip
+        if not isinstance(listed, list) or not listed:
+            raise PolicyError(f"{path.name}: {name}: no rows. Give a list of rows {{from, value, source}}.")
+        rows[name] = tuple(_row(f"{path.name}: {name}, row {n}", row, parameters[name])
+                           for n, row in enumerate(listed, 1))  # fmt: skip
+        _refuse_ties(f"{path.name}: {name}", rows[name])
+    return Layer(f"{said['id']} ({path.name})" if overlays else said["id"], rows)
+
+
+def _row(where: str, said: Any, parameter: Parameter) -> Row:
+    if not isinstance(said, dict):
+        raise PolicyError(f"{where}: {said!r} is no row. Give {{from, value, source}}.")
+    for key in said:
+        if key not in KEYS:
+            raise PolicyError(
+                f"{where}: unknown key {key!r}.{did_you_mean(key, KEYS)} Keys: {', '.join(KEYS)}."
+            )
+    if said.get("from") is None:
+        raise PolicyError(f"{where}: no from. Give the first day in force, such as `from: 2025-01-01`.")
+    if "value" not in said:
+        raise PolicyError(f"{where}: no value. Give one, or null where the payer has no such rule.")
+    if not said.get("source"):
+        raise PolicyError(f"{where}: no source. Every value names one; see references.yaml.")
+    complaint = parameter.complaint(said["value"])
+    if complaint:
+        raise PolicyError(f"{where}: {complaint}")
+    try:
+        return Row.model_validate(said)
+    except ValidationError as error:
+        raise PolicyError(f"{where}: {_told(error)}") from None
+
+
+def _refuse_ties(where: str, rows: Sequence[Row]) -> None:
+    """Two rows of equal narrowness that speak for one place on one day, unless a narrower row settles it."""
+    for (n, one), (m, other) in combinations(enumerate(rows, 1), 2):
+        both = {**one.narrowing, **other.narrowing}
+        meet = both == {**other.narrowing, **one.narrowing} and len(one.narrowing) == len(other.narrowing)
+        begins = max(one.valid_from, other.valid_from)
+        ends = min(one.to or date.max, other.to or date.max)
+        if (
+            not meet
+            or begins > ends
+            or any(_settles(row, both, begins, ends) for row in rows if row not in (one, other))
+        ):
+            continue
+        places = " and ".join(_place(row) for row in (one, other))
+        raise PolicyError(
+            f"{where}, rows {n} and {m}: equally narrow ({places}) and both in force from {begins}. "
+            "End one before the other begins, or narrow one further."
+        )
+
+
+def _settles(row: Row, both: Mapping[str, str], begins: date, ends: date) -> bool:
+    """Whether the row speaks for exactly the place where two others meet, all the time that they do."""
+    whole = row.valid_from <= begins and (row.to or date.max) >= ends
+    return row.narrowing == both and whole
+
+
+def _place(row: Row) -> str:
+    return ", ".join(f"{key} {told}" for key, told in row.narrowing.items()) or "everywhere"
+
+
+def _told(error: ValidationError) -> str:
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"])
+    found = first.get("input")
+    said = first["msg"].removeprefix("Value error, ")
+    return f"{said}." if not key else f"{key} {found!r} cannot be read: {said}."
+
+
+class _Strict(yaml.SafeLoader):
+    """YAML whose mappings name each key once; PyYAML would keep the last silently."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                line = key.start_mark.line + 1
+                raise PolicyError(f"line {line}: {key.value} is there twice. Keep one.")
+            seen.add(str(key.value))
+        return super().construct_mapping(node, deep)
+
+
+def _mapping(path: Path) -> dict[str, Any]:
+    try:
+        said = yaml.load(path.read_text(encoding="utf-8-sig"), _Strict)
+    except PolicyError as error:
+        raise PolicyError(f"{path.name}, {error}") from None
+    except (yaml.YAMLError, UnicodeDecodeError, ValueError) as error:
+        said_ = " ".join(str(error).split())
+        raise PolicyError(f"{path.name}: not readable as YAML: {said_}. Write it in UTF-8 YAML.") from None
+    if said is None:
+        raise PolicyError(f"{path.name}: empty. Write `id`, `name` and parameters, or remove the file.")
+    if not isinstance(said, dict):
+        raise PolicyError(f"{path.name}: not a mapping. Begin with `id: …`.")
+    return said
+
+
+def _parameters(path: Path) -> dict[str, Parameter]:
+    return {name: Parameter.model_validate({"name": name, **said}) for name, said in _mapping(path).items()}
+
+
+def _references(path: Path) -> dict[str, Reference]:
+    try:
+        return {id_: Reference.model_validate(said) for id_, said in _mapping(path).items()}
+    except ValidationError as error:
+        raise PolicyError(f"{path.name}: {_told(error)}") from None

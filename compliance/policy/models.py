@@ -1,0 +1,134 @@
+"""What a policy file may hold: its rows, the parameters they set and the references they cite."""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+Setting = Literal[
+    "private_practice", "rehab_agency", "corf", "hospital_outpatient", "snf_part_b", "home_health_part_b", "school"
+]  # fmt: skip
+NARROWING = ("setting", "state", "discipline", "cpt")
+UNKNOWN = "unknown"
+"""A value that says: the payer may have a rule, nobody has read it. Rules answer cannot tell."""
+
+
+class PolicyError(ValueError):
+    """A policy file or a lookup is wrong; the message is one line with file, parameter, row and remedy."""
+
+
+class Border(BaseModel):
+    """Unknown keys are refused: a mistyped `setting` would otherwise widen a row silently."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Reference(Border):
+    """A public source that rows cite by its id."""
+
+    title: str
+    section: str | None = None
+    address: str | None = None
+    read_on: date | None = None
+
+
+class Parameter(Border):
+    """A name that policies may set: its type, unit, allowed values and one sentence."""
+
+    name: str
+    type: Literal["integer", "number", "boolean", "choice", "text", "list"]
+    unit: str | None = None
+    allowed: tuple[str, ...] = ()
+    about: str
+
+    def complaint(self, value: Any) -> str | None:
+        """Why `value` cannot be this parameter's value, and what would be right; None where it can."""
+        if value is None or (value == UNKNOWN and self.type in ("choice", "text")):
+            return None
+        wanted = {
+            "integer": isinstance(value, int) and not isinstance(value, bool) and value >= 0,
+            "number": isinstance(value, int | float) and not isinstance(value, bool) and value >= 0,
+            "boolean": isinstance(value, bool),
+            "choice": isinstance(value, str) and value in self.allowed,
+            "text": isinstance(value, str) and bool(value.strip()),
+            "list": isinstance(value, list)
+            and all(isinstance(item, str) and (not self.allowed or item in self.allowed) for item in value),
+        }[self.type]
+        if wanted:
+            return None
+        expected = {
+            "integer": "a whole number, 0 or more", "number": "a number, 0 or more", "boolean": "true or false",
+            "choice": f"one of {', '.join((*self.allowed, UNKNOWN))}", "text": "text",
+            "list": f"a list of {', '.join(self.allowed) or 'texts'}",
+        }[self.type]  # fmt: skip
+        return f"value {value!r} does not fit. Give {expected}, or null where the payer has no such rule."
+
+
+class Row(Border):
+    """One value of one parameter: from when, until when (inclusive), for whom, and who says so."""
+
+    valid_from: date = Field(alias="from")
+    to: date | None = None
+    value: Any
+    source: str = Field(min_length=1)
+    verified: bool | str = False
+    note: str | None = None
+    setting: Setting | None = None
+    state: str | None = Field(default=None, pattern="^[A-Z]{2}$")
+    discipline: Literal["PT", "OT", "SLP"] | None = None
+    cpt: str | None = Field(default=None, pattern="^[A-Z0-9]{5}$")
+
+    @field_validator("cpt", mode="before")
+    @classmethod
+    def _as_text(cls, cpt: Any) -> Any:
+        return str(cpt) if isinstance(cpt, int) else cpt
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "Row":
+        if self.to and self.to < self.valid_from:
+            raise ValueError(f"ends on {self.to}, before it begins on {self.valid_from}")
+        return self
+
+    @property
+    def valid_until(self) -> date | None:
+        """The first day on which the row is no longer in force; None = still in force."""
+        return self.to + timedelta(days=1) if self.to and self.to < date.max else None
+
+    @property
+    def narrowing(self) -> dict[str, str]:
+        """The places that the row is narrowed to."""
+        return {key: told for key in NARROWING if (told := getattr(self, key)) is not None}
+
+    @property
+    def why_unverified(self) -> str | None:
+        """None where verified, else the reason."""
+        if self.verified is True:
+            return None
+        return self.verified or self.note or "the file does not say that it was verified"
+
+    def in_force(self, on: date) -> bool:
+        """Whether the row's dates hold the day."""
+        return self.valid_from <= on and (self.to is None or on <= self.to)
+
+    def matches(self, place: dict[str, str | None]) -> bool:
+        """Whether the row speaks for the place; an unknown fact matches no narrowing."""
+        return all(place.get(key) == told for key, told in self.narrowing.items())
+
+
+@dataclass(frozen=True)
+class Value:
+    """A value in force: which layer, source and date it came from.
+
+    `value` None = the payer has no such rule; "unknown" = cannot tell. `verified` is True or the reason why not.
+    `valid_from` is inclusive, `valid_until` exclusive (None = open): the row's own dates from `value`, the resolved
+    interval from `timeline`.
+    """
+
+    value: Any
+    layer: str
+    source: str
+    verified: bool | str
+    valid_from: date
+    valid_until: date | None
+    note: str | None = None

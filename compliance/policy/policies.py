@@ -1,0 +1,197 @@
+"""Looking values up: by policy, place and day, through the layers that a policy inherits."""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from difflib import get_close_matches
+from itertools import pairwise
+from typing import Any
+
+import polars as pl
+
+from compliance.policy.models import NARROWING, Parameter, PolicyError, Reference, Row, Value
+
+BEGINNING = date.min
+KINDS = (
+    "medicare", "medicare_advantage", "medicaid", "commercial", "tricare", "workers_comp", "auto", "self_pay"
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One file's rows. A clinic's file on top of a built-in policy is a layer of its own with the file in its name."""
+
+    name: str
+    rows: Mapping[str, tuple[Row, ...]]
+
+    def row(self, parameter: str, on: date, place: dict[str, str | None]) -> Row | None:
+        """The narrowest row in force; ties were refused when the file was read."""
+        standing = [r for r in self.rows.get(parameter, ()) if r.in_force(on) and r.matches(place)]
+        return max(standing, key=lambda row: len(row.narrowing), default=None)
+
+
+@dataclass(frozen=True)
+class Policies:
+    """Every loaded policy. `layers` holds, per policy id, its layers from the topmost down to the root.
+
+    The topmost layer that says anything for the place and day wins, and within it the narrowest row: what a clinic
+    or an heir says in general replaces what its base says in particular.
+    """
+
+    names: Mapping[str, str]
+    layers: Mapping[str, tuple[Layer, ...]]
+    parameters: Mapping[str, Parameter]
+    references: Mapping[str, Reference]
+
+    @property
+    def policy_ids(self) -> tuple[str, ...]:
+        """Ids of the policies, sorted."""
+        return tuple(sorted(self.names))
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of every value, layer and source; the same files give the same one."""
+        told = [(policy, layer.name, name, row.model_dump_json())
+                for policy in self.policy_ids for layer in self.layers[policy]
+                for name in sorted(layer.rows) for row in layer.rows[name]]  # fmt: skip
+        return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
+
+    def parameter(self, name: str) -> Parameter:
+        """The parameter's type, unit and sentence; PolicyError with a hint where nobody knows it."""
+        if name not in self.parameters:
+            raise PolicyError(f"No parameter {name!r}.{did_you_mean(name, self.parameters)}")
+        return self.parameters[name]
+
+    def reference(self, source: str) -> Reference:
+        """The source of that id; a source that a clinic wrote out in words is its own title."""
+        return self.references.get(source) or Reference(title=source)
+
+    def value(
+        self,
+        policy: str,
+        parameter: str,
+        on: date,
+        setting: str | None = None,
+        state: str | None = None,
+        discipline: str | None = None,
+        cpt: str | None = None,
+    ) -> Value | None:
+        """The value in force on the day, None where no row is. PolicyError for an unknown policy or parameter."""
+        self.parameter(parameter)
+        place = {"setting": setting, "state": state, "discipline": discipline, "cpt": cpt}
+        for layer in self._layers(policy):
+            row = layer.row(parameter, on, place)
+            if row is not None:
+                return _value(row, layer)
+        return None
+
+    def timeline(
+        self,
+        parameter: str,
+        policy: str,
+        setting: str | None = None,
+        state: str | None = None,
+        discipline: str | None = None,
+        cpt: str | None = None,
+    ) -> list[Value]:
+        """Resolved intervals in order, not overlapping, with gaps where nothing is in force."""
+        found: list[Value] = []
+        for begins, ends in pairwise([*self.edges(parameter, policy), None]):
+            assert begins is not None
+            told = self.value(policy, parameter, begins, setting, state, discipline, cpt)
+            if told is None:
+                continue
+            last = found[-1] if found else None
+            if (
+                last
+                and last.valid_until == begins
+                and replace(told, valid_from=last.valid_from, valid_until=last.valid_until) == last
+            ):
+                found[-1] = replace(last, valid_until=ends)
+            else:
+                found.append(replace(told, valid_from=begins, valid_until=ends))
+        return found
+
+    def variants(self, policy: str, parameter: str, on: date) -> list[tuple[str, Value | None]]:
+        """The value everywhere and in each narrower place that has another: (words such as `setting x`, Value)."""
+        self.parameter(parameter)
+        places = [
+            {},
+            *(row.narrowing for layer in self._layers(policy) for row in layer.rows.get(parameter, ())),
+        ]
+        told: dict[str, Value | None] = {}
+        for place in places:
+            value = self.value(policy, parameter, on, **place)
+            where = ", ".join(f"{key} {name}" for key, name in place.items())
+            if not place or value != told[""]:
+                told[where] = value
+        return list(told.items())
+
+    def edges(self, parameter: str, policy: str | None = None) -> list[date]:
+        """Days on which the parameter can change (of every policy, or of one), sorted."""
+        days = {row.valid_from for row in self._rows(parameter, policy)}
+        return sorted(days | {row.valid_until for row in self._rows(parameter, policy) if row.valid_until})
+
+    def states(self, parameter: str) -> list[str]:
+        """States to which some row of the parameter is narrowed."""
+        return sorted({row.state for row in self._rows(parameter) if row.state})
+
+    def policy_of(self, kind: str | None, policy: str | None = None) -> str | None:
+        """The policy that judges a payer: the one it names where loaded, else its kind's; None where unknown.
+
+        A name that is not loaded gives None, not the kind's policy: the wrong rules would be worse than cannot tell.
+        """
+        chosen = policy or kind
+        return chosen if chosen in self.names and chosen != "base" else None
+
+    def hint(self, policy: str) -> str:
+        """One line for a policy id that is not loaded."""
+        return (
+            f"No policy {policy!r}.{did_you_mean(policy, self.names)} Loaded: {', '.join(self.policy_ids)}."
+        )
+
+    def as_frame(self) -> pl.DataFrame:
+        """Every row of every policy's layers: policy, layer, parameter, value (text), from, to, places, source, …"""
+        rows = [
+            {
+                "policy": policy, "layer": layer.name, "parameter": name,
+                "value": None if row.value is None else str(row.value), "unit": self.parameters[name].unit,
+                "from": row.valid_from, "to": row.to, **{key: getattr(row, key) for key in NARROWING},
+                "source": row.source, "title": self.reference(row.source).title,
+                "verified": row.verified is True, "why_unverified": row.why_unverified, "note": row.note,
+            }
+            for policy in self.policy_ids for layer in self.layers[policy]
+            for name, listed in layer.rows.items() for row in listed
+        ]  # fmt: skip
+        return pl.DataFrame(rows, infer_schema_length=None)
+
+    def _layers(self, policy: str) -> tuple[Layer, ...]:
+        if policy not in self.layers:
+            raise PolicyError(self.hint(policy))
+        return self.layers[policy]
+
+    def _rows(self, parameter: str, policy: str | None = None) -> Iterator[Row]:
+        chosen = self.layers.values() if policy is None else [self._layers(policy)]
+        return (row for layers in chosen for layer in layers for row in layer.rows.get(parameter, ()))
+
+
+def policy_of(payer_kind: str | None, payer_policy: str | None = None) -> str | None:
+    """The policy id that a payer asks for: the one it names, else its kind where that is one of the contract's.
+
+    Whether the id is loaded is `Policies.policy_of`'s to say.
+    """
+    return payer_policy or (payer_kind if payer_kind in KINDS else None)
+
+
+def did_you_mean(name: str, known: Any) -> str:
+    """` Did you mean 'x'?`, or nothing where no known name is near."""
+    near = get_close_matches(str(name), [str(other) for other in known], n=1)
+    return f" Did you mean {near[0]!r}?" if near else ""
+
+
+def _value(row: Row, layer: Layer) -> Value:
+    return Value(
+        value=row.value, layer=layer.name, source=row.source, verified=row.why_unverified or True,
+        valid_from=row.valid_from, valid_until=row.valid_until, note=row.note,
+    )  # fmt: skip
