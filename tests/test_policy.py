@@ -1,0 +1,149 @@
+"""Policies: the regulators' values on their boundary days, layers, narrowing and what is refused."""
+
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from compliance.policy import PolicyError, Row, load_policies, policy_of
+from compliance.policy.display import card_line, policy_list_text, policy_text
+from compliance.policy.policies import KINDS, Layer
+
+PP = "private_practice"
+BUILT_IN = load_policies()
+
+
+@pytest.mark.parametrize(
+    ("policy", "parameter", "setting", "day", "before", "after"),
+    [
+        ("medicare", "progress_report_treatment_days", None, "2013-01-01", None, 10),
+        ("medicare", "progress_report_calendar_days", None, "2013-01-01", 30, None),
+        ("medicare", "progress_report_grace_days", None, "2006-01-01", None, 7),
+        ("medicare", "assistant_supervision", PP, "2025-01-01", "direct", "general"),
+        ("medicare", "assistant_supervision", "snf_part_b", "2025-01-01", "general", "general"),
+        ("medicare_advantage", "assistant_supervision", PP, "2025-01-01", "direct", "general"),
+        ("tricare", "assistant_supervision", PP, "2020-04-16", None, "direct"),
+        ("tricare", "assistant_supervision", PP, "2025-01-01", "direct", "general"),
+        ("medicare", "virtual_counts_as_direct", PP, "2020-03-01", False, True),
+        ("medicare", "virtual_counts_as_direct", PP, "2025-01-01", True, False),
+        ("medicare", "remote_monitoring_supervision", PP, "2024-01-01", None, "general"),
+        ("medicare", "provisional_slp_billable", None, "2025-06-09", "questioned", "not_billable"),
+        ("medicare", "functional_reporting_required", None, "2013-07-01", None, True),
+        ("medicare", "functional_reporting_required", None, "2019-01-01", True, False),
+        ("medicare", "assistant_modifier_required", None, "2020-01-01", None, True),
+        ("medicare", "assistant_payment_factor", None, "2022-01-01", None, 0.85),
+        ("tricare", "assistant_modifier_required", None, "2020-04-16", None, True),
+        ("medicare", "assistant_maintenance_allowed", None, "2021-01-01", None, True),
+    ],
+)
+def test_a_value_changes_on_its_day(policy, parameter, setting, day, before, after):
+    first = date.fromisoformat(day)
+    found = [BUILT_IN.value(policy, parameter, on, setting) for on in (first - timedelta(days=1), first)]
+    assert [value and value.value for value in found] == [before, after]
+
+
+def test_built_in_policies_are_whole():
+    assert set(KINDS) <= set(BUILT_IN.policy_ids)
+    rows = BUILT_IN.as_frame()
+    assert set(rows["source"]) <= set(BUILT_IN.references)
+    unverified = rows.filter(~rows["verified"])
+    assert unverified["why_unverified"].null_count() == 0
+    assert not unverified["why_unverified"].str.contains("does not say").any()
+
+
+def test_payers_choose_their_policy():
+    assert BUILT_IN.policy_of("medicare", None) == policy_of("medicare") == "medicare"
+    assert BUILT_IN.policy_of("medicare", "nobody") is None
+    assert "Did you mean 'medicare'" in BUILT_IN.hint("medicar")
+
+
+def overlay(folder: Path, text: str, name: str = "ours.yaml"):
+    (folder / name).write_text(text, encoding="utf-8")
+    return load_policies(folder)
+
+
+def test_a_clinics_layer_lies_on_top_and_reaches_heirs(tmp_path):
+    ours = overlay(
+        tmp_path,
+        "id: medicare\nassistant_supervision:\n  - {from: 2026-01-01, to: 2026-06-30, value: direct, source: lawyer}\n",
+    )
+    for policy in ("medicare", "medicare_advantage"):
+        inside = ours.value(policy, "assistant_supervision", date(2026, 6, 30), PP)
+        assert (inside.value, inside.layer) == ("direct", "medicare (ours.yaml)")
+        assert ours.value(policy, "assistant_supervision", date(2026, 7, 1), PP).value == "general"
+    assert ours.fingerprint != BUILT_IN.fingerprint
+
+
+def test_a_state_policy_inherits(tmp_path):
+    ours = overlay(
+        tmp_path,
+        "id: tx\nbased_on: medicaid\ncosign_days:\n  - {from: 2020-01-01, value: 14, source: x, verified: true}\n",
+    )
+    assert ours.value("tx", "cosign_days", date(2026, 1, 1)).value == 14
+    assert ours.value("tx", "cosign_required", date(2026, 1, 1)).layer == "medicaid"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("id: medicare\ncosign_days: [{from: 2020-01-01, value: 3}]",
+         "ours.yaml: cosign_days, row 1: no source. Every value names one; see references.yaml."),
+        ("id: medicare\ncosign_day: [{from: 2020-01-01, value: 3, source: x}]", "Did you mean 'cosign_days'?"),
+        ("id: medicare\ncosign_days: [{from: 2020-01-01, vale: 3, source: x}]", "Did you mean 'value'?"),
+        ("id: medicare\ncosign_days: [{from: 2020-01-01, value: soon, source: x}]", "Give a whole number"),
+        ("id: medicare\ncosign_days: [{from: 2020-01-01, to: 2019-01-01, value: 3, source: x}]", "before it begins"),
+        ("id: medicare\ncosign_days: [{from: soon, value: 3, source: x}]", "from 'soon' cannot be read"),
+        ("id: medicare\nid: medicaid", "line 2: id is there twice"),
+        ("id: x\nbased_on: medicar", "Did you mean 'medicare'?"),
+        ("id: medicare\nbased_on: auto", "is built in"),
+        ("", "empty"),
+        ("- 1", "not a mapping"),
+        ("id: [", "not readable as YAML"),
+        ("name: x", "no id"),
+        ("id: x\ncosign_days:\n  - {from: 2020-01-01, value: 3, source: x, state: TX}\n"
+         "  - {from: 2021-01-01, value: 4, source: x, setting: school}", "(state TX and setting school)"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_refused_in_one_line(tmp_path, text, said):
+    with pytest.raises(PolicyError) as refused:
+        overlay(tmp_path, text)
+    assert said in str(refused.value)
+    assert "ours.yaml" in str(refused.value) and "\n" not in str(refused.value)
+
+
+@given(
+    st.sampled_from(BUILT_IN.policy_ids),
+    st.sampled_from(sorted(BUILT_IN.parameters)),
+    st.dates(date(1999, 1, 1), date(2030, 1, 1)),
+    st.sampled_from([None, PP, "school"]),
+    st.sampled_from([None, "MD", "OH", "DC"]),
+)
+def test_the_timeline_agrees_with_the_day(policy, parameter, on, setting, state):
+    line = BUILT_IN.timeline(parameter, policy, setting, state, "PT")
+    inside = [v for v in line if v.valid_from <= on and (v.valid_until is None or on < v.valid_until)]
+    value = BUILT_IN.value(policy, parameter, on, setting, state, "PT")
+    assert [(v.value, v.layer, v.source) for v in inside] == (
+        [] if value is None else [(value.value, value.layer, value.source)]
+    )
+
+
+@given(st.permutations([{}, {"state": "TX"}, {"state": "TX", "setting": "school"}]))
+def test_the_narrowest_row_wins_in_any_order(narrowings):
+    rows = [
+        Row.model_validate({"from": "2020-01-01", "value": len(n), "source": "x", **n}) for n in narrowings
+    ]
+    layer = Layer("x", {"cosign_days": tuple(rows)})
+    place = {"state": "TX", "setting": "school", "discipline": None, "cpt": None}
+    assert layer.row("cosign_days", date(2026, 1, 1), place).value == 2
+
+
+def test_the_display_says_layer_day_and_source():
+    value = BUILT_IN.value("medicare_advantage", "progress_report_treatment_days", date(2026, 1, 1))
+    assert card_line(BUILT_IN, "progress_report_treatment_days", value) == (
+        "10 treatment days, in force since Jan 1, 2013, from policy medicare ▸ "
+        "Medicare Benefit Policy Manual ch.15 §220.3.D (verified)"
+    )
+    assert "medicare_advantage" in policy_list_text(BUILT_IN)
+    assert "direct" in policy_text(BUILT_IN, "medicare", date(2024, 12, 31))
