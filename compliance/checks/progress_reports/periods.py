@@ -13,6 +13,7 @@ from typing import Any, Literal
 import narwhals as nw
 import polars as pl
 
+from compliance.checks.progress_reports.terms import author_doubt, written_on
 from compliance.checks.tables import REPORT_KINDS
 from compliance.checks.terms import ONE_DAY, fold, like
 
@@ -289,18 +290,6 @@ def report_notes(notes: nw.LazyFrame) -> nw.LazyFrame:
     dated = ~nw.col("period_from").is_null() & ~nw.col("period_to").is_null()
     kind = nw.coalesce(nw.col("kind").is_in(REPORT_KINDS), nw.lit(False))
     return notes.filter(nw.col("attended") & (kind | dated))
-
-
-def written_on() -> nw.Expr:
-    """The day a note's text was finished, else signed."""
-    return nw.coalesce(nw.col("written_at"), nw.col("signed_on")).dt.truncate("1d")
-
-
-def author_doubt() -> nw.Expr:
-    """The missing fact where a note's author, or what the author is, is unknown; else null."""
-    nobody, nothing = nw.col("therapist_id").is_null(), nw.col("author_role").is_null()
-    role = nw.when(nothing).then(nw.lit("therapists.role")).otherwise(nw.lit(None, dtype=nw.String))
-    return nw.when(nobody).then(nw.lit("notes.therapist_id")).otherwise(role)
 
 
 def _day_rows(treatment_days: nw.LazyFrame, notes: nw.LazyFrame) -> nw.LazyFrame:

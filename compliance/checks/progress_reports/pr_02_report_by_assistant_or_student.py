@@ -4,13 +4,8 @@ from datetime import datetime
 
 import narwhals as nw
 
-from compliance.checks.progress_reports.periods import (
-    PERIOD_PARAMETERS,
-    author_doubt,
-    exposed,
-    report_periods,
-    written_on,
-)
+from compliance.checks.progress_reports.periods import PERIOD_PARAMETERS, exposed, report_periods
+from compliance.checks.progress_reports.terms import author_doubt, written_on
 from compliance.checks.rule import rule
 from compliance.checks.terms import judge
 

@@ -5,6 +5,7 @@ from datetime import datetime
 import narwhals as nw
 
 from compliance.checks.progress_reports.periods import PERIOD_PARAMETERS, report_periods
+from compliance.checks.progress_reports.terms import marked
 from compliance.checks.rule import rule
 from compliance.checks.terms import judge
 
@@ -119,34 +120,30 @@ def _who_treated(
     ]
     services = interventions.filter(nw.col("attended")).select(
         *DAY,
-        furnished=_one((role == "therapist") & ~nw.any_horizontal(*shared, ignore_nulls=True)),
-        assisted=_one((role == "assistant") | shared[0]),
-        untold=_one(role.is_null()),
-        delayed=_one(nw.lit(False)),
+        furnished=marked((role == "therapist") & ~nw.any_horizontal(*shared, ignore_nulls=True)),
+        assisted=marked((role == "assistant") | shared[0]),
+        untold=marked(role.is_null()),
+        delayed=marked(nw.lit(False)),
     )
     visits = notes.filter(nw.col("is_visit"))
     author, own = nw.col("author_role"), nw.col("kind").is_in(CLINICIANS_OWN)
     unlisted = ~nw.col("treated")
     noted = visits.select(
         *DAY,
-        furnished=_one(unlisted & own & (author == "therapist")),
-        assisted=_one(unlisted & (author == "assistant")),
-        untold=_one(unlisted & (author.is_null() | ((author == "therapist") & ~own))),
-        delayed=_one(
+        furnished=marked(unlisted & own & (author == "therapist")),
+        assisted=marked(unlisted & (author == "assistant")),
+        untold=marked(unlisted & (author.is_null() | ((author == "therapist") & ~own))),
+        delayed=marked(
             (author == "therapist") & ~nw.col("signed_on").is_null() & nw.col("text").str.contains(DELAYED)
         ),
     )
     unnoted = treatment_days.join(visits.select(*DAY).unique(), on=list(DAY), how="anti").select(
-        *DAY, furnished=_one(nw.lit(False)), assisted=_one(nw.lit(False)), untold=_one(nw.lit(True)),
-        delayed=_one(nw.lit(False)),
+        *DAY, furnished=marked(nw.lit(False)), assisted=marked(nw.lit(False)), untold=marked(nw.lit(True)),
+        delayed=marked(nw.lit(False)),
     )  # fmt: skip
     facts = ("furnished", "assisted", "untold", "delayed")
     every = nw.concat([services, noted, unnoted], how="vertical")
     return every.group_by(*DAY).agg(*(nw.col(name).max() for name in facts))
-
-
-def _one(condition: nw.Expr) -> nw.Expr:
-    return nw.when(nw.coalesce(condition, nw.lit(False))).then(nw.lit(1)).otherwise(nw.lit(0)).cast(nw.Int64)
 
 
 def _in_period(days: nw.LazyFrame, periods: nw.LazyFrame) -> nw.LazyFrame:

@@ -1,0 +1,161 @@
+"""PR-05: visits of 97530 without an entry that shows the loss of function and the assistance given."""
+
+import narwhals as nw
+
+from compliance.checks.progress_reports.terms import marked
+from compliance.checks.rule import rule
+from compliance.checks.terms import judge
+
+FUNCTIONAL_ACTIVITIES = "97530"
+KEY = ("patient_id", "discipline")
+DAY = (*KEY, "service_date")
+RUN = (*KEY, "run")
+DAILY_LIVING = ("adl", "iadl")
+OBJECTIVE = ("measure", "assist_level")
+ASSISTANCE = ("assist_level", "cueing")
+
+
+@rule(
+    code="PR-05",
+    title="97530 without supportive data",
+    severity="low",
+    subject="period",
+    unit="run of 97530 visits since the last supportive entry",
+    cites=["lcd-l33631"],
+    needs=["claim_lines.cpt", "claim_lines.service_date", "notes.text"],
+    parameters=["supportive_data_visits"],
+    exposes="days",
+    message="{visits} visits of 97530 from {period_from} without an entry that measures the loss in daily living activities "
+    "and states the assistance given ({supportive_data_visits} allowed)",
+    fix="Record the loss in daily living activities with a measure, and the amount and type of assistance for 97530, at "
+    "least once in {supportive_data_visits} visits.",
+)
+def supportive_data_missing(
+    claim_lines: nw.LazyFrame, notes: nw.LazyFrame, mentions: nw.LazyFrame, treatment_days: nw.LazyFrame
+) -> nw.LazyFrame:
+    """At least once in a number of visits the record supports 97530: the loss of function, the activity, the assistance.
+
+    ## What it checks
+    The visits on which 97530 was billed are counted from the start of an episode and again from each supportive entry. A
+    visit beyond the payer's number without one is a finding.
+
+    ## Why it matters
+    Some Medicare contractors' coverage determinations ask for this entry; elsewhere it is good practice, so the finding
+    is a weakness of the record only.
+
+    ## How we read the rule
+    - An entry is supportive if the notes of a day state a loss of function, or measure a daily living activity (a number,
+      a score or a level of assistance), and state the assistance or the cueing given.
+    - Any note of the patient and discipline may hold it, an evaluation or a report as well.
+    - Words that tell of history, plan or goals, and negated ones, do not count.
+    - The visit that holds the entry is not counted; the count goes on from the next.
+    - An evaluation that opens an episode begins the count anew. Two lines or sessions on a day are one visit.
+    - This is no progress report, and a progress report does not depend on it (PR-01).
+    - A payer without such a rule is not judged.
+    - A visit without text may have held the entry: what depends on it cannot be told.
+
+    ## What it does not check
+    Whether each visit's 97530 is supported by itself (DOC-01 to DOC-06). Lines of unknown discipline are not counted.
+    """
+    visits = _visits(claim_lines)
+    runs = _runs(_counted(visits, _entries(notes, mentions), treatment_days))
+    judged = runs.join(visits, on=list(DAY), how="left").with_columns(policy_missing=nw.col("unknown_payer"))
+    return judge(
+        judged,
+        applies=~nw.col("supportive_data_visits").is_null() | ~nw.col("unknown_payer").is_null(),
+        cannot_tell={"notes.text": (nw.col("late_visits") == 0) & (nw.col("unread_visits") > 0)
+                     & (nw.col("visits") > nw.col("supportive_data_visits"))},
+        fails=nw.col("late_visits") > 0,
+    ).select(
+        *DAY, "outcome", "missing", "period_from", "visits", "unread_visits", "late_visits", "supportive_data_visits",
+        "supportive_data_visits__id", "payer_id", "clinic_id", "therapist_id", "note_id", "exposed_from", "exposed_to",
+        exposed_cpt=nw.lit(FUNCTIONAL_ACTIVITIES),
+    )  # fmt: skip
+
+
+def _visits(claim_lines: nw.LazyFrame) -> nw.LazyFrame:
+    """One row a patient, discipline and day with 97530 billed: its limit, payer, clinic, therapist and note."""
+    facts = ("supportive_data_visits", "supportive_data_visits__id", "payer_id", "clinic_id", "therapist_id", "note_id")
+    return (
+        claim_lines.filter((nw.col("cpt") == FUNCTIONAL_ACTIVITIES) & ~nw.col("discipline").is_null())
+        .group_by(*DAY)
+        .agg(*(nw.col(name).min() for name in facts), unknown_payer=nw.col("policy_missing").min())
+    )
+
+
+def _entries(notes: nw.LazyFrame, mentions: nw.LazyFrame) -> nw.LazyFrame:
+    """Of each day with a note: whether its notes hold a supportive entry, and whether any text could be read; 0 or 1."""
+    told = mentions.filter(
+        (nw.col("when") == "today")
+        & ~nw.col("negated")
+        & (nw.col("code").is_null() | (nw.col("code") == FUNCTIONAL_ACTIVITIES))
+    )
+    loss = (nw.col("kind") == "deficit") & (nw.col("value") == "with_function")
+    marks = told.select(
+        "note_id",
+        lost=marked(loss),
+        living=marked(nw.col("kind").is_in(DAILY_LIVING)),
+        measured=marked(nw.col("kind").is_in(OBJECTIVE)),
+        assisted=marked(nw.col("kind").is_in(ASSISTANCE)),
+    )
+    names = ("lost", "living", "measured", "assisted")
+    days = (
+        notes.select("note_id", *DAY, read=marked(~nw.col("text").is_null()))
+        .join(marks, on="note_id", how="left")
+        .group_by(*DAY)
+        .agg(nw.col("read").max(), *(nw.col(name).max() for name in names))
+    )
+    held = (nw.col("lost") == 1) | ((nw.col("living") == 1) & (nw.col("measured") == 1))
+    return days.select(*DAY, "read", supportive=marked(held & (nw.col("assisted") == 1)))
+
+
+def _counted(visits: nw.LazyFrame, entries: nw.LazyFrame, treatment_days: nw.LazyFrame) -> nw.LazyFrame:
+    """Every day that counts or resets the count, with its `run` (since a reset) and `stretch` (since any day unread)."""
+    nothing = dict.fromkeys(("counted", "limit", "read", "supportive", "opens"), nw.lit(0).cast(nw.Int64))
+    limit = nw.coalesce(nw.col("supportive_data_visits"), nw.lit(0)).cast(nw.Int64)
+    opened = treatment_days.filter(nw.col("evaluation") & (nw.col("treatment_day") == 1))
+    days = nw.concat(
+        [
+            visits.select(*DAY, **{**nothing, "counted": nw.lit(1).cast(nw.Int64), "limit": limit}),
+            entries.select(*DAY, **{**nothing, "read": nw.col("read"), "supportive": nw.col("supportive")}),
+            opened.select(*DAY, **{**nothing, "opens": nw.lit(1).cast(nw.Int64)}),
+        ],
+        how="vertical",
+    )
+    merged = days.group_by(*DAY).agg(*(nw.col(name).max() for name in nothing))
+    unread = (nw.col("counted") == 1) & (nw.col("read") == 0)
+    return (
+        merged.with_columns(
+            counted=nw.col("counted") * (1 - nw.col("supportive")),
+            unread=marked(unread),
+            resets=marked((nw.col("supportive") == 1) | (nw.col("opens") == 1)),
+            breaks=marked((nw.col("supportive") == 1) | (nw.col("opens") == 1) | unread),
+        )
+        .with_columns(
+            run=nw.col("resets").cum_sum().over(*KEY, order_by="service_date"),
+            stretch=nw.col("breaks").cum_sum().over(*KEY, order_by="service_date"),
+        )
+        .with_columns(certain=nw.col("counted") * (1 - nw.col("unread")))
+        .with_columns(place=nw.col("certain").cum_sum().over(*KEY, "stretch", order_by="service_date"))
+    )
+
+
+def _runs(days: nw.LazyFrame) -> nw.LazyFrame:
+    """One row a run: `visits` in it, how many unread, `late_visits` beyond the limit and the days these are at risk."""
+    counted = days.filter(nw.col("counted") == 1).with_columns(
+        late=marked((nw.col("certain") == 1) & (nw.col("limit") > 0) & (nw.col("place") > nw.col("limit")))
+    )
+    runs = counted.group_by(*RUN).agg(
+        period_from=nw.col("service_date").min(),
+        visits=nw.col("counted").sum(),
+        unread_visits=nw.col("unread").sum(),
+        late_visits=nw.col("late").sum(),
+    )
+    late = (
+        counted.filter(nw.col("late") == 1)
+        .group_by(*RUN)
+        .agg(exposed_from=nw.col("service_date").min(), exposed_to=nw.col("service_date").max())
+    )
+    return runs.join(late, on=list(RUN), how="left").with_columns(
+        service_date=nw.coalesce(nw.col("exposed_from"), nw.col("period_from"))
+    )

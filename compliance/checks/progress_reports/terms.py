@@ -1,0 +1,30 @@
+"""Words that the rules on progress reports share."""
+
+from collections.abc import Mapping
+
+import narwhals as nw
+
+
+def marked(condition: nw.Expr) -> nw.Expr:
+    """1 where the condition holds, else 0 (also where it is null): a yes that can be summed and compared."""
+    return nw.when(nw.coalesce(condition, nw.lit(False))).then(nw.lit(1)).otherwise(nw.lit(0)).cast(nw.Int64)
+
+
+def first_missing(facts: Mapping[str, nw.Expr]) -> nw.Expr:
+    """The name of the first fact that is missing; null where none is."""
+    missing = nw.lit(None, dtype=nw.String)
+    for fact, unknown in reversed(facts.items()):
+        missing = nw.when(unknown).then(nw.lit(fact)).otherwise(missing)
+    return missing
+
+
+def written_on() -> nw.Expr:
+    """The day a note's text was finished, else signed."""
+    return nw.coalesce(nw.col("written_at"), nw.col("signed_on")).dt.truncate("1d")
+
+
+def author_doubt() -> nw.Expr:
+    """The missing fact where a note's author, or what the author is, is unknown; else null."""
+    return first_missing(
+        {"notes.therapist_id": nw.col("therapist_id").is_null(), "therapists.role": nw.col("author_role").is_null()}
+    )
