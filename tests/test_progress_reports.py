@@ -86,7 +86,7 @@ def test_the_order_of_rows_changes_nothing() -> None:
 
 
 def test_patients_apart_give_what_they_give_together() -> None:
-    patients = clinic()["claims"]["patient_id"].unique().sort()
+    patients = pl.concat([clinic()[name]["patient_id"] for name in ("claims", "notes")]).unique().sort()
     halves = [patients.gather_every(2), patients.gather_every(2, offset=1)]
     apart = pl.concat([found(of_patients(clinic(), half)) for half in halves]).sort("finding_id")
     assert apart.equals(found(clinic()))

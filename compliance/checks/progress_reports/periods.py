@@ -25,6 +25,7 @@ PERIOD_PARAMETERS = (
     "progress_report_severity",
     "discharge_note_days",
     "active_participation_required",
+    "delayed_participation_allowed",
 )
 """What a payer's policy says about periods; every rule that reads them declares these."""
 
@@ -221,6 +222,7 @@ LIMITS: dict[str, pl.DataType] = {
     "progress_report_exposure": pl.String(),
     "progress_report_severity": pl.String(),
     "active_participation_required": pl.Boolean(),
+    "delayed_participation_allowed": pl.Boolean(),
 }
 IDS = tuple(f"{name}__id" for name in PERIOD_PARAMETERS)
 RETURNS: dict[str, pl.DataType] = {

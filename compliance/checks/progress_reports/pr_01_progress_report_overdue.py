@@ -5,8 +5,11 @@ from datetime import datetime
 import narwhals as nw
 
 from compliance.checks.progress_reports.periods import PERIOD_PARAMETERS, TROUBLE, exposed, report_periods
+from compliance.checks.progress_reports.terms import report_severity
 from compliance.checks.rule import rule
 from compliance.checks.terms import judge
+
+PARTICIPATION = ("active_participation_required", "delayed_participation_allowed")
 
 
 @rule(
@@ -79,7 +82,7 @@ def progress_report_overdue(
     (PR-03). Reports by physicians are not recognised: their role is unknown, so what depends on them cannot be told.
     """
     severity = (
-        nw.when(nw.col("case") == "open").then(nw.lit("info")).otherwise(nw.col("progress_report_severity"))
+        nw.when(nw.col("case") == "open").then(nw.lit("info")).otherwise(report_severity())
     )
     periods = exposed(report_periods(treatment_days, notes, as_of, absent_columns)).with_columns(
         fault=nw.col("case"),
@@ -89,7 +92,4 @@ def progress_report_overdue(
         periods,
         applies=~nw.col("case").is_in(["running", "no_rule"]),
         fails=nw.col("case").is_in(TROUBLE),
-    ).drop(
-        "last_of_episode", "next_written_on", "episode_days", "active_participation_required",
-        "active_participation_required__id",
-    )  # fmt: skip
+    ).drop("last_of_episode", "next_written_on", "episode_days", *PARTICIPATION, *(f"{name}__id" for name in PARTICIPATION))

@@ -5,7 +5,7 @@ from datetime import datetime
 import narwhals as nw
 
 from compliance.checks.progress_reports.periods import PERIOD_PARAMETERS, exposed, report_periods
-from compliance.checks.progress_reports.terms import author_doubt, written_on
+from compliance.checks.progress_reports.terms import author_doubt, report_severity, written_on
 from compliance.checks.rule import rule
 from compliance.checks.terms import judge
 
@@ -83,7 +83,7 @@ def report_by_assistant_or_student(
             policy_missing=nw.when(_by_other()).then(unknown).otherwise(nw.col("policy_missing")),
             case=_case(),
             fault=_case(),
-            severity=nw.when(_in_time()).then(nw.lit("info")).otherwise(nw.col("progress_report_severity")),
+            severity=nw.when(_in_time()).then(nw.lit("info")).otherwise(report_severity()),
         ),
         applies=nw.col("ruled") | ~nw.col("policy_missing").is_null(),
         cannot_tell={fact: nw.col("unknown_author") == fact for fact in ("notes.therapist_id", "therapists.role")},

@@ -82,7 +82,8 @@ def no_clinician_participation(
         .join(_unexpected(periods, episodes), on=list(PERIOD), how="left")
     )
     speech = nw.col("discipline") == NEVER_ASSISTED
-    alone = (nw.col("furnished_days") == 0) & nw.col("made_up_on").is_null() & ~speech
+    made_up = ~nw.col("made_up_on").is_null() & nw.coalesce(nw.col("delayed_participation_allowed"), nw.lit(False))
+    alone = (nw.col("furnished_days") == 0) & ~made_up & ~speech
     weak = ~nw.col("unexpected").is_null() | (nw.col("case") == "undischarged")
     fault = nw.when(weak).then(nw.lit("unexpected")).otherwise(nw.lit("absent"))
     severity = nw.when(weak).then(nw.lit("low")).otherwise(nw.lit("medium"))
@@ -106,7 +107,7 @@ def no_clinician_participation(
         *PERIOD, "outcome", "missing", "severity", "case", "fault", "service_date", "payer_id", "clinic_id",
         "therapist_id", "note_id", "period_to", "assisted_days", "furnished_days", "untold_days", "made_up_on", "due_on",
         "deadline", "period", "exposed_role", "exposed_from", "exposed_to", "progress_report_treatment_days__id",
-        "active_participation_required__id",
+        "active_participation_required__id", "delayed_participation_allowed__id",
     )  # fmt: skip
 
 

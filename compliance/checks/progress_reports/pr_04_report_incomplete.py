@@ -20,6 +20,14 @@ LACKS = {
     "no_plan": "the plan or why skilled care goes on",
     "no_signature": "the therapist's dated signature",
 }
+LACKS = {
+    "no_period": "the dates of its period",
+    "no_goals": "goals",
+    "no_measure": "a measure with its earlier value",
+    "no_assessment": "an assessment of progress",
+    "no_plan": "the plan or why skilled care goes on",
+    "no_signature": "the therapist's dated signature",
+}
 CORE_AT_RISK = 2
 """Reading of PR-04's severity: a report without two of the three supports nothing."""
 UNKNOWN = ("notes.text", "notes.plan_id", "goals.plan_id", "notes.period_from", "notes.signed_on")
@@ -36,7 +44,7 @@ PERIOD_IN_TEXT = rf"(?i){DAY}\s?(?:-|–|—|to|through|thru|until|→|->)\s?{DA
     unit="report of a period by a therapist",
     cites=["mbpm-15-220.3-d"],
     needs=["notes.kind", "notes.text", "therapists.role"],
-    parameters=list(PERIOD_PARAMETERS),
+    parameters=[*PERIOD_PARAMETERS, "report_missing_elements_repay"],
     exposes="days",
     message="The {written} of {service_date} lacks {lacking}",
     fix="Add, in an addendum dated today: {lacking}. For each goal the baseline, the prior and the current value, and why "
@@ -88,7 +96,7 @@ def report_incomplete(
     reports = _with_readings(_with_stored_measures(reports, notes, goals, goal_measures), mentions)
     found = _elements(reports, absent_columns)
     any_lacking = nw.any_horizontal(*(nw.col(name) for name in LACKS), ignore_nulls=True)
-    at_risk = nw.sum_horizontal(*(nw.col(name).cast(nw.Int64) for name in CORE)) >= CORE_AT_RISK
+    at_risk = nw.sum_horizontal(*(nw.col(name).cast(nw.Int64) for name in CORE)) >= nw.col("report_missing_elements_repay")
     return judge(
         found.with_columns(severity=nw.when(at_risk).then(nw.lit("medium")).otherwise(nw.lit("low"))),
         applies=nw.col("author_role").is_null() | (nw.col("author_role") == "therapist"),
@@ -100,6 +108,7 @@ def report_incomplete(
     ).select(
         "note_id", "outcome", "missing", "severity", "written", "lacking", *LACKS, "goals_unnamed", "open_goals",
         "period_from", "period_to", "due_on", "exposed_from", "exposed_to", "progress_report_exposure__id",
+        "report_missing_elements_repay__id",
     )  # fmt: skip
 
 
@@ -127,6 +136,7 @@ def _reports(notes: nw.LazyFrame, periods: nw.LazyFrame) -> nw.LazyFrame:
         .select(
             "note_id", "plan_id", "service_date", "text", "written", "author_role", "doubt", "signed_on", "period_from",
             "period_to", "due_on", "exposed_from", "exposed_to", "progress_report_exposure__id",
+            "report_missing_elements_repay", "report_missing_elements_repay__id",
         )
     )  # fmt: skip
 

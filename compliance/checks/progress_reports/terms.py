@@ -18,6 +18,11 @@ def first_missing(facts: Mapping[str, nw.Expr]) -> nw.Expr:
     return missing
 
 
+def report_severity() -> nw.Expr:
+    """The severity of a fault of a report, by the payer's `progress_report_severity`: `repay` is medium, `doc` low."""
+    return nw.when(nw.col("progress_report_severity") == "repay").then(nw.lit("medium")).otherwise(nw.lit("low"))
+
+
 def written_on() -> nw.Expr:
     """The day a note's text was finished, else signed."""
     return nw.coalesce(nw.col("written_at"), nw.col("signed_on")).dt.truncate("1d")
