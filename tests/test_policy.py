@@ -18,7 +18,7 @@ BUILT_IN = load_policies()
 @pytest.mark.parametrize(
     ("policy", "parameter", "setting", "day", "before", "after"),
     [
-        ("medicare", "progress_report_treatment_days", None, "2013-01-01", None, 10),
+        ("medicare", "progress_report_treatment_days", None, "2006-01-01", None, 10),
         ("medicare", "progress_report_calendar_days", None, "2013-01-01", 30, None),
         ("medicare", "progress_report_grace_days", None, "2006-01-01", None, 7),
         ("medicare", "assistant_supervision", PP, "2025-01-01", "direct", "general"),
