@@ -1,13 +1,28 @@
-"""From a path, from uploaded files or from frames to records: every table of the contract, typed, and the load report."""
+"""From a path, from uploaded files or from frames to records: every table, typed, and the load report."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
+from pathlib import Path
 
 import polars as pl
 
+from compliance.records.delimited import ROW, RawTable, read_delimited
+from compliance.records.merge import merged
 from compliance.records.models import TABLES, columns, empty_tables, schema
 from compliance.records.report import InputError, LoadReport, Notice, Refusal, TableReport
+from compliance.records.sources import Found, Source, under, uploaded
+from compliance.records.tables import (
+    FILE,
+    Refused,
+    dangling,
+    of_frame,
+    on_day,
+    read_parquet,
+    read_table,
+    without_repeats,
+)
+from compliance.records.x12 import read_x12
 
 __all__ = [
     "InputError",
@@ -18,16 +33,19 @@ __all__ = [
     "TableReport",
     "empty_tables",
     "from_frames",
+    "load",
+    "load_files",
 ]
+HASHED_ROWS = 100_000
 
 
 @dataclass(frozen=True)
 class Records:
     """A clinic's records.
 
-    `tables`: every table of the contract with every column of its schema, typed; absent ones are empty or null.
+    `tables`: every table of `models.TABLES` with every column of its schema, typed; absent ones are empty or null.
     `absent_tables`: tables that no file carried; `absent_columns`: columns (`table.column`) of present tables that no
-    file carried. `fingerprint`: the same for the same content, whatever files it came in.
+    file carried. `fingerprint`: the same for the same content, in whatever files and order it came.
     """
 
     tables: dict[str, pl.DataFrame]
@@ -37,42 +55,182 @@ class Records:
     absent_columns: frozenset[str]
 
 
+def load(path: Path) -> Records:
+    """The records under a path: a folder of tables and claim files, a zip of these, or one such file.
+
+    Raises InputError, one line, where the path as a whole cannot be used: nothing there, nothing of ours, or a file
+    that bears a table's name and is no table.
+    """
+    return _load(under(Path(path)))
+
+
+def load_files(files: list[tuple[str, bytes]]) -> Records:
+    """The records of files held in memory, each a name and its bytes (an upload). Raises InputError as `load` does."""
+    if not files:
+        raise InputError("no file was given (expected tables such as claims.csv, or X12 claim files)")
+    return _load(uploaded(files))
+
+
 def from_frames(frames: Mapping[str, pl.DataFrame]) -> Records:
-    """Records from frames in memory, keyed by table name. Raises InputError for a name that is no table."""
-    tables = empty_tables()
-    absent = set()
-    for name, frame in frames.items():
+    """Records from frames in memory, keyed by table. Raises InputError for a name that is no table."""
+    for name in frames:
         if name not in TABLES:
             raise InputError(f"{name} is no table (expected one of {', '.join(TABLES)})")
-        typed = []
-        for column in columns(name):
-            if column.name not in frame.columns:
-                absent.add(f"{name}.{column.name}")
-                typed.append(pl.lit(None, column.held_as).alias(column.name))
-            else:
-                typed.append(_cast(frame.schema[column.name], column.held_as, column.name))
-        tables[name] = frame.select(typed)
-    digest = sha256(
-        "".join(f"{n}{f.hash_rows().sum()}" for n, f in sorted(tables.items())).encode()
-    ).hexdigest()
-    return Records(tables, LoadReport(), digest, frozenset(TABLES) - set(frames), frozenset(absent))
+    return _assembled([of_frame(frame, name) for name, frame in frames.items()], [], LoadReport())
 
 
-def _cast(given: pl.DataType, held: pl.DataType, name: str) -> pl.Expr:
-    cell = pl.col(name)
-    if given == pl.String and held == pl.Datetime:
-        parsed = [
-            cell.str.to_datetime(f, strict=False, time_unit="us")
-            for f in ("%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M")
-        ]
-        day = cell.str.to_date("%Y-%m-%d", strict=False).cast(pl.Datetime("us"))
-        if name == "written_at":
-            day = day + pl.duration(hours=23, minutes=59, seconds=59)
-        return pl.coalesce(*parsed, day).alias(name)
-    if given == pl.String and held == pl.Boolean:
-        return cell.str.to_lowercase().replace_strict(
-            {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False},
-            default=None,
-            return_dtype=pl.Boolean,
+def _load(found: Found) -> Records:
+    report = LoadReport(notices=list(found.notices))
+    claim_files = [source for source in found.sources if source.shape == "x12"]
+    raws = [_raw(source) for source in found.sources if source.shape != "x12"]
+    return _assembled(raws, claim_files, report)
+
+
+def _raw(source: Source) -> RawTable:
+    assert source.table is not None
+    if source.shape == "parquet":
+        return read_parquet(source.path or source.read(), source.name, source.table)
+    return read_delimited(source.read(), source.name, source.table)
+
+
+def _assembled(raws: list[RawTable], claim_files: list[Source], report: LoadReport) -> Records:
+    """Type, merge and check the tables, and write the report."""
+    lines: dict[str, TableReport] = {}
+    refused: dict[str, Refused] = {}
+    carried: dict[str, set[str]] = {}
+    tables = _typed(raws, lines, refused, carried, report)
+    for name in [name for name in tables if TABLES[name].repeats]:
+        _once(tables, name, lines, refused, report)
+    if claim_files:
+        known_lines = tables.get("claim_lines")
+        exchange = read_x12([(source.name, source.read()) for source in claim_files], known_lines)
+        report.notices += exchange.notices
+        report.refusals += exchange.refusals
+        for name in [refusal.table for refusal in exchange.refusals if refusal.table]:
+            lines.setdefault(name, TableReport(name)).rows_read += 1
+            refused.setdefault(name, Refused())
+            carried.setdefault(name, set())
+        from_claims = _typed(exchange.tables, lines, refused, carried, report)
+        tables, met, told = merged(tables, from_claims)
+        report.notices += told
+        for name, count in met.items():
+            lines[name].rows_repeated += count
+    tables = {name: tables[name] for name in TABLES if name in tables}
+    _intervention_clocks(tables, refused)
+    for name in [name for name in tables if not TABLES[name].repeats]:
+        _once(tables, name, lines, refused, report)
+    loaded = {**empty_tables(), **{name: typed.select(list(schema(name))) for name, typed in tables.items()}}
+    report.notices += dangling(loaded, tables)
+    absent = {
+        f"{name}.{column.name}"
+        for name in tables
+        for column in columns(name)
+        if column.name not in carried[name]
+    }
+    _finish(report, lines, refused, loaded, carried)
+    return Records(loaded, report, fingerprint(loaded), frozenset(TABLES) - set(tables), frozenset(absent))
+
+
+def _once(
+    tables: dict[str, pl.DataFrame],
+    name: str,
+    lines: dict[str, TableReport],
+    refused: dict[str, Refused],
+    report: LoadReport,
+) -> None:
+    """Keep each row of a table once; those of claim files that add up are told apart when they are read."""
+    tables[name], repeated, told = without_repeats(tables[name], name, refused[name])
+    lines[name].rows_repeated += repeated
+    report.notices += told
+
+
+def _typed(
+    raws: Iterable[RawTable],
+    lines: dict[str, TableReport],
+    refused: dict[str, Refused],
+    carried: dict[str, set[str]],
+    report: LoadReport,
+) -> dict[str, pl.DataFrame]:
+    parts: dict[str, list[pl.DataFrame]] = {}
+    for raw in raws:
+        line = lines.setdefault(raw.table, TableReport(raw.table))
+        kept = refused.setdefault(raw.table, Refused())
+        if raw.file not in line.files:
+            line.files.append(raw.file)
+        line.rows_read += raw.rows_read
+        line.unknown_columns += [name for name in raw.unknown_columns if name not in line.unknown_columns]
+        carried.setdefault(raw.table, set()).update(name for name in raw.cells.columns if name != ROW)
+        kept.kept += raw.refusals
+        typed, told = read_table(raw, kept)
+        report.notices += [*raw.notices, *told]
+        parts.setdefault(raw.table, []).append(typed)
+        raw.cells = pl.DataFrame()
+    return {
+        name: pl.concat(frames, rechunk=False) if len(frames) > 1 else frames[0]
+        for name, frames in parts.items()
+    }
+
+
+def _intervention_clocks(tables: dict[str, pl.DataFrame], refused: dict[str, Refused]) -> None:
+    """Times alone in interventions fall on the service date of their note."""
+    given = tables.get("interventions")
+    if given is None:
+        return
+    alone = [name for name in ("started_at", "ended_at") if (given[name].dt.year() == 1).any()]
+    if not alone:
+        return
+    notes = tables.get("notes", empty_tables()["notes"])
+    days = notes.select("note_id", pl.col("service_date").alias("day of the note")).unique(
+        "note_id", keep="first"
+    )
+    typed = given.join(days, on="note_id", how="left", maintain_order="left")
+    for name in alone:
+        typed, lost = on_day(typed, name, pl.col("day of the note"))
+        rows = typed.filter(lost).select(FILE, ROW, pl.lit("a time alone").alias("found"))
+        refused["interventions"].add(
+            rows, "interventions", name, "a date with the time, or a note with a service_date"
         )
-    return cell.cast(held, strict=False)
+        typed = typed.filter(~lost)
+    tables["interventions"] = typed.drop("day of the note")
+
+
+def _finish(
+    report: LoadReport,
+    lines: dict[str, TableReport],
+    refused: dict[str, Refused],
+    loaded: dict[str, pl.DataFrame],
+    carried: dict[str, set[str]],
+) -> None:
+    for name in TABLES:
+        if name not in lines:
+            report.absent_tables.append(name)
+            continue
+        line = lines[name]
+        line.rows_loaded = loaded[name].height
+        line.rows_refused = line.rows_read - line.rows_loaded - line.rows_repeated
+        line.absent_columns = [column for column in schema(name) if column not in carried[name]]
+        report.tables.append(line)
+        report.refusals += sorted(
+            refused[name].kept, key=lambda each: (line.files.index(each.file), each.row or 0)
+        )
+        report.refusals_not_kept += refused[name].beyond
+
+
+def fingerprint(tables: Mapping[str, pl.DataFrame]) -> str:
+    """A hash of the content: rows in order of their keys, so that files and their order leave it alone."""
+    digest = sha256()
+    for name in sorted(tables):
+        table = tables[name]
+        if not table.height:
+            continue
+        keys = list(TABLES[name].keys)
+        order = (
+            keys + [column for column in table.columns if column not in keys]
+            if TABLES[name].repeats
+            else keys
+        )
+        digest.update(name.encode())
+        ordered = table.sort(order, nulls_last=True)
+        for start in range(0, table.height, HASHED_ROWS):
+            digest.update(ordered.slice(start, HASHED_ROWS).write_csv(include_header=start == 0).encode())
+    return digest.hexdigest()

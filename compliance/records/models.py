@@ -1,12 +1,12 @@
 """The tables of a clinic's records: one model a table, the single source of columns, types, keys and documentation.
 
-A table is a CSV or Parquet file named after it. Every column but the key may be empty; an empty cell is an unknown fact,
-never a default, unless its description says what empty means. Dates are days in the clinic's local time, held as
-midnight; money is in US dollars; times are the clinic's local clock.
+A table is a CSV or Parquet file named after it. Every column but the key may be empty; an empty cell is an unknown
+fact, never a default, unless its description says what empty means. Dates are days in the clinic's local time, held
+as midnight; money is in US dollars; times are the clinic's local clock.
 
-How a column is held (`schema`): text, keys and lists as strings, days and moments as datetimes without a zone, money and
-measures as floats, counts and line numbers as integers, flags as booleans. A list is one string whose elements are
-separated by one space (`GP KX 59`); an empty list is null.
+How a column is held (`schema`): text, keys and lists as strings, days and moments as datetimes without a zone, money
+and measures as floats, counts and line numbers as integers, flags as booleans. A list is one string whose elements
+are separated by one space (`GP KX 59`); an empty list is null.
 """
 
 from collections.abc import Mapping

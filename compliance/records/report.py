@@ -1,5 +1,6 @@
-"""What loading did: per table the rows read and refused, each refusal with its place, and what was noticed on the way."""
+"""What loading did: per table the rows read and refused, each refusal with its place, and what was noticed."""
 
+import textwrap
 from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -42,7 +43,7 @@ class Refusal:
 class Notice:
     """Something that the reader of the report should know and that cost no row: an encoding, a dangling reference.
 
-    `kind` is one of ignored, encoding, separator, header, duplicate, reference, rounding, zone, ragged, x12, empty, dropped.
+    `kind` is one of ignored, encoding, separator, header, empty, cells, duplicate, reference, merge, x12.
     """
 
     kind: str
@@ -57,7 +58,10 @@ class Notice:
 
 @dataclass
 class TableReport:
-    """How one table was loaded: rows_read = rows_refused + duplicates kept once + rows_loaded."""
+    """How one table was loaded: rows_read = rows_refused + rows_repeated + rows_loaded.
+
+    `rows_repeated` counts rows equal to another one, and rows of claim files that a table has too.
+    """
 
     table: str
     files: list[str] = field(default_factory=list)
@@ -77,6 +81,7 @@ class LoadReport:
     refusals: list[Refusal] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
     refusals_not_kept: int = 0
+    absent_tables: list[str] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
         """The report as JSON values."""
@@ -85,6 +90,7 @@ class LoadReport:
             "rows_refused": sum(table.rows_refused for table in self.tables),
             "rows_loaded": sum(table.rows_loaded for table in self.tables),
             "tables": [asdict(table) for table in self.tables],
+            "absent_tables": list(self.absent_tables),
             "refusals": [asdict(refusal) for refusal in self.refusals],
             "refusals_not_kept": self.refusals_not_kept,
             "notices": [asdict(notice) for notice in self.notices],
@@ -108,7 +114,13 @@ class LoadReport:
             f"{row[0]:<{widths[0]}}  {row[1]:>{widths[1]}}  {row[2]:>{widths[2]}}  {row[3]:>{widths[3]}}  {row[4]}"
             for row in [heads, *rows]
         ]
-        return "\n".join([*lines, *self._unknown(), *self._refused(), *self._noticed()]) + "\n"
+        return (
+            "\n".join([*lines, *self._absent(), *self._unknown(), *self._refused(), *self._noticed()]) + "\n"
+        )
+
+    def _absent(self) -> list[str]:
+        told = ", ".join(self.absent_tables)
+        return ["", *textwrap.wrap(f"Tables that no file carries: {told}", 110)] if told else []
 
     def _unknown(self) -> list[str]:
         told = [

@@ -1,0 +1,407 @@
+"""Reading cells: a whole column at once, and one by one only those that are not written the plain way.
+
+Each kind of cell has a plain form, read by vectorised expressions, and the forms that people and spreadsheets write
+(`$1,234.50`, `3/1/2026 14:05`, Excel's day numbers), read one distinct value at a time. What neither understands is
+`Unreadable` and refuses its row; nothing is guessed.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from typing import Any
+
+import polars as pl
+
+from compliance.records.models import Column, Kind
+
+EXPECTED: dict[Kind, str] = {
+    Kind.TEXT: "text",
+    Kind.KEY: "an identifier",
+    Kind.DATE: "a date: 2026-03-01 or, month first, 03/01/2026",
+    Kind.MOMENT: "a date and time: 2026-03-01T14:05 or, month first, 03/01/2026 14:05",
+    Kind.CLOCK: "a time: 14:05, 2026-03-01T14:05 or, month first, 03/01/2026 14:05",
+    Kind.END_OF_DAY: "a date or a date and time: 2026-03-01 or 2026-03-01T14:05",
+    Kind.MONEY: "dollars: 1234.50, $1,234.50 or (12.00) for a negative",
+    Kind.DECIMAL: "a number: 12 or 12.5",
+    Kind.UPPER_BOUND: "a number or a range: 2 or 2-3",
+    Kind.NUMBER: "a whole number of 0 or more: 12",
+    Kind.FLAG: "true or false (yes/no, 1/0)",
+    Kind.CODES: "a list separated by spaces, commas or semicolons",
+    Kind.LABELS: "a list separated by spaces, commas or semicolons",
+    Kind.CODE: "a code",
+}
+"""What a cell should have been, for the load report."""
+
+TIME_ALONE = datetime(1, 1, 1)
+"""Day under which a time without a day is held until its row's day is known."""
+EXCEL_EPOCH = datetime(1899, 12, 30)
+EXCEL_DAYS = range(
+    10_000, 73_051
+)  # 1927-05-18 to 2099-12-31: five digits, so that no year is taken for a day number
+YEARS = range(1900, 10_000)
+NOTHING = [
+    "null",
+    "\\n",
+    "nan",
+    "nat",
+    "#n/a",
+    "<na>",
+]  # what databases and spreadsheets write for an empty cell
+FLAGS = {"true": True, "yes": True, "y": True, "t": True, "1": True,
+         "false": False, "no": False, "n": False, "f": False, "0": False}  # fmt: skip
+MONTHS = {name: number for number, name in enumerate(
+    ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"), 1)}  # fmt: skip
+OF_CLOCK = (
+    r"(?P<hour>\d{1,2}):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:\.\d+)?)?"
+    r"\s*(?P<half>[AaPp]\.?[Mm]\.?)?\s*(?P<zone>Z|UTC|[+-]\d\d:?\d\d)?"
+)
+TIME = rf"(?:[T ]+{OF_CLOCK})?$"
+DAYS = tuple(
+    re.compile(day + TIME)
+    for day in (
+        r"^(?P<year>\d{4})[-/](?P<month>\d{1,2})[-/](?P<day>\d{1,2})",
+        r"^(?P<month>\d{1,2})[-/](?P<day>\d{1,2})[-/](?P<year>\d{4})",
+        r"^(?P<year>\d{4})(?P<month>\d\d)(?P<day>\d\d)",
+        r"^(?P<day>\d{1,2})[- ](?P<name>[A-Za-z]{3,9})[-, ]+(?P<year>\d{4})",
+        r"^(?P<name>[A-Za-z]{3,9})[. ]+(?P<day>\d{1,2}),?\s+(?P<year>\d{4})",
+    )
+)
+X12_MOMENT = re.compile(r"^(\d{8})(\d\d)(\d\d)(\d\d)?$")
+CLOCK = re.compile(rf"^{OF_CLOCK}$")
+PLAIN_MONEY = re.compile(r"^(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+)?$")
+RANGE = re.compile(r"^(\d+(?:\.\d+)?)\s*(?:-|–|to)\s*(\d+(?:\.\d+)?)$")
+TIMES = re.compile(r"^(\d+(?:\.\d+)?)\s*[x×](?:\s*(?:/|per|a)?\s*(?:wk|week|w))?$", re.IGNORECASE)
+SHORTENED = r"^\d(?:\.\d+)?[eE]\+\d+$"
+ADJUSTMENTS = r"^(?:[A-Z]{2}-[A-Z0-9]+:-?\d+(?:\.\d+)?)(?: [A-Z]{2}-[A-Z0-9]+:-?\d+(?:\.\d+)?)*$"
+PATTERNS: dict[str, tuple[str, str]] = {
+    "clinics.state": ("^[A-Z]{2}$", "the two letters of a state: NC"),
+    "therapists.license_state": ("^[A-Z]{2}$", "the two letters of a state: NC"),
+    "remittances.adjustments": (ADJUSTMENTS, "GROUP-CARC:amount, as CO-50:96.20 PR-2:18.10"),
+}
+"""Columns whose cells must also look a certain way, and how to say it."""
+
+
+class Unreadable(ValueError):
+    """A cell that is not what its column holds."""
+
+
+@dataclass(frozen=True)
+class CellsRead:
+    """A column after reading: values, which cells could not be read, and remarks on how cells were understood."""
+
+    values: pl.Series
+    bad: pl.Series
+    remarks: dict[str, int]
+
+
+def expected(column: Column) -> str:
+    """What a cell of the column should be, in words."""
+    if column.kind is Kind.CHOICE:
+        return f"one of {', '.join(column.choices)}"
+    pattern = PATTERNS.get(f"{column.table}.{column.name}")
+    return pattern[1] if pattern else EXPECTED[column.kind]
+
+
+def read_cells(given: pl.Series, column: Column) -> CellsRead:
+    """Read a column of any type as its kind says. Never raises: what cannot be read is null and marked bad."""
+    remarks: dict[str, int] = {}
+    cells = _as_strings(given, column, remarks)
+    if cells is None:
+        return _typed(given, column, remarks)
+    cells = _trimmed(cells, column.kind, remarks)
+    values = PLAIN[column.kind](cells, column)
+    odd = cells.is_not_null() & values.is_null()
+    if odd.any():
+        values = _one_by_one(cells, values, odd, column, remarks)
+    bad = cells.is_not_null() & values.is_null()
+    pattern = PATTERNS.get(f"{column.table}.{column.name}")
+    if pattern:
+        bad = bad | ~values.str.contains(pattern[0]).fill_null(True)
+    if column.kind is Kind.KEY and values.dtype == pl.String:
+        bad = bad | values.str.contains(SHORTENED).fill_null(False)
+    return CellsRead(values.rename(column.name), bad, remarks)
+
+
+def _as_strings(given: pl.Series, column: Column, remarks: dict[str, int]) -> pl.Series | None:
+    """The cells as strings, or null where their type already says what they are (`_typed`)."""
+    dtype, held = given.dtype, column.held_as
+    if dtype == pl.String:
+        return given
+    if dtype == pl.Null:
+        return given.cast(pl.String)
+    if isinstance(dtype, pl.List):
+        return given.cast(pl.List(pl.String), strict=False).list.join(" ", ignore_nulls=True)
+    if isinstance(held, pl.Datetime) and (dtype.is_temporal() or dtype.is_integer()):
+        return given.cast(pl.String) if dtype.is_integer() or dtype == pl.Time else None
+    if dtype == pl.Boolean and held == pl.Boolean:
+        return None
+    if dtype.is_numeric() and held in (pl.Float64, pl.Int64):
+        return None
+    if dtype.is_float():
+        whole = (given == given.round()) & (given.abs() < 2**53)
+        written = given.cast(pl.Int64, strict=False).cast(pl.String)
+        if column.kind in (Kind.KEY, Kind.CODE, Kind.CHOICE):
+            remarks["whole numbers with a fraction of .0 were taken as text without it"] = int(
+                whole.sum() or 0
+            )
+        other = given.cast(pl.String).replace("NaN", None)
+        return pl.select(pl.when(whole).then(written).otherwise(other)).to_series()
+    try:
+        return given.cast(pl.String)
+    except pl.exceptions.PolarsError:
+        return pl.Series(given.name, [f"({dtype})"], pl.String).new_from_index(0, given.len())
+
+
+def _typed(given: pl.Series, column: Column, remarks: dict[str, int]) -> CellsRead:
+    """A column whose type already fits: dates, numbers and flags of Parquet and of frames."""
+    if isinstance(column.held_as, pl.Datetime):
+        values = _datetimes(given, column, remarks)
+        in_range = (
+            values.dt.year().is_in(list(YEARS)) if values.dtype == column.held_as else values.is_not_null()
+        )
+        values = pl.select(pl.when(in_range).then(values)).to_series()
+    elif column.held_as == pl.Int64 and given.dtype.is_float():
+        whole = given.is_finite() & (given == given.round())
+        values = pl.select(pl.when(whole).then(given)).to_series().cast(pl.Int64, strict=False)
+        given = given.fill_nan(None)
+    elif column.held_as == pl.Float64:
+        given = given.cast(pl.Float64, strict=False).fill_nan(None)
+        values = pl.select(pl.when(given.is_finite()).then(given)).to_series()
+    else:
+        values = given.cast(column.held_as, strict=False)
+    if column.kind is Kind.NUMBER:
+        values = pl.select(pl.when(values >= 0).then(values)).to_series()
+    return CellsRead(values.rename(column.name), given.is_not_null() & values.is_null(), remarks)
+
+
+def _datetimes(given: pl.Series, column: Column, remarks: dict[str, int]) -> pl.Series:
+    if isinstance(given.dtype, pl.Datetime) and given.dtype.time_zone:
+        remarks["times carry a zone; they were taken as the clinic's clock"] = (
+            given.len() - given.null_count()
+        )
+        given = given.dt.replace_time_zone(None)
+    alone = given.dtype == pl.Date
+    values = given.cast(pl.Datetime("us"), strict=False)
+    if column.kind is Kind.DATE:
+        return values.dt.truncate("1d")
+    if column.kind is Kind.END_OF_DAY and alone:
+        return values + timedelta(hours=23, minutes=59, seconds=59)
+    return values
+
+
+def _trimmed(cells: pl.Series, kind: Kind, remarks: dict[str, int]) -> pl.Series:
+    """Without space around, Excel's `="0012"`, and the words that databases write for nothing; empty = null."""
+    bare = cells.str.strip_chars().str.strip_chars("\u00a0\u200b\ufeff \t\r\n")
+    bare = bare.set(bare.str.len_bytes() == 0, None)
+    if kind is Kind.TEXT:
+        return cells.set(bare.is_null(), None) if bare.null_count() != cells.null_count() else cells
+    formula = bare.str.starts_with('="').fill_null(False)
+    if formula.any():
+        bare = bare.str.replace('^="(.*)"$', "$1")
+    nothing = bare.str.len_bytes().is_between(2, 4) & bare.str.to_lowercase().is_in(NOTHING)
+    count = int(nothing.sum() or 0)
+    if count:
+        remarks["cells that say NULL, NaN or #N/A were taken as empty"] = count
+        bare = bare.set(nothing.fill_null(False), None)
+    return bare
+
+
+def _plain_text(cells: pl.Series, column: Column) -> pl.Series:
+    return cells
+
+
+def _plain_date(cells: pl.Series, column: Column) -> pl.Series:
+    iso = cells.str.len_bytes() == 10
+    plain = pl.select(pl.when(iso).then(cells)).to_series()
+    return _in_years(plain.str.to_date("%Y-%m-%d", strict=False).cast(pl.Datetime("us")))
+
+
+def _plain_moment(cells: pl.Series, column: Column) -> pl.Series:
+    bare = cells.str.replace(" ", "T", literal=True)
+    length = bare.str.len_bytes()
+    minutes = pl.select(pl.when(length == 16).then(bare)).to_series()
+    seconds = pl.select(pl.when(length == 19).then(bare)).to_series()
+    read = minutes.str.to_datetime("%Y-%m-%dT%H:%M", strict=False, time_unit="us")
+    read = read.fill_null(seconds.str.to_datetime("%Y-%m-%dT%H:%M:%S", strict=False, time_unit="us"))
+    day = _plain_date(cells, column)
+    if column.kind is Kind.END_OF_DAY:
+        day = day + timedelta(hours=23, minutes=59, seconds=59)
+    return _in_years(read.fill_null(day))
+
+
+def _in_years(read: pl.Series) -> pl.Series:
+    return read.set(~read.dt.year().is_between(YEARS.start, YEARS.stop - 1).fill_null(True), None)
+
+
+def _plain_float(cells: pl.Series, column: Column) -> pl.Series:
+    read = cells.cast(pl.Float64, strict=False)
+    return read.set((~read.is_finite()).fill_null(False), None)
+
+
+def _plain_number(cells: pl.Series, column: Column) -> pl.Series:
+    read = cells.cast(pl.Int64, strict=False)
+    return read.set((read < 0).fill_null(False), None)
+
+
+def _plain_flag(cells: pl.Series, column: Column) -> pl.Series:
+    return cells.str.to_lowercase().replace_strict(FLAGS, default=None, return_dtype=pl.Boolean)
+
+
+def _plain_choice(cells: pl.Series, column: Column) -> pl.Series:
+    written = {choice.lower(): choice for choice in column.choices}
+    words = cells.str.to_lowercase().str.replace_all(r"[\s\-/]+", "_")
+    return words.replace_strict(written, default=None, return_dtype=pl.String)
+
+
+def _plain_code(cells: pl.Series, column: Column) -> pl.Series:
+    return cells.str.to_uppercase().str.replace(r"^(\d{5})\.0+$", "$1")
+
+
+def _plain_codes(cells: pl.Series, column: Column) -> pl.Series:
+    words = cells.str.to_uppercase()
+    simple = words.str.contains(r"""[,;|\[\]{}'"\s]""").fill_null(False)
+    if simple.any():
+        parted = words.str.replace_all(r"""[,;|\[\]{}'"\s]+""", " ").str.strip_chars(" ")
+        words = parted.set(parted.str.len_bytes() == 0, "")
+    return words
+
+
+def _plain_labels(cells: pl.Series, column: Column) -> pl.Series:
+    return _plain_codes(cells.str.replace_all(r"([A-Za-z])[ \t#.]+(\d)", "$1$2"), column)
+
+
+PLAIN: dict[Kind, Callable[[pl.Series, Column], pl.Series]] = {
+    Kind.TEXT: _plain_text,
+    Kind.KEY: _plain_text,
+    Kind.DATE: _plain_date,
+    Kind.MOMENT: _plain_moment,
+    Kind.CLOCK: _plain_moment,
+    Kind.END_OF_DAY: _plain_moment,
+    Kind.MONEY: _plain_float,
+    Kind.DECIMAL: _plain_float,
+    Kind.UPPER_BOUND: _plain_float,
+    Kind.NUMBER: _plain_number,
+    Kind.FLAG: _plain_flag,
+    Kind.CODES: _plain_codes,
+    Kind.LABELS: _plain_labels,
+    Kind.CODE: _plain_code,
+    Kind.CHOICE: _plain_choice,
+}
+"""How the plain form of each kind is read; null where a cell is not plain."""
+
+
+def _one_by_one(
+    cells: pl.Series, values: pl.Series, odd: pl.Series, column: Column, remarks: dict[str, int]
+) -> pl.Series:
+    """Read the distinct cells that are not plain, each once."""
+    read_one = ODD.get(column.kind)
+    if read_one is None:
+        return values
+    understood: dict[str, Any] = {}
+    counted = cells.filter(odd).value_counts(sort=False)
+    for text, count in zip(counted[cells.name], counted["count"], strict=True):
+        remark: list[str] = []
+        try:
+            understood[text] = read_one(text, column.kind, remark)
+        except (Unreadable, ValueError, OverflowError):
+            continue
+        for said in remark:
+            remarks[said] = remarks.get(said, 0) + count
+    if not understood:
+        return values
+    written = pl.Series(list(understood), dtype=pl.String)
+    meant = pl.Series(list(understood.values()), dtype=column.held_as)
+    return values.fill_null(cells.replace_strict(written, meant, default=None, return_dtype=column.held_as))
+
+
+def read_moment(text: str, kind: Kind, remark: list[str]) -> datetime:
+    """A date or moment in any accepted form; times alone (kind CLOCK) on `TIME_ALONE`. Raises Unreadable."""
+    if kind is Kind.CLOCK and (found := CLOCK.match(text)):
+        return datetime.combine(TIME_ALONE, _time(found, remark))
+    if found := X12_MOMENT.match(text):
+        text = f"{found[1]} {found[2]}:{found[3]}:{found[4] or '00'}"
+    for pattern in DAYS:
+        if found := pattern.match(text):
+            return _day_and_time(found, kind, remark)
+    return _excel(text, kind, remark)
+
+
+def _day_and_time(found: re.Match[str], kind: Kind, remark: list[str]) -> datetime:
+    parts = found.groupdict()
+    month = MONTHS.get((parts.get("name") or "")[:3].lower()) if parts.get("name") else int(parts["month"])
+    year = int(parts["year"])
+    if month is None or year not in YEARS:
+        raise Unreadable(found.string)
+    day = datetime(year, month, int(parts["day"]))
+    if kind is Kind.DATE:
+        return day
+    if parts["hour"] is None:
+        return day + timedelta(hours=23, minutes=59, seconds=59) if kind is Kind.END_OF_DAY else day
+    return datetime.combine(day, _time(found, remark))
+
+
+def _time(found: re.Match[str], remark: list[str]) -> time:
+    hour, minute, second = int(found["hour"]), int(found["minute"]), int(found["second"] or 0)
+    if half := found["half"]:
+        if not 1 <= hour <= 12:
+            raise Unreadable(found.string)
+        hour = hour % 12 + (12 if half[0] in "Pp" else 0)
+    if found["zone"]:
+        remark.append("times carry a zone; they were taken as the clinic's clock")
+    return time(hour, minute, second)
+
+
+def _excel(text: str, kind: Kind, remark: list[str]) -> datetime:
+    number = float(text)
+    if int(number) not in EXCEL_DAYS or not re.match(r"^\d{5}(\.\d+)?$", text):
+        raise Unreadable(text)
+    remark.append("day numbers of a spreadsheet were read as dates (45000 = 2023-03-15)")
+    moment = EXCEL_EPOCH + timedelta(days=int(number), seconds=round((number % 1) * 86_400))
+    if kind is Kind.DATE:
+        return datetime(moment.year, moment.month, moment.day)
+    if kind is Kind.END_OF_DAY and number == int(number):
+        return moment + timedelta(hours=23, minutes=59, seconds=59)
+    return moment
+
+
+def read_number(text: str, kind: Kind, remark: list[str]) -> float | int:
+    """Dollars, numbers and ranges as people write them. Raises Unreadable."""
+    bare = text.replace("\u2212", "-").strip()
+    if kind is Kind.UPPER_BOUND:
+        if found := RANGE.match(bare):
+            return max(float(found[1]), float(found[2]))
+        if found := TIMES.match(bare):
+            return float(found[1])
+    negative = False
+    if bare.startswith("(") and bare.endswith(")"):
+        negative, bare = True, bare[1:-1].strip()
+    elif bare.startswith("-"):
+        negative, bare = True, bare[1:].strip()
+    elif bare.endswith("-"):
+        negative, bare = True, bare[:-1].strip()
+    if kind is Kind.MONEY:
+        bare = re.sub(r"^(?:\$|USD)\s*|\s*(?:\$|USD)$", "", bare)
+        if bare.startswith("-") and not negative:
+            negative, bare = True, bare[1:]
+    if not bare or not PLAIN_MONEY.match(bare) or bare == ".":
+        raise Unreadable(text)
+    value = float(bare.replace(",", ""))
+    if kind is not Kind.NUMBER:
+        return -value if negative else value
+    if value != int(value) or (negative and value):
+        raise Unreadable(text)
+    return int(value)
+
+
+ODD: dict[Kind, Callable[[str, Kind, list[str]], Any]] = {
+    Kind.DATE: read_moment,
+    Kind.MOMENT: read_moment,
+    Kind.CLOCK: read_moment,
+    Kind.END_OF_DAY: read_moment,
+    Kind.MONEY: read_number,
+    Kind.DECIMAL: read_number,
+    Kind.UPPER_BOUND: read_number,
+    Kind.NUMBER: read_number,
+}
+"""How a cell is read that is not in the plain form of its kind; kinds without an entry have only the plain form."""

@@ -1,0 +1,305 @@
+"""Text tables as they come: any encoding, any separator, quotes or none; to columns of strings, in batches.
+
+Rows stream through the standard reader batch by batch, so that no Python object outlives its batch. A row that is not a
+row (a quote that never closes, more or fewer cells than the header) is refused alone, with its line in the file.
+"""
+
+import csv
+import io
+import re
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from compliance.records.models import TABLES, schema
+from compliance.records.report import InputError, Notice, Refusal
+
+LONGEST_CELL = 1_000_000
+"""Characters of one cell; more is no note but a quote that never closes."""
+MOST_COLUMNS = 1_000
+BATCH_ROWS = 50_000
+MOST_READ_AGAIN = 50_000_000
+"""Characters that may be read a second time after unclosed quotes before the file as a whole is given up."""
+SEPARATORS = (",", "\t", ";", "|")
+SIGNATURES = {
+    b"\x89PNG": "a PNG image", b"\xff\xd8\xff": "a JPEG image", b"GIF8": "a GIF image", b"%PDF": "a PDF",
+    b"PK\x03\x04": "a zip or an Excel workbook", b"\xd0\xcf\x11\xe0": "an old Office file", b"PAR1": "a Parquet file",
+    b"\x1f\x8b": "a gzip file", b"MZ": "a program", b"\x7fELF": "a program", b"SQLite format": "a database",
+    b"{\\rtf": "an RTF document",
+}  # fmt: skip
+CONTROL = re.compile("[\x00-\x08\x0e-\x19\x1b-\x1f\x7f\ufffd]")
+ROW = "row of the file"
+"""Name of the column that holds where a row begins; no table of ours has one of that name."""
+
+
+@dataclass
+class RawTable:
+    """A file's rows before their cells are read: columns of any type under our names, and `ROW`."""
+
+    file: str
+    table: str
+    cells: pl.DataFrame
+    rows_read: int
+    unknown_columns: list[str] = field(default_factory=list)
+    refusals: list[Refusal] = field(default_factory=list)
+    notices: list[Notice] = field(default_factory=list)
+
+
+def column_name(header: str) -> str:
+    """A header as we would write it: `Claim ID`, `claim-id`, `claimId` and `CLAIM_ID` are `claim_id`."""
+    parted = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", header.strip().strip("\ufeff\u00a0\"'"))
+    return re.sub(r"[^a-z0-9]+", "_", parted.lower()).strip("_")
+
+
+def match_headers(headers: list[str], table: str) -> tuple[dict[int, str], list[str], list[str]]:
+    """Which header stands for which column: places and names, headers of no column, headers said twice."""
+    names = {**{column_name(name): name for name in schema(table)}}
+    taken: dict[int, str] = {}
+    unknown, again = [], []
+    for place, header in enumerate(headers):
+        name = names.get(column_name(header))
+        if name is None:
+            if header.strip():
+                unknown.append(header.strip()[:60])
+        elif name in taken.values():
+            again.append(header.strip()[:60])
+        else:
+            taken[place] = name
+    return taken, unknown, again
+
+
+def decode(data: bytes, file: str) -> tuple[str, list[Notice]]:
+    """The text of a file and how it was decoded. Raises InputError where it is no text."""
+    for signature, what in SIGNATURES.items():
+        if data.startswith(signature):
+            raise InputError(f"{file}: not a table but {what} (expected a CSV file)")
+    for mark, encoding in ((b"\xff\xfe\x00\x00", "utf-32"), (b"\xef\xbb\xbf", "utf-8-sig"),
+                           (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):  # fmt: skip
+        if data.startswith(mark):
+            return _strict(data, encoding, file)
+    head = data[:4000]
+    if head[1::2].count(0) > len(head) * 0.3:
+        return _strict(data, "utf-16-le", file)
+    if head[0::2].count(0) > len(head) * 0.3:
+        return _strict(data, "utf-16-be", file)
+    try:
+        return _text(data.decode("utf-8"), file, [])
+    except UnicodeDecodeError:
+        return _mixed(data, file)
+
+
+def _strict(data: bytes, encoding: str, file: str) -> tuple[str, list[Notice]]:
+    told = (
+        []
+        if encoding == "utf-8-sig"
+        else [Notice("encoding", f"{file} was read as {encoding.upper()}", file)]
+    )
+    try:
+        return _text(data.decode(encoding), file, told)
+    except UnicodeDecodeError:
+        if encoding == "utf-8-sig":
+            return _mixed(data[3:], file)
+        if len(data) % 2:
+            return _strict(data[:-1], encoding, file)
+        raise InputError(
+            f"{file}: starts as {encoding.upper()} but is damaged (expected text in UTF-8 or UTF-16)"
+        ) from None
+
+
+def _mixed(data: bytes, file: str) -> tuple[str, list[Notice]]:
+    """Line by line: UTF-8 where a line is that, else Windows-1252, the encoding of older exports."""
+    lines, other = [], 0
+    for line in data.split(b"\n"):
+        try:
+            lines.append(line.decode("utf-8"))
+        except UnicodeDecodeError:
+            other += 1
+            lines.append(line.decode("cp1252", errors="replace"))
+    told = Notice(
+        "encoding", f"{file}: {other:,} lines are not UTF-8 and were read as Windows-1252", file, count=other
+    )
+    return _text("\n".join(lines), file, [told])
+
+
+def _text(text: str, file: str, told: list[Notice]) -> tuple[str, list[Notice]]:
+    control = len(CONTROL.findall(text))
+    if control > max(8, len(text) // 100):
+        raise InputError(f"{file}: not a table but binary data (expected a CSV file)")
+    if "\0" in text:
+        count = text.count("\0")
+        text = text.replace("\0", "")
+        told = [
+            *told,
+            Notice("encoding", f"{file}: {count:,} NUL characters were left out", file, count=count),
+        ]
+    return text.removeprefix("\ufeff"), told
+
+
+class _Lines(Iterator[str]):
+    """Lines of a text, remembered since the last record so that a record that went wrong can be read again."""
+
+    def __init__(self, text: str) -> None:
+        self.source = io.StringIO(text, newline="")
+        self.waiting: deque[str] = deque()
+        self.since: list[str] = []
+        self.number = 0
+        self.read_again = 0
+
+    def __next__(self) -> str:
+        line = self.waiting.popleft() if self.waiting else self.source.readline()
+        if not line:
+            raise StopIteration
+        self.number += 1
+        self.since.append(line)
+        return line
+
+    def restart_after_first(self) -> str:
+        """Give back all lines but the first since the last record, and return that."""
+        first, rest = self.since[0], self.since[1:]
+        self.waiting.extendleft(reversed(rest))
+        self.number -= len(rest)
+        self.read_again += sum(map(len, rest))
+        self.since.clear()
+        return first
+
+
+def read_delimited(data: bytes, file: str, table: str) -> RawTable:
+    """A CSV file as columns of strings. Raises InputError where the file as a whole is no table."""
+    text, told = decode(data, file)
+    if not text.strip():
+        notices = [*told, Notice("empty", f"{file} is empty: not even a header", file, table)]
+        return RawTable(file, table, pl.DataFrame(schema={ROW: pl.Int64}), 0, notices=notices)
+    lines = _Lines(text)
+    header, separator = _header(lines, file, table)
+    taken, unknown, again = match_headers(header, table)
+    if not taken:
+        raise InputError(
+            f"{file}, row {lines.number}: no column of {table} in the first line, which begins {_short(header)!r} "
+            f"(expected names such as {', '.join(list(schema(table))[:4])})"
+        )
+    if separator != ",":
+        named = {"\t": "tabs", ";": "semicolons", "|": "pipes"}[separator]
+        told.append(Notice("separator", f"{file}: cells are separated by {named}", file, table))
+    told += [
+        Notice("header", f"{file}: column {name} stands twice; the first counts", file, table)
+        for name in again
+    ]
+    raw = RawTable(file, table, pl.DataFrame(), 0, unknown, notices=told)
+    while header and not header[-1].strip():
+        header.pop()
+    raw.cells = _columns(lines, separator, len(header), taken, raw)
+    return raw
+
+
+def _header(lines: _Lines, file: str, table: str) -> tuple[list[str], str]:
+    """The cells of the header and the separator under which most of them are columns of the table."""
+    first = ""
+    while not first.strip(" \t\r\n,;|"):
+        first = next(lines, "")
+        if not first:
+            raise InputError(f"{file}: only empty lines (expected a header and rows)")
+    forced = re.match(r"^\"?sep=(.)\"?\s*$", first)
+    if forced:
+        lines.since.clear()
+        first = next(lines, "")
+    best: tuple[int, list[str], str] = (-1, [], ",")
+    for separator in [forced[1]] if forced and forced[1] in SEPARATORS else SEPARATORS:
+        if first.count(separator) > MOST_COLUMNS:
+            raise InputError(f"{file}: more than {MOST_COLUMNS:,} columns (expected those of {table})")
+        cells = next(csv.reader([first], delimiter=separator), [])
+        known = len(match_headers(cells, table)[0])
+        if known > best[0]:
+            best = (known, cells, separator)
+    lines.since.clear()
+    return best[1], best[2]
+
+
+def _columns(lines: _Lines, separator: str, width: int, taken: dict[int, str], raw: RawTable) -> pl.DataFrame:
+    frames = []
+    batch: list[list[str]] = []
+    begins: list[int] = []
+    for begin, row in _records(lines, separator, raw):
+        raw.rows_read += 1
+        if len(row) != width and not _fits(row, width, begin, raw):
+            continue
+        batch.append(row)
+        begins.append(begin)
+        if len(batch) >= BATCH_ROWS:
+            frames.append(_frame(batch, begins, taken))
+            batch, begins = [], []
+    if batch or not frames:
+        frames.append(_frame(batch, begins, taken))
+    return pl.concat(frames, rechunk=False)
+
+
+def _records(lines: _Lines, separator: str, raw: RawTable) -> Iterator[tuple[int, list[str]]]:
+    """Each record with the line on which it begins; blank ones left out, unreadable ones refused."""
+    csv.field_size_limit(LONGEST_CELL)
+    reader = csv.reader(lines, delimiter=separator, strict=True)
+    while True:
+        begin = lines.number + 1
+        try:
+            row = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            begin = lines.number - len(lines.since) + 1
+            first = lines.restart_after_first()
+            raw.rows_read += 1
+            raw.refusals.append(
+                Refusal(raw.file, begin, raw.table, None, _cut(first), _quote_fault(str(error)))
+            )
+            if lines.read_again > MOST_READ_AGAIN:
+                raise InputError(
+                    f"{raw.file}, row {begin}: quotes do not pair in too many rows "
+                    '(expected " around a cell and "" for a quote within it)'
+                ) from None
+            reader = csv.reader(lines, delimiter=separator, strict=True)
+            continue
+        lines.since.clear()
+        if any(cell and not cell.isspace() for cell in row):
+            yield begin, row
+
+
+def _quote_fault(error: str) -> str:
+    if "field larger" in error:
+        return f"cells of at most {LONGEST_CELL:,} characters; a quote here may never close"
+    return 'quotes that pair: " around a cell, "" for a quote within it'
+
+
+def _fits(row: list[str], width: int, begin: int, raw: RawTable) -> bool:
+    """Make a row with empty cells too many fit; refuse one with other cells too many, or too few."""
+    if len(row) > width and not any(cell.strip() for cell in row[width:]):
+        del row[width:]
+        return True
+    found = f"{len(row):,} cells"
+    raw.refusals.append(
+        Refusal(raw.file, begin, raw.table, None, found, f"{width:,} cells, as the header has")
+    )
+    return False
+
+
+def _frame(batch: list[list[str]], begins: list[int], taken: dict[int, str]) -> pl.DataFrame:
+    columns = list(zip(*batch, strict=True)) if batch else []
+    cells = {
+        name: pl.Series(name, columns[place] if columns else [], dtype=pl.String)
+        for place, name in taken.items()
+    }
+    return pl.DataFrame({**cells, ROW: pl.Series(ROW, begins, dtype=pl.Int64)})
+
+
+def _short(header: list[str]) -> str:
+    return _cut(", ".join(header), 60)
+
+
+def _cut(text: str, length: int = 80) -> str:
+    bare = " ".join(text.split())
+    return bare if len(bare) <= length else bare[: length - 1] + "…"
+
+
+def table_named(name: str) -> str | None:
+    """The table that a file stem or a sheet names (`Claim Lines`, `claim-lines`), or null."""
+    named = column_name(name)
+    return named if named in TABLES else None

@@ -1,0 +1,219 @@
+"""From files to typed tables: Parquet and frames beside CSV, cells read column by column, rows refused alone."""
+
+import io
+from collections.abc import Iterable
+from pathlib import Path
+
+import polars as pl
+
+from compliance.records.cells import TIME_ALONE, expected, read_cells
+from compliance.records.delimited import ROW, RawTable, match_headers
+from compliance.records.models import CLOCK_DAY, TABLES, Column, Kind, columns, schema
+from compliance.records.report import InputError, Notice, Refusal
+
+FILE = "name of the file"
+"""Name of the column that holds which file a row came from."""
+KEPT_REFUSALS = 5_000
+"""Refusals kept of one column of one file; the rest are counted."""
+LONGEST_FOUND = 80
+
+
+def read_parquet(source: Path | bytes, file: str, table: str) -> RawTable:
+    """A Parquet file's columns that are ours. Raises InputError where it is no Parquet file or has none of them."""
+    given = source if isinstance(source, Path) else io.BytesIO(source)
+    try:
+        headers = list(pl.read_parquet_schema(given))
+        taken, unknown, again = match_headers(headers, table)
+        if not taken:
+            raise InputError(
+                f"{file}: no column of {table} (expected names such as {', '.join(list(schema(table))[:4])})"
+            )
+        if isinstance(given, io.BytesIO):
+            given.seek(0)
+        cells = pl.read_parquet(given, columns=[headers[place] for place in taken])
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, ValueError) as error:
+        said = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
+        raise InputError(f"{file}: not a Parquet file that can be read ({said})") from None
+    cells = cells.select(pl.col(headers[place]).alias(name) for place, name in taken.items())
+    notices = [
+        Notice("header", f"{file}: column {name} stands twice; the first counts", file, table)
+        for name in again
+    ]
+    return RawTable(file, table, numbered(cells), cells.height, unknown, notices=notices)
+
+
+def of_frame(frame: pl.DataFrame, table: str) -> RawTable:
+    """A frame in memory as a raw table."""
+    taken, unknown, _ = match_headers(frame.columns, table)
+    cells = frame.select(pl.col(frame.columns[place]).alias(name) for place, name in taken.items())
+    return RawTable(table, table, numbered(cells), frame.height, unknown)
+
+
+def numbered(cells: pl.DataFrame) -> pl.DataFrame:
+    """The cells with their rows counted from 1."""
+    return cells.with_columns(pl.int_range(1, cells.height + 1, dtype=pl.Int64).alias(ROW))
+
+
+class Refused:
+    """Refusals of a table, kept up to a limit and counted beyond it."""
+
+    def __init__(self) -> None:
+        self.kept: list[Refusal] = []
+        self.beyond = 0
+
+    def add(self, rows: pl.DataFrame, table: str, column: str | None, wanted: str) -> None:
+        """Refuse the rows of a frame with columns FILE, ROW and `found`."""
+        self.beyond += max(0, rows.height - KEPT_REFUSALS)
+        for file, row, found in rows.head(KEPT_REFUSALS).select(FILE, ROW, "found").iter_rows():
+            self.kept.append(Refusal(file, row, table, column, _cut(found), wanted))
+
+
+def _cut(found: str | None) -> str | None:
+    if found is None or len(found) <= LONGEST_FOUND:
+        return found
+    return found[: LONGEST_FOUND - 1] + "…"
+
+
+def read_table(raw: RawTable, refused: Refused) -> tuple[pl.DataFrame, list[Notice]]:
+    """The usable rows of a raw table, typed, with FILE and ROW; rows with an unreadable cell are refused."""
+    height = raw.cells.height
+    usable = pl.Series("usable", [True], pl.Boolean).new_from_index(0, height)
+    file = pl.Series(FILE, [raw.file], pl.String).new_from_index(0, height)
+    place = raw.cells[ROW]
+    read: dict[str, pl.Series] = {}
+    told: list[Notice] = []
+    for column in columns(raw.table):
+        if column.name not in raw.cells.columns:
+            read[column.name] = pl.Series(column.name, [None], column.held_as).new_from_index(0, height)
+            if column.required and height:
+                refused.add(
+                    _rows(file, place, None).head(1),
+                    raw.table,
+                    column.name,
+                    "this column: it identifies a row",
+                )
+                usable = usable & False
+            continue
+        given = raw.cells[column.name]
+        cells = read_cells(given, column)
+        bad = cells.bad
+        if bad.any():
+            refused.add(_rows(file, place, given, bad), raw.table, column.name, expected(column))
+        if column.required:
+            lacking = cells.values.is_null() & ~bad
+            if lacking.any():
+                refused.add(_rows(file, place, None, lacking), raw.table, column.name, _a_value(column))
+            bad = bad | lacking
+        usable = usable & ~bad
+        read[column.name] = cells.values
+        told += [
+            Notice("cells", f"{raw.file}, {column.name}: {count:,} {remark}", raw.file, raw.table, count)
+            for remark, count in cells.remarks.items()
+            if count
+        ]
+    typed = pl.DataFrame([*read.values(), file, place])
+    typed, usable = _clocks(typed, usable, raw.table, refused)
+    return (typed if usable.all() else typed.filter(usable)), told
+
+
+def _a_value(column: Column) -> str:
+    return f"a value: it identifies the row ({expected(column)})"
+
+
+def _rows(
+    file: pl.Series, place: pl.Series, given: pl.Series | None, which: pl.Series | None = None
+) -> pl.DataFrame:
+    found = pl.Series("found", [None], pl.String).new_from_index(0, file.len())
+    if given is not None:
+        try:
+            found = given.cast(pl.String).rename("found")
+        except pl.exceptions.PolarsError:
+            found = pl.Series("found", [f"({given.dtype})"], pl.String).new_from_index(0, file.len())
+    frame = pl.DataFrame([file, place, found])
+    return frame if which is None else frame.filter(which)
+
+
+def _clocks(
+    typed: pl.DataFrame, usable: pl.Series, table: str, refused: Refused
+) -> tuple[pl.DataFrame, pl.Series]:
+    """Put times without a day on the day of their row; refuse them where the row has none."""
+    for column in columns(table):
+        day = CLOCK_DAY.get(f"{table}.{column.name}")
+        if column.kind is not Kind.CLOCK or day is None:
+            continue
+        typed, lost = on_day(typed, column.name, pl.col(day))
+        if lost.any():
+            rows = typed.select(FILE, ROW, pl.lit("a time alone").alias("found")).filter(lost & usable)
+            refused.add(rows, table, column.name, f"a date with the time, or a {day} in the row")
+            usable = usable & ~lost
+    return typed, usable
+
+
+def on_day(typed: pl.DataFrame, clock: str, day: pl.Expr) -> tuple[pl.DataFrame, pl.Series]:
+    """Times alone in a column on their day, and which of them have none."""
+    alone = typed[clock].dt.year() == TIME_ALONE.year
+    if not alone.any():
+        return typed, pl.Series([False], dtype=pl.Boolean).new_from_index(0, typed.height)
+    on = day.dt.truncate("1d") + (pl.col(clock) - TIME_ALONE)
+    typed = typed.with_columns(
+        pl.when(pl.col(clock).dt.year() == TIME_ALONE.year).then(on).otherwise(pl.col(clock))
+    )
+    return typed, alone.fill_null(False) & typed[clock].is_null()
+
+
+def without_repeats(
+    typed: pl.DataFrame, table: str, refused: Refused
+) -> tuple[pl.DataFrame, int, list[Notice]]:
+    """Rows by key: identical ones once, with a notice; of differing ones the first, the later refused."""
+    model = TABLES[table]
+    keys = list(model.keys)
+    if typed.height < 2:
+        return typed, 0, []
+    twice = typed.select(pl.struct(keys).is_duplicated()).to_series()
+    if not twice.any():
+        return typed, 0, []
+    own = list(schema(table))
+    ordered = typed.with_row_index("order")
+    single, several = ordered.filter(~twice), ordered.filter(twice)
+    once = several.unique(own, keep="first", maintain_order=True)
+    repeated = several.height - once.height
+    told = []
+    if repeated:
+        said = f"{table}: {repeated:,} rows repeat another row in every cell and were kept once"
+        told.append(Notice("duplicate", said, None, table, repeated))
+    if not model.repeats:
+        first = once.unique(keys, keep="first", maintain_order=True)
+        later = once.join(first.select("order"), on="order", how="anti", maintain_order="left")
+        if later.height:
+            held = first.select(*keys, pl.format("{}, row {}", FILE, ROW).alias("held"))
+            shown = pl.concat_str([pl.col(key).cast(pl.String).fill_null("") for key in keys], separator=" ")
+            rows = later.join(
+                held, on=keys, how="left", nulls_equal=True, maintain_order="left"
+            ).with_columns(shown.alias("found"))
+            for place, group in rows.group_by("held", maintain_order=True):
+                wanted = f"one row for each {', '.join(keys)}; {place[0]} has this one with other values"
+                refused.add(group, table, keys[0] if len(keys) == 1 else None, wanted)
+        once = first
+    return pl.concat([single, once]).sort("order").drop("order"), repeated, told
+
+
+def dangling(tables: dict[str, pl.DataFrame], present: Iterable[str]) -> list[Notice]:
+    """Rows that refer to a row which is not there, by column: how many, and the first few."""
+    told = []
+    for table in present:
+        for column in columns(table):
+            if column.refers_to is None:
+                continue
+            target, _, key = column.refers_to.partition(".")
+            named = tables[table][column.name].drop_nulls()
+            lost = named.filter(~named.is_in(tables[target][key].implode())) if named.len() else named
+            if not lost.len():
+                continue
+            which = lost.unique(maintain_order=True)
+            shown = ", ".join(which.head(3)) + (f" and {which.len() - 3:,} more" if which.len() > 3 else "")
+            if tables[target].height:
+                said = f"{lost.len():,} rows name {which.len():,} {column.name} that {target} lacks: {shown}"
+            else:
+                said = f"{lost.len():,} rows name a {column.name}, but there is no {target} table"
+            told.append(Notice("reference", f"{table}.{column.name}: {said}", None, table, lost.len()))
+    return told

@@ -1,0 +1,304 @@
+"""Claim files (X12 5010): interchanges into transaction sets, sets to their readers, everything else named and refused.
+
+Delimiters come from each ISA. Segment positions, by which the load report names a place, count the segments of the file
+from 1. The counts of SE, GE and IEA are checked and differences told; a broken segment costs its claim, not the file.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from compliance.records.delimited import RawTable
+from compliance.records.report import Notice, Refusal
+
+Elements = list[str]
+SEGMENT_ID = re.compile(r"^[A-Z][A-Z0-9]{1,2}$")
+READ = "837 professional of version 005010X222 or 835 of version 005010X221"
+SETS = {
+    "270": "eligibility inquiry", "271": "eligibility answer", "276": "claim status inquiry", "277": "claim status",
+    "278": "authorization request", "820": "premium payment", "834": "enrolment", "997": "acknowledgment",
+    "999": "acknowledgment", "835": "remittance", "837": "claims",
+}  # fmt: skip
+GUIDES = {"X222": "professional", "X223": "institutional", "X224": "dental", "X098": "professional",
+          "X096": "institutional", "X097": "dental"}  # fmt: skip
+LONGEST_SEGMENT = 100_000
+
+
+class Broken(Exception):
+    """A segment that is not what its place requires: position, what was found, what was expected."""
+
+    def __init__(self, position: int, found: str, expected: str) -> None:
+        super().__init__(found)
+        self.position, self.found, self.expected = position, found[:80], expected
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A segment: its position in the file, and its elements, of which the first is its name."""
+
+    position: int
+    elements: Elements
+    component: str
+
+    @property
+    def name(self) -> str:
+        """Segment identifier: `CLM`."""
+        return self.elements[0]
+
+    def get(self, place: int) -> str:
+        """Element by its X12 number (`CLM01` is 1); empty where the segment is shorter."""
+        return self.elements[place].strip() if place < len(self.elements) else ""
+
+    def parts(self, place: int) -> list[str]:
+        """Components of a composite element."""
+        return [part.strip() for part in self.get(place).split(self.component)]
+
+    def __str__(self) -> str:
+        return "*".join(self.elements)
+
+
+@dataclass
+class TransactionSet:
+    """The segments between ST and SE, and what the envelope says of them."""
+
+    file: str
+    kind: str
+    version: str
+    segments: list[Segment] = field(default_factory=list)
+    complete: bool = False
+
+
+@dataclass
+class Exchange:
+    """What a number of claim files held: tables before their cells are read, refusals and notices."""
+
+    tables: list[RawTable] = field(default_factory=list)
+    refusals: list[Refusal] = field(default_factory=list)
+    notices: list[Notice] = field(default_factory=list)
+
+    def note(self, file: str, message: str, count: int | None = None) -> None:
+        """Tell something of a file that cost nothing."""
+        self.notices.append(Notice("x12", f"{file}: {message}", file, None, count))
+
+    def refuse(
+        self, file: str, position: int | None, found: str, expected: str, table: str | None = None
+    ) -> None:
+        """Tell of a part of a file that could not be used."""
+        self.refusals.append(Refusal(file, position, table, None, found, expected))
+
+
+def read_x12(files: list[tuple[str, bytes]], known_lines: pl.DataFrame | None) -> Exchange:
+    """Read claim files, each a name and its bytes, into tables.
+
+    `known_lines`: claim lines that table files brought, to which remittances may answer (columns claim_id, line, cpt,
+    modifiers, service_date), or null. Never raises for what a file holds.
+    """
+    from compliance.records.x12_claims import Claims
+    from compliance.records.x12_remittances import Remittances
+
+    exchange = Exchange()
+    claims, remittances = Claims(exchange), Remittances(exchange)
+    for file, data in files:
+        for each in transaction_sets(file, _decoded(data), exchange):
+            refused = _not_ours(each)
+            if refused:
+                exchange.refuse(file, each.segments[0].position if each.segments else None, refused, READ)
+            elif each.kind == "837":
+                claims.read(each)
+            else:
+                remittances.read(each)
+    claims.settle(remittances.payer_numbers())
+    remittances.settle(claims, known_lines)
+    exchange.tables = [*claims.tables(), *remittances.tables()]
+    return exchange
+
+
+def _decoded(data: bytes) -> str:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("cp1252", errors="replace")
+
+
+def _not_ours(given: TransactionSet) -> str | None:
+    """What a set is, where it is none that is read; else null."""
+    version = given.version or "no version"
+    guide = next((name for mark, name in GUIDES.items() if mark in given.version), None)
+    what = f"{given.kind} {guide or SETS.get(given.kind, 'transaction set')}, version {version}"
+    if given.kind not in {"837", "835"} or (given.version and not given.version.startswith("00501")):
+        return what
+    if given.kind == "837" and guide in {"institutional", "dental"}:
+        return what
+    return None
+
+
+def transaction_sets(file: str, text: str, exchange: Exchange) -> Iterator[TransactionSet]:
+    """The transaction sets of a file, envelopes checked and differences told."""
+    current: TransactionSet | None = None
+    group_version = interchange_version = ""
+    counts: Counter[str] = Counter()
+    opened: dict[str, str] = {}
+    for segment in segments(file, text, exchange):
+        counts["segments"] += 1
+        match segment.name:
+            case "ISA":
+                interchange_version, group_version = segment.get(12), ""
+                counts["groups"] = 0
+                opened["ISA"] = segment.get(13)
+            case "GS":
+                group_version = segment.get(8) or (segment.elements[-1] if len(segment.elements) > 6 else "")
+                counts["groups"] += 1
+                counts["sets"] = 0
+            case "GE":
+                _count(exchange, file, segment, counts["sets"], "transaction sets")
+            case "IEA":
+                _count(exchange, file, segment, counts["groups"], "groups")
+                interchange_version = group_version = ""
+                if opened.get("ISA", segment.get(2)) != segment.get(2):
+                    exchange.note(
+                        file, f"IEA closes interchange {segment.get(2)}, but ISA opened {opened['ISA']}"
+                    )
+            case "ST":
+                if current:
+                    exchange.note(file, f"the set at segment {current.segments[0].position} has no SE")
+                    yield current
+                counts["sets"] += 1
+                version = segment.get(3) or group_version or interchange_version
+                current = TransactionSet(file, segment.get(1), version, [segment])
+            case "SE":
+                if current:
+                    current.complete = True
+                    _count(exchange, file, segment, len(current.segments) + 1, "segments")
+                    yield current
+                    current = None
+            case _:
+                if current:
+                    current.segments.append(segment)
+    if current:
+        exchange.note(
+            file, f"the set at segment {current.segments[0].position} has no SE: the file may be cut off"
+        )
+        yield current
+    if not counts["segments"]:
+        exchange.refuse(file, None, "no segment", READ)
+
+
+def _count(exchange: Exchange, file: str, segment: Segment, counted: int, what: str) -> None:
+    said = segment.get(1)
+    if said != str(counted) and not (said.isdigit() and int(said) == counted):
+        exchange.note(
+            file,
+            f"{segment.name} at segment {segment.position} says {said or 'no'} {what}; {counted} are there",
+        )
+
+
+def segments(file: str, text: str, exchange: Exchange) -> Iterator[Segment]:
+    """The segments of a file in order, each interchange under its own delimiters."""
+    position = 0
+    for chunk in _interchanges(text):
+        found = _delimiters(chunk)
+        if found is None:
+            exchange.refuse(
+                file, position + 1, chunk[:40], "an ISA segment of 16 elements, or a GS or ST segment"
+            )
+            continue
+        element, component, terminator = found
+        if not chunk.startswith("ISA"):
+            exchange.note(file, f"no ISA: elements were parted at {element!r}, segments at {terminator!r}")
+        for raw in _split(chunk, terminator):
+            bare = raw.strip()
+            if not bare:
+                continue
+            position += 1
+            elements = bare[:LONGEST_SEGMENT].split(element)
+            own = component
+            if elements[0] in {"SVC", "SV1", "HI", "CLM"}:
+                own = _component(elements, component)
+                if own != component:
+                    component = own
+                    exchange.note(
+                        file,
+                        f"parts of elements are separated by {own!r}, not as ISA says; so they were read",
+                    )
+            yield Segment(position, elements, own)
+
+
+def _interchanges(text: str) -> list[str]:
+    """The file cut before each ISA that opens an interchange."""
+    starts = [
+        found.start(1)
+        for found in re.finditer(r"(?:\A|[\r\n~^'|]|IEA[^\r\n]{1,30}?)\s*(ISA)(?=[^A-Za-z0-9\s])", text)
+    ]
+    if not starts:
+        return [text.strip()] if text.strip() else []
+    before = text[: starts[0]].strip()
+    ends = [*starts[1:], len(text)]
+    cut = [text[start:end] for start, end in zip(starts, ends, strict=True)]
+    return [before, *cut] if before else cut
+
+
+def _delimiters(chunk: str) -> tuple[str, str, str] | None:
+    """Element separator, component separator and segment terminator; null where the start is no envelope."""
+    head = re.match(r"(ISA|GS|ST)([^A-Za-z0-9\s])", chunk)
+    if head is None:
+        return None
+    element = head[2]
+    if head[1] != "ISA":
+        following = re.search(r"([^A-Za-z0-9\s.,\-])\s*(?:ST|BPR|BHT)" + re.escape(element), chunk[3:2000])
+        return element, ":", following[1] if following and following[1] != element else "\n"
+    place = -1
+    for _ in range(16):
+        place = chunk.find(element, place + 1, 400)
+        if place < 0:
+            return None
+    if place + 2 >= len(chunk):
+        return None
+    terminator = chunk[place + 2]
+    return element, chunk[place + 1], "\n" if terminator in "\r\n" else terminator
+
+
+def _split(chunk: str, terminator: str) -> Iterator[str]:
+    start = 0
+    while start < len(chunk):
+        end = chunk.find(terminator, start)
+        if end < 0:
+            end = len(chunk)
+        yield chunk[start:end]
+        start = end + 1
+
+
+COMPOSITES = {"SVC": 1, "SV1": 1, "HI": 1, "CLM": 5}
+QUALIFIED = re.compile(r"^(?:HC|ER|IV|WK|A?B[KF]|\d{1,2})([:>^|\\<+!])")
+
+
+def _component(elements: Elements, declared: str) -> str:
+    """The component separator that a composite shows, where the declared one is not in it."""
+    place = COMPOSITES[elements[0]]
+    composite = elements[place] if place < len(elements) else ""
+    shown = QUALIFIED.match(composite)
+    return shown[1] if shown and declared not in composite else declared
+
+
+def iso_date(segment: Segment, text: str) -> str:
+    """A date of eight digits as ISO. Raises Broken where it is none."""
+    if not re.match(r"^(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])$", text):
+        raise Broken(segment.position, str(segment), "a date of eight digits: 20260301")
+    return f"{text[:4]}-{text[4:6]}-{text[6:]}"
+
+
+def amount(segment: Segment, text: str, what: str) -> float:
+    """A number as X12 writes it. Raises Broken where it is none."""
+    if not re.match(r"^-?(?:\d+\.?\d*|\.\d+)$", text) or len(text) > 18:
+        raise Broken(segment.position, str(segment), f"{what}, a number")
+    return float(text)
+
+
+def raw_table(
+    table: str, file: str, columns: dict[str, type[pl.DataType]], rows: list[tuple[object, ...]]
+) -> RawTable:
+    """Rows of a claim file as a raw table; the last value of each is the position of its segment."""
+    frame = pl.DataFrame(rows, schema=columns, orient="row", strict=False)
+    return RawTable(file, table, frame, frame.height)
