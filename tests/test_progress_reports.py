@@ -28,7 +28,11 @@ def clinic() -> dict[str, pl.DataFrame]:
     number = 0
     for rule in select(["PR"]):
         for case in read_cases(rule.cases):
-            if case.payer != "medicare" or {"payers", "therapists"} & set(case.tables) or "without" in case.said:
+            if (
+                case.payer != "medicare"
+                or {"payers", "therapists"} & set(case.tables)
+                or "without" in case.said
+            ):
                 continue
             number += 1
             for name, table in case.records().tables.items():
@@ -57,7 +61,9 @@ def of_patients(tables: dict[str, pl.DataFrame], chosen: pl.Series) -> dict[str,
         if "patient_id" in table.columns:
             kept[name] = table.filter(pl.col("patient_id").is_in(chosen.implode()))
         elif name not in SHARED:
-            kept[name] = table.filter(pl.col(table.columns[0]).str.slice(0, 3).is_in(chosen.str.slice(0, 3).implode()))
+            kept[name] = table.filter(
+                pl.col(table.columns[0]).str.slice(0, 3).is_in(chosen.str.slice(0, 3).implode())
+            )
         else:
             kept[name] = table
     return kept
@@ -71,7 +77,10 @@ def relation(table: pl.DataFrame) -> Any:
     return duckdb.from_arrow(table.to_arrow())
 
 
-ENGINES: dict[str, Callable[[pl.DataFrame], Any]] = {"pandas": lambda table: table.to_pandas(), "duckdb": relation}
+ENGINES: dict[str, Callable[[pl.DataFrame], Any]] = {
+    "pandas": lambda table: table.to_pandas(),
+    "duckdb": relation,
+}
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -1,6 +1,7 @@
 """The reading of progress report periods, as a pure function: worked examples of the rule book, then its algebra."""
 
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,7 +19,10 @@ def at(text: str) -> datetime:
 def three_a_week(number: int, **limits: int) -> list[Day]:
     """Monday, Wednesday, Friday from 2026-03-02, ten treatment days allowed and seven days of grace."""
     offsets = [7 * (n // 3) + (0, 2, 4)[n % 3] for n in range(number)]
-    return [Day(START + offset * ONE_DAY, **{"allowed": 10, "grace": 7, "idle": 30, **limits}) for offset in offsets]
+    return [
+        Day(START + offset * ONE_DAY, **{"allowed": 10, "grace": 7, "idle": 30, **limits})
+        for offset in offsets
+    ]
 
 
 def report(ends_on: str, written_on: str | None = None, doubt: str | None = None) -> Report:
@@ -92,9 +96,9 @@ def test_the_limit_in_force_on_the_day_counts() -> None:
     old = [Day(datetime(2012, 12, 3) + 7 * n * ONE_DAY, allowed=10, calendar=30) for n in range(4)]
     new = [Day(datetime(2013, 1, 7) + 7 * n * ONE_DAY, allowed=10) for n in range(4)]
     assert [p.outcome for p in periods([*old, *new], [], datetime(2013, 2, 1))] == ["running"]
-    assert periods([*old, *[Day(d.on, allowed=10, calendar=30) for d in new]], [], datetime(2013, 2, 1))[0].outcome == (
-        "missing"
-    )
+    assert periods([*old, *[Day(d.on, allowed=10, calendar=30) for d in new]], [], datetime(2013, 2, 1))[
+        0
+    ].outcome == ("missing")
 
 
 def test_what_depends_on_a_report_in_doubt_cannot_be_told() -> None:
@@ -105,7 +109,10 @@ def test_what_depends_on_a_report_in_doubt_cannot_be_told() -> None:
 
 def test_what_does_not_depend_on_it_is_told() -> None:
     doubtful = report("04-20", doubt="therapists.role")
-    assert outcomes(three_a_week(12), [doubtful, report("03-23"), report("03-28")], "05-01") == ["passed", "passed"]
+    assert outcomes(three_a_week(12), [doubtful, report("03-23"), report("03-28")], "05-01") == [
+        "passed",
+        "passed",
+    ]
     assert outcomes(three_a_week(22), [report("03-23", doubt="notes.signed_on")], "06-01") == [
         "unknown", "missing", "undischarged",
     ]  # fmt: skip
@@ -135,18 +142,27 @@ def drawn(offsets: list[int], calendar: int | None = None) -> list[Day]:
 
 def signed(drawn: list[tuple[int, int, bool]], doubts: bool = True) -> list[Report]:
     return [
-        Report(f"R{n}", START + end * ONE_DAY, START + (end + lag) * ONE_DAY, "therapists.role" if doubts and doubt else None)
+        Report(
+            f"R{n}",
+            START + end * ONE_DAY,
+            START + (end + lag) * ONE_DAY,
+            "therapists.role" if doubts and doubt else None,
+        )
         for n, (end, lag, doubt) in enumerate(drawn)
     ]
 
 
 @given(offsets, written, st.randoms(), st.sampled_from([None, 30]))
 @settings(max_examples=150, deadline=None)
-def test_the_order_of_reports_changes_nothing(days: list[int], reports: list, shuffled, calendar: int | None) -> None:
+def test_the_order_of_reports_changes_nothing(
+    days: list[int], reports: list, shuffled, calendar: int | None
+) -> None:
     given_reports = signed(reports)
     mixed = list(given_reports)
     shuffled.shuffle(mixed)
-    assert periods(drawn(days, calendar), mixed, NEVER_DUE) == periods(drawn(days, calendar), given_reports, NEVER_DUE)
+    assert periods(drawn(days, calendar), mixed, NEVER_DUE) == periods(
+        drawn(days, calendar), given_reports, NEVER_DUE
+    )
 
 
 @given(offsets, written, st.sampled_from([None, 30]), st.integers(0, 200))
@@ -156,14 +172,18 @@ def test_periods_follow_each_other_without_gap_or_overlap(
 ) -> None:
     found = periods(drawn(days, calendar), signed(reports), START + as_of * ONE_DAY)
     assert found[0].first == 0
-    assert all(after.first == before.last + 1 for before, after in zip(found, found[1:], strict=False))
-    assert all(period.last - period.first < 10 or period.outcome in ("running", "undischarged") for period in found)
+    assert all(after.first == before.last + 1 for before, after in pairwise(found))
+    assert all(
+        period.last - period.first < 10 or period.outcome in ("running", "undischarged") for period in found
+    )
     assert found[-1].last == len(days) - 1 or found[-1].outcome in ("open", "unknown")
 
 
 @given(offsets, written, st.integers(0, 120))
 @settings(max_examples=200, deadline=None)
-def test_one_more_report_written_at_once_never_adds_a_missing_one(days: list[int], reports: list, day: int) -> None:
+def test_one_more_report_written_at_once_never_adds_a_missing_one(
+    days: list[int], reports: list, day: int
+) -> None:
     before = periods(drawn(days), signed(reports, doubts=False), NEVER_DUE)
     more = Report("more", START + day * ONE_DAY, START + day * ONE_DAY)
     after = periods(drawn(days), [*signed(reports, doubts=False), more], NEVER_DUE)
@@ -176,7 +196,9 @@ def missing(found: list) -> int:
 
 @given(offsets, written)
 @settings(max_examples=100, deadline=None)
-def test_a_doubtful_report_never_turns_into_a_finding_or_a_pass_of_its_own(days: list[int], reports: list) -> None:
+def test_a_doubtful_report_never_turns_into_a_finding_or_a_pass_of_its_own(
+    days: list[int], reports: list
+) -> None:
     with_doubts = periods(drawn(days), signed(reports), NEVER_DUE)
     assert all(period.report is None or period.report.doubt is None or period.outcome in ("unknown", "passed")
                for period in with_doubts)  # fmt: skip

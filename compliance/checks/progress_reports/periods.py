@@ -7,7 +7,7 @@ Source: Medicare Benefit Policy Manual ch. 15 §220.3.D.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Literal
 
 import narwhals as nw
@@ -244,9 +244,9 @@ def report_periods(
 ) -> nw.LazyFrame:
     """One row a period of each patient and discipline, with RETURNS.
 
-    `case` is the period's outcome, `policy_missing` the fact without which it cannot be told; `note_id`, `report_to`, `written_on` its report; `counted_days` the treatment
-    days since the last report (`treatment_days` of them; ISO dates parted by a space), `since` what they count from;
-    `next_written_on` when the episode's next report was written; the limits are those of the due day.
+    `case` is the period's outcome, `policy_missing` the fact without which it cannot be told; `note_id`,
+    `report_to`, `written_on` its report; `counted_days` the treatment days since the last report (`treatment_days` of
+    them; ISO dates parted by a space), `since` what they count from; `next_written_on` when the episode's next report was written; the limits are those of the due day.
     """
     days = _day_rows(treatment_days, notes)
     reports = _of_every_discipline(_report_rows(notes, absent), treatment_days)

@@ -24,66 +24,80 @@ PARTICIPATION = ("active_participation_required", "delayed_participation_allowed
     exposes="days",
     message={
         "late": "{treatment_days} treatment days since {since} ({allowed}): the report due {due_on} was written "
+        ""
         "{written_on}, after {deadline}",
         "missing": "{treatment_days} treatment days since {since} ({allowed}): no report covers the period from "
+        ""
         "{period_from}, due {due_on}",
-        "open": "{treatment_days} treatment days since {since} ({allowed}): a report is due and can be written in time "
+        "open": "{treatment_days} treatment days since {since} ({allowed}): a report is due and can be written "
+        "in time "
         "until {deadline}",
         "undischarged": "No discharge note closes the last {treatment_days} treatment days; there was no visit for "
+        ""
         "{discharge_note_days} days after {episode_to}",
     },
     fix={
-        "late": "The report for the treatment days {period_from} to {period_to} came after {deadline}. State the reason "
+        "late": "The report for the treatment days {period_from} to {period_to} came after {deadline}. State "
+        "the reason "
         "for the delay in the record and review the claims for visits after {due_on} until it was written.",
-        "missing": "The progress report for the treatment days {period_from} to {period_to} was due {due_on}. The therapist "
-        "must write a report covering each goal, dated today (no back-dating), state the reason for the delay, and hold "
+        "missing": "The progress report for the treatment days {period_from} to {period_to} was due {due_on}. The "
+        "therapist "
+        "must write a report covering each goal, dated today (no back-dating), state the reason for the "
+        "delay, and hold "
         "claims for visits after {due_on}.",
-        "open": "The therapist writes a report covering each goal by {deadline}, dated the day it is written.",
-        "undischarged": "The therapist writes the discharge note, dated today, or records why treatment goes on.",
+        "open": "The therapist writes a report covering each goal by {deadline}, dated the day it is "
+        "written.",
+        "undischarged": "The therapist writes the discharge note, dated today, or records why treatment goes "
+        "on.",
     },
 )
 def progress_report_overdue(
     treatment_days: nw.LazyFrame, notes: nw.LazyFrame, as_of: datetime, absent_columns: frozenset[str]
 ) -> nw.LazyFrame:
-    """A progress report of the clinician is due at least once in each run of treatment days, and in writing soon after.
+    """A progress report of the clinician is due at least once in each run of treatment days, and in writing
+    soon after.
 
     ## What it checks
-    Treatment days are counted from the first day of the episode, and again from the day after each report's period.
-    A period ends on the day that its report says, or on the last allowed treatment day. A period whose report was
-    written after the days of grace, or never, is a finding. Until the grace has passed it is a reminder.
+    Treatment days are counted from the first day of the episode, and again from the day after each report's
+    period. A period ends on the day that its report says, or on the last allowed treatment day. A period
+    whose report was written after the days of grace, or never, is a finding. Until the grace has passed it
+    is a reminder.
 
     ## Why it matters
-    The progress report shows that treatment still needs a therapist. Without it a reviewer may deny every later visit
-    until one is written; a missing or incomplete report is among the first reasons for denial of 97530.
+    The progress report shows that treatment still needs a therapist. Without it a reviewer may deny every
+    later visit until one is written; a missing or incomplete report is among the first reasons for denial
+    of 97530.
 
     ## How we read the rule
-    - A treatment day is one calendar day with treatment, evaluation or re-evaluation; two sessions on a day are one.
+    - A treatment day is one calendar day with treatment, evaluation or re-evaluation; two sessions on a day
+      are one.
     - Day 1 is the first day of the episode, whether evaluation or treatment.
     - Each discipline has its own count; days under a payer without such a rule are not counted.
     - Absences and days without treatment do not count, and do not lift the duty to write.
-    - A report is a signed progress report, recertification, re-evaluation or discharge note, or any signed note that
-      names its period's dates, written by a therapist. A co-signature does not make an assistant's report the
-      therapist's (PR-02).
+    - A report is a signed progress report, recertification, re-evaluation or discharge note, or any signed
+      note that names its period's dates, written by a therapist. A co-signature does not make an
+      assistant's report the therapist's (PR-02).
     - A report that names no end covers the days until it was written; none can end after it was written.
-    - Each report serves one period. Closed early, it moves the next due day and leaves this deadline as it was; closed
-      late, it gains no days.
-    - A report is in time if it was written within the days of grace after the day it was due, that day being day 0.
-    - Where the payer also sets calendar days, the period ends with the last of them if treatment went on after it:
-      Medicare until 2012, many commercial plans. Medicare Part B has had no calendar limit since 2013.
-    - At risk are the visits after the due day until the day before the report was written; a policy may put the whole
-      period at risk.
-    - A discharge note closes the last, short period. Where treatment stopped without one, that is a weakness of the
-      record, no more.
-    - A report whose author, signature or discipline is unknown is neither counted nor ignored: what depends on it
-      cannot be told.
+    - Each report serves one period. Closed early, it moves the next due day and leaves this deadline as it
+      was; closed late, it gains no days.
+    - A report is in time if it was written within the days of grace after the day it was due, that day
+      being day 0.
+    - Where the payer also sets calendar days, the period ends with the last of them if treatment went on
+      after it: Medicare until 2012, many commercial plans. Medicare Part B has had no calendar limit since
+      2013.
+    - At risk are the visits after the due day until the day before the report was written; a policy may put
+      the whole period at risk.
+    - A discharge note closes the last, short period. Where treatment stopped without one, that is a
+      weakness of the record, no more.
+    - A report whose author, signature or discipline is unknown is neither counted nor ignored: what depends
+      on it cannot be told.
 
     ## What it does not check
-    What the report says (PR-04), whether an assistant wrote it (PR-02), or whether the therapist treated in the period
-    (PR-03). Reports by physicians are not recognised: their role is unknown, so what depends on them cannot be told.
+    What the report says (PR-04), whether an assistant wrote it (PR-02), or whether the therapist treated in
+    the period (PR-03). Reports by physicians are not recognised: their role is unknown, so what depends on
+    them cannot be told.
     """
-    severity = (
-        nw.when(nw.col("case") == "open").then(nw.lit("info")).otherwise(report_severity())
-    )
+    severity = nw.when(nw.col("case") == "open").then(nw.lit("info")).otherwise(report_severity())
     periods = exposed(report_periods(treatment_days, notes, as_of, absent_columns)).with_columns(
         fault=nw.col("case"),
         severity=nw.when(nw.col("case") == "undischarged").then(nw.lit("low")).otherwise(severity),
@@ -92,4 +106,10 @@ def progress_report_overdue(
         periods,
         applies=~nw.col("case").is_in(["running", "no_rule"]),
         fails=nw.col("case").is_in(TROUBLE),
-    ).drop("last_of_episode", "next_written_on", "episode_days", *PARTICIPATION, *(f"{name}__id" for name in PARTICIPATION))
+    ).drop(
+        "last_of_episode",
+        "next_written_on",
+        "episode_days",
+        *PARTICIPATION,
+        *(f"{name}__id" for name in PARTICIPATION),
+    )

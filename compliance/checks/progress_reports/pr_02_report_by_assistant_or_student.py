@@ -24,18 +24,25 @@ NOT_CLINICIANS = ("assistant", "student", "aide")
     parameters=list(PERIOD_PARAMETERS),
     exposes="days",
     message={
-        "overdue": "The {written} of {service_date} was written by {author} ({author_is}), and no therapist wrote one for "
+        "overdue": "The {written} of {service_date} was written by {author} ({author_is}), and no therapist wrote "
+        "one for "
         "the period that was due {due_on}",
-        "undue": "The {written} of {service_date} was written by {author} ({author_is}), and no therapist wrote one",
-        "open": "The {written} of {service_date} was written by {author} ({author_is}); a therapist can still write the "
+        "undue": "The {written} of {service_date} was written by {author} ({author_is}), and no therapist wrote "
+        "one",
+        "open": "The {written} of {service_date} was written by {author} ({author_is}); a therapist can still "
+        "write the "
         "report in time",
     },
     fix={
-        "overdue": "The report of {service_date} was authored by {author_is}. The therapist must write the assessment of "
-        "each goal and the plan, dated today; the assistant's data may be referenced. Hold visits after {due_on}.",
-        "undue": "The report of {service_date} was authored by {author_is}. The therapist must write the assessment of "
+        "overdue": "The report of {service_date} was authored by {author_is}. The therapist must write the "
+        "assessment of "
+        "each goal and the plan, dated today; the assistant's data may be referenced. Hold visits after "
+        "{due_on}.",
+        "undue": "The report of {service_date} was authored by {author_is}. The therapist must write the "
+        "assessment of "
         "each goal and the plan, dated today; the assistant's data may be referenced.",
-        "open": "The therapist writes the assessment of each goal and the plan before the period's report is overdue; the "
+        "open": "The therapist writes the assessment of each goal and the plan before the period's report is "
+        "overdue; the "
         "assistant's data may be referenced.",
     },
 )
@@ -45,17 +52,18 @@ def report_by_assistant_or_student(
     """A progress report is the clinician's: an assistant or a student may supply data, not the report.
 
     ## What it checks
-    Each progress report, recertification and discharge note whose author is an assistant, a student or an aide must
-    have beside it a report that a therapist wrote and signed for the same period.
+    Each progress report, recertification and discharge note whose author is an assistant, a student or an
+    aide must have beside it a report that a therapist wrote and signed for the same period.
 
     ## Why it matters
-    The assessment of progress and the plan need a clinician's judgement. A report without it is no report, and the
-    visits after the day it was due stand unsupported.
+    The assessment of progress and the plan need a clinician's judgement. A report without it is no report,
+    and the visits after the day it was due stand unsupported.
 
     ## How we read the rule
     - A co-signature does not make an assistant's report the therapist's.
-    - An assistant may record measurements, in a treatment note or in a report of their own; the therapist's report may
-      cite them. A therapist's signed report for the period is enough, late or not (PR-01 judges when).
+    - An assistant may record measurements, in a treatment note or in a report of their own; the therapist's
+      report may cite them. A therapist's signed report for the period is enough, late or not (PR-01 judges
+      when).
     - An assistant's treatment note with the dates of a period is data, not a report.
     - Speech-language pathology has no exception: Medicare knows no assistants there.
     - Until the period's report is overdue the therapist can still write it: a reminder.
@@ -89,8 +97,8 @@ def report_by_assistant_or_student(
         cannot_tell={fact: nw.col("unknown_author") == fact for fact in ("notes.therapist_id", "therapists.role")},
         fails=_by_other() & ~nw.coalesce(nw.col("period").is_in(["passed", "late"]), nw.lit(False)),
     ).select(
-        "note_id", "outcome", "missing", "case", "fault", "severity", "written", "author", "author_is", "author_role", "due_on",
-        "deadline", "exposed_from", "exposed_to", "cosigned_by",
+        "note_id", "outcome", "missing", "case", "fault", "severity", "written", "author", "author_is", "author_role",
+        "due_on", "deadline", "exposed_from", "exposed_to", "cosigned_by",
         "progress_report_treatment_days__id", "progress_report_exposure__id", "progress_report_severity__id",
     )  # fmt: skip
 

@@ -30,15 +30,19 @@ DELAYED = (
     parameters=list(PERIOD_PARAMETERS),
     exposes="days",
     message={
-        "absent": "Assistants treated on {assisted_days} days from {period_from} to {period_to}; the therapist gave no "
+        "absent": "Assistants treated on {assisted_days} days from {period_from} to {period_to}; the therapist "
+        "gave no "
         "service of their own",
-        "unexpected": "Assistants treated on {assisted_days} days from {period_from} to {period_to} without a service of the "
+        "unexpected": "Assistants treated on {assisted_days} days from {period_from} to {period_to} without a service "
+        "of the "
         "therapist, and then treatment ended unexpectedly",
-        "open": "Assistants treated on {assisted_days} days from {period_from} to {period_to} without a service of the "
+        "open": "Assistants treated on {assisted_days} days from {period_from} to {period_to} without a service "
+        "of the "
         "therapist, who can still take part",
     },
-    fix="No service by the therapist between {period_from} and {period_to}. Schedule a therapist-furnished visit now, and "
-    "document in its treatment note the delayed participation, its reason, and the guidance given to the assistant.",
+    fix="No service by the therapist between {period_from} and {period_to}. Schedule a therapist-furnished "
+    "visit now, and document in its treatment note the delayed participation, its reason, and the guidance given "
+    "to the assistant.",
 )
 def no_clinician_participation(
     treatment_days: nw.LazyFrame,
@@ -51,28 +55,31 @@ def no_clinician_participation(
     """In each period in which assistants treat, the clinician gives at least one billable service alone.
 
     ## What it checks
-    Of each progress report period (as PR-01 finds them) with visits by assistants: whether a therapist furnished, in its
-    entirety, at least one billable service on at least one day.
+    Of each progress report period (as PR-01 finds them) with visits by assistants: whether a therapist
+    furnished, in its entirety, at least one billable service on at least one day.
 
     ## Why it matters
-    The therapist's part is what makes an assistant's service skilled therapy under the therapist's plan. A period
-    without it is not complete, even with a report written from the chart, and its assistants' lines may be recovered.
+    The therapist's part is what makes an assistant's service skilled therapy under the therapist's plan. A
+    period without it is not complete, even with a report written from the chart, and its assistants' lines
+    may be recovered.
 
     ## How we read the rule
-    - A service is the therapist's in its entirety where the therapist delivered it and no minute of it was an
-      assistant's, an aide's or a student's alone. An evaluation or re-evaluation by the therapist is one.
+    - A service is the therapist's in its entirety where the therapist delivered it and no minute of it was
+      an assistant's, an aide's or a student's alone. An evaluation or re-evaluation by the therapist is
+      one.
     - Periods without an assistant's visit are not judged, nor is a period that still runs.
-    - Participation that came after its period counts where a treatment note of the therapist says that it was delayed
-      and the therapist treated on that day.
+    - Participation that came after its period counts where a treatment note of the therapist says that it
+      was delayed and the therapist treated on that day.
     - Until the period's report is overdue the missing participation is a reminder.
-    - Where the episode ended unexpectedly, or treatment stopped without a discharge note, the last period's lack is a
-      weakness of the record.
+    - Where the episode ended unexpectedly, or treatment stopped without a discharge note, the last period's
+      lack is a weakness of the record.
     - Speech-language pathology always passes.
     - At risk are the assistants' lines of the period.
     - A day whose deliverer is unknown may have been the therapist's: what depends on it cannot be told.
 
     ## What it does not check
-    The reason and the guidance that a delayed participation must state, nor the level of supervision (SUP-01).
+    The reason and the guidance that a delayed participation must state, nor the level of supervision
+    (SUP-01).
     """
     periods = report_periods(treatment_days, notes, as_of, absent_columns)
     days = _who_treated(treatment_days, notes, interventions)
@@ -82,7 +89,9 @@ def no_clinician_participation(
         .join(_unexpected(periods, episodes), on=list(PERIOD), how="left")
     )
     speech = nw.col("discipline") == NEVER_ASSISTED
-    made_up = ~nw.col("made_up_on").is_null() & nw.coalesce(nw.col("delayed_participation_allowed"), nw.lit(False))
+    made_up = ~nw.col("made_up_on").is_null() & nw.coalesce(
+        nw.col("delayed_participation_allowed"), nw.lit(False)
+    )
     alone = (nw.col("furnished_days") == 0) & ~made_up & ~speech
     weak = ~nw.col("unexpected").is_null() | (nw.col("case") == "undischarged")
     fault = nw.when(weak).then(nw.lit("unexpected")).otherwise(nw.lit("absent"))
@@ -105,8 +114,8 @@ def no_clinician_participation(
         fails=alone,
     ).select(
         *PERIOD, "outcome", "missing", "severity", "case", "fault", "service_date", "payer_id", "clinic_id",
-        "therapist_id", "note_id", "period_to", "assisted_days", "furnished_days", "untold_days", "made_up_on", "due_on",
-        "deadline", "period", "exposed_role", "exposed_from", "exposed_to", "progress_report_treatment_days__id",
+        "therapist_id", "note_id", "period_to", "assisted_days", "furnished_days", "untold_days", "made_up_on",
+        "due_on", "deadline", "period", "exposed_role", "exposed_from", "exposed_to", "progress_report_treatment_days__id",
         "active_participation_required__id", "delayed_participation_allowed__id",
     )  # fmt: skip
 
@@ -114,7 +123,7 @@ def no_clinician_participation(
 def _who_treated(
     treatment_days: nw.LazyFrame, notes: nw.LazyFrame, interventions: nw.LazyFrame
 ) -> nw.LazyFrame:
-    """Of each treatment day: `furnished` by a clinician alone, `assisted`, `untold` (who is unknown), `delayed`; 0 or 1."""
+    """Of each treatment day, 0 or 1: `furnished` by a clinician alone, `assisted`, `untold` (by whom), `delayed`."""
     role = nw.col("deliverer_role")
     shared = [
         nw.coalesce(nw.col(f"{who}_minutes"), nw.lit(0)) > 0 for who in ("assistant", "aide", "student")

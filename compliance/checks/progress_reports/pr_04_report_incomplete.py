@@ -47,8 +47,8 @@ PERIOD_IN_TEXT = rf"(?i){DAY}\s?(?:-|–|—|to|through|thru|until|→|->)\s?{DA
     parameters=[*PERIOD_PARAMETERS, "report_missing_elements_repay"],
     exposes="days",
     message="The {written} of {service_date} lacks {lacking}",
-    fix="Add, in an addendum dated today: {lacking}. For each goal the baseline, the prior and the current value, and why "
-    "skilled care goes on.",
+    fix="Add, in an addendum dated today: {lacking}. For each goal the baseline, the prior and the current "
+    "value, and why skilled care goes on.",
 )
 def report_incomplete(
     notes: nw.LazyFrame,
@@ -60,43 +60,48 @@ def report_incomplete(
     as_of: datetime,
     absent_columns: frozenset[str],
 ) -> nw.LazyFrame:
-    """A progress report names its period and each open goal, compares a measure, assesses progress and plans on.
+    """A progress report names its period and each open goal, compares a measure, assesses progress and plans
+    on.
 
     ## What it checks
-    Each therapist's report of a period must hold: the dates of the period, each goal that was open, at least one objective
-    measure with its earlier value, an assessment of progress, the plan or why skilled care goes on, and the dated
-    signature.
+    Each therapist's report of a period must hold: the dates of the period, each goal that was open, at
+    least one objective measure with its earlier value, an assessment of progress, the plan or why skilled
+    care goes on, and the dated signature.
 
     ## Why it matters
-    A report that says *continue plan, tolerating well* does not show that treatment helps or still needs a therapist.
-    Reviewers count an incomplete report as a missing one.
+    A report that says *continue plan, tolerating well* does not show that treatment helps or still needs a
+    therapist. Reviewers count an incomplete report as a missing one.
 
     ## How we read the rule
-    - Every progress report is judged; a recertification, re-evaluation, discharge note or treatment note is judged where
-      it served as the report of a period (PR-01).
+    - Every progress report is judged; a recertification, re-evaluation, discharge note or treatment note is
+      judged where it served as the report of a period (PR-01).
     - A discharge note of an episode shorter than the report interval needs none of this.
     - The period's dates stand in their fields or in the text.
-    - A goal is mentioned by its label or by its meaning, or where the record holds a measure of it for this note. A goal
-      closed by the day of the report need not be named, nor one that replaced another later.
-    - A measure counts with an earlier value beside it: in the text (*mod A → CGA*, *was 95 deg*), or as a stored measure
-      whose goal has an earlier one or a baseline.
-    - Such a comparison is itself an assessment of progress; so are words for progress, plateau or decline. A plan to
-      progress is none, nor is *tolerating well*.
-    - One missing element is a weakness. Two or more of goals, measure and assessment put the visits after the due day at
-      risk, as a missing report would, until the next report.
+    - A goal is mentioned by its label or by its meaning, or where the record holds a measure of it for this
+      note. A goal closed by the day of the report need not be named, nor one that replaced another later.
+    - A measure counts with an earlier value beside it: in the text (*mod A → CGA*, *was 95 deg*), or as a
+      stored measure whose goal has an earlier one or a baseline.
+    - Such a comparison is itself an assessment of progress; so are words for progress, plateau or decline.
+      A plan to progress is none, nor is *tolerating well*.
+    - One missing element is a weakness. Two or more of goals, measure and assessment put the visits after
+      the due day at risk, as a missing report would, until the next report.
     - A report by an assistant or a student is PR-02's matter.
-    - Missing text, plan, goals or signature columns cannot be told, unless another element is missing anyway.
+    - Missing text, plan, goals or signature columns cannot be told, unless another element is missing
+      anyway.
 
     ## What it does not check
-    Whether progress justifies going on (INT-01); whether each goal has its own measure; functional limitation codes,
-    which Medicare required until 2018 only. No wording beyond the six elements is asked for.
+    Whether progress justifies going on (INT-01); whether each goal has its own measure; functional
+    limitation codes, which Medicare required until 2018 only. No wording beyond the six elements is asked
+    for.
     """
     reports = _reports(notes, report_periods(treatment_days, notes, as_of, absent_columns))
     reports = _with_goals(reports, goals, goal_links, goal_measures)
     reports = _with_readings(_with_stored_measures(reports, notes, goals, goal_measures), mentions)
     found = _elements(reports, absent_columns)
     any_lacking = nw.any_horizontal(*(nw.col(name) for name in LACKS), ignore_nulls=True)
-    at_risk = nw.sum_horizontal(*(nw.col(name).cast(nw.Int64) for name in CORE)) >= nw.col("report_missing_elements_repay")
+    at_risk = nw.sum_horizontal(*(nw.col(name).cast(nw.Int64) for name in CORE)) >= nw.col(
+        "report_missing_elements_repay"
+    )
     return judge(
         found.with_columns(severity=nw.when(at_risk).then(nw.lit("medium")).otherwise(nw.lit("low"))),
         applies=nw.col("author_role").is_null() | (nw.col("author_role") == "therapist"),
@@ -144,7 +149,7 @@ def _reports(notes: nw.LazyFrame, periods: nw.LazyFrame) -> nw.LazyFrame:
 def _with_goals(
     reports: nw.LazyFrame, goals: nw.LazyFrame, goal_links: nw.LazyFrame, goal_measures: nw.LazyFrame
 ) -> nw.LazyFrame:
-    """Add `plan_goals`, `open_goals` (their number on the report's day) and `goals_unnamed`, labels of those not named."""
+    """Add `plan_goals`, `open_goals` (how many on the report's day) and `goals_unnamed`, labels of those not named."""
     replaced = goals.select(replaces_goal_id="goal_id", replaced_on="status_on")
     named = nw.concat(
         [
@@ -184,7 +189,9 @@ def _with_stored_measures(
     dated = goal_measures.join(notes.select("note_id", measured_on="service_date"), on="note_id")
     baselines = goals.filter(~nw.col("baseline").is_null()).select("goal_id", baseline=nw.lit(1))
     earlier = dated.select("goal_id", "name", earlier_on="measured_on")
-    unnamed = nw.col("name").is_null() | nw.col("name_right").is_null() | (nw.col("name") == nw.col("name_right"))
+    unnamed = (
+        nw.col("name").is_null() | nw.col("name_right").is_null() | (nw.col("name") == nw.col("name_right"))
+    )
     after = (
         dated.join(earlier, on="goal_id", suffix="_right")
         .filter(unnamed & (nw.col("earlier_on") < nw.col("measured_on")))
@@ -240,5 +247,7 @@ def _elements(reports: nw.LazyFrame, absent_columns: frozenset[str]) -> nw.LazyF
     )
     named = nw.concat_str(nw.lit("goals "), nw.coalesce(nw.col("goals_unnamed"), nw.lit("")), nw.lit(", "))
     said = {name: named if name == "no_goals" else nw.lit(f"{words}, ") for name, words in LACKS.items()}
-    listed = nw.concat_str(*(nw.when(nw.col(name)).then(words).otherwise(nw.lit("")) for name, words in said.items()))
+    listed = nw.concat_str(
+        *(nw.when(nw.col(name)).then(words).otherwise(nw.lit("")) for name, words in said.items())
+    )
     return found.with_columns(lacking=listed.str.strip_chars(", "))

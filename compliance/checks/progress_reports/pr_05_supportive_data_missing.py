@@ -25,37 +25,40 @@ ASSISTANCE = ("assist_level", "cueing")
     needs=["claim_lines.cpt", "claim_lines.service_date", "notes.text"],
     parameters=["supportive_data_visits"],
     exposes="days",
-    message="{visits} visits of 97530 from {period_from} without an entry that measures the loss in daily living activities "
-    "and states the assistance given ({supportive_data_visits} allowed)",
-    fix="Record the loss in daily living activities with a measure, and the amount and type of assistance for 97530, at "
-    "least once in {supportive_data_visits} visits.",
+    message="{visits} visits of 97530 from {period_from} without an entry that measures the loss in daily living "
+    "activities and states the assistance given ({supportive_data_visits} allowed)",
+    fix="Record the loss in daily living activities with a measure, and the amount and type of assistance for "
+    "97530, at least once in {supportive_data_visits} visits.",
 )
 def supportive_data_missing(
     claim_lines: nw.LazyFrame, notes: nw.LazyFrame, mentions: nw.LazyFrame, treatment_days: nw.LazyFrame
 ) -> nw.LazyFrame:
-    """At least once in a number of visits the record supports 97530: the loss of function, the activity, the assistance.
+    """At least once in a number of visits the record supports 97530: the loss of function, the activity, the
+    assistance.
 
     ## What it checks
-    The visits on which 97530 was billed are counted from the start of an episode and again from each supportive entry. A
-    visit beyond the payer's number without one is a finding.
+    The visits on which 97530 was billed are counted from the start of an episode and again from each
+    supportive entry. A visit beyond the payer's number without one is a finding.
 
     ## Why it matters
-    Some Medicare contractors' coverage determinations ask for this entry; elsewhere it is good practice, so the finding
-    is a weakness of the record only.
+    Some Medicare contractors' coverage determinations ask for this entry; elsewhere it is good practice, so
+    the finding is a weakness of the record only.
 
     ## How we read the rule
-    - An entry is supportive if the notes of a day state a loss of function, or measure a daily living activity (a number,
-      a score or a level of assistance), and state the assistance or the cueing given.
+    - An entry is supportive if the notes of a day state a loss of function, or measure a daily living
+      activity (a number, a score or a level of assistance), and state the assistance or the cueing given.
     - Any note of the patient and discipline may hold it, an evaluation or a report as well.
     - Words that tell of history, plan or goals, and negated ones, do not count.
     - The visit that holds the entry is not counted; the count goes on from the next.
-    - An evaluation that opens an episode begins the count anew. Two lines or sessions on a day are one visit.
+    - An evaluation that opens an episode begins the count anew. Two lines or sessions on a day are one
+      visit.
     - This is no progress report, and a progress report does not depend on it (PR-01).
     - A payer without such a rule is not judged.
     - A visit without text may have held the entry: what depends on it cannot be told.
 
     ## What it does not check
-    Whether each visit's 97530 is supported by itself (DOC-01 to DOC-06). Lines of unknown discipline are not counted.
+    Whether each visit's 97530 is supported by itself (DOC-01 to DOC-06). Lines of unknown discipline are
+    not counted.
     """
     visits = _visits(claim_lines)
     runs = _runs(_counted(visits, _entries(notes, mentions), treatment_days))
@@ -75,7 +78,14 @@ def supportive_data_missing(
 
 def _visits(claim_lines: nw.LazyFrame) -> nw.LazyFrame:
     """One row a patient, discipline and day with 97530 billed: its limit, payer, clinic, therapist and note."""
-    facts = ("supportive_data_visits", "supportive_data_visits__id", "payer_id", "clinic_id", "therapist_id", "note_id")
+    facts = (
+        "supportive_data_visits",
+        "supportive_data_visits__id",
+        "payer_id",
+        "clinic_id",
+        "therapist_id",
+        "note_id",
+    )
     return (
         claim_lines.filter((nw.col("cpt") == FUNCTIONAL_ACTIVITIES) & ~nw.col("discipline").is_null())
         .group_by(*DAY)
@@ -84,7 +94,7 @@ def _visits(claim_lines: nw.LazyFrame) -> nw.LazyFrame:
 
 
 def _entries(notes: nw.LazyFrame, mentions: nw.LazyFrame) -> nw.LazyFrame:
-    """Of each day with a note: whether its notes hold a supportive entry, and whether any text could be read; 0 or 1."""
+    """Of each day with a note, 0 or 1: whether its notes hold a `supportive` entry, whether any text was `read`."""
     told = mentions.filter(
         (nw.col("when") == "today")
         & ~nw.col("negated")
@@ -110,7 +120,7 @@ def _entries(notes: nw.LazyFrame, mentions: nw.LazyFrame) -> nw.LazyFrame:
 
 
 def _counted(visits: nw.LazyFrame, entries: nw.LazyFrame, treatment_days: nw.LazyFrame) -> nw.LazyFrame:
-    """Every day that counts or resets the count, with its `run` (since a reset) and `stretch` (since any day unread)."""
+    """Every day that counts or resets the count, with its `run` (since a reset) and `stretch` (since an unread day)."""
     nothing = dict.fromkeys(("counted", "limit", "read", "supportive", "opens"), nw.lit(0).cast(nw.Int64))
     limit = nw.coalesce(nw.col("supportive_data_visits"), nw.lit(0)).cast(nw.Int64)
     opened = treatment_days.filter(nw.col("evaluation") & (nw.col("treatment_day") == 1))

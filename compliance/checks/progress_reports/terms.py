@@ -20,7 +20,9 @@ def first_missing(facts: Mapping[str, nw.Expr]) -> nw.Expr:
 
 def report_severity() -> nw.Expr:
     """The severity of a fault of a report, by the payer's `progress_report_severity`: `repay` is medium, `doc` low."""
-    return nw.when(nw.col("progress_report_severity") == "repay").then(nw.lit("medium")).otherwise(nw.lit("low"))
+    return (
+        nw.when(nw.col("progress_report_severity") == "repay").then(nw.lit("medium")).otherwise(nw.lit("low"))
+    )
 
 
 def written_on() -> nw.Expr:
@@ -31,5 +33,8 @@ def written_on() -> nw.Expr:
 def author_doubt() -> nw.Expr:
     """The missing fact where a note's author, or what the author is, is unknown; else null."""
     return first_missing(
-        {"notes.therapist_id": nw.col("therapist_id").is_null(), "therapists.role": nw.col("author_role").is_null()}
+        {
+            "notes.therapist_id": nw.col("therapist_id").is_null(),
+            "therapists.role": nw.col("author_role").is_null(),
+        }
     )
