@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from compliance.audit import COUNTS, Audit
-from compliance.formats import money, rate
+from compliance.formats import money, plural, rate
 from compliance.policy import Policies
 from compliance.records.load import Records
 from compliance.risk import SEVERITY_ORDER, at_risk, summary
@@ -144,15 +144,15 @@ def as_table(result: Audit, records: Records, claims: Claims, *, color: bool) ->
 def _closing(result: Audit, records: Records) -> list[str]:
     figures = summary(result)
     lines = [
-        f"{figures['visits']:,} visits on {figures['claims']:,} claims: {figures['findings']:,} findings on "
-        f"{figures['claims_hit']:,} claims, {money(figures['dollars'], cents=True)} at risk (each line once); "
-        f"{figures['info']:,} more worth knowing.",
-        f"{figures['units_cannot_tell']:,} checks on {figures['visits_cannot_tell']:,} visits could not be told"
-        f"{_mostly(result)}.",
+        f"{plural(figures['visits'], 'visit')} on {plural(figures['claims'], 'claim')}: "
+        f"{plural(figures['findings'], 'finding')} on {plural(figures['claims_hit'], 'claim')}, "
+        f"{money(figures['dollars'], cents=True)} at risk (each line once); {figures['info']:,} more worth knowing.",
+        f"{plural(figures['units_cannot_tell'], 'check')} on {plural(figures['visits_cannot_tell'], 'visit')} "
+        f"could not be told{_mostly(result)}.",
     ]
     refused = len(records.report.refusals)
     if refused:
-        lines.append(f"{refused:,} rows of the input were refused: see compliance validate.")
+        lines.append(f"{plural(refused, 'row')} of the input refused: see compliance validate.")
     lines += [f"{lack.rule} not run, because {lack.because}." for lack in result.not_run]
     return lines
 

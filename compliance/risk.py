@@ -7,6 +7,7 @@ is Wilson's at 95 %; funnel and p-chart limits are exact binomial, not normal.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import polars as pl
 from scipy.stats import binom, binomtest
@@ -263,7 +264,7 @@ def _state(row: dict[str, float], minimum: int) -> str:
     return standing(int(row["n"]), int(row["of"]), row["centre"])
 
 
-def summary(result: Audit) -> dict[str, float | int]:
+def summary(result: Audit) -> dict[str, Any]:
     """The figures of the overview's sentence: visits, claims, findings, claims_hit, dollars, visits_cannot_tell …"""
     real = result.findings.filter(pl.col("severity") != "info")
     shares = at_risk(result.findings, result.lines)

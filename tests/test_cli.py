@@ -1,0 +1,165 @@
+"""The commands as a person calls them: what they print, where, and with which exit status."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from compliance.findings import FINDING_SCHEMA
+
+ROOT = Path(__file__).parent.parent
+SAMPLE = ROOT / "sample_data"
+AS_OF = ("--as-of", "2026-07-01")
+
+
+def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "compliance", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+
+
+@pytest.fixture(scope="module")
+def document() -> dict[str, object]:
+    return json.loads(run("check", SAMPLE, "--format", "json", *AS_OF).stdout)
+
+
+def test_json_is_the_contracts_object_and_the_same_bytes_twice(document: dict[str, object]) -> None:
+    first = run("check", SAMPLE, "--format", "json", *AS_OF)
+    assert json.loads(first.stdout) == document
+    assert first.stdout == run("check", SAMPLE, "--format", "json", *AS_OF).stdout
+    assert list(document) == [
+        "schema_version",
+        "records",
+        "policies",
+        "as_of",
+        "coverage",
+        "not_run",
+        "findings",
+    ]
+    assert list(document["findings"][0]) == list(FINDING_SCHEMA)  # type: ignore[index]
+    assert first.returncode == 1, "the sample holds findings of severity high"
+    assert first.stderr == "", "no progress where nobody watches"
+
+
+def test_csv_and_parquet_hold_the_contracts_columns_in_its_order(tmp_path: Path) -> None:
+    run("check", SAMPLE, "--format", "csv", "--output", tmp_path / "f.csv", *AS_OF)
+    run("check", SAMPLE, "--format", "parquet", "--output", tmp_path / "f.parquet", *AS_OF)
+    written = pl.read_csv(tmp_path / "f.csv", infer_schema=False)
+    assert written.columns == list(FINDING_SCHEMA)
+    assert pl.read_parquet(tmp_path / "f.parquet")["finding_id"].to_list() == written["finding_id"].to_list()
+
+
+def test_jsonl_is_one_finding_a_line(document: dict[str, object]) -> None:
+    lines = run("check", SAMPLE, "--format", "jsonl", *AS_OF).stdout.splitlines()
+    assert [json.loads(line) for line in lines] == document["findings"]
+
+
+@pytest.mark.parametrize(("fail_on", "status"), [("high", 1), ("medium", 1), ("low", 1), ("never", 0)])
+def test_exit_status_follows_fail_on(fail_on: str, status: int) -> None:
+    assert run("check", SAMPLE, "--fail-on", fail_on, "--format", "jsonl", *AS_OF).returncode == status
+
+
+def test_a_family_prefix_chooses_rules(document: dict[str, object]) -> None:
+    rows = run("check", SAMPLE, "--rule", "sup", "--format", "jsonl", *AS_OF).stdout.splitlines()
+    assert {json.loads(row)["rule"][:3] for row in rows} == {"SUP"}
+    assert len(rows) == sum(row["rule"].startswith("SUP") for row in document["findings"])  # type: ignore[attr-defined]
+
+
+def test_dates_therapists_and_payers_narrow_what_is_told(document: dict[str, object]) -> None:
+    some = next(row for row in document["findings"] if row["therapist_id"] and row["payer_id"])  # type: ignore[attr-defined]
+    day = some["service_date"]
+    narrowed = run("check", SAMPLE, "--format", "json", "--from", day, "--to", day, "--payer", some["payer_id"],
+                   "--therapist", some["therapist_id"], *AS_OF)  # fmt: skip
+    found = json.loads(narrowed.stdout)["findings"]
+    assert some["finding_id"] in [row["finding_id"] for row in found]
+    assert {row["service_date"] for row in found} <= {day, None}
+    assert {row["payer_id"] for row in found} <= {some["payer_id"], None}
+    assert {row["therapist_id"] for row in found} == {some["therapist_id"]}
+
+
+def test_the_pre_bill_gate_says_hold_or_release_for_each_claim() -> None:
+    told = json.loads(run("check", SAMPLE, "--unsubmitted", "--format", "json", *AS_OF).stdout)
+    decisions = {claim["decision"] for claim in told["claims"]}
+    assert decisions == {"hold", "release"}
+    unsubmitted = {claim["claim_id"] for claim in told["claims"]}
+    held = {claim["claim_id"] for claim in told["claims"] if claim["decision"] == "hold"}
+    named = {
+        row["claim_id"]
+        for row in told["findings"]
+        if row["severity"] in ("high", "medium") and row["claim_id"]
+    }
+    assert held and named & unsubmitted <= held
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("check", "nowhere"), "nowhere"),
+        (("check", str(SAMPLE), "--rule", "PRR"), "PRR: no such rule. Did you mean PR?"),
+        (("check", str(SAMPLE), "--from", "13/45/2026"), "--from"),
+        (("check", str(SAMPLE), "--format", "parquet"), "--output"),
+        (("policies", "medicaer"), "Did you mean 'medicare'?"),
+        (("check", str(SAMPLE), "--policies", "nowhere"), "nowhere"),
+        (("rules", "XX-01"), "no such rule"),
+        (("validate", str(ROOT / "LICENSE")), "LICENSE"),
+        (("check", str(SAMPLE), "--truth", "nowhere.csv"), "nowhere.csv"),
+    ],
+)
+def test_a_wrong_call_is_one_line_and_status_two(arguments: tuple[str, ...], said: str) -> None:
+    result = run(*arguments)
+    assert result.returncode == 2
+    assert said in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
+    assert "Traceback" not in result.stderr
+
+
+def test_each_command_has_help_with_an_example() -> None:
+    for command in ("check", "validate", "rules", "policies", "risk", "synth", "app"):
+        told = run(command, "--help")
+        assert told.returncode == 0
+        assert f"compliance {command}" in told.stdout.split("Example:")[-1], command
+
+
+def test_the_rule_book_explains_a_rule() -> None:
+    told = run("rules", "PR-01", "--on", "2026-03-01").stdout
+    for part in (
+        "PR-01",
+        "## What it checks",
+        "## Why it matters",
+        "progress_report_treatment_days",
+        "An example that breaks it",
+    ):
+        assert part in told
+    assert "PR-01" in run("rules").stdout
+
+
+def test_policies_are_listed_and_shown_on_a_day() -> None:
+    assert "medicare_advantage" in run("policies").stdout
+    then = run("policies", "medicare", "--on", "2024-12-31").stdout
+    now = run("policies", "medicare", "--on", "2025-01-01").stdout
+    assert "direct" in next(
+        line for line in then.splitlines() if "private_practice" in line and "supervision" in line
+    )
+    assert "general" in next(line for line in now.splitlines() if line.startswith("assistant_supervision"))
+
+
+@pytest.mark.parametrize("by", ["therapist", "payer", "clinic", "rule"])
+def test_the_risk_table_sums_to_the_whole(by: str) -> None:
+    rows = json.loads(run("risk", SAMPLE, "--by", by, "--format", "json", *AS_OF).stdout)
+    other = json.loads(run("risk", SAMPLE, "--by", "rule", "--format", "json", *AS_OF).stdout)
+    assert sum(row["dollars"] for row in rows) == pytest.approx(sum(row["dollars"] for row in other))
+    assert run("risk", SAMPLE, "--by", by, *AS_OF).stdout.startswith(by)
+
+
+def test_planted_violations_are_recalled_and_the_figures_printed() -> None:
+    told = run("check", SAMPLE, "--truth", SAMPLE / "truth.csv", "--format", "jsonl", *AS_OF).stderr
+    assert "recall" in told and "precision" in told
+
+
+def test_validate_reports_what_was_loaded() -> None:
+    told = run("validate", SAMPLE)
+    assert told.returncode == 0
+    assert "claim_lines" in told.stdout
+    assert json.loads(run("validate", SAMPLE, "--format", "json").stdout)["tables"]
