@@ -246,7 +246,8 @@ def report_periods(
 
     `case` is the period's outcome, `policy_missing` the fact without which it cannot be told; `note_id`,
     `report_to`, `written_on` its report; `counted_days` the treatment days since the last report (`treatment_days` of
-    them; ISO dates parted by a space), `since` what they count from; `next_written_on` when the episode's next report was written; the limits are those of the due day.
+    them; ISO dates parted by a space), `since` what they count from; `next_written_on` when
+    the episode's next report was written; the limits are those of the due day.
     """
     days = _day_rows(treatment_days, notes)
     reports = _of_every_discipline(_report_rows(notes, absent), treatment_days)

@@ -115,7 +115,8 @@ def no_clinician_participation(
     ).select(
         *PERIOD, "outcome", "missing", "severity", "case", "fault", "service_date", "payer_id", "clinic_id",
         "therapist_id", "note_id", "period_to", "assisted_days", "furnished_days", "untold_days", "made_up_on",
-        "due_on", "deadline", "period", "exposed_role", "exposed_from", "exposed_to", "progress_report_treatment_days__id",
+        "due_on", "deadline", "period", "exposed_role", "exposed_from", "exposed_to",
+        "progress_report_treatment_days__id",
         "active_participation_required__id", "delayed_participation_allowed__id",
     )  # fmt: skip
 
