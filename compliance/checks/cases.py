@@ -81,7 +81,9 @@ class Case:
 
 
 def read_cases(path: Path) -> list[Case]:
-    """The cases of a file. Raises ValueError naming the file, the case and the word that is not understood."""
+    """The cases of a file, none where it is absent. Raises ValueError naming the file, the case and the word that is not understood."""
+    if not path.exists():
+        return []
     cases = []
     for number, entry in enumerate(yaml.load(path.read_text(encoding="utf-8"), Loader=_DatesOnly), 1):
         tables = {name: text for name, text in entry.items() if name in TABLES}

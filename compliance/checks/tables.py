@@ -283,24 +283,50 @@ class ChartTables:
         """One row a patient, discipline and day with treatment, evaluation or re-evaluation, numbered in its episode.
 
         Visits and standing claim lines both make a day; several sessions of a day are one. `evaluation` marks a day
-        with an evaluation. `treatment_day` counts from 1 at the episode's first day.
+        with an evaluation. `treatment_day` counts from 1 at the episode's first day. The payer is the day's primary
+        one, the therapist who wrote the note, else who is on the line.
         """
         key = ["patient_id", "discipline", "service_date"]
+        place = ("payer_id", "clinic_id")
         evaluating = nw.coalesce(nw.col("kind") == "evaluation", nw.lit(False))
-        context = ("payer_id", "payer_kind", "policy", "clinic_id", "setting", "state", "therapist_id")
-        noted = self.notes.filter(nw.col("is_visit")).select(*key, *context, evaluation=evaluating)
-        billed = self.claim_lines.filter(~nw.col("cpt").is_in(codes("monitoring"))).select(
-            *key, *context, evaluation=nw.col("cpt").is_in(codes("evaluation"))
-        )
-        days = (
+        noted = self.notes.filter(nw.col("is_visit")).select(
+            *key, *place, author_id="therapist_id", biller_id=nw.lit(None, dtype=nw.String),
+            payer_order=nw.lit(1, dtype=nw.Int64), evaluation=evaluating,
+        )  # fmt: skip
+        monitoring = nw.coalesce(nw.col("cpt").is_in(codes("monitoring")), nw.lit(False))
+        billed = self.claim_lines.filter(~monitoring).select(
+            *key, *place, author_id=nw.lit(None, dtype=nw.String), biller_id="therapist_id",
+            payer_order=nw.coalesce(nw.col("payer_order"), nw.lit(1)).cast(nw.Int64),
+            evaluation=nw.coalesce(nw.col("cpt").is_in(codes("evaluation")), nw.lit(False)),
+        )  # fmt: skip
+        sessions = (
             nw.concat([noted, billed], how="vertical")
             .filter(~nw.any_horizontal(*(nw.col(name).is_null() for name in key), ignore_nulls=True))
-            .with_columns(evaluation=nw.coalesce(nw.col("evaluation"), nw.lit(False)).cast(nw.Int64))
-            .group_by(key)
-            .agg(*(nw.col(name).min() for name in context), evaluation=nw.col("evaluation").max())
-            .with_columns(evaluation=nw.col("evaluation") > 0)
+            .with_columns(
+                evaluation=nw.col("evaluation").cast(nw.Int64),
+                payer=nw.concat_str([nw.col("payer_order").cast(nw.String), nw.col("payer_id")]),
+            )
         )
-        return self._keep(self._numbered(days))
+        days = sessions.group_by(key).agg(
+            nw.col("payer").min(),
+            nw.col("clinic_id").min(),
+            nw.col("author_id").min(),
+            nw.col("biller_id").min(),
+            evaluation=nw.col("evaluation").max(),
+        )
+        payers = self.payers.select("payer_id", "policy", payer_kind="kind")
+        clinics = self._records["clinics"].select("clinic_id", "setting", "state")
+        told = (
+            days.with_columns(
+                payer_id=nw.col("payer").str.slice(1),
+                therapist_id=_first("author_id", "biller_id"),
+                evaluation=nw.col("evaluation") > 0,
+            )
+            .join(payers, on="payer_id", how="left")
+            .join(clinics, on="clinic_id", how="left")
+            .drop("payer", "author_id", "biller_id")
+        )
+        return self._keep(self._numbered(told))
 
     def _numbered(self, days: nw.LazyFrame) -> nw.LazyFrame:
         """Number episodes and their treatment days; an episode opens as `_opens` says."""
