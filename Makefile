@@ -35,7 +35,7 @@ screenshots: .venv/ready chromium  ## each page, light and dark, in both sizes, 
 	$(BIN)/python -m tests.browser.screenshots $(DATA)
 
 bench: .venv/ready  ## seconds and memory on synthetic records
-	$(BIN)/python -m tests.bench
+	$(BIN)/python -m benchmarks.spine
 
 # The environment follows the lock; pip refuses anything whose hash the lock does not hold.
 .venv/ready: requirements.lock pyproject.toml
