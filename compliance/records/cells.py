@@ -40,6 +40,7 @@ EXCEL_DAYS = range(
     10_000, 73_051
 )  # 1927-05-18 to 2099-12-31: five digits, so that no year is taken for a day number
 YEARS = range(1900, 10_000)
+SPACE = " \t\r\n\v\f\u00a0\u2007\u202f\u200b\ufeff"
 NOTHING = [
     "null",
     "\\n",
@@ -58,7 +59,7 @@ OF_CLOCK = (
 )
 TIME = rf"(?:[T ]+{OF_CLOCK})?$"
 DAYS = tuple(
-    re.compile(day + TIME)
+    re.compile(day + TIME, re.ASCII)
     for day in (
         r"^(?P<year>\d{4})[-/](?P<month>\d{1,2})[-/](?P<day>\d{1,2})",
         r"^(?P<month>\d{1,2})[-/](?P<day>\d{1,2})[-/](?P<year>\d{4})",
@@ -67,11 +68,12 @@ DAYS = tuple(
         r"^(?P<name>[A-Za-z]{3,9})[. ]+(?P<day>\d{1,2}),?\s+(?P<year>\d{4})",
     )
 )
-X12_MOMENT = re.compile(r"^(\d{8})(\d\d)(\d\d)(\d\d)?$")
-CLOCK = re.compile(rf"^{OF_CLOCK}$")
-PLAIN_MONEY = re.compile(r"^(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+)?$")
-RANGE = re.compile(r"^(\d+(?:\.\d+)?)\s*(?:-|–|to)\s*(\d+(?:\.\d+)?)$")
-TIMES = re.compile(r"^(\d+(?:\.\d+)?)\s*[x×](?:\s*(?:/|per|a)?\s*(?:wk|week|w))?$", re.IGNORECASE)
+X12_MOMENT = re.compile(r"^(\d{8})(\d\d)(\d\d)(\d\d)?$", re.ASCII)
+CLOCK = re.compile(rf"^{OF_CLOCK}$", re.ASCII)
+PLAIN_MONEY = re.compile(r"^(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+)?$", re.ASCII)
+RANGE = re.compile(r"^(\d+(?:\.\d+)?)\s*(?:-|–|to)\s*(\d+(?:\.\d+)?)$", re.ASCII)
+TIMES = re.compile(r"^(\d+(?:\.\d+)?)\s*[x×](?:\s*(?:/|per|a)?\s*(?:wk|week|w))?$", re.IGNORECASE | re.ASCII)
+LARGEST = 2.0**53  # beyond it a float no longer holds every whole number
 SHORTENED = r"^\d(?:\.\d+)?[eE]\+\d+$"
 ADJUSTMENTS = r"^(?:[A-Z]{2}-[A-Z0-9]+:-?\d+(?:\.\d+)?)(?: [A-Z]{2}-[A-Z0-9]+:-?\d+(?:\.\d+)?)*$"
 PATTERNS: dict[str, tuple[str, str]] = {
@@ -118,6 +120,8 @@ def read_cells(given: pl.Series, column: Column) -> CellsRead:
     pattern = PATTERNS.get(f"{column.table}.{column.name}")
     if pattern:
         bad = bad | ~values.str.contains(pattern[0]).fill_null(True)
+    if column.kind in (Kind.CODES, Kind.LABELS):
+        values = values.set((values.str.len_bytes() == 0).fill_null(False), None)
     if column.kind is Kind.KEY and values.dtype == pl.String:
         bad = bad | values.str.contains(SHORTENED).fill_null(False)
     return CellsRead(values.rename(column.name), bad, remarks)
@@ -192,10 +196,11 @@ def _datetimes(given: pl.Series, column: Column, remarks: dict[str, int]) -> pl.
 
 def _trimmed(cells: pl.Series, kind: Kind, remarks: dict[str, int]) -> pl.Series:
     """Without space around, Excel's `="0012"`, and the words that databases write for nothing; empty = null."""
-    bare = cells.str.strip_chars().str.strip_chars("\u00a0\u200b\ufeff \t\r\n")
-    bare = bare.set(bare.str.len_bytes() == 0, None)
     if kind is Kind.TEXT:
-        return cells.set(bare.is_null(), None) if bare.null_count() != cells.null_count() else cells
+        blank = ~cells.str.contains(r"[^\s\u{200b}\u{feff}]").fill_null(True)
+        return cells.set(blank, None) if blank.any() else cells
+    bare = cells.str.strip_chars(SPACE)
+    bare = bare.set(bare.str.len_bytes() == 0, None)
     formula = bare.str.starts_with('="').fill_null(False)
     if formula.any():
         bare = bare.str.replace('^="(.*)"$', "$1")
@@ -354,7 +359,7 @@ def _time(found: re.Match[str], remark: list[str]) -> time:
 
 def _excel(text: str, kind: Kind, remark: list[str]) -> datetime:
     number = float(text)
-    if int(number) not in EXCEL_DAYS or not re.match(r"^\d{5}(\.\d+)?$", text):
+    if int(number) not in EXCEL_DAYS or not re.match(r"^\d{5}(\.\d+)?$", text, re.ASCII):
         raise Unreadable(text)
     remark.append("day numbers of a spreadsheet were read as dates (45000 = 2023-03-15)")
     moment = EXCEL_EPOCH + timedelta(days=int(number), seconds=round((number % 1) * 86_400))
@@ -387,6 +392,8 @@ def read_number(text: str, kind: Kind, remark: list[str]) -> float | int:
     if not bare or not PLAIN_MONEY.match(bare) or bare == ".":
         raise Unreadable(text)
     value = float(bare.replace(",", ""))
+    if value > LARGEST:
+        raise Unreadable(text)
     if kind is not Kind.NUMBER:
         return -value if negative else value
     if value != int(value) or (negative and value):

@@ -5,11 +5,13 @@ row (a quote that never closes, more or fewer cells than the header) is refused 
 """
 
 import csv
+import gc
 import io
 import re
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 
 import polars as pl
 
@@ -20,6 +22,8 @@ LONGEST_CELL = 1_000_000
 """Characters of one cell; more is no note but a quote that never closes."""
 MOST_COLUMNS = 1_000
 BATCH_ROWS = 50_000
+SAMPLED = 100_000
+"""Characters by which text is told from binary data."""
 MOST_READ_AGAIN = 50_000_000
 """Characters that may be read a second time after unclosed quotes before the file as a whole is given up."""
 SEPARATORS = (",", "\t", ";", "|")
@@ -124,8 +128,8 @@ def _mixed(data: bytes, file: str) -> tuple[str, list[Notice]]:
 
 
 def _text(text: str, file: str, told: list[Notice]) -> tuple[str, list[Notice]]:
-    control = len(CONTROL.findall(text))
-    if control > max(8, len(text) // 100):
+    head = text[:SAMPLED]
+    if len(CONTROL.findall(head)) > max(8, len(head) // 100):
         raise InputError(f"{file}: not a table but binary data (expected a CSV file)")
     if "\0" in text:
         count = text.count("\0")
@@ -169,7 +173,7 @@ def read_delimited(data: bytes, file: str, table: str) -> RawTable:
     """A CSV file as columns of strings. Raises InputError where the file as a whole is no table."""
     text, told = decode(data, file)
     if not text.strip():
-        notices = [*told, Notice("empty", f"{file} is empty: not even a header", file, table)]
+        notices = [*told, Notice("empty", f"{file} is empty", file, table)]
         return RawTable(file, table, pl.DataFrame(schema={ROW: pl.Int64}), 0, notices=notices)
     lines = _Lines(text)
     header, separator = _header(lines, file, table)
@@ -217,25 +221,72 @@ def _header(lines: _Lines, file: str, table: str) -> tuple[list[str], str]:
 
 
 def _columns(lines: _Lines, separator: str, width: int, taken: dict[int, str], raw: RawTable) -> pl.DataFrame:
-    frames = []
-    batch: list[list[str]] = []
+    """The rows below the header: in one go where all quotes pair, else record by record."""
+    place, number = lines.source.tell(), lines.number
+    collecting = gc.isenabled()
+    gc.disable()  # rows are many short-lived lists without cycles; scanning them again and again doubles the time
+    try:
+        return _collected(_batches(lines.source, separator, number), width, taken, raw)
+    except csv.Error:
+        raw.rows_read = 0
+        raw.refusals.clear()
+    finally:
+        if collecting:
+            gc.enable()
+    lines.source.seek(place)
+    return _collected(_careful_batches(lines, separator, raw), width, taken, raw)
+
+
+Batch = tuple[list[list[str]], list[int]]
+"""Rows of cells, and the lines on which they begin."""
+
+
+def _batches(source: io.StringIO, separator: str, before: int) -> Iterator[Batch]:
+    """Rows as the reader finds them. Raises csv.Error where a row is not one."""
+    csv.field_size_limit(LONGEST_CELL)
+    reader = csv.reader(source, delimiter=separator, strict=True)
+    end = before
+    while True:
+        rows, ends = [], [end]
+        for row in islice(reader, BATCH_ROWS):
+            rows.append(row)
+            ends.append(before + reader.line_num)
+        if not rows:
+            return
+        end = ends.pop()
+        yield rows, [last + 1 for last in ends]
+
+
+def _careful_batches(lines: _Lines, separator: str, raw: RawTable) -> Iterator[Batch]:
+    """Rows one by one, those with quotes that do not pair refused alone."""
+    rows: list[list[str]] = []
     begins: list[int] = []
     for begin, row in _records(lines, separator, raw):
-        raw.rows_read += 1
-        if len(row) != width and not _fits(row, width, begin, raw):
-            continue
-        batch.append(row)
+        rows.append(row)
         begins.append(begin)
-        if len(batch) >= BATCH_ROWS:
-            frames.append(_frame(batch, begins, taken))
-            batch, begins = [], []
-    if batch or not frames:
-        frames.append(_frame(batch, begins, taken))
+        if len(rows) >= BATCH_ROWS:
+            yield rows, begins
+            rows, begins = [], []
+    yield rows, begins
+
+
+def _collected(batches: Iterator[Batch], width: int, taken: dict[int, str], raw: RawTable) -> pl.DataFrame:
+    frames = [_frame([], [], taken)]
+    for rows, begins in batches:
+        kept = [
+            place
+            for place, row in enumerate(rows)
+            if (len(row) == width and row[0]) or _usable(row, width, begins[place], raw)
+        ]
+        raw.rows_read += len(kept)
+        if len(kept) < len(rows):
+            rows, begins = [rows[place] for place in kept], [begins[place] for place in kept]
+        frames.append(_frame(rows, begins, taken))
     return pl.concat(frames, rechunk=False)
 
 
 def _records(lines: _Lines, separator: str, raw: RawTable) -> Iterator[tuple[int, list[str]]]:
-    """Each record with the line on which it begins; blank ones left out, unreadable ones refused."""
+    """Each record with the line on which it begins; unreadable ones are refused."""
     csv.field_size_limit(LONGEST_CELL)
     reader = csv.reader(lines, delimiter=separator, strict=True)
     while True:
@@ -259,8 +310,7 @@ def _records(lines: _Lines, separator: str, raw: RawTable) -> Iterator[tuple[int
             reader = csv.reader(lines, delimiter=separator, strict=True)
             continue
         lines.since.clear()
-        if any(cell and not cell.isspace() for cell in row):
-            yield begin, row
+        yield begin, row
 
 
 def _quote_fault(error: str) -> str:
@@ -269,12 +319,16 @@ def _quote_fault(error: str) -> str:
     return 'quotes that pair: " around a cell, "" for a quote within it'
 
 
-def _fits(row: list[str], width: int, begin: int, raw: RawTable) -> bool:
-    """Make a row with empty cells too many fit; refuse one with other cells too many, or too few."""
+def _usable(row: list[str], width: int, begin: int, raw: RawTable) -> bool:
+    """Whether a row has cells, and as many as the header; empty ones too many are cut, other misfits refused."""
+    if not any(cell and not cell.isspace() for cell in row):
+        return False
     if len(row) > width and not any(cell.strip() for cell in row[width:]):
         del row[width:]
+    if len(row) == width:
         return True
     found = f"{len(row):,} cells"
+    raw.rows_read += 1
     raw.refusals.append(
         Refusal(raw.file, begin, raw.table, None, found, f"{width:,} cells, as the header has")
     )

@@ -83,6 +83,11 @@ def _load(found: Found) -> Records:
     report = LoadReport(notices=list(found.notices))
     claim_files = [source for source in found.sources if source.shape == "x12"]
     raws = [_raw(source) for source in found.sources if source.shape != "x12"]
+    for raw in [raw for raw in raws if raw.cells.width < 2]:
+        report.notices += raw.notices
+        raws.remove(raw)
+    if not raws and not claim_files:
+        raise InputError(f"{report.notices[-1].message} (expected a header and rows)")
     return _assembled(raws, claim_files, report)
 
 

@@ -155,9 +155,8 @@ def on_day(typed: pl.DataFrame, clock: str, day: pl.Expr) -> tuple[pl.DataFrame,
     if not alone.any():
         return typed, pl.Series([False], dtype=pl.Boolean).new_from_index(0, typed.height)
     on = day.dt.truncate("1d") + (pl.col(clock) - TIME_ALONE)
-    typed = typed.with_columns(
-        pl.when(pl.col(clock).dt.year() == TIME_ALONE.year).then(on).otherwise(pl.col(clock))
-    )
+    is_alone = pl.col(clock).dt.year() == TIME_ALONE.year
+    typed = typed.with_columns(pl.when(is_alone).then(on).otherwise(pl.col(clock)).alias(clock))
     return typed, alone.fill_null(False) & typed[clock].is_null()
 
 

@@ -1,0 +1,140 @@
+"""How cells are read: what is plain, what people write, and what is refused."""
+
+from datetime import datetime
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from compliance.records.cells import TIME_ALONE, read_cells
+from compliance.records.models import TABLES, Kind, columns
+
+COLUMNS = {column.kind: column for table in TABLES for column in columns(table)}
+CHOICE = next(column for column in columns("clinics") if column.name == "setting")
+
+
+def read(kind, *cells):
+    return read_cells(pl.Series("cell", list(cells), dtype=pl.String), COLUMNS[kind])
+
+
+def value(kind, cell):
+    result = read(kind, cell)
+    return "refused" if result.bad[0] else result.values[0]
+
+
+MARCH_1 = datetime(2026, 3, 1)
+DATES = [
+    ("2026-03-01", MARCH_1), (" 2026-03-01 ", MARCH_1), ("2026-3-1", MARCH_1), ("2026/03/01", MARCH_1),
+    ("03/01/2026", MARCH_1), ("3/1/2026", MARCH_1), ("3/1/2026 14:05", MARCH_1), ("03-01-2026", MARCH_1),
+    ("2026-03-01T14:05Z", MARCH_1), ("2026-03-01 00:00:00", MARCH_1), ("2026-03-01T00:00:00.000", MARCH_1),
+    ("20260301", MARCH_1), ("202603011405", MARCH_1), ("1-Mar-2026", MARCH_1), ("01-MAR-2026", MARCH_1),
+    ("1 March 2026", MARCH_1), ("Mar 1, 2026", MARCH_1), ("46082", MARCH_1), ("46082.5", MARCH_1),
+    ("03/04/2026", datetime(2026, 3, 4)), ("9999-12-31", datetime(9999, 12, 31)), ("", None), ("NULL", None),
+    ("13/45/2026", "refused"), ("25/12/2026", "refused"), ("2026-02-30", "refused"), ("3/1/26", "refused"),
+    ("yesterday", "refused"), ("2026", "refused"), ("0026-03-01", "refused"), ("99999", "refused"),
+    ("2026-03-01T25:05", MARCH_1), ("1e5", "refused"), ("nan", None), ("inf", "refused"), ("１２", "refused"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("cell", "meant"), DATES)
+def test_dates(cell, meant):
+    assert value(Kind.DATE, cell) == meant
+
+
+@pytest.mark.parametrize(
+    ("kind", "cell", "meant"),
+    [
+        (Kind.MOMENT, "2026-03-01T14:05", datetime(2026, 3, 1, 14, 5)),
+        (Kind.MOMENT, "2026-03-01 14:05:30", datetime(2026, 3, 1, 14, 5, 30)),
+        (Kind.MOMENT, "2026-03-01T14:05:30.250Z", datetime(2026, 3, 1, 14, 5, 30)),
+        (Kind.MOMENT, "3/1/2026 2:05 PM", datetime(2026, 3, 1, 14, 5)),
+        (Kind.MOMENT, "3/1/2026 12:05 am", datetime(2026, 3, 1, 0, 5)),
+        (Kind.MOMENT, "46082.25", datetime(2026, 3, 1, 6)),
+        (Kind.MOMENT, "2026-03-01T24:30", "refused"),
+        (Kind.MOMENT, "13:05 PM", "refused"),
+        (Kind.MOMENT, "14:05", "refused"),
+        (Kind.CLOCK, "14:05", TIME_ALONE.replace(hour=14, minute=5)),
+        (Kind.CLOCK, "2:05 PM", TIME_ALONE.replace(hour=14, minute=5)),
+        (Kind.END_OF_DAY, "2026-03-01", datetime(2026, 3, 1, 23, 59, 59)),
+        (Kind.END_OF_DAY, "3/1/2026", datetime(2026, 3, 1, 23, 59, 59)),
+        (Kind.END_OF_DAY, "2026-03-01T08:00", datetime(2026, 3, 1, 8)),
+    ],
+)
+def test_moments(kind, cell, meant):
+    assert value(kind, cell) == meant
+
+
+@pytest.mark.parametrize(
+    ("kind", "cell", "meant"),
+    [
+        (Kind.MONEY, "1234.5", 1234.5), (Kind.MONEY, "$1,234.50", 1234.5), (Kind.MONEY, "(12.00)", -12.0),
+        (Kind.MONEY, "-$12.00", -12.0), (Kind.MONEY, "$-12.00", -12.0), (Kind.MONEY, "($1,000)", -1000.0),
+        (Kind.MONEY, ".5", 0.5), (Kind.MONEY, "1.234,50", "refused"), (Kind.MONEY, "1,23", "refused"),
+        (Kind.MONEY, "inf", "refused"), (Kind.MONEY, "twelve", "refused"), (Kind.MONEY, "$", "refused"),
+        (Kind.NUMBER, "3", 3), (Kind.NUMBER, "3.0", 3), (Kind.NUMBER, "1,200", 1200), (Kind.NUMBER, "3.5", "refused"),
+        (Kind.NUMBER, "-3", "refused"), (Kind.NUMBER, "99999999999999999999", "refused"),
+        (Kind.UPPER_BOUND, "2-3", 3.0), (Kind.UPPER_BOUND, "2 – 3", 3.0), (Kind.UPPER_BOUND, "3x/week", 3.0),
+        (Kind.UPPER_BOUND, "0.5", 0.5), (Kind.UPPER_BOUND, "daily", "refused"),
+        (Kind.FLAG, "Yes", True), (Kind.FLAG, "N", False), (Kind.FLAG, "0", False), (Kind.FLAG, "maybe", "refused"),
+        (Kind.CODES, "gp, kx;59", "GP KX 59"), (Kind.CODES, "['GP', 'KX']", "GP KX"), (Kind.CODES, " , ", ""),
+        (Kind.LABELS, "LTG 1, STG 2", "LTG1 STG2"), (Kind.LABELS, "LTG1 STG2", "LTG1 STG2"),
+        (Kind.CODE, "97110.0", "97110"), (Kind.CODE, "g0283", "G0283"),
+        (Kind.KEY, "00123", "00123"), (Kind.KEY, '="00123"', "00123"), (Kind.KEY, "1.23457E+11", "refused"),
+        (Kind.TEXT, " “smart” – it’s ", " “smart” – it’s "), (Kind.TEXT, "   ", None), (Kind.TEXT, "NULL", "NULL"),
+    ],
+)  # fmt: skip
+def test_numbers_lists_keys_and_text(kind, cell, meant):
+    assert value(kind, cell) == (None if kind is Kind.CODES and meant == "" else meant)
+
+
+@pytest.mark.parametrize("cell", ["private_practice", "Private Practice", "PRIVATE-PRACTICE"])
+def test_choices_in_other_case_or_with_spaces(cell):
+    assert read_cells(pl.Series([cell]), CHOICE).values[0] == "private_practice"
+
+
+def test_an_unknown_choice_is_refused():
+    assert read_cells(pl.Series(["clinic"]), CHOICE).bad[0]
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "meant"),
+    [
+        (Kind.DATE, pl.Series([datetime(2026, 3, 1, 14, 5)]), MARCH_1),
+        (Kind.DATE, pl.Series([MARCH_1.date()]), MARCH_1),
+        (Kind.DATE, pl.Series([46082]), MARCH_1),
+        (Kind.DATE, pl.Series([MARCH_1]).dt.replace_time_zone("UTC"), MARCH_1),
+        (Kind.END_OF_DAY, pl.Series([MARCH_1.date()]), datetime(2026, 3, 1, 23, 59, 59)),
+        (Kind.KEY, pl.Series([1001.0, None]), "1001"),
+        (Kind.KEY, pl.Series([1001]), "1001"),
+        (Kind.NUMBER, pl.Series([2.0, None]), 2),
+        (Kind.MONEY, pl.Series(["12.50"]).cast(pl.Decimal(10, 2)), 12.5),
+        (Kind.CODES, pl.Series([["gp", "kx"]]), "GP KX"),
+        (Kind.FLAG, pl.Series([True]), True),
+        (Kind.FLAG, pl.Series([1]), True),
+    ],
+)
+def test_typed_columns_of_parquet(kind, given, meant):
+    result = read_cells(given, COLUMNS[kind])
+    assert result.values[0] == meant
+    assert not result.bad.any()
+
+
+@pytest.mark.parametrize(
+    "given", [pl.Series([1.5]), pl.Series([-1.0]), pl.Series([float("inf")]), pl.Series([b"x"])]
+)
+def test_typed_cells_that_do_not_fit_are_bad(given):
+    assert read_cells(given, COLUMNS[Kind.NUMBER]).bad[0]
+
+
+NOTHING = {"", "null", "\\n", "nan", "nat", "#n/a", "<na>"}
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.one_of(st.none(), st.text(max_size=24)), max_size=6), st.sampled_from(list(Kind)))
+def test_no_cell_raises_and_none_is_lost_silently(cells, kind):
+    result = read(kind, *cells)
+    for cell, meant, bad in zip(cells, result.values, result.bad, strict=True):
+        said = (cell or "").strip().strip(" \u200b\ufeff,;|[]{}'\"=\x1c\x1d\x1e\x1f\x85").lower()
+        if said not in NOTHING and said.isprintable():
+            assert bad or meant is not None
