@@ -7,13 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cache
-from importlib import resources
 from random import Random
 from typing import Any
 
-import yaml
-
 from compliance.synth.calendar import is_open, next_open
+from compliance.synth.phrases import conditions, tasks
 from compliance.synth.staff import FIRST, LAST, PAYER_OF_KIND, Person, Site
 
 LADDER = ("max", "mod", "min", "cga", "sba", "sup", "mod_i")
@@ -60,29 +58,11 @@ PHYSICIANS = (
 )
 
 
-@cache
-def tasks() -> dict[str, dict[str, Any]]:
-    """Functional tasks by id (tasks.yaml)."""
-    return yaml.load(
-        resources.files(__package__).joinpath("tasks.yaml").read_text(encoding="utf-8"), Loader=_loader()
-    )
-
-
-@cache
-def conditions() -> dict[str, dict[str, Any]]:
-    """Conditions by id (conditions.yaml)."""
-    return yaml.load(
-        resources.files(__package__).joinpath("conditions.yaml").read_text(encoding="utf-8"), Loader=_loader()
-    )
-
-
-def _loader() -> Any:
-    return getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-
 @dataclass(eq=False)
 class Goal:
-    """A goal of a plan: a task at a level of help, by a day. `task` is null where the goal names none."""
+    """A goal of a plan: a task at a level of help, by a day. `task` is null where its text names none; `serves` is the
+    task for which notes cite it.
+    """
 
     goal_id: str
     label: str
@@ -95,7 +75,7 @@ class Goal:
     due_on: date | None
     status: str = "open"
     status_on: date | None = None
-    replaces: str | None = None
+    serves: str | None = None
 
     def open_on(self, day: date) -> bool:
         """Whether the goal is still worked on that day; on the day it is closed it no longer counts."""
@@ -132,7 +112,7 @@ class Visit:
     minute: int
     minutes: dict[str, int]
     progress: float
-    plan: Plan
+    plan: Plan = field(init=False)
     supervisor: Person | None = None
     student: Person | None = None
     supervision: str | None = None
@@ -416,9 +396,8 @@ def _visit(
         clinician=clinician,
         hour=hour,
         minute=rng.choice((0, 0, 2, 4, 5)),
-        minutes=_minutes(rng, episode.discipline, kind, episode.task_ids),
+        minutes=_minutes(rng, episode, kind),
         progress=progress,
-        plan=None,  # type: ignore[arg-type]  # given by _write_plans before anyone reads it
     )
     if clinician.role == "assistant":
         visit.supervisor = supervisor_for(episode, day)
@@ -439,34 +418,46 @@ def supervisor_for(episode: Episode, day: date) -> Person:
     return next(person for person in colleagues if person.works(day))
 
 
-def _minutes(rng: Random, discipline: str, kind: str, task_ids: Sequence[str]) -> dict[str, int]:
+def _minutes(rng: Random, episode: Episode, kind: str) -> dict[str, int]:
     """Minutes by code, such that pooling them and rounding each alone give the same units."""
     if kind == "evaluation":
-        minutes = {rng.choice(EVALUATIONS[discipline]): rng.randint(32, 46)}
-        if discipline != "SLP" and rng.random() < 0.45:
+        minutes = {rng.choice(EVALUATIONS[episode.discipline]): rng.randint(32, 46)}
+        if episode.discipline != "SLP" and rng.random() < 0.45:
             minutes["97530"] = rng.randint(9, 14)
         return minutes
-    if discipline == "SLP":
+    if episode.discipline == "SLP":
         return {
-            "92526" if "swallow_meal" in task_ids and rng.random() < 0.7 else "92507": rng.randint(32, 48)
-        }
-    for _ in range(40):
-        minutes = {
-            "97530": rng.choice(
-                (rng.randint(15, 22), rng.randint(23, 37), rng.randint(23, 37), rng.randint(38, 42))
+            "92526" if "swallow_meal" in episode.task_ids and rng.random() < 0.7 else "92507": rng.randint(
+                32, 48
             )
         }
-        room = 54 - minutes["97530"]
-        wanted = [code for code in rng.sample(CODES[discipline], len(CODES[discipline])) if room >= 10]
-        for code in wanted[: rng.choice((0, 1, 1, 2))]:
-            if room >= 10:
-                minutes[code] = rng.randint(9, min(24, room))
-                room -= minutes[code]
-        if rng.random() < 0.1 and len(minutes) > 1:
-            del minutes["97530"]
+    able = [
+        code
+        for code in CODES[episode.discipline]
+        if code not in conditions()[episode.patient.condition].get("without", ())
+    ]
+    for _ in range(40):
+        minutes = _drawn_minutes(rng, able)
         if units(minutes) == {code: (spent + 7) // 15 for code, spent in minutes.items()}:
             return minutes
     return {"97530": 30}
+
+
+def _drawn_minutes(rng: Random, codes: Sequence[str]) -> dict[str, int]:
+    """Minutes of 97530 and of up to two other codes within an hour; now and then of the others only."""
+    minutes = {
+        "97530": rng.choice(
+            (rng.randint(15, 22), rng.randint(23, 37), rng.randint(23, 37), rng.randint(38, 42))
+        )
+    }
+    room = 54 - minutes["97530"]
+    for code in rng.sample(codes, min(len(codes), rng.choice((0, 1, 1, 2)))):
+        if room >= 10:
+            minutes[code] = rng.randint(9, min(24, room))
+            room -= minutes[code]
+    if len(minutes) > 1 and rng.random() < 0.1:
+        del minutes["97530"]
+    return minutes
 
 
 def units(minutes: dict[str, int]) -> dict[str, int]:
@@ -591,6 +582,7 @@ def _goals(
                 baseline=f"{SHORT_LEVELS[baseline]}; {measured(task_id, slots(task_id, reached))}",
                 target=f"{SHORT_LEVELS[level]}; {measured(task_id, numbers)}",
                 due_on=starts + timedelta(days=7 * weeks - 1),
+                serves=task_id,
             )
         )
     return goals
@@ -607,8 +599,8 @@ def goal_text(rng: Random, task_id: str, numbers: dict[str, int], level: str, we
 def measured(task_id: str, numbers: dict[str, int]) -> str:
     """The numbers of a task in words, as a goal's baseline or target states them."""
     units_of = {
-        "load": "{} lb", "seat": "{} in. seat", "rim": "{} in. rim", "rise": "{} in. step", "steps": "{} steps", "feet": "{} ft",
-        "height": "{} in.", "secs": "{} s", "mins": "{} min", "count": "{} items", "right": "score {}", "n": "{} reps",
+        "load": "{} lb", "seat": "{} in. seat", "rim": "{} in. rim", "rise": "{} in. step", "steps": "{} steps",
+        "feet": "{} ft", "height": "{} in.", "secs": "{} s", "mins": "{} min", "count": "{} items", "right": "score {}", "n": "{} reps",
     }  # fmt: skip
     return ", ".join(units_of[name].format(value) for name, value in numbers.items())
 
@@ -673,7 +665,7 @@ def _add_report(rng: Random, episode: Episode, kind: str, begin: int, end: int) 
 
 
 def _close_goals(episode: Episode, plan: Plan, last: Visit) -> None:
-    """Goals reached by a report are met on its day; what is open at the end of the episode is closed by its discharge."""
+    """Goals reached by a report are met on its day; the discharge closes what is still open."""
     final = last is episode.visits[-1]
     for goal in plan.goals:
         if goal.status != "open":

@@ -4,19 +4,78 @@ A planting takes what nothing else was planted in. Where one fault entails the f
 too; what two auditors might answer differently is recorded as debatable (it may be found, and need not).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from random import Random
+from typing import Any
 
-from compliance.synth.episodes import Episode, Goal, Report, Visit, conditions, supervisor_for, tasks
-from compliance.synth.staff import Site
+from compliance.synth.episodes import Episode, Goal, Report, Visit, supervisor_for
+from compliance.synth.phrases import phrases, tasks
+from compliance.synth.staff import Person, Site
+from compliance.synth.wording import is_child
 
 MEDICARE = ("medicare", "medicare_advantage")
 JUDGED = (*MEDICARE, "medicaid")
 """Payer kinds in whose charts documentation faults are planted: their policies require every element."""
-GRACE_DAYS = 7
-ALLOWED_DAYS = 10
+ALLOWED_DAYS, GRACE_DAYS = 10, 7
+"""Medicare's interval of progress reports and the days after it: Medicare Benefit Policy Manual ch. 15 §220.3.D."""
+AIDE_MINUTES = 16
+COSIGNED_AFTER = 41
+REEVALUATION = {"PT": "97164", "OT": "97168"}
+SPEECH_FAMILIES = {"speech", "speech_phone", "swallow", "cognition"}
+CHILDREN_FAMILIES = {"play_hand", "school", "playground", "ball"}
+MEASURED_SLOTS = {"right", "secs"}
+"""Slots that state how well a task went, which is a response."""
+COMMON_WORDS = frozenset(
+    [
+        "patient",
+        "will",
+        "with",
+        "within",
+        "weeks",
+        "from",
+        "and",
+        "the",
+        "for",
+        "each",
+        "times",
+        "time",
+        "trial",
+        "trials",
+        "side",
+        "sides",
+        "both",
+        "without",
+        "using",
+        "assistance",
+        "minimal",
+        "contact",
+        "guard",
+        "standby",
+        "supervision",
+        "modified",
+        "independence",
+        "moderate",
+        "maximal",
+        "safely",
+        "hands",
+        "hand",
+        "level",
+        "inch",
+        "inches",
+        "repetitions",
+        "reps",
+        "then",
+        "that",
+        "into",
+        "first",
+        "down",
+        "back",
+        "practiced",
+        "practice",
+    ]
+)
 
 
 @dataclass
@@ -36,22 +95,27 @@ class Planted:
 
 @dataclass
 class Planter:
-    """Plants into one network of sites; `rows` becomes the truth."""
+    """Plants into one network of sites; `rows` becomes the truth. Half of the notes' faults are by the `weak`."""
 
     rng: Random
     sites: list[Site]
     episodes: list[Episode]
-    each: int
+    scale: float
     rows: list[Planted] = field(default_factory=list)
+    weak: frozenset[str] = frozenset()
 
     def plant(self) -> list[Planted]:
-        """Plant every kind of fault `each` times where a fitting episode is left."""
-        for fault in FAULTS:
-            for number in range(self.each if fault not in RARE else max(1, self.each // 2)):
+        """Plant every kind of fault as often as its number at this scale, where a fitting episode is left."""
+        treating = [
+            site.staff(discipline, "therapist")[0] for site in self.sites[:2] for discipline in ("PT", "OT")
+        ]
+        self.weak = frozenset(person.therapist_id for person in self.rng.sample(treating, 2))
+        for fault, often in FAULTS:
+            for number in range(max(1, round(often * self.scale))):
                 fault(self, number)
         return self.rows
 
-    def shuffled(self, fits: Callable[[Episode], bool]) -> list[Episode]:
+    def whole(self, fits: Callable[[Episode], bool]) -> list[Episode]:
         """Episodes that fit and in which nothing was planted, in random order."""
         found = [episode for episode in self.episodes if not episode.planted and fits(episode)]
         return self.rng.sample(found, len(found))
@@ -59,31 +123,38 @@ class Planter:
     def visits(
         self, fits: Callable[[Episode, Visit], bool], episodes: Callable[[Episode], bool]
     ) -> Iterator[tuple[Episode, Visit]]:
-        """Unspoilt treatment visits that fit, of episodes that were spoilt at most by other visits' notes."""
+        """Unspoilt treatment visits that fit, none next to a spoilt one, of episodes with nothing worse in them."""
         pool = [each for each in self.episodes if each.planted <= {"note"} and episodes(each)]
-        for episode in self.rng.sample(pool, len(pool)):
-            places = [
-                n
-                for n, visit in enumerate(episode.visits)
-                if visit.kind == "treatment" and fits(episode, visit)
-            ]
-            for place in self.rng.sample(places, len(places)):
-                near = episode.visits[max(0, place - 1) : place + 2]
-                if not any(visit.fault for visit in near):
-                    yield episode, episode.visits[place]
+        pool = self.rng.sample(pool, len(pool))
+        for only_weak in (True, False) if self.rng.random() < 0.5 else (False,):
+            for episode in pool:
+                places = [
+                    n
+                    for n, visit in enumerate(episode.visits)
+                    if visit.kind == "treatment" and fits(episode, visit)
+                ]
+                for place in self.rng.sample(places, len(places)):
+                    visit = episode.visits[place]
+                    if only_weak and visit.clinician.therapist_id not in self.weak:
+                        continue
+                    if not any(near.fault for near in episode.visits[max(0, place - 1) : place + 2]):
+                        yield episode, visit
 
-    def add(self, rule: str, why: str, episode: Episode, **keys: object) -> None:
-        """Record one truth."""
-        self.rows.append(Planted(rule, why, episode, **keys))  # type: ignore[arg-type]
+    def add(self, rule: str, why: str, episode: Episode, **keys: Any) -> None:
+        """Record one truth; `keys` are fields of Planted."""
+        self.rows.append(Planted(rule, why, episode, **keys))
 
 
-# --- notes ------------------------------------------------------------------------------------------------------
+# Notes
 
 
 def _plain(episode: Episode, visit: Visit) -> bool:
-    """A therapist's or assistant's visit with 97530, by no student, not the last nor one with a report."""
-    reported = {report.period_to for report in episode.reports}
-    return "97530" in visit.minutes and visit.student is None and visit.day not in reported
+    """A visit with 97530, by no student, on no day of a report."""
+    return "97530" in visit.minutes and visit.student is None and visit.day not in _reported(episode)
+
+
+def _reported(episode: Episode) -> set:
+    return {report.period_to for report in episode.reports}
 
 
 def _judged(episode: Episode) -> bool:
@@ -91,139 +162,130 @@ def _judged(episode: Episode) -> bool:
 
 
 def _only_97530(planter: Planter, visit: Visit) -> None:
-    visit.minutes = {"97530": planter.rng.choice((25, 26, 28, 30, 33, 24, 38, 40))}
+    visit.minutes = {"97530": planter.rng.choice((24, 25, 26, 28, 30, 33, 38, 40))}
 
 
 def _spoil_note(
-    planter: Planter, rule: str, variants: tuple[tuple[str, str], ...], number: int
+    planter: Planter,
+    rule: str,
+    fault: str,
+    why: str,
+    prepare: Callable[[Planter, Episode, Visit], bool] | None = None,
 ) -> tuple[Episode, Visit] | None:
-    """Mark a visit's note with a fault that `wording` knows how to write."""
-    variant, why = variants[number % len(variants)]
-    for episode, visit in planter.visits(_plain, lambda each: _judged(each) and _fits_variant(each, variant)):
-        if variant == "closed_goal" and not (goal := _close_a_goal(planter, episode, visit)):
+    """Mark a visit's note with a fault that `faults` knows how to write; `prepare` says whether the visit will do."""
+    for episode, visit in planter.visits(_plain, _judged):
+        if prepare and not prepare(planter, episode, visit):
             continue
-        if variant in ("other_task", "unknown_label"):
-            stranger = foreign_task(planter.rng, episode)
-            if stranger is None:
-                continue
-            visit.detail["task"] = stranger
-        if variant == "closed_goal":
-            visit.detail["goal"] = goal
         _only_97530(planter, visit)
-        visit.fault = variant
+        visit.fault = fault
         episode.planted.add("note")
         planter.add(rule, why, episode, visit=visit, code="97530")
         return episode, visit
     return None
 
 
-def _fits_variant(episode: Episode, variant: str) -> bool:
-    return variant != "closed_goal" or (
-        len(episode.task_ids) > 2 and not episode.planted and len(episode.reports) > 1
-    )
+def doc_01(planter: Planter, number: int) -> None:
+    """97530 toward no open goal."""
+    fault, why, prepare = (
+        (
+            "other_task",
+            "The note names no goal, and its activity serves none of the plan's open goals.",
+            _take_foreign_task,
+        ),
+        (
+            "unknown_label",
+            "The goal that the note names is not in the plan, and its activity serves no other.",
+            _take_foreign_task,
+        ),
+        (
+            "closed_goal",
+            "The only goal that the note names was discontinued before this visit.",
+            _close_a_goal,
+        ),
+    )[number % 3]
+    _spoil_note(planter, "DOC-01", fault, why, prepare)
 
 
-def foreign_task(rng: Random, episode: Episode) -> str | None:
-    """A task that shares no word of substance and no family with any goal of the episode."""
-    goals = [goal for plan in episode.plans for goal in plan.goals]
-    families = {tasks()[task]["family"] for task in episode.task_ids}
-    words = {word for goal in goals for word in _stems(goal.text)}
-    child = bool(conditions()[episode.patient.condition].get("child"))
+def _take_foreign_task(planter: Planter, episode: Episode, visit: Visit) -> bool:
+    """Choose a task that shares no word of substance and no family with any goal of the episode."""
+    words = {word for plan in episode.plans for goal in plan.goals for word in _stems(goal.text)}
+    families = {
+        tasks()[goal.serves]["family"] for plan in episode.plans for goal in plan.goals if goal.serves
+    }
     pool = []
     for name, task in tasks().items():
-        if task["family"] in families or task["family"] in NOT_97530 or (task["family"] in CHILDREN) != child:
+        family = task["family"]
+        if family in families | SPEECH_FAMILIES or (family in CHILDREN_FAMILIES) != is_child(episode):
             continue
-        said = {word for text in (*task["did"], *task["gist"], task["name"]) for word in _stems(text)}
-        if not said & words:
+        if not _words_of(name) & words:
             pool.append(name)
-    return rng.choice(sorted(pool)) if pool else None
+    if pool:
+        visit.detail["task"] = planter.rng.choice(pool)
+    return bool(pool)
 
 
-NOT_97530 = {"speech", "speech_phone", "swallow", "cognition"}
-CHILDREN = {"play_hand", "school", "playground", "ball"}
-EVERYDAY = set(
-    "patient will with within weeks from and the a an of for each times time trial trials side sides both without using assistance "
-    "minimal contact guard standby supervision modified independence moderate maximal safely hands hand level two minutes inch inches "
-    "repetitions reps then that into one first".split()
-)
+def _close_a_goal(planter: Planter, episode: Episode, visit: Visit) -> bool:
+    """Discontinue the long-term goal of the third task before the visit, so that naming it links to nothing."""
+    if episode.planted or len(episode.task_ids) < 3:
+        return False
+    third = episode.task_ids[2]
+    earlier = [
+        report for report in episode.reports if report.period_to < visit.day and report.plan is visit.plan
+    ]
+    goal = next((each for each in visit.plan.goals if each.serves == third), None)
+    if not earlier or goal is None or (goal.status_on and goal.status_on <= visit.day):
+        return False
+    if _words_of(third) & {
+        word for each in visit.plan.goals if each is not goal for word in _stems(each.text)
+    }:
+        return False
+    goal.status, goal.status_on = "discontinued", earlier[-1].period_to
+    episode.task_ids = episode.task_ids[:2]
+    visit.detail["goal"] = goal
+    return True
+
+
+def _words_of(task_id: str) -> set[str]:
+    task = tasks()[task_id]
+    return {word for text in (*task["did"], *task["gist"], task["name"]) for word in _stems(text)}
 
 
 def _stems(text: str) -> set[str]:
+    """The first four letters of a text's words of substance."""
     words = "".join(letter if letter.isalpha() else " " for letter in text.lower()).split()
-    return {word[:4] for word in words if len(word) > 3 and word not in EVERYDAY}
-
-
-def _close_a_goal(planter: Planter, episode: Episode, visit: Visit) -> Goal | None:
-    """Discontinue the long-term goal of the third task before the visit, so that naming it links to nothing."""
-    earlier = [
-        report
-        for report in episode.reports
-        if report.written_on < visit.day and report.kind == "progress_report"
-    ]
-    goal = next((each for each in visit.plan.goals if each.task == episode.task_ids[2]), None)
-    if not earlier or goal is None or earlier[-1].plan is not visit.plan:
-        return None
-    others = {word for each in visit.plan.goals if each is not goal for word in _stems(each.text)}
-    task = tasks()[episode.task_ids[2]]
-    if {word for text in (*task["did"], *task["gist"], task["name"]) for word in _stems(text)} & others:
-        return None
-    goal.status, goal.status_on = "discontinued", earlier[-1].period_to
-    episode.task_ids = episode.task_ids[:2]
-    return goal
-
-
-def doc_01(planter: Planter, number: int) -> None:
-    """97530 toward no open goal."""
-    _spoil_note(planter, "DOC-01", (
-        ("other_task", "The note names no goal, and its activity serves none of the plan's open goals."),
-        ("unknown_label", "The goal that the note names is not in the plan, and its activity serves no other."),
-        ("closed_goal", "The only goal that the note names was discontinued before this visit."),
-    ), number)  # fmt: skip
+    return {word[:4] for word in words if len(word) > 3 and word not in COMMON_WORDS}
 
 
 def doc_02(planter: Planter, number: int) -> None:
     """97530 without help or cueing."""
-    _spoil_note(planter, "DOC-02", (
+    fault, why = (
         ("no_help", "The 97530 entry states no assistance and no cueing."),
         ("help_planned", "Assistance and cues stand only in the plan for the next visit."),
         ("help_before", "The only level of assistance is that of an earlier visit."),
-    ), number)  # fmt: skip
+    )[number % 3]
+    _spoil_note(planter, "DOC-02", fault, why)
 
 
 def doc_03(planter: Planter, number: int) -> None:
     """Passive care under 97530."""
     spoilt = _spoil_note(
-        planter,
-        "DOC-03",
-        (("passive", "Only passive treatment and modalities are described under 97530."),),
-        number,
+        planter, "DOC-03", "passive", "Only passive treatment and modalities are described under 97530."
     )
     if spoilt:
-        _entails(
-            planter,
-            spoilt,
-            "DOC-05",
-            "No functional activity is named where only passive care was given.",
-            debatable=True,
-        )
+        episode, visit = spoilt
+        why = "No functional activity is named where only passive care was given."
+        planter.add("DOC-05", why, episode, visit=visit, code="97530", debatable=True)
 
 
 def doc_04(planter: Planter, number: int) -> None:
     """Exercise under 97530."""
     spoilt = _spoil_note(
-        planter,
-        "DOC-04",
-        (("exercise", "Only sets and repetitions of exercise are described under 97530."),),
-        number,
+        planter, "DOC-04", "exercise", "Only sets and repetitions of exercise are described under 97530."
     )
     if spoilt:
-        _entails(
-            planter,
-            spoilt,
-            "DOC-05",
-            "No functional activity is named where only exercise was done.",
-            debatable=True,
-        )
+        episode, visit = spoilt
+        why = "No functional activity is named where only exercise was done."
+        planter.add("DOC-05", why, episode, visit=visit, code="97530", debatable=True)
 
 
 def doc_05(planter: Planter, number: int) -> None:
@@ -231,50 +293,54 @@ def doc_05(planter: Planter, number: int) -> None:
     _spoil_note(
         planter,
         "DOC-05",
-        (("vague", "The note names no specific activity, only therapeutic activities in general."),),
-        number,
+        "vague",
+        "The note names no specific activity, only therapeutic activities in general.",
     )
 
 
 def doc_06(planter: Planter, number: int) -> None:
     """No response."""
     _spoil_note(
-        planter, "DOC-06", (("no_response", "The note does not say how the patient responded."),), number
+        planter,
+        "DOC-06",
+        "no_response",
+        "The note does not say how the patient responded.",
+        _take_unmeasured_task,
     )
 
 
-def _entails(
-    planter: Planter, spoilt: tuple[Episode, Visit], rule: str, why: str, debatable: bool = False
-) -> None:
-    episode, visit = spoilt
-    planter.add(rule, why, episode, visit=visit, code="97530", debatable=debatable)
-
-
-VAGUE_GOALS = (
-    "Improve strength and endurance",
-    "Increase function with daily activities",
-    "Patient will feel better and be safer",
-    "Decrease pain, improve mobility",
-)
+def _take_unmeasured_task(planter: Planter, episode: Episode, visit: Visit) -> bool:
+    """Choose one of the episode's tasks whose words state no score and no time."""
+    open_tasks = {goal.serves for goal in visit.plan.goals if goal.open_on(visit.day)}
+    able = [
+        task
+        for task in episode.task_ids
+        if task in open_tasks and not MEASURED_SLOTS & set(tasks()[task].get("scale") or ())
+    ]
+    if able:
+        visit.detail["task"] = able[0]
+    return bool(able)
 
 
 def doc_07(planter: Planter, number: int) -> None:
     """A goal that cannot be measured, beside the others."""
-    for episode in planter.shuffled(_judged):
+    for episode in planter.whole(_judged)[:1]:
         plan = episode.plans[0]
+        words = phrases("vague_goals")[number % len(phrases("vague_goals"))]
+        key = f"{plan.goals[-1].goal_id[:-1]}{len(plan.goals) + 1}"
         goal = Goal(
-            f"{plan.goals[-1].goal_id[:-1]}{len(plan.goals) + 1}",
+            key,
             f"LTG {len(plan.goals)}",
             "long",
             None,
             "",
-            VAGUE_GOALS[number % len(VAGUE_GOALS)],
+            words,
             "",
             "",
             None,
+            "discontinued",
+            _after(episode, plan.plan_id),
         )
-        last = max(report.period_to for report in episode.reports if report.plan is plan)
-        goal.status, goal.status_on = "discontinued", last + timedelta(days=1)
         plan.goals.append(goal)
         episode.planted.add("goal")
         planter.add(
@@ -284,78 +350,58 @@ def doc_07(planter: Planter, number: int) -> None:
             subject="goal",
             goal=goal,
         )
-        return
 
 
-IMPAIRMENT_GOALS = (
-    "Increase strength to 4+/5 in {weeks} weeks",
-    "Increase range of motion by 20 degrees in {weeks} weeks",
-    "Decrease pain to 2/10 in {weeks} weeks",
-    "Endurance score improved by 25 percent in {weeks} weeks",
-)
+def _after(episode: Episode, plan_id: str):
+    """The day after a plan's last report."""
+    return max(report.period_to for report in episode.reports if report.plan.plan_id == plan_id) + timedelta(
+        days=1
+    )
 
 
 def doc_08(planter: Planter, number: int) -> None:
     """An evaluation and plan that name impairments only."""
-    for episode in planter.shuffled(
+    for episode in planter.whole(
         lambda each: _judged(each) and len(each.plans) == 1 and "97530" not in each.visits[0].minutes
-    ):
+    )[:1]:
+        plan, why = episode.plans[0], "The goal measures an impairment and names no function."
         episode.impairments_only = True
         episode.planted.add("plan")
-        plan = episode.plans[0]
         for place, goal in enumerate(plan.goals):
-            goal.text = IMPAIRMENT_GOALS[place % len(IMPAIRMENT_GOALS)].format(weeks=plan.weeks)
-            goal.task_of_note, goal.task = goal.task, None  # type: ignore[attr-defined]
-            goal.baseline, goal.target = "strength 3+/5", "strength 4+/5"
-            planter.add(
-                "DOC-07",
-                "The goal measures an impairment and names no function.",
-                episode,
-                subject="goal",
-                goal=goal,
-                debatable=True,
+            goal.text = phrases("impairment_goals")[place % len(phrases("impairment_goals"))].format(
+                weeks=plan.weeks
             )
-        planter.add(
-            "DOC-08",
-            "Neither the evaluation nor the plan names a functional deficit or a daily activity.",
-            episode,
-            subject="plan",
-        )
-        for visit in episode.visits:
-            planter.add(
-                "DOC-01",
-                "The plan's goals name no function that an activity could serve.",
-                episode,
-                visit=visit,
-                code="97530",
-                debatable=True,
-            )
-        return
+            goal.task, goal.baseline, goal.target = None, "strength 3+/5", "strength 4+/5"
+            planter.add("DOC-07", why, episode, subject="goal", goal=goal, debatable=True)
+        why = "Neither the evaluation nor the plan names a functional deficit or a daily activity."
+        planter.add("DOC-08", why, episode, subject="plan")
 
 
 def doc_09(planter: Planter, number: int) -> None:
     """A line that points to no diagnosis of the plan."""
     for episode, visit in planter.visits(_plain, _judged):
         _only_97530(planter, visit)
-        visit.fault = "other_diagnosis"
-        visit.detail["diagnosis"] = ("I10", "E11.9", "E78.5", "K21.9")[number % 4]
+        code = ("I10", "E11.9", "E78.5", "K21.9")[number % 4]
+        visit.fault, visit.detail["diagnosis"] = "other_diagnosis", code
         episode.planted.add("note")
-        planter.add(
-            "DOC-09",
-            f"The line points to {visit.detail['diagnosis']}, which the plan of care does not hold.",
-            episode,
-            subject="line",
-            visit=visit,
-            code="97530",
-        )
+        why = f"The line points to {code}, which the plan of care does not hold."
+        planter.add("DOC-09", why, episode, subject="line", visit=visit, code="97530")
         return
 
 
-# --- supervision ------------------------------------------------------------------------------------------------
+# Supervision
 
 
 def _assisted(episode: Episode, visit: Visit) -> bool:
     return visit.clinician.role == "assistant" and bool(visit.supervisor) and _plain(episode, visit)
+
+
+def _assisted_medicaid(episode: Episode) -> bool:
+    return (
+        episode.patient.payer_kind == "medicaid"
+        and episode.patient.site.clocked
+        and episode.discipline != "SLP"
+    )
 
 
 def sup_01(planter: Planter, number: int) -> None:
@@ -364,38 +410,31 @@ def sup_01(planter: Planter, number: int) -> None:
 
 
 def _left_early(planter: Planter) -> None:
-    """Medicaid asks for direct supervision; every therapist of the discipline had clocked out."""
-    for episode, visit in planter.visits(
-        _assisted, lambda each: each.patient.payer_kind == "medicaid" and each.patient.site.clocked
-    ):
-        site, day = episode.patient.site, visit.day
-        therapists = site.staff(episode.discipline, "therapist")
-        helpers = site.staff(episode.discipline, "assistant") + site.staff(episode.discipline, "student")
-        if visit.hour < 13 or any(
-            hour >= 13 for person in therapists for on, hour in person.taken if on == day
+    for episode, visit in planter.visits(_assisted, _assisted_medicaid):
+        day, therapists = visit.day, episode.patient.site.staff(episode.discipline, "therapist")
+        if (
+            visit.hour < 13
+            or _busy_after_noon(episode, visit)
+            or any(day in person.closes for person in therapists)
         ):
-            continue
-        if any(
-            (on, hour) != (day, visit.hour) and hour >= 13
-            for person in helpers
-            for on, hour in person.taken
-            if on == day
-        ):
-            continue
-        if any(day in person.closes for person in therapists):
             continue
         for person in therapists:
             if person.works(day):
                 person.closes[day] = 12
-        _supervision_fault(
-            planter,
-            episode,
-            visit,
-            "left_early",
-            None,
-            "Medicaid requires direct supervision; the supervising therapist had clocked out at noon.",
-        )
+        why = "Medicaid requires direct supervision; the supervising therapist had clocked out at noon."
+        _supervision_fault(planter, episode, visit, "left_early", why)
         return
+
+
+def _busy_after_noon(episode: Episode, visit: Visit) -> bool:
+    """Whether anyone of the discipline treats in the afternoon, besides this visit."""
+    site = episode.patient.site
+    for role in ("therapist", "assistant", "student"):
+        for person in site.staff(episode.discipline, role):
+            slots = {hour for day, hour in person.taken if day == visit.day and hour >= 13}
+            if slots - ({visit.hour} if person is visit.clinician else set()):
+                return True
+    return False
 
 
 def _nobody_named(planter: Planter) -> None:
@@ -406,7 +445,6 @@ def _nobody_named(planter: Planter) -> None:
             episode,
             visit,
             "nobody",
-            None,
             "An assistant treated and the record names no supervising therapist.",
         )
         return
@@ -425,16 +463,13 @@ def _other_discipline(planter: Planter) -> None:
                 episode,
                 visit,
                 "discipline",
-                None,
                 f"The supervisor named is of another discipline ({other}).",
             )
             return
 
 
 def _on_leave(planter: Planter) -> None:
-    for episode, visit in planter.visits(
-        _assisted, lambda each: each.patient.payer_kind == "medicaid" and each.patient.site.clocked
-    ):
+    for episode, visit in planter.visits(_assisted, _assisted_medicaid):
         away = [
             person
             for person in episode.patient.site.staff(episode.discipline, "therapist")
@@ -442,41 +477,27 @@ def _on_leave(planter: Planter) -> None:
         ]
         if away:
             visit.supervisor = away[0]
-            _supervision_fault(
-                planter,
-                episode,
-                visit,
-                "leave",
-                None,
-                "Medicaid requires direct supervision; the supervisor named was on leave that day.",
-            )
+            why = "Medicaid requires direct supervision; the supervisor named was on leave that day."
+            _supervision_fault(planter, episode, visit, "leave", why)
             return
 
 
-def _supervision_fault(
-    planter: Planter, episode: Episode, visit: Visit, fault: str, supervision: str | None, why: str
-) -> None:
-    visit.supervision, visit.fault = supervision, fault
+def _supervision_fault(planter: Planter, episode: Episode, visit: Visit, fault: str, why: str) -> None:
+    visit.supervision, visit.fault = None, fault
     episode.planted.add("note")
-    planter.add(
-        "SUP-01",
-        why,
-        episode,
-        subject="note",
-        visit=visit,
-        code=max(visit.minutes, key=lambda code: visit.minutes[code]),
-    )
+    planter.add("SUP-01", why, episode, visit=visit, code="97530")
 
 
 def sup_02(planter: Planter, number: int) -> None:
     """A Medicaid note of an assistant without a co-signature, or with a late one."""
-    for episode, visit in planter.visits(_assisted, lambda each: each.patient.payer_kind == "medicaid"):
-        visit.fault = "cosign_missing" if number % 2 == 0 else "cosign_late"
-        why = (
-            "No therapist co-signed the assistant's note."
-            if number % 2 == 0
-            else "The co-signature came 41 days after the visit."
-        )
+    missing = number % 2 == 0
+    why = (
+        "No therapist co-signed the assistant's note."
+        if missing
+        else f"The co-signature came {COSIGNED_AFTER} days after the visit."
+    )
+    for episode, visit in planter.visits(_assisted, _assisted_medicaid):
+        visit.fault = "cosign_missing" if missing else "cosign_late"
         episode.planted.add("note")
         planter.add("SUP-02", why, episode, visit=visit, code="97530")
         return
@@ -484,143 +505,144 @@ def sup_02(planter: Planter, number: int) -> None:
 
 def sup_03(planter: Planter, number: int) -> None:
     """A student led a Medicare session without the therapist directing in the room."""
-
-    def fits(episode: Episode, visit: Visit) -> bool:
-        students = episode.patient.site.staff(episode.discipline, "student")
-        return (
-            visit.clinician.role == "therapist"
-            and _plain(episode, visit)
-            and bool(students)
-            and students[0].free(visit.day, visit.hour)
-        )
-
-    for episode, visit in planter.visits(fits, lambda each: each.patient.payer_kind == "medicare"):
+    for episode, visit in planter.visits(_could_be_led, lambda each: each.patient.payer_kind == "medicare"):
         student = episode.patient.site.staff(episode.discipline, "student")[0]
         student.taken.add((visit.day, visit.hour))
         _only_97530(planter, visit)
         visit.fault = "student_led" if number % 2 == 0 else "student_led_text"
         visit.student, visit.supervisor, visit.supervision = student, visit.clinician, "on_site"
         episode.planted.add("note")
-        planter.add(
-            "SUP-03",
-            "The student gave the session; the therapist was in line of sight with another patient.",
-            episode,
-            subject="line",
-            visit=visit,
-            code="97530",
-        )
+        why = "The student gave the session; the therapist was in line of sight with another patient."
+        planter.add("SUP-03", why, episode, subject="line", visit=visit, code="97530")
         return
+
+
+def _could_be_led(episode: Episode, visit: Visit) -> bool:
+    students = episode.patient.site.staff(episode.discipline, "student")
+    therapist = visit.clinician.role == "therapist" and _plain(episode, visit)
+    return therapist and bool(students) and students[0].free(visit.day, visit.hour)
 
 
 def sup_04(planter: Planter, number: int) -> None:
     """An aide's minutes within the timed minutes that were billed."""
-
-    def fits(episode: Episode, visit: Visit) -> bool:
-        aides = episode.patient.site.staff("PT", "aide")
-        return visit.clinician.role == "therapist" and _plain(episode, visit) and bool(aides)
-
+    alone = number % 2 == 1
+    why = (
+        "An aide gave the whole service."
+        if alone
+        else f"Of the 38 minutes billed an aide gave {AIDE_MINUTES}."
+    )
     for episode, visit in planter.visits(
-        fits, lambda each: each.patient.payer_kind in MEDICARE and each.discipline == "PT"
+        _could_have_aide, lambda each: each.patient.payer_kind in MEDICARE and each.discipline == "PT"
     ):
-        visit.minutes = {"97530": 38 if number % 2 == 0 else 30}
-        visit.fault = "aide_minutes" if number % 2 == 0 else "aide_only"
+        visit.minutes = {"97530": 30 if alone else 38}
+        visit.fault = "aide_only" if alone else "aide_minutes"
         episode.planted.add("note")
-        why = (
-            "Of the 38 minutes billed an aide gave 16."
-            if number % 2 == 0
-            else "An aide gave the whole service."
-        )
         planter.add("SUP-04", why, episode, subject="line", visit=visit, code="97530")
-        if number % 2:
-            planter.add(
-                "PR-03",
-                "No service of the therapist is left in the period.",
-                episode,
-                subject="period",
-                visit=visit,
-                code="97530",
-                debatable=True,
-            )
         return
+
+
+def _could_have_aide(episode: Episode, visit: Visit) -> bool:
+    return (
+        visit.clinician.role == "therapist"
+        and _plain(episode, visit)
+        and bool(episode.patient.site.staff("PT", "aide"))
+    )
 
 
 def sup_05(planter: Planter, number: int) -> None:
     """An assistant changed the treatment without an entry of the therapist."""
-
-    def fits(episode: Episode, visit: Visit) -> bool:
-        if not _assisted(episode, visit):
-            return False
-        place = episode.visits.index(visit)
-        before, after = episode.visits[place - 1], episode.visits[place + 1 : place + 2]
-        quiet = not after or (after[0].day - visit.day).days > 1
-        return (
-            before.clinician.role == "assistant"
-            and quiet
-            and before.day not in {report.period_to for report in episode.reports}
-        )
-
+    fault = ("new_code", "graded", "new_code", "frequency")[number % 4]
     for episode, visit in planter.visits(
-        fits, lambda each: each.patient.payer_kind in MEDICARE and each.discipline != "SLP"
+        _between_assistants, lambda each: each.patient.payer_kind in MEDICARE and each.discipline != "SLP"
     ):
-        variant = ("new_code", "graded", "new_code", "frequency")[number % 4]
-        if variant == "new_code":
+        code, why = "97530", "The assistant changed the treatment and no therapist's entry names the change."
+        _only_97530(planter, visit)
+        if fault == "new_code":
             unplanned = sorted({"97116", "97112", "97535", "97140"} - set(visit.plan.interventions))
             if not unplanned:
                 continue
-            visit.minutes = {"97530": 25, unplanned[0]: 15}
-            visit.detail["code"] = unplanned[0]
-            why = f"The assistant gave {unplanned[0]}, which the plan does not hold, and no therapist's entry authorizes it."
-        else:
-            _only_97530(planter, visit)
-            why = "The assistant changed the treatment and no therapist's entry names the change."
-        visit.fault = variant
+            code = unplanned[0]
+            visit.minutes = {"97530": 25, code: 15}
+            why = f"The assistant gave {code}, which the plan does not hold, and no therapist's entry authorizes it."
+        visit.fault = fault
         episode.planted.add("note")
-        planter.add(
-            "SUP-05", why, episode, subject="line", visit=visit, code=visit.detail.get("code", "97530")
-        )
+        planter.add("SUP-05", why, episode, subject="line", visit=visit, code=code)
         return
 
 
-REEVALUATION = {"PT": "97164", "OT": "97168"}
+def _between_assistants(episode: Episode, visit: Visit) -> bool:
+    """An assistant's visit after another's, with no visit on the next day."""
+    if not _assisted(episode, visit):
+        return False
+    place = episode.visits.index(visit)
+    before, after = episode.visits[place - 1], episode.visits[place + 1 : place + 2]
+    quiet = not after or (after[0].day - visit.day).days > 1
+    return before.clinician.role == "assistant" and quiet and before.day not in _reported(episode)
 
 
 def sup_06(planter: Planter, number: int) -> None:
     """An assistant evaluated or re-evaluated."""
-    initial = number % 2 == 0
-    for episode in planter.shuffled(
-        lambda each: (
-            each.patient.payer_kind in MEDICARE and each.discipline in REEVALUATION and len(each.visits) > 10
-        )
-    ):
-        site = episode.patient.site
-        helpers = site.staff(episode.discipline, "assistant")
-        if initial:
-            visit = episode.visits[0]
-            if not helpers or not helpers[0].free(visit.day, visit.hour):
-                continue
-            visit.clinician, visit.supervisor, visit.supervision = helpers[0], episode.therapist, "on_site"
-            visit.minutes = {code: spent for code, spent in visit.minutes.items() if code != "97530"}
-            code = next(iter(visit.minutes))
-            why = "An assistant performed the evaluation."
-        else:
-            fitting = [visit for visit in episode.visits[2:-1] if _assisted(episode, visit)]
-            if not fitting:
-                continue
-            visit = fitting[0]
-            code = REEVALUATION[episode.discipline]
+    (_evaluated_by_assistant if number % 2 == 0 else _reevaluated_by_assistant)(planter)
+
+
+def _could_be_evaluated(episode: Episode) -> bool:
+    return (
+        episode.patient.payer_kind in MEDICARE
+        and episode.discipline in REEVALUATION
+        and len(episode.visits) > 10
+    )
+
+
+def _evaluated_by_assistant(planter: Planter) -> None:
+    for episode in planter.whole(_could_be_evaluated):
+        visit = episode.visits[0]
+        helpers = [
+            each
+            for each in episode.patient.site.staff(episode.discipline, "assistant")
+            if each.free(visit.day, visit.hour)
+        ]
+        if helpers:
+            _hand_over(visit, helpers[0], episode.therapist)
+            visit.minutes.pop("97530", None)
+            _assistant_evaluates(planter, episode, visit, "An assistant performed the evaluation.")
+            return
+
+
+def _reevaluated_by_assistant(planter: Planter) -> None:
+    for episode in planter.whole(_could_be_evaluated):
+        fitting = [visit for visit in episode.visits[2:-1] if _assisted(episode, visit)]
+        if fitting:
+            visit, code = fitting[0], REEVALUATION[episode.discipline]
             visit.kind, visit.minutes = "reevaluation", {code: 24}
             for plan in episode.plans:
                 plan.interventions = [*plan.interventions, code]
-            why = "An assistant performed the re-evaluation."
-        visit.fault = "assistant_evaluates"
-        episode.planted.add("evaluation")
-        planter.add("SUP-06", why, episode, subject="line", visit=visit, code=code)
-        return
+            _assistant_evaluates(planter, episode, visit, "An assistant performed the re-evaluation.")
+            return
+
+
+def _assistant_evaluates(planter: Planter, episode: Episode, visit: Visit, why: str) -> None:
+    visit.fault = "assistant_evaluates"
+    episode.planted.add("evaluation")
+    planter.add("SUP-06", why, episode, subject="line", visit=visit, code=next(iter(visit.minutes)))
+
+
+def _hand_over(visit: Visit, person: Person, supervisor: Person | None) -> None:
+    """Give a visit to somebody else."""
+    person.taken.add((visit.day, visit.hour))
+    visit.clinician, visit.student = person, None
+    visit.supervisor, visit.supervision = supervisor, "on_site" if supervisor else None
 
 
 def sup_07(planter: Planter, number: int) -> None:
     """Speech therapy for Medicare by an assistant or by a therapist with a provisional licence."""
-    for episode in planter.shuffled(
+    by_assistant = number % 2 == 0
+    who = (
+        "speech-language pathology assistant"
+        if by_assistant
+        else "clinical fellow with a provisional licence"
+    )
+    why = f"A {who} treated a Medicare patient."
+    for episode in planter.whole(
         lambda each: (
             each.discipline == "SLP" and each.patient.payer_kind in MEDICARE and each.patient.site.clocked
         )
@@ -628,73 +650,73 @@ def sup_07(planter: Planter, number: int) -> None:
         site = episode.patient.site
         people = (
             site.staff("SLP", "assistant")
-            if number % 2 == 0
+            if by_assistant
             else [each for each in site.staff("SLP", "therapist") if "CF" in each.credential]
         )
-        reported = {report.period_to for report in episode.reports}
-        for visit in episode.visits[1:-1]:
-            if people and visit.day not in reported and people[0].free(visit.day, visit.hour):
-                visit.clinician = people[0]
-                people[0].taken.add((visit.day, visit.hour))
-                if number % 2 == 0:
-                    visit.supervisor, visit.supervision = episode.therapist, "on_site"
-                visit.fault = "not_billable"
-                episode.planted.add("note_of_other")
-                why = (
-                    "A speech-language pathology assistant treated a Medicare patient."
-                    if number % 2 == 0
-                    else "A clinical fellow with a provisional licence treated a Medicare patient."
-                )
-                planter.add(
-                    "SUP-07", why, episode, subject="line", visit=visit, code=next(iter(visit.minutes))
-                )
-                return
+        able = [
+            visit
+            for visit in episode.visits[1:-1]
+            if visit.day not in _reported(episode) and people and people[0].free(visit.day, visit.hour)
+        ]
+        if able:
+            _hand_over(able[0], people[0], supervisor_for(episode, able[0].day) if by_assistant else None)
+            able[0].fault = "not_billable"
+            episode.planted.add("other")
+            planter.add(
+                "SUP-07", why, episode, subject="line", visit=able[0], code=next(iter(able[0].minutes))
+            )
+            return
 
 
-# --- reports ----------------------------------------------------------------------------------------------------
+# Reports
 
 
-def _long_enough(episode: Episode, days: int) -> bool:
-    return episode.patient.payer_kind in MEDICARE and len(episode.visits) >= days and len(episode.plans) == 1
+def _long_enough(episode: Episode, days: int, reports: int = 1) -> bool:
+    medicare = episode.patient.payer_kind in MEDICARE
+    return (
+        medicare
+        and len(episode.visits) >= days
+        and len(episode.plans) == 1
+        and len(episode.reports) >= reports
+    )
 
 
 def pr_01(planter: Planter, number: int) -> None:
     """A progress report that came late, or never."""
-    for episode in planter.shuffled(lambda each: _long_enough(each, 14)):
+    for episode in planter.whole(lambda each: _long_enough(each, 14, 2)):
         if number % 2 == 0:
-            report = episode.reports[0]
-            places = [visit.day for visit in episode.visits]
-            due = places[ALLOWED_DAYS - 1]
+            due = episode.visits[ALLOWED_DAYS - 1].day
             written = due + timedelta(days=GRACE_DAYS + 3 + number)
-            if len(episode.reports) < 2 or episode.visits[-1].day < written:
+            if episode.visits[-1].day <= written:
                 continue
-            report.period_to, report.written_on, report.fault = due, written, "late"
-            report.day_numbers = (1, ALLOWED_DAYS)
-            _end_of_life(episode, report)
+            _delay_report(episode, due, written)
         else:
-            episode.reports = []
-            episode.discharge_reason = "unexpected"
+            episode.reports, episode.discharge_reason = [], "unexpected"
         episode.planted.add("report")
         _record_periods(planter, episode)
         return
 
 
-def _end_of_life(episode: Episode, report: Report) -> None:
-    """The report after a moved one begins where it ends."""
-    following = episode.reports[1]
-    later = [visit.day for visit in episode.visits if visit.day > report.period_to]
-    following.period_from = later[0]
+def _delay_report(episode: Episode, due, written) -> None:
+    """The first report covers ten treatment days and is written late; the second begins where it ends."""
+    report, following = episode.reports[:2]
+    report.period_to, report.written_on, report.fault = due, written, "late"
+    report.day_numbers = (1, ALLOWED_DAYS)
+    following.period_from = episode.visits[ALLOWED_DAYS].day
+    following.day_numbers = (ALLOWED_DAYS + 1, following.day_numbers[1])
 
 
 def _record_periods(planter: Planter, episode: Episode) -> None:
-    """Say which periods are late or missing, by the manual's algorithm over the episode's own days and reports."""
-    for first_at_risk, why, certain in overdue(episode):
-        visit = episode.visits[min(first_at_risk, len(episode.visits) - 1)]
+    """Say which periods are late or missing."""
+    for at_risk, why, certain in overdue(episode):
+        visit = episode.visits[min(at_risk, len(episode.visits) - 1)]
         planter.add("PR-01", why, episode, subject="period", visit=visit, debatable=not certain)
 
 
 def overdue(episode: Episode) -> Iterator[tuple[int, str, bool]]:
-    """Late and missing periods: position of the first visit at risk, why, and whether it is beyond doubt.
+    """Late and missing periods: position of the first visit at risk, why, and whether beyond doubt.
+
+    The manual's algorithm over the episode's own days and reports.
 
     Source: Medicare Benefit Policy Manual ch. 15 §220.3.D.
     """
@@ -710,7 +732,10 @@ def overdue(episode: Episode) -> Iterator[tuple[int, str, bool]]:
         if due >= len(days):
             if report is None:
                 yield len(days) - 1, "Treatment stopped and no discharge note closes the last period.", False
-            return
+                return
+            waiting.remove(report)
+            first = _covered(days, report) + 1
+            continue
         deadline = days[due] + timedelta(days=GRACE_DAYS)
         if report is None:
             yield due + 1, f"No therapist's report covers treatment days {first + 1} to {due + 1}.", True
@@ -723,28 +748,23 @@ def overdue(episode: Episode) -> Iterator[tuple[int, str, bool]]:
                 f"The report due on {days[due]} was written on {report.written_on}, after {deadline}.",
                 True,
             )
-        covered = max(place for place, day in enumerate(days) if day <= report.period_to)
-        first = min(covered, due) + 1
+        first = min(_covered(days, report), due) + 1
+
+
+def _covered(days: Iterable, report: Report) -> int:
+    return max(place for place, day in enumerate(days) if day <= report.period_to)
 
 
 def pr_02(planter: Planter, number: int) -> None:
     """Reports by an assistant, co-signed."""
-    for episode in planter.shuffled(
-        lambda each: _long_enough(each, 12) and len(each.reports) > 1 and each.discipline != "SLP"
-    ):
+    for episode in planter.whole(lambda each: _long_enough(each, 12, 2) and each.discipline != "SLP"):
         helpers = episode.patient.site.staff(episode.discipline, "assistant")
         if not helpers:
             continue
         for report in episode.reports:
             report.cosigner, report.author, report.fault = report.author, helpers[0], "by_assistant"
-            last = report is episode.reports[-1]
-            planter.add(
-                "PR-02",
-                f"{helpers[0].credential} wrote the report; a therapist only co-signed it.",
-                episode,
-                report=report,
-                debatable=last,
-            )
+            why = f"{helpers[0].credential} wrote the report; a therapist only co-signed it."
+            planter.add("PR-02", why, episode, report=report, debatable=report is episode.reports[-1])
         episode.planted.add("report")
         _record_periods(planter, episode)
         return
@@ -752,93 +772,63 @@ def pr_02(planter: Planter, number: int) -> None:
 
 def pr_03(planter: Planter, number: int) -> None:
     """A whole period by assistants, its report written from the chart."""
-    for episode in planter.shuffled(
-        lambda each: _long_enough(each, 16) and len(each.reports) > 2 and each.discipline != "SLP"
-    ):
-        helpers = episode.patient.site.staff(episode.discipline, "assistant")
+    for episode in planter.whole(lambda each: _long_enough(each, 16, 3) and each.discipline != "SLP"):
         report = episode.reports[1]
         inside = [visit for visit in episode.visits if report.period_from <= visit.day <= report.period_to]
-        seats = {
-            id(visit): next(
+        helpers = episode.patient.site.staff(episode.discipline, "assistant")
+        seats = [
+            next(
                 (each for each in helpers if each is visit.clinician or each.free(visit.day, visit.hour)),
                 None,
             )
             for visit in inside
-        }
-        if not all(seats.values()) or len(inside) < 4:
+        ]
+        if not all(seats) or len(inside) < 4:
             continue
-        for visit in inside:
-            helper = seats[id(visit)]
-            helper.taken.add((visit.day, visit.hour))  # type: ignore[union-attr]
-            visit.clinician, visit.student = helper, None  # type: ignore[assignment]
-            visit.supervisor, visit.supervision = supervisor_for(episode, visit.day), "on_site"
+        for visit, helper in zip(inside, seats, strict=True):
+            if helper:
+                _hand_over(visit, helper, supervisor_for(episode, visit.day))
         report.fault = "from_chart"
         episode.planted.add("report")
-        planter.add(
-            "PR-03",
-            "Assistants gave every visit of the period; the therapist wrote the report from the chart.",
-            episode,
-            subject="period",
-            visit=inside[0],
-            report=report,
-        )
+        why = "Assistants gave every visit of the period; the therapist wrote the report from the chart."
+        planter.add("PR-03", why, episode, subject="period", visit=inside[0], report=report)
         return
 
 
 def pr_04(planter: Planter, number: int) -> None:
     """A report that lacks what a report must hold."""
-    variants = (
+    fault, why = (
         ("empty", "The report names no goal, no measure and no assessment."),
         ("one_goal", "The report speaks of one of the open goals only."),
         ("no_measure", "The report gives no earlier value to compare with."),
-    )
-    fault, why = variants[number % len(variants)]
-    for episode in planter.shuffled(lambda each: _long_enough(each, 12) and len(each.reports) > 1):
+    )[number % 3]
+    for episode in planter.whole(lambda each: _long_enough(each, 12, 2))[:1]:
         report = episode.reports[0]
         report.fault = fault
         episode.planted.add("report")
         planter.add("PR-04", why, episode, report=report)
-        return
 
 
 def pr_05(planter: Planter, number: int) -> None:
-    """Twelve visits of 97530 whose notes never say what was lost, done or helped with."""
-    for episode in planter.shuffled(lambda each: _long_enough(each, 14) and each.discipline != "SLP"):
+    """A dozen visits of 97530 whose notes say neither what was lost nor what was done."""
+    for episode in planter.whole(lambda each: _long_enough(each, 14) and each.discipline != "SLP")[:1]:
         episode.visits[0].minutes.pop("97530", None)
-        episode.reports = []
-        episode.discharge_reason = "unexpected"
+        episode.reports, episode.discharge_reason = [], "unexpected"
         for visit in episode.visits[1:]:
             visit.minutes = {"97530": planter.rng.choice((25, 26, 28, 30, 33))}
-            visit.student, visit.fault = None, "vague"
-            if visit.clinician.role == "therapist":
-                visit.supervisor = visit.supervision = None
+            visit.fault = "vague"
+            if visit.student:
+                visit.student = visit.supervisor = visit.supervision = None
             planter.add("DOC-05", "The note names no specific activity.", episode, visit=visit, code="97530")
-        at_risk = episode.visits[min(11, len(episode.visits) - 1)]
-        planter.add(
-            "PR-05",
-            "Ten visits of 97530 passed without an entry of function lost, activity done and help given.",
-            episode,
-            subject="line",
-            visit=at_risk,
-            code="97530",
-        )
-        for visit in episode.visits[12:]:
-            planter.add(
-                "PR-05",
-                "Still without supportive data for 97530.",
-                episode,
-                subject="line",
-                visit=visit,
-                code="97530",
-                debatable=True,
-            )
+        why = "Ten visits of 97530 passed without an entry of function lost, activity done and help given."
+        planter.add("PR-05", why, episode, subject="period", visit=episode.visits[11], code="97530")
         episode.planted.add("report")
         _record_periods(planter, episode)
-        return
 
 
-FAULTS: tuple[Callable[[Planter, int], None], ...] = (
-    pr_03, pr_05, pr_01, pr_02, pr_04, sup_06, sup_07, doc_08, doc_07, sup_01, sup_02, sup_03, sup_05, sup_04,
-    doc_01, doc_02, doc_03, doc_04, doc_05, doc_06, doc_09,
+FAULTS: tuple[tuple[Callable[[Planter, int], None], int], ...] = (
+    (pr_03, 4), (pr_05, 4), (pr_02, 4), (pr_01, 6), (pr_04, 6), (sup_06, 4), (sup_07, 4), (doc_08, 4), (doc_07, 6),
+    (sup_01, 8), (sup_02, 6), (sup_03, 6), (sup_05, 8), (sup_04, 6), (doc_01, 9), (doc_02, 9), (doc_03, 6), (doc_04, 6),
+    (doc_05, 6), (doc_06, 7), (doc_09, 6),
 )  # fmt: skip
-RARE: tuple[Callable[[Planter, int], None], ...] = ()
+"""What is planted, and how often in 200 patients; what needs a whole episode comes first."""

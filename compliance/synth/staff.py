@@ -25,7 +25,8 @@ SITES = (
     ("Millbrook Terrace Therapy", "PA", "snf_part_b"),
 )
 STAFF = (
-    {"PT": ("DPT", "DPT", "PT"), "PTA": 2, "OT": ("OTR/L", "OTD, OTR/L"), "COTA": 1, "SLP": ("CCC-SLP",), "SPT": 1, "aide": 1},
+    {"PT": ("DPT", "DPT", "PT"), "PTA": 2, "OT": ("OTR/L", "OTD, OTR/L"), "COTA": 1, "SLP": ("CCC-SLP",), "SPT": 1,
+    "aide": 1},
     {"PT": ("DPT", "PT, OCS"), "PTA": 1, "OT": ("OTR/L", "OTR/L, CHT"), "COTA": 1, "SLP": ("CCC-SLP", "MS, CF-SLP"),
      "SLPA": 1, "OTS": 1, "aide": 1},
     {"PT": ("DPT", "PT"), "PTA": 1, "OT": ("OTR/L", "OTR/L"), "COTA": 1, "SLP": ("CCC-SLP",), "aide": 1},
@@ -44,15 +45,98 @@ VOICES = ("terse", "narrative", "template", "dictated", "soap", "bullets", "caps
 CLOCKED_SITES = 2
 """The first two sites keep a time clock; the third exports no shifts and no clock times, as most clinics do not."""
 
-FIRST = (
-    "Maria James Aisha Robert Hannah Luis Priya Daniel Keisha Thomas Elena Marcus Ingrid Samuel Nadia Peter Gloria Victor Amara "
-    "Henry Rosa Walter Joan Felix Beatrice Owen Camille Ravi Doris Leon Yuki Martin Theresa Andre Paula Simon Lucia Ethan Marta Hugo"
-).split()
-LAST = (
-    "Alvarez Bennett Castillo Dawson Eriksen Farouk Grant Hollis Ibarra Jansen Kowalski Lindqvist Moreno Novak Okafor Pereira Quinn "
-    "Rasmussen Sandoval Tran Underwood Vasquez Whitaker Xiong Yoder Zielinski Abbott Brennan Chaudhry Delgado Ellison Fontaine "
-    "Gallagher Hendricks Ivanov Jefferson Kimura Lowell McCabe Nguyen Ortega Paxton Reyes Sutherland Thorne Umar Vance Wexler"
-).split()
+FIRST = [
+    "Maria",
+    "James",
+    "Aisha",
+    "Robert",
+    "Hannah",
+    "Luis",
+    "Priya",
+    "Daniel",
+    "Keisha",
+    "Thomas",
+    "Elena",
+    "Marcus",
+    "Ingrid",
+    "Samuel",
+    "Nadia",
+    "Peter",
+    "Gloria",
+    "Victor",
+    "Amara",
+    "Henry",
+    "Rosa",
+    "Walter",
+    "Joan",
+    "Felix",
+    "Beatrice",
+    "Owen",
+    "Camille",
+    "Ravi",
+    "Doris",
+    "Leon",
+    "Yuki",
+    "Martin",
+    "Theresa",
+    "Andre",
+    "Paula",
+    "Simon",
+    "Lucia",
+    "Ethan",
+    "Marta",
+    "Hugo",
+]
+LAST = [
+    "Alvarez",
+    "Bennett",
+    "Castillo",
+    "Dawson",
+    "Eriksen",
+    "Farouk",
+    "Grant",
+    "Hollis",
+    "Ibarra",
+    "Jansen",
+    "Kowalski",
+    "Lindqvist",
+    "Moreno",
+    "Novak",
+    "Okafor",
+    "Pereira",
+    "Quinn",
+    "Rasmussen",
+    "Sandoval",
+    "Tran",
+    "Underwood",
+    "Vasquez",
+    "Whitaker",
+    "Xiong",
+    "Yoder",
+    "Zielinski",
+    "Abbott",
+    "Brennan",
+    "Chaudhry",
+    "Delgado",
+    "Ellison",
+    "Fontaine",
+    "Gallagher",
+    "Hendricks",
+    "Ivanov",
+    "Jefferson",
+    "Kimura",
+    "Lowell",
+    "McCabe",
+    "Nguyen",
+    "Ortega",
+    "Paxton",
+    "Reyes",
+    "Sutherland",
+    "Thorne",
+    "Umar",
+    "Vance",
+    "Wexler",
+]
 
 
 @dataclass(eq=False)

@@ -8,44 +8,67 @@ from typing import Any
 
 from compliance.synth import billing
 from compliance.synth.calendar import next_open
+from compliance.synth.charting import evaluation_text, report_text
 from compliance.synth.episodes import PHYSICIANS, UNTIMED, Episode, Patient, Report, Visit, units
 from compliance.synth.faults import spoil
-from compliance.synth.plantings import Planted
+from compliance.synth.phrases import phrase
+from compliance.synth.plantings import AIDE_MINUTES, COSIGNED_AFTER, Planted
 from compliance.synth.staff import PAYERS, Person, Site
-from compliance.synth.wording import evaluation_text, missed_text, note_text, pieces, report_text
+from compliance.synth.voices import note_text
+from compliance.synth.wording import pieces
 
 COLUMNS: dict[str, tuple[str, ...]] = {
-    "clinics": ("clinic_id", "name", "state", "setting", "npi"),
-    "therapists": ("therapist_id", "name", "npi", "discipline", "role", "credential", "clinic_id", "license_state", "license_number",
-                   "license_from", "license_expires_on", "employed_from", "employed_to", "enrolled_on", "excluded_on"),
-    "shifts": ("therapist_id", "clinic_id", "starts_at", "ends_at", "kind"),
-    "payers": ("payer_id", "name", "kind", "policy"),
-    "patients": ("patient_id", "name", "birth_date", "sex", "secondary_payer_id", "last_service_on"),
-    "plans_of_care": ("plan_id", "patient_id", "discipline", "evaluated_on", "established_on", "signed_on", "starts_on", "ends_on",
-                      "visits_per_week", "weeks", "diagnosis_codes", "maintenance", "therapist_id", "interventions", "sent_on", "order_by",
-                      "order_discipline", "order_signed_on", "certified_on", "certified_by", "replaces_plan_id"),
-    "goals": ("goal_id", "plan_id", "label", "term", "text", "baseline", "target", "due_on", "status", "status_on", "replaces_goal_id"),
-    "notes": ("note_id", "patient_id", "plan_id", "clinic_id", "kind", "outcome", "amends_note_id", "service_date", "period_from",
-              "period_to", "therapist_id", "discipline", "supervisor_id", "supervision", "started_at", "ended_at", "timed_minutes",
-              "total_minutes", "written_at", "signed_on", "cosigned_by", "cosigned_on", "text"),
-    "interventions": ("note_id", "line", "cpt", "minutes", "started_at", "ended_at", "therapist_id", "assistant_minutes", "aide_minutes",
-                      "student_minutes", "mode", "goal_labels"),
-    "claims": ("claim_id", "patient_id", "payer_id", "clinic_id", "billing_npi", "frequency_code", "authorization_id", "diagnosis_codes",
-               "referring_npi", "form", "bill_type", "payer_order", "submitted_on", "received_on", "status"),
-    "claim_lines": ("claim_id", "line", "service_date", "cpt", "modifiers", "units", "charge", "therapist_id", "diagnosis_pointers",
-                    "place_of_service", "note_id"),
-    "remittances": ("claim_id", "line", "paid_on", "allowed", "deductible", "paid", "patient_responsibility", "adjustments", "remarks"),
-    "authorizations": ("authorization_id", "patient_id", "payer_id", "discipline", "number", "cpt", "visits", "visit_rule", "starts_on", "ends_on"),
-    "benefits": ("patient_id", "payer_id", "disciplines", "starts_on", "ends_on", "visits", "used_elsewhere", "as_of", "hard"),
-    "supervision_contacts": ("contact_id", "date", "supervisor_id", "assistant_id", "patient_id", "mode", "minutes", "text"),
-    "episodes": ("episode_id", "patient_id", "discipline", "clinic_id", "first_treatment_on", "discharged_on", "discharge_reason"),
-    "documents": ("document_id", "patient_id", "plan_id", "kind", "dated_on", "signed_by", "text"),
-    "fees": ("payer_id", "cpt", "from", "to", "amount", "locality"),
-    "truth": ("rule", "claim_id", "line", "note_id", "plan_id", "goal_id", "patient_id", "discipline", "subject", "debatable", "why"),
-}  # fmt: skip
+    table: tuple(columns.split())
+    for table, columns in {
+        "clinics": "clinic_id name state setting npi",
+        "therapists": (
+            "therapist_id name npi discipline role credential clinic_id license_state license_number "
+            "license_from license_expires_on employed_from employed_to enrolled_on excluded_on"
+        ),
+        "shifts": "therapist_id clinic_id starts_at ends_at kind",
+        "payers": "payer_id name kind policy",
+        "patients": "patient_id name birth_date sex secondary_payer_id last_service_on",
+        "plans_of_care": (
+            "plan_id patient_id discipline evaluated_on established_on signed_on starts_on ends_on "
+            "visits_per_week weeks diagnosis_codes maintenance therapist_id interventions sent_on "
+            "order_by order_discipline order_signed_on certified_on certified_by replaces_plan_id"
+        ),
+        "goals": "goal_id plan_id label term text baseline target due_on status status_on",
+        "notes": (
+            "note_id patient_id plan_id clinic_id kind outcome amends_note_id service_date "
+            "period_from period_to therapist_id discipline supervisor_id supervision started_at "
+            "ended_at timed_minutes total_minutes written_at signed_on cosigned_by cosigned_on text"
+        ),
+        "interventions": (
+            "note_id line cpt minutes started_at ended_at therapist_id assistant_minutes aide_minutes "
+            "student_minutes mode goal_labels"
+        ),
+        "claims": (
+            "claim_id patient_id payer_id clinic_id billing_npi frequency_code authorization_id "
+            "diagnosis_codes referring_npi form bill_type payer_order submitted_on received_on status"
+        ),
+        "claim_lines": (
+            "claim_id line service_date cpt modifiers units charge therapist_id diagnosis_pointers "
+            "place_of_service note_id"
+        ),
+        "remittances": (
+            "claim_id line paid_on allowed deductible paid patient_responsibility adjustments remarks"
+        ),
+        "authorizations": (
+            "authorization_id patient_id payer_id discipline number cpt visits visit_rule starts_on ends_on"
+        ),
+        "benefits": "patient_id payer_id disciplines starts_on ends_on visits used_elsewhere as_of hard",
+        "supervision_contacts": "contact_id date supervisor_id assistant_id patient_id mode minutes text",
+        "episodes": (
+            "episode_id patient_id discipline clinic_id first_treatment_on discharged_on discharge_reason"
+        ),
+        "documents": "document_id patient_id plan_id kind dated_on signed_by text",
+        "fees": "payer_id cpt from to amount locality",
+        "truth": "rule claim_id line note_id plan_id goal_id patient_id discipline subject debatable why",
+    }.items()
+}
 """The tables that the synthetic clinics export, with the columns they carry (others are absent, as in life)."""
 
-NOTES_WITH_ONE_COLUMN_LESS = "003"
 AUTHORIZED = ("commercial", "medicaid", "tricare", "workers_comp")
 LIMITED = ("commercial",)
 DRAFT_DAYS, UNPAID_DAYS = 9, 32
@@ -130,7 +153,8 @@ class Filing:
             self._claims(episode, authorization, spent)
             self.rows["episodes"].append(
                 {
-                    "episode_id": episode.episode_id, "patient_id": patient.patient_id, "discipline": episode.discipline,
+                    "episode_id": episode.episode_id, "patient_id": patient.patient_id,
+                    "discipline": episode.discipline,
                     "clinic_id": patient.site.clinic_id, "first_treatment_on": episode.visits[0].day,
                     "discharged_on": episode.visits[-1].day, "discharge_reason": episode.discharge_reason,
                 }
@@ -140,7 +164,7 @@ class Filing:
         """Planted violations under the keys of what they broke."""
         for each in planted:
             visit, report, goal = each.visit, each.report, each.goal
-            plan = (visit and visit.plan) or (report and report.plan) or each.episode.plans[0]
+            plan = visit.plan if visit else report.plan if report else each.episode.plans[0]
             line = visit.lines.get(each.code or "", min(visit.lines.values(), default=1)) if visit else None
             names_note = (
                 report
@@ -171,10 +195,14 @@ class Filing:
             self.rows["plans_of_care"].append(
                 {
                     "plan_id": plan.plan_id, "patient_id": patient.patient_id, "discipline": episode.discipline,
-                    "evaluated_on": episode.visits[0].day, "established_on": plan.starts_on, "signed_on": next_open(plan.starts_on),
-                    "starts_on": plan.starts_on, "ends_on": plan.ends_on, "visits_per_week": episode.frequency, "weeks": plan.weeks,
-                    "diagnosis_codes": episode.diagnoses, "maintenance": False, "therapist_id": plan.author.therapist_id,
-                    "interventions": plan.interventions, "sent_on": plan.starts_on + timedelta(days=rng.randint(0, 2)), "order_by": doctor,
+                    "evaluated_on": episode.visits[0].day, "established_on": plan.starts_on,
+                    "signed_on": next_open(plan.starts_on),
+                    "starts_on": plan.starts_on, "ends_on": plan.ends_on, "visits_per_week": episode.frequency,
+                    "weeks": plan.weeks,
+                    "diagnosis_codes": episode.diagnoses, "maintenance": False,
+                    "therapist_id": plan.author.therapist_id,
+                    "interventions": plan.interventions,
+                    "sent_on": plan.starts_on + timedelta(days=rng.randint(0, 2)), "order_by": doctor,
                     "order_discipline": episode.discipline,
                     "order_signed_on": plan.starts_on - timedelta(days=rng.randint(1, 12)) if initial else None,
                     "certified_on": plan.certified_on, "certified_by": doctor, "replaces_plan_id": plan.replaces,
@@ -183,7 +211,8 @@ class Filing:
             if initial and rng.random() < 0.6:
                 self.rows["documents"].append(
                     {
-                        "document_id": self.key("D"), "patient_id": patient.patient_id, "plan_id": plan.plan_id, "kind": "referral",
+                        "document_id": self.key("D"), "patient_id": patient.patient_id, "plan_id": plan.plan_id,
+                        "kind": "referral",
                         "dated_on": plan.starts_on - timedelta(days=3), "signed_by": doctor,
                         "text": f"{episode.discipline} evaluate and treat, {', '.join(episode.diagnoses)}",
                     }
@@ -191,9 +220,10 @@ class Filing:
             for goal in plan.goals:
                 self.rows["goals"].append(
                     {
-                        "goal_id": goal.goal_id, "plan_id": plan.plan_id, "label": goal.label, "term": goal.term, "text": goal.text,
+                        "goal_id": goal.goal_id, "plan_id": plan.plan_id, "label": goal.label, "term": goal.term,
+                        "text": goal.text,
                         "baseline": goal.baseline, "target": goal.target, "due_on": goal.due_on, "status": goal.status,
-                        "status_on": goal.status_on, "replaces_goal_id": goal.replaces,
+                        "status_on": goal.status_on,
                     }
                 )  # fmt: skip
 
@@ -206,10 +236,12 @@ class Filing:
         for day, outcome, person in episode.missed:
             self.rows["notes"].append(
                 {
-                    "note_id": self.key("N"), "patient_id": episode.patient.patient_id, "plan_id": episode.plans[0].plan_id,
-                    "clinic_id": episode.patient.site.clinic_id, "kind": "missed_visit", "outcome": outcome, "service_date": day,
+                    "note_id": self.key("N"), "patient_id": episode.patient.patient_id,
+                    "plan_id": episode.plans[0].plan_id,
+                    "clinic_id": episode.patient.site.clinic_id, "kind": "missed_visit", "outcome": outcome,
+                    "service_date": day,
                     "therapist_id": person.therapist_id, "discipline": episode.discipline, "signed_on": day,
-                    "text": missed_text(self.rng, outcome),
+                    "text": phrase(self.rng, outcome),
                 }
             )  # fmt: skip
 
@@ -249,10 +281,8 @@ class Filing:
         self._interventions(episode, visit, begins if clocked else None)
 
     def _text(self, episode: Episode, visit: Visit) -> str:
-        if visit.kind == "evaluation":
+        if visit.kind in ("evaluation", "reevaluation"):
             return evaluation_text(self.rng, episode, visit)
-        if visit.kind == "reevaluation":
-            return evaluation_text(self.rng, episode, visit).replace("INITIAL EVALUATION", "RE-EVALUATION")
         parts = spoil(self.rng, episode, visit, pieces(self.rng, episode, visit))
         return note_text(self.rng, visit.clinician.voice, parts)
 
@@ -272,14 +302,17 @@ class Filing:
         cosigner = (
             episode.therapist if visit.fault in ("discipline", "leave", "not_billable") else visit.supervisor
         )
-        days = 41 if visit.fault == "cosign_late" else self.rng.choice((0, 0, 1, 1, 2))
+        days = COSIGNED_AFTER if visit.fault == "cosign_late" else self.rng.choice((0, 0, 1, 1, 2))
         return cosigner, next_open(visit.day + timedelta(days=days))
 
     def _interventions(self, episode: Episode, visit: Visit, begins: datetime | None) -> None:
         labels = [goal.label.replace(" ", "") for goal in visit.plan.goals if goal.open_on(visit.day)][:1]
+        if visit.clinician.voice != "template" or visit.fault:
+            labels = []
         aides = episode.patient.site.staff("PT", "aide")
         for number, (code, minutes) in enumerate(visit.minutes.items(), start=1):
             deliverer = visit.clinician
+            aide_minutes = {"aide_minutes": AIDE_MINUTES, "aide_only": minutes}
             if visit.fault == "student_led" and visit.student:
                 deliverer = visit.student
             elif visit.fault == "aide_only" and aides:
@@ -287,13 +320,14 @@ class Filing:
             ends = begins + timedelta(minutes=minutes) if begins else None
             self.rows["interventions"].append(
                 {
-                    "note_id": visit.note_id, "line": number, "cpt": code, "minutes": minutes, "started_at": begins, "ended_at": ends,
+                    "note_id": visit.note_id, "line": number, "cpt": code, "minutes": minutes, "started_at": begins,
+                    "ended_at": ends,
                     "therapist_id": deliverer.therapist_id,
                     "assistant_minutes": minutes if deliverer.role == "assistant" else None,
-                    "aide_minutes": 16 if visit.fault == "aide_minutes" else (minutes if visit.fault == "aide_only" else None),
+                    "aide_minutes": aide_minutes.get(visit.fault or ""),
                     "student_minutes": minutes if visit.fault == "student_led" else None,
                     "mode": "one_on_one" if code not in UNTIMED else None,
-                    "goal_labels": labels if visit.clinician.voice == "template" and not visit.fault and code == "97530" else None,
+                    "goal_labels": labels if code == "97530" else None,
                 }
             )  # fmt: skip
             begins = ends
@@ -303,8 +337,10 @@ class Filing:
         self.rows["notes"].append(
             {
                 "note_id": report.note_id, "patient_id": episode.patient.patient_id, "plan_id": report.plan.plan_id,
-                "clinic_id": episode.patient.site.clinic_id, "kind": report.kind, "outcome": "attended", "service_date": report.written_on,
-                "period_from": report.period_from, "period_to": report.period_to, "therapist_id": report.author.therapist_id,
+                "clinic_id": episode.patient.site.clinic_id, "kind": report.kind, "outcome": "attended",
+                "service_date": report.written_on,
+                "period_from": report.period_from, "period_to": report.period_to,
+                "therapist_id": report.author.therapist_id,
                 "discipline": episode.discipline, "written_at": report.written_on, "signed_on": report.written_on,
                 "cosigned_by": report.cosigner.therapist_id if report.cosigner else None,
                 "cosigned_on": next_open(report.written_on + timedelta(days=1)) if report.cosigner else None,
@@ -324,8 +360,9 @@ class Filing:
                 {
                     "contact_id": self.key("S", 5), "date": visit.day, "supervisor_id": visit.supervisor.therapist_id,
                     "assistant_id": visit.clinician.therapist_id, "patient_id": episode.patient.patient_id,
-                    "mode": self.rng.choice(("in_person", "in_person", "phone", "chart")), "minutes": self.rng.choice((5, 5, 10, 15)),
-                    "text": self.rng.choice(CONTACTS),
+                    "mode": self.rng.choice(("in_person", "in_person", "phone", "chart")),
+                    "minutes": self.rng.choice((5, 5, 10, 15)),
+                    "text": phrase(self.rng, "contacts"),
                 }
             )  # fmt: skip
 
@@ -333,8 +370,10 @@ class Filing:
         authorization_id = self.key("A", 5)
         self.rows["authorizations"].append(
             {
-                "authorization_id": authorization_id, "patient_id": episode.patient.patient_id, "payer_id": episode.patient.payer_id,
-                "discipline": episode.discipline, "number": f"{self.rng.randrange(10**8):08d}", "visits": len(episode.visits) + self.rng.randint(0, 6),
+                "authorization_id": authorization_id, "patient_id": episode.patient.patient_id,
+                "payer_id": episode.patient.payer_id,
+                "discipline": episode.discipline, "number": f"{self.rng.randrange(10**8):08d}",
+                "visits": len(episode.visits) + self.rng.randint(0, 6),
                 "visit_rule": "day", "starts_on": episode.visits[0].day, "ends_on": episode.plans[-1].ends_on,
             }
         )  # fmt: skip
@@ -344,8 +383,10 @@ class Filing:
         first = min(episode.visits[0].day for episode in episodes).replace(month=1, day=1)
         self.rows["benefits"].append(
             {
-                "patient_id": patient.patient_id, "payer_id": patient.payer_id, "disciplines": ["PT", "OT", "SLP"], "starts_on": first,
-                "ends_on": first.replace(month=12, day=31), "visits": 60 + 10 * len(episodes), "used_elsewhere": 0, "as_of": first, "hard": True,
+                "patient_id": patient.patient_id, "payer_id": patient.payer_id, "disciplines": ["PT", "OT", "SLP"],
+                "starts_on": first,
+                "ends_on": first.replace(month=12, day=31), "visits": 60 + 10 * len(episodes), "used_elsewhere": 0,
+                "as_of": first, "hard": True,
             }
         )  # fmt: skip
 
@@ -381,10 +422,14 @@ class Filing:
         )
         self.rows["claims"].append(
             {
-                "claim_id": claim_id, "patient_id": patient.patient_id, "payer_id": patient.payer_id, "clinic_id": patient.site.clinic_id,
-                "billing_npi": patient.site.npi, "frequency_code": "1", "authorization_id": authorization, "diagnosis_codes": codes,
-                "referring_npi": f"1{(hash_of(episode.episode_id) % 10**9):09d}", "form": form, "bill_type": bill_type, "payer_order": 1,
-                "submitted_on": None if status == "ready" else submitted, "received_on": None if status == "ready" else submitted,
+                "claim_id": claim_id, "patient_id": patient.patient_id, "payer_id": patient.payer_id,
+                "clinic_id": patient.site.clinic_id,
+                "billing_npi": patient.site.npi, "frequency_code": "1", "authorization_id": authorization,
+                "diagnosis_codes": codes,
+                "referring_npi": f"1{(hash_of(episode.episode_id) % 10**9):09d}", "form": form,
+                "bill_type": bill_type, "payer_order": 1,
+                "submitted_on": None if status == "ready" else submitted,
+                "received_on": None if status == "ready" else submitted,
                 "status": status,
             }
         )  # fmt: skip
@@ -398,7 +443,7 @@ class Filing:
                 visit.lines[line.cpt] = number
                 points = pointers
                 if visit.fault == "other_diagnosis":
-                    points = str(codes.index(stray) + 1) if form == "professional" else stray
+                    points = str(codes.index(str(stray)) + 1) if form == "professional" else stray
                 self._line(episode, visit, line, (claim_id, number), points, place, spent)
                 if status == "paid":
                     self._remittance(
@@ -442,7 +487,8 @@ class Filing:
             rendering = episode.therapist
         self.rows["claim_lines"].append(
             {
-                "claim_id": key[0], "line": key[1], "service_date": visit.day, "cpt": line.cpt, "modifiers": modifiers, "units": line.units,
+                "claim_id": key[0], "line": key[1], "service_date": visit.day, "cpt": line.cpt,
+                "modifiers": modifiers, "units": line.units,
                 "charge": f"{billing.charge(line.cpt, line.units):.2f}", "therapist_id": rendering.therapist_id,
                 "diagnosis_pointers": pointers, "place_of_service": place,
                 "note_id": None if patient.site.clinic_id.endswith("2") else visit.note_id,
@@ -458,19 +504,11 @@ class Filing:
         )
         self.rows["remittances"].append(
             {
-                "claim_id": key[0], "line": key[1], "paid_on": on, "allowed": f"{line.allowed:.2f}", "deductible": "0.00",
+                "claim_id": key[0], "line": key[1], "paid_on": on, "allowed": f"{line.allowed:.2f}",
+                "deductible": "0.00",
                 "paid": f"{paid:.2f}", "patient_responsibility": f"{share:.2f}", "adjustments": adjustments,
             }
         )  # fmt: skip
-
-
-CONTACTS = (
-    "Reviewed the plan and this week's notes, continue as planned.",
-    "Discussed response to treatment; keep the present load.",
-    "Observed part of the session, technique safe.",
-    "Talked through goals and precautions.",
-    "Chart reviewed, no questions.",
-)
 
 
 def hash_of(words: str) -> int:
@@ -484,9 +522,12 @@ def hash_of(words: str) -> int:
 def _therapist_row(person: Person, site: Site) -> dict[str, Any]:
     licensed = bool(person.licence)
     return {
-        "therapist_id": person.therapist_id, "name": person.name, "npi": person.npi if person.role == "therapist" else None,
-        "discipline": person.discipline, "role": person.role, "credential": person.credential, "clinic_id": person.clinic_id,
+        "therapist_id": person.therapist_id, "name": person.name,
+        "npi": person.npi if person.role == "therapist" else None,
+        "discipline": person.discipline, "role": person.role, "credential": person.credential,
+        "clinic_id": person.clinic_id,
         "license_state": site.state if licensed else None, "license_number": person.licence or None,
-        "license_from": person.licence_from if licensed else None, "license_expires_on": person.licence_to if licensed else None,
+        "license_from": person.licence_from if licensed else None,
+        "license_expires_on": person.licence_to if licensed else None,
         "employed_from": person.employed_from, "enrolled_on": person.enrolled_on,
     }  # fmt: skip

@@ -79,7 +79,7 @@ def _network(rng: Random, filing: Filing, number: int, begin: int, count: int, l
         if episodes:
             patients.append((patient, episodes))
     everyone = [episode for _, episodes in patients for episode in episodes]
-    planted = Planter(rng, sites, everyone, each=max(1, round(4 * count / 200))).plant()
+    planted = Planter(rng, sites, everyone, scale=count / 200).plant()
     filing.rng = rng
     for site in sites:
         filing.site(site)
