@@ -163,7 +163,7 @@ def _head(path: Path | None, name: str) -> bytes:
 def _unpack(found: Found, name: str, path: Path | None, data: bytes | None) -> None:
     """Read an archive's members in memory, within limits. Raises InputError where it is none, or is a bomb."""
     try:
-        with zipfile.ZipFile(path if data is None else io.BytesIO(data)) as archive:
+        with _opened(path, data) as archive:
             _members(found, name, archive)
     except (
         zipfile.BadZipFile,
@@ -176,6 +176,13 @@ def _unpack(found: Found, name: str, path: Path | None, data: bytes | None) -> N
     ) as error:
         why = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(f"{name}: not a zip archive that can be read ({why})") from None
+
+
+def _opened(path: Path | None, data: bytes | None) -> zipfile.ZipFile:
+    if data is not None:
+        return zipfile.ZipFile(io.BytesIO(data))
+    assert path is not None
+    return zipfile.ZipFile(path)
 
 
 def _members(found: Found, name: str, archive: zipfile.ZipFile) -> None:

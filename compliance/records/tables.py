@@ -86,12 +86,8 @@ def read_table(raw: RawTable, refused: Refused) -> tuple[pl.DataFrame, list[Noti
         if column.name not in raw.cells.columns:
             read[column.name] = pl.Series(column.name, [None], column.held_as).new_from_index(0, height)
             if column.required and height:
-                refused.add(
-                    _rows(file, place, None).head(1),
-                    raw.table,
-                    column.name,
-                    "this column: it identifies a row",
-                )
+                wanted = "this column, without which no row can be used"
+                refused.kept.append(Refusal(raw.file, 1, raw.table, column.name, None, wanted))
                 usable = usable & False
             continue
         given = raw.cells[column.name]

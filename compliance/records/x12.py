@@ -296,6 +296,13 @@ def amount(segment: Segment, text: str, what: str) -> float:
     return float(text)
 
 
+def is_procedure(composite: list[str]) -> bool:
+    """Whether a composite is a qualifier and a procedure code; CPT and HCPCS codes (HC) have five characters."""
+    if len(composite) < 2 or not re.match(r"^[A-Z0-9]{2}$", composite[0]):
+        return False
+    return bool(re.match(r"^[A-Z0-9]{5}$" if composite[0] == "HC" else r"^\S+$", composite[1]))
+
+
 def raw_table(
     table: str, file: str, columns: dict[str, type[pl.DataType]], rows: list[tuple[object, ...]]
 ) -> RawTable:

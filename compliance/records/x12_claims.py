@@ -6,13 +6,22 @@ setting. Ids are those of the file: the patient control number, the member id, t
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import polars as pl
 
 from compliance.records.delimited import ROW, RawTable
-from compliance.records.x12 import Broken, Exchange, Segment, TransactionSet, amount, iso_date, raw_table
+from compliance.records.x12 import (
+    Broken,
+    Exchange,
+    Segment,
+    TransactionSet,
+    amount,
+    is_procedure,
+    iso_date,
+    raw_table,
+)
 
 FILING: Mapping[str, str] = {
     "09": "self_pay",
@@ -426,7 +435,7 @@ class _Set:
 
     def _service(self, segment: Segment, claim: Claim, line: Line) -> None:
         composite = segment.parts(1)
-        if len(composite) < 2 or not composite[1] or line.priced:
+        if not is_procedure(composite) or line.priced:
             raise Broken(
                 segment.position,
                 str(segment),
@@ -531,7 +540,7 @@ class _Tables:
             discipline, role = discipline_and_role(party.taxonomy)
             self._once("therapists", claim, party.id, [party.id, party.name, party.id, discipline, role])
 
-    def _once(self, table: str, claim: Claim, key: str, values: list[object]) -> None:
+    def _once(self, table: str, claim: Claim, key: str, values: Sequence[object]) -> None:
         """Keep somebody once; what the first mention left empty, later ones fill."""
         kept = self.people.setdefault((table, key), [claim.file, claim.position, *values])
         for place, value in enumerate(values, 2):

@@ -13,7 +13,16 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from compliance.records.delimited import ROW, RawTable
-from compliance.records.x12 import Broken, Exchange, Segment, TransactionSet, amount, iso_date, raw_table
+from compliance.records.x12 import (
+    Broken,
+    Exchange,
+    Segment,
+    TransactionSet,
+    amount,
+    is_procedure,
+    iso_date,
+    raw_table,
+)
 from compliance.records.x12_claims import Claim, Claims
 
 COLUMNS = (
@@ -142,7 +151,7 @@ class Remittances:
         """The lines, from tables, of the claims that are answered to."""
         if known_lines is None or not self.answers:
             return {}
-        numbers = pl.Series("claim_id", {answer.number for answer in self.answers}, dtype=pl.String)
+        numbers = pl.Series("claim_id", [answer.number for answer in self.answers], dtype=pl.String).unique()
         asked = known_lines.filter(pl.col("claim_id").is_in(numbers.implode())).sort("claim_id", "line")
         found: dict[str, list[_Known]] = {}
         columns = ("claim_id", "line", "cpt", "service_date", "modifiers")
@@ -335,7 +344,7 @@ class _Set:
 
 def _service(segment: Segment) -> Answer:
     composite = segment.parts(1)
-    if len(composite) < 2 or not composite[1]:
+    if not is_procedure(composite):
         raise Broken(segment.position, str(segment), "a qualifier and a procedure code: HC:97110")
     submitted = segment.parts(6)
     paid = amount(segment, segment.get(3), "the payment in SVC03") if segment.get(3) else None
