@@ -600,7 +600,8 @@ def measured(task_id: str, numbers: dict[str, int]) -> str:
     """The numbers of a task in words, as a goal's baseline or target states them."""
     units_of = {
         "load": "{} lb", "seat": "{} in. seat", "rim": "{} in. rim", "rise": "{} in. step", "steps": "{} steps",
-        "feet": "{} ft", "height": "{} in.", "secs": "{} s", "mins": "{} min", "count": "{} items", "right": "score {}", "n": "{} reps",
+        "feet": "{} ft", "height": "{} in.", "secs": "{} s", "mins": "{} min", "count": "{} items", "right": "score {}",
+        "n": "{} reps",
     }  # fmt: skip
     return ", ".join(units_of[name].format(value) for name, value in numbers.items())
 
