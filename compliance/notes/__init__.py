@@ -1,0 +1,1 @@
+"""What a note says: lexicons, and the reading of text into mentions that checks and screens share."""

@@ -1,0 +1,171 @@
+"""The facts that the documentation rules use, per note and code, and what a goal's text holds.
+
+Columns of `facts_table`: note_id; code; has_text; has_section (the note has a section of the code); assistance (greatest
+level of help today: an entry of `assist_level.yaml`, `cueing_only` or `none`); assistance_rank (its place in that file's
+`rank`); cueing; response (yes, weak, no); functional, dynamic, exercise, passive, neuro, gait, selfcare,
+specific_activity, passive_only, exercise_only, skilled, deficit, adl (true or false); n_functional, n_exercise,
+n_passive, n_goal_refs (counts). Only what was said of today, was not denied, and stands in the code's section or speaks
+for the whole note counts.
+
+Columns of `goal_facts`: goal_id, measure (its words, or null), has_measure, has_function, has_timeframe, measurable.
+"""
+
+import re
+
+import polars as pl
+
+from compliance.notes.lexicon import lexicon
+from compliance.notes.reading import TASKS, read
+
+_COUNTS = pl.col("when").eq("today") & ~pl.col("negated")
+_SAID = pl.col("when").eq("today")
+
+
+def facts_table(mentions: pl.DataFrame, notes: pl.DataFrame, code: str = "97530") -> pl.DataFrame:
+    """One row a note: what it says of `code`. A note without text has `has_text` false and no other fact."""
+    own = mentions.filter(pl.col("code").is_null() | pl.col("code").eq(code))
+    rank = {level: place for place, level in enumerate(lexicon("assist_level")["rank"])}
+
+    def count(*kinds: str) -> pl.Expr:
+        return (_COUNTS & pl.col("kind").is_in(kinds)).sum().cast(pl.Int64)
+
+    def level() -> pl.Expr:
+        said = _COUNTS & pl.col("kind").eq("assist_level")
+        return pl.col("value").replace_strict(rank, default=0, return_dtype=pl.Int64).filter(said).max()
+
+    cue = pl.col("kind").eq("cueing")
+    facts = own.group_by("note_id").agg(
+        n_functional=count(*sorted(TASKS)),
+        n_exercise=count("exercise"),
+        n_passive=count("passive"),
+        n_neuro=count("neuro"),
+        n_gait=count("gait"),
+        n_selfcare=count("selfcare"),
+        n_dynamic=count("dynamic"),
+        n_skilled=count("skill"),
+        n_paired=_pairs(),
+        n_goal_refs=(pl.col("kind").eq("goal_ref") & ~pl.col("negated")).sum().cast(pl.Int64),
+        level=level(),
+        cueing=(cue & _SAID & (~pl.col("negated") | pl.col("value").eq("none_needed"))).any(),
+        response=(_SAID & pl.col("kind").eq("response")).sum().cast(pl.Int64),
+        weak=(_SAID & pl.col("kind").eq("weak_response")).any(),
+        deficit=(pl.col("kind").eq("deficit") & ~pl.col("when").eq("goal")).any(),
+        adl=(pl.col("kind").is_in(["adl", "iadl", "functional_activity"])).any(),
+        has_section=pl.col("code").eq(code).any().fill_null(False),
+    )
+    listed = notes.select("note_id", has_text=pl.col("text").fill_null("").str.strip_chars().str.len_chars() > 0)
+    return _judged(listed.join(facts, on="note_id", how="left", maintain_order="left"), code)
+
+
+def _pairs() -> pl.Expr:
+    """Whether an action and a thing were both named today: a task that no lexicon lists by name."""
+    acted = (_COUNTS & pl.col("kind").eq("action") & ~pl.col("value").is_in(_PLAIN_ACTIONS)).any()
+    thing = (_COUNTS & pl.col("kind").eq("object") & ~pl.col("value").is_in(_PLAIN_OBJECTS)).any()
+    return (acted & thing).cast(pl.Int64)
+
+
+_PLAIN_ACTIONS = ["sit", "stand", "manage", "operate", "walk", "turn", "care", "work", "lift", "push", "place", "retrieve",
+                  "enter", "stabilise"]  # fmt: skip
+"""Actions that exercise and passive treatment name too."""
+_PLAIN_OBJECTS = ["bed", "mat", "chair", "seat", "floor", "load", "wheelchair", "sink", "counter", "two_hands", "work", "ball",
+                  "surroundings", "cart", "orthosis", "doorway", "curb", "stairs", "child", "paper", "house"]  # fmt: skip
+
+
+def _judged(facts: pl.DataFrame, code: str) -> pl.DataFrame:
+    names = dict(enumerate(lexicon("assist_level")["rank"]))
+    zero = [pl.col(name).fill_null(0) for name in facts.columns if name.startswith("n_") or name in ("level", "response")]
+    flags = [pl.col(name).fill_null(False) for name in ("cueing", "weak", "deficit", "adl", "has_section")]
+    functional = (pl.col("n_functional") > 0) | (pl.col("n_paired") > 0)
+    drilled = (pl.col("n_exercise") > 0) | (pl.col("n_neuro") > 0)
+    # "no physical assist" beside cues is help by cueing alone
+    rank = (
+        pl.when((pl.col("level") <= _rank("no_physical_assist")) & pl.col("cueing"))
+        .then(_rank("cueing_only"))
+        .otherwise(pl.col("level"))
+    )
+    filled = facts.with_columns(*zero, *flags)
+    said = filled.with_columns(
+        code=pl.lit(code),
+        assistance_rank=rank.cast(pl.Int64),
+        response=pl.when(pl.col("response") > 0).then(pl.lit("yes")).when("weak").then(pl.lit("weak")).otherwise(pl.lit("no")),
+        functional=functional,
+        dynamic=pl.col("n_dynamic") > 0,
+        exercise=pl.col("n_exercise") > 0,
+        passive=pl.col("n_passive") > 0,
+        neuro=pl.col("n_neuro") > 0,
+        gait=pl.col("n_gait") > 0,
+        selfcare=pl.col("n_selfcare") > 0,
+        skilled=pl.col("n_skilled") > 0,
+        specific_activity=functional | drilled | (pl.col("n_passive") + pl.col("n_gait") + pl.col("n_selfcare") > 0),
+        passive_only=(pl.col("n_passive") > 0) & ~functional & ~drilled & (pl.col("n_gait") == 0),
+        exercise_only=drilled & ~functional,
+    ).with_columns(assistance=pl.col("assistance_rank").replace_strict(names, return_dtype=pl.String))
+    facts_of_text = [name for name in FACT_COLUMNS if name not in ("note_id", "code", "has_text")]
+    return said.with_columns(
+        pl.when("has_text").then(pl.col(name)).alias(name) for name in facts_of_text
+    ).select(FACT_COLUMNS)
+
+
+def _rank(level: str) -> int:
+    return lexicon("assist_level")["rank"].index(level)
+
+
+FACT_COLUMNS = [
+    "note_id", "code", "has_text", "has_section", "assistance", "assistance_rank", "cueing", "response", "functional",
+    "dynamic", "exercise", "passive", "neuro", "gait", "selfcare", "specific_activity", "passive_only", "exercise_only",
+    "skilled", "n_functional", "n_exercise", "n_passive", "n_goal_refs", "deficit", "adl",
+]  # fmt: skip
+
+
+# -- goals ---------------------------------------------------------------------------------------------------
+
+_UNIT = r"(?:reps?|lbs?|#|ft|feet|m|meters?|steps?|stairs?|secs?|seconds?|mins?|minutes?|hours?|h|%|percent|x|times|trials?|"
+_MEASURE = re.compile(
+    r"(?i)(\d+(?:\.\d+)?\s?-?" + _UNIT + r"cm|in(?:ch(?:es)?)?|deg(?:rees)?|°|/\s?10|/\s?\d+|of\s\d+|out of|miles?|words?|letters?|items?|blocks?|"
+    r"points?|person|bags?|objects?|mm|kg|cues?|vcs?|mph|rungs?|buttons?|days?/)"
+    r"|(?:LEFS|ODI|NDI|(?:Quick)?DASH|PSFS|KOOS|WOMAC|Berg|TUG|5x?STS|30s?\s?STS|6MWT|FGA|DGI|AM-?PAC|COPM|FIM|9HPT|BBT|MoCA|"
+    r"SLUMS|Tinetti|SPADI|PRWE|LLIS|RPE)\W{0,6}(?:score\W{0,3})?(?:of|to|<|>|≤|≥|at|=|least|\s)*\s?\d+)"
+)  # fmt: skip
+_TIMEFRAME = re.compile(
+    r"(?i)(?:\b(?:in|within|by|x|for|over|after)\b\s*(?:the\s)?(?:next\s)?(?:\w+\s)?\(?\d{1,2}\)?\s?-?(?:wks?|weeks?|mos?|months?|"
+    r"visits?|sessions?|days?|treatments?)|\b\d{1,2}\s?-?(?:wks?|weeks?|mos?|months?|visits?|sessions?)\b|"
+    r"\bby\s(?:\d{1,2}/\d{1,2}|d/?c|discharge|jan|feb|mar|apr|may|june?|july?|aug|sep|oct|nov|dec|end of|re-?eval)|"
+    r"\bby (?:\w+ )?(?:plan|cert|period)|\b(?:two|three|four|five|six|eight|ten|twelve) (?:weeks|months|visits))"
+)  # fmt: skip
+
+
+def goal_facts(goals: pl.DataFrame) -> pl.DataFrame:
+    """What each goal's text holds: a measure, a function, a time frame (`due_on` and `target` count where given)."""
+    rows = []
+    for goal in goals.iter_rows(named=True):
+        text = " ".join(str(goal[name]) for name in ("text", "target") if goal.get(name))
+        measure = _measure(text)
+        function = _has_function(text)
+        timeframe = bool(_TIMEFRAME.search(text)) or goal.get("due_on") is not None
+        known = bool(text.strip())
+        rows.append(
+            (goal["goal_id"], measure, measure is not None if known else None, function if known else None,
+             timeframe if known else None, (measure is not None and function and timeframe) if known else None)
+        )  # fmt: skip
+    return pl.DataFrame(
+        rows,
+        orient="row",
+        schema={"goal_id": pl.String, "measure": pl.String, "has_measure": pl.Boolean, "has_function": pl.Boolean,
+                "has_timeframe": pl.Boolean, "measurable": pl.Boolean},
+    )  # fmt: skip
+
+
+def _measure(text: str) -> str | None:
+    """The words of a goal that can be measured: a level of assistance, a number with its unit, a score."""
+    for mention in read(text):
+        if mention.kind == "assist_level":
+            return text[mention.start : mention.end]
+    without_time = _TIMEFRAME.sub(" ", text)
+    match = _MEASURE.search(without_time)
+    return match.group().strip() if match else None
+
+
+def _has_function(text: str) -> bool:
+    """Whether a goal names something a person does, or an outcome score of function."""
+    said = {mention.kind for mention in read(text)}
+    return bool(said & {*TASKS, "action", "gait"}) or bool(re.search(r"(?i)LEFS|ODI|NDI|DASH|PSFS|KOOS|WOMAC|COPM|FIM|AM-?PAC", text))

@@ -1,0 +1,524 @@
+"""The frame around words: under which heading, for which code, when, and whether denied.
+
+A level that stands in the plan, in last week's account or in a goal is not today's, and a section of another code
+does not speak for this one. Each word of a note gets these attributes before phrases are looked for.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from compliance.notes.lexicon import Match, phrases
+from compliance.notes.words import Word, number_of
+
+TODAY, HISTORY, PLAN, GOAL = "today", "history", "plan", "goal"
+SENTENCE_ENDS = frozenset(".!?\n•;")
+SEGMENT_ENDS = SENTENCE_ENDS | frozenset(",():–\"")
+NEGATION_REACH = 3
+"""Words after a negation that it denies (rule book §8: "within 3 tokens")."""
+REFUSAL_REACH = 9
+"""Words after "refused", "deferred", "held" that they deny: a whole task has a longer name than a symptom."""
+LONG_SECTION = frozenset({"subjective", "objective", "assessment", "plan"})
+"""Headings that hold until the next heading; all others hold to the end of their line."""
+_WHEN = {"plan": PLAN, "subjective": HISTORY, "goal": GOAL, "history": HISTORY, "home_program": PLAN,
+         "deficit": HISTORY}  # fmt: skip
+_CPT = re.compile(r"(?:9[0-9]{4}|g0[0-9]{3}|s[0-9]{4})")
+_UNIT_WORDS = frozenset(
+    "x min mins minute minutes unit units u m hr hour gp go gn kx cq co timed tx one on 1 1:1 direct time total cpt code codes "
+    "billed bill billing charges charge service services for of and to skilled therapist pt ot slp".split()
+)
+
+
+@dataclass
+class Frame:
+    """Attributes of each word of a note, by its place."""
+
+    when: list[str]
+    negated: list[bool]
+    code: list[str | None]
+    sentence: list[int]
+    section: list[str | None]
+    silent: list[bool]
+    """Words of headings and of unticked boxes: they name what could be said, and say nothing."""
+
+
+def frame(note: list[Word]) -> Frame:
+    """The frame of every word of a note."""
+    cues = _longest(phrases("frame").matches(note))
+    size = len(note)
+    made = Frame([TODAY] * size, [False] * size, [None] * size, [0] * size, [None] * size, [False] * size)
+    _number_sentences(note, made)
+    headings = _headings(note, cues)
+    _apply_codes(note, cues, headings, made)
+    _apply_sections(note, headings, made)
+    _apply_time(note, cues, made)
+    _apply_negation(note, cues, made)
+    _silence_boxes(note, made)
+    return made
+
+
+def _longest(matches: Iterable[Match]) -> dict[str, list[Match]]:
+    """Matches by kind, without those inside a longer one of their kind."""
+    by_kind: dict[str, list[Match]] = {}
+    for match in sorted(matches, key=lambda m: (m.first, -m.last)):
+        kept = by_kind.setdefault(match.sense.kind, [])
+        if not kept or match.first >= kept[-1].last:
+            kept.append(match)
+    return by_kind
+
+
+def _number_sentences(note: list[Word], made: Frame) -> None:
+    number = 0
+    for place, word in enumerate(note):
+        made.sentence[place] = number
+        if word.spelling in SENTENCE_ENDS and not _is_abbreviation(note, place):
+            number += 1
+
+
+def _is_abbreviation(note: list[Word], place: int) -> bool:
+    """A stop right after a short word and before a word of the same sentence ("approx. 5", "incl. 2")."""
+    if note[place].spelling != "." or place == 0 or place + 1 >= len(note):
+        return False
+    before, after = note[place - 1], note[place + 1]
+    shortened = before.spelling in {"approx", "incl", "vs", "lb", "lbs", "ft", "pt", "dr", "mr", "mrs", "ms",
+                                    "e", "g", "i", "no", "max", "min", "mod", "assist", "indep", "ind"}  # fmt: skip
+    if before.spelling in {"min", "mod", "max", "assist"}:
+        return after.spelling in {"a", "assist", "assistance", "cues", "vc", "vcs", "i"}
+    if before.spelling in {"lb", "lbs", "ft", "pt", "no", "indep", "ind"}:
+        return False
+    return shortened and after.sort in ("word", "number")
+
+
+def _starts_line(note: list[Word], place: int) -> bool:
+    """Whether only bullets, dashes or a list number stand before `place` in its line."""
+    at = place - 1
+    while at >= 0 and note[at].spelling in "•*–-)#+→" or (at >= 0 and note[at].sort == "number" and place - at <= 2
+                                                          and (at == 0 or note[at - 1].spelling == "\n")):  # fmt: skip
+        at -= 1
+    return at < 0 or note[at].spelling == "\n"
+
+
+def _starts_sentence(note: list[Word], place: int, made: Frame) -> bool:
+    at = place - 1
+    while at >= 0 and note[at].spelling in "•*–-(":
+        at -= 1
+    return at < 0 or made.sentence[at] != made.sentence[place] or note[at].spelling in SENTENCE_ENDS
+
+
+def _line_end(note: list[Word], place: int) -> int:
+    while place < len(note) and note[place].spelling != "\n":
+        place += 1
+    return place
+
+
+@dataclass
+class Heading:
+    """A heading: its words `first` to `body`, what it announces, and where its text ends."""
+
+    first: int
+    body: int
+    name: str
+    end: int
+
+
+def _headings(note: list[Word], cues: dict[str, list[Match]]) -> list[Heading]:
+    """Headings of a note: a known name followed by a colon, or a SOAP letter."""
+    found: list[Heading] = []
+    for match in cues.get("heading", []):
+        after = match.last
+        if after < len(note) and note[after].spelling == "(" and not _single_letter(note, match):
+            closing = after + 1
+            while closing < len(note) and closing - after < 6 and note[closing].spelling != ")":
+                closing += 1
+            if closing + 1 < len(note) and note[closing].spelling == ")" and note[closing + 1].spelling == ":":
+                after = closing + 1
+        colon = after < len(note) and note[after].spelling == ":"
+        line_start = _starts_line(note, match.first)
+        alone = line_start and (after >= len(note) or note[after].spelling == "\n")
+        dashed = line_start and after < len(note) and note[after].spelling in ("–", ")", "blank") and (
+            _single_letter(note, match) or match.sense.value in LONG_SECTION
+        )  # fmt: skip
+        if _single_letter(note, match):
+            before = note[match.first - 1].spelling if match.first else "\n"
+            if not (colon or dashed or alone) or before in ("/", "&", "+"):
+                continue
+        elif not (colon or alone or dashed):
+            continue
+        elif not line_start and match.first and note[match.first - 1].sort == "word" and not colon:
+            continue
+        found.append(Heading(match.first, after + int(colon or dashed), match.sense.value, 0))
+    for place, heading in enumerate(found):
+        following = found[place + 1].first if place + 1 < len(found) else len(note)
+        end = _section_end(note, heading, following)
+        heading.end = min(following, end)
+    return found
+
+
+def _single_letter(note: list[Word], match: Match) -> bool:
+    return match.last - match.first == 1 and len(note[match.first].spelling) == 1
+
+
+def _section_end(note: list[Word], heading: Heading, following: int) -> int:
+    """Long sections run to the next heading or an empty line; others to the end of the line."""
+    end = _line_end(note, heading.body)
+    if heading.name not in LONG_SECTION:
+        if end == heading.body:      # the text stands below its heading
+            end = _line_end(note, end + 1) if end + 1 < following and following == len(note) + 1 else end
+        return end
+    if heading.name == "subjective" and following == len(note):
+        return end if end < len(note) else _sentence_end(note, heading.body)
+    while end + 1 < following and note[end + 1].spelling != "\n":
+        end = _line_end(note, end + 1)
+    if end == heading.body:
+        end = _line_end(note, min(end + 1, len(note)))
+    return end
+
+
+def _sentence_end(note: list[Word], place: int) -> int:
+    while place < len(note) and note[place].spelling not in SENTENCE_ENDS:
+        place += 1
+    return place
+
+
+def _apply_sections(note: list[Word], headings: list[Heading], made: Frame) -> None:
+    for heading in headings:
+        for place in range(heading.first, min(heading.body, len(note))):
+            made.silent[place] = True
+        for place in range(heading.body, heading.end):
+            made.section[place] = heading.name
+            if heading.name in _WHEN and not (made.code[place] and heading.name != "goal"):
+                made.when[place] = _WHEN[heading.name]
+
+
+# -- codes ---------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Anchor:
+    """A CPT code or the name of one, standing at words `first` to `last` (exclusive)."""
+
+    first: int
+    last: int
+    code: str
+    named: bool = False
+    """Written as a name ("TherEx:") rather than a number."""
+
+
+def _apply_codes(note: list[Word], cues: dict[str, list[Match]], headings: list[Heading], made: Frame) -> None:
+    """Give each word the code in whose section it stands, where a note speaks of several codes."""
+    anchors = _anchors(note, cues, made)
+    if len({anchor.code for anchor in anchors}) < 2:
+        return
+    anchors = _without_billing_list(note, anchors)
+    stops = [h.first for h in headings if h.name in ("assessment", "plan", "subjective", "response", "billing",
+                                                     "goal", "home_program", "education", "signature")]  # fmt: skip
+    covered = 0
+    for at, anchor in enumerate(anchors):
+        following = anchors[at + 1].first if at + 1 < len(anchors) else len(note)
+        if _is_trailing(note, anchor, made):
+            first = _trailing_start(note, anchor, made, covered)
+            _assign(made, first, anchor.last, anchor.code)
+            covered = _clause_end(note, anchor.last)
+            _assign(made, anchor.last, covered, anchor.code)
+        else:
+            end = min([following, *(stop for stop in stops if stop > anchor.last)])
+            if at + 1 < len(anchors) and _is_trailing(note, anchors[at + 1], made):
+                end = min(end, _trailing_start(note, anchors[at + 1], made, anchor.last))
+            end = _blank_line(note, anchor.last, end)
+            _assign(made, anchor.first, end, anchor.code)
+            covered = end
+
+
+def _assign(made: Frame, first: int, last: int, code: str) -> None:
+    made.code[first:last] = [code] * (last - first)
+
+
+def _anchors(note: list[Word], cues: dict[str, list[Match]], made: Frame) -> list[Anchor]:
+    numbers = [
+        Anchor(place, place + 1, word.spelling.upper())
+        for place, word in enumerate(note)
+        if word.sort == "number" and _CPT.fullmatch(word.spelling)
+    ]
+    named = [
+        Anchor(match.first, match.last, match.sense.value, named=True)
+        for match in cues.get("code_name", [])
+        if _heads_section(note, match, made)
+    ]
+    merged: list[Anchor] = []
+    for anchor in sorted(numbers + named, key=lambda a: a.first):
+        last = merged[-1] if merged else None
+        if last and anchor.first < last.last:
+            continue
+        between = range(last.last, anchor.first) if last else range(0)
+        close = last and all(_says_units(note[place]) and note[place].spelling != "\n" for place in between)
+        if last and close and (last.code == anchor.code or last.named != anchor.named):
+            code = anchor.code if last.named else last.code
+            merged[-1] = Anchor(last.first, anchor.last, code)
+        else:
+            merged.append(anchor)
+    return merged
+
+
+def _heads_section(note: list[Word], match: Match, made: Frame) -> bool:
+    """A code's name is a heading when it begins a sentence and a colon, dash, code or minutes follow."""
+    if not _starts_sentence(note, match.first, made) or match.last >= len(note):
+        return False
+    at = match.last
+    while at < len(note) and at - match.last < 6 and _says_units(note[at]) and note[at].spelling not in ":–\n":
+        at += 1
+    following = note[at].spelling if at < len(note) else "\n"
+    if following in (":", "–"):
+        return True
+    if following == "\n":
+        return _starts_line(note, match.first)
+    return _CPT.fullmatch(following) is not None
+
+
+def _says_units(word: Word) -> bool:
+    """Whether a word only states minutes, units or modifiers, or is a sign."""
+    return word.spelling in _UNIT_WORDS or (word.sort in ("number", "sign", "word") and (
+        number_of(word.spelling) is not None and not _CPT.fullmatch(word.spelling)
+        or word.sort == "sign"
+    ))  # fmt: skip
+
+
+def _without_billing_list(note: list[Word], anchors: list[Anchor]) -> list[Anchor]:
+    """Leave out codes that only stand in a list of charges ("97530 x2, 97110 x1")."""
+    kept: list[Anchor] = []
+    run: list[Anchor] = []
+
+    def content(first: int, last: int) -> bool:
+        return any(not _says_units(note[place]) for place in range(first, last))
+
+    for anchor in anchors:
+        if run and content(run[-1].last, anchor.first):
+            kept += run if len(run) == 1 else run[-1:] if content(run[-1].last, _line_end(note, run[-1].last)) else []
+            run = []
+        run.append(anchor)
+    if len(run) == 1 or (run and content(run[-1].last, _line_end(note, run[-1].last)) and len(run) == 1):
+        kept += run
+    return kept
+
+
+def _is_trailing(note: list[Word], anchor: Anchor, made: Frame) -> bool:
+    """Whether a code stands after what it speaks of: at the end of a clause that has words before it."""
+    if _starts_sentence(note, anchor.first, made) and note[anchor.first - 1 if anchor.first else 0].spelling != "(":
+        return False
+    before = [
+        place
+        for place in range(max(0, anchor.first - 60), anchor.first)
+        if made.sentence[place] == made.sentence[anchor.first] and not _says_units(note[place])
+    ]
+    if not before:
+        return False
+    at = anchor.last
+    while at < len(note) and note[at].spelling not in SENTENCE_ENDS and note[at].spelling not in ":–":
+        if not _says_units(note[at]):
+            return note[anchor.first - 1].spelling == "(" and note[at - 1].spelling in (",", "and", ")")
+        at += 1
+    return at >= len(note) or note[at].spelling not in ":–"
+
+
+def _trailing_start(note: list[Word], anchor: Anchor, made: Frame, covered: int) -> int:
+    """A trailing code speaks for its sentence, or for its line where the line has no other code."""
+    first = anchor.first
+    while first > covered and note[first - 1].spelling not in "\n•":
+        if made.sentence[first - 1] != made.sentence[anchor.first] and note[first - 1].spelling not in ".;":
+            break
+        first -= 1
+    return first
+
+
+def _clause_end(note: list[Word], place: int) -> int:
+    while place < len(note) and note[place].spelling not in SENTENCE_ENDS and _says_units(note[place]):
+        place += 1
+    return place
+
+
+def _blank_line(note: list[Word], first: int, end: int) -> int:
+    """Where an empty line ends a section that has begun."""
+    for place in range(first, min(end, len(note)) - 1):
+        if note[place].spelling == "\n" == note[place + 1].spelling and any(
+            not _says_units(word) for word in note[first:place]
+        ):
+            return place
+    return end
+
+
+# -- time ----------------------------------------------------------------------------------------------------
+
+
+def _segments(note: list[Word], made: Frame) -> list[tuple[int, int]]:
+    """Clauses: between commas, brackets, dashes and words of comparison."""
+    bounds = [0]
+    for place, word in enumerate(note):
+        if word.spelling in SEGMENT_ENDS or (place and made.sentence[place] != made.sentence[place - 1]):
+            bounds.append(place + 1 if word.spelling in SEGMENT_ENDS else place)
+        elif word.spelling in _COMPARING:
+            bounds.append(place)
+    bounds.append(len(note))
+    return [(first, last) for first, last in zip(bounds, bounds[1:], strict=False) if last > first]
+
+
+_COMPARING = frozenset({"but", "vs", "versus", "compared", "than", "since", "against", "now", "today", "whereas"})
+
+
+def _apply_time(note: list[Word], cues: dict[str, list[Match]], made: Frame) -> None:
+    """Mark clauses of the past, of plans, of purposes and of goals."""
+    segments = _segments(note, made)
+    by_place = {match.first: match for match in cues.get("time", [])}
+    sticky: tuple[int, str] | None = None
+    for first, last in segments:
+        if sticky and sticky[0] != made.sentence[first]:
+            sticky = None
+        triggers = [by_place[place] for place in range(first, last) if place in by_place]
+        for match in triggers:
+            name = match.sense.value
+            if name == "today":
+                sticky = None
+                continue
+            start, end, when = _reach(note, made, match, name, first, last)
+            if name in ("past", "future", "goal_quote") and _opens_sentence(note, made, match):
+                sticky = (made.sentence[first], when)
+            _mark(made, start, end, when)
+        if sticky and not any(match.sense.value == "today" for match in triggers):
+            _mark(made, first, last, sticky[1])
+
+
+def _mark(made: Frame, first: int, last: int, when: str) -> None:
+    for place in range(first, last):
+        if made.when[place] == TODAY:
+            made.when[place] = when
+
+
+def _opens_sentence(note: list[Word], made: Frame, match: Match) -> bool:
+    at, words_before = match.first - 1, 0
+    while at >= 0 and made.sentence[at] == made.sentence[match.first]:
+        words_before += note[at].sort == "word"
+        at -= 1
+    return words_before <= 2
+
+
+def _reach(
+    note: list[Word], made: Frame, match: Match, name: str, first: int, last: int
+) -> tuple[int, int, str]:
+    """Over which words a cue of time holds, and what it makes of them."""
+    if name == "past":
+        return first, last, HISTORY
+    if name == "past_after":            # "from min A", "was CGA": what follows
+        return match.first, last, HISTORY
+    if name == "home":
+        return _sentence_span(note, made, match.first) + (HISTORY,)
+    if name == "future":
+        return _plan_start(note, made, match), _sentence_span(note, made, match.first)[1], PLAN
+    if name == "future_clause":
+        return _plan_start(note, made, match, first), last, PLAN
+    if name == "goal_quote":
+        return match.first, _sentence_span(note, made, match.first)[1], GOAL
+    return match.last, _purpose_end(note, made, match.last), GOAL
+
+
+def _sentence_span(note: list[Word], made: Frame, place: int) -> tuple[int, int]:
+    number, first, last = made.sentence[place], place, place
+    while first > 0 and made.sentence[first - 1] == number:
+        first -= 1
+    while last < len(note) and made.sentence[last] == number:
+        last += 1
+    return first, last
+
+
+_PLANNING = frozenset(
+    "plan plans planning will to start begin progress advance add trial try continue cont initiate introduce "
+    "consider may can repeat work address focus resume increase bring".split()
+)
+
+
+def _plan_start(note: list[Word], made: Frame, match: Match, clause: int | None = None) -> int:
+    """A plan begins at its verb: "CGA for carrying 10 lb, progress to 15 lb next visit" plans only the last part."""
+    start, lowest = match.first, _sentence_span(note, made, match.first)[0] if clause is None else clause
+    best = None
+    for place in range(match.first - 1, lowest - 1, -1):
+        if note[place].spelling in _PLANNING:
+            best = place
+        if note[place].spelling in ("," , "(", "–", ":"):
+            if best is not None:
+                break
+            if clause is None and match.first - place > 1:
+                best = place + 1
+                break
+    return start if best is None else best
+
+
+def _purpose_end(note: list[Word], made: Frame, place: int) -> int:
+    """A purpose ends with its clause; a bare list after a comma still belongs to it."""
+    _, end = _sentence_span(note, made, max(place - 1, 0))
+    at = place
+    while at < end:
+        sign = note[at].spelling
+        if sign in "():–\"":
+            return at
+        if sign == ",":
+            clause = at + 1
+            while clause < end and note[clause].spelling not in SEGMENT_ENDS:
+                clause += 1
+            inner = note[at + 1 : clause]
+            if len(inner) > 5 or any(word.sort == "number" or word.spelling in _NOT_PURPOSE for word in inner):
+                return at
+        at += 1
+    return end
+
+
+_NOT_PURPOSE = frozenset(
+    "cga sba min mod max vc vcs tc cues cueing cued assist assistance a supervision mi i indep independent with w/ pt "
+    "patient she he no then ltg stg x pain while".split()
+)
+
+
+# -- negation ------------------------------------------------------------------------------------------------
+
+_NEGATION_STOPS = frozenset("with w/ during on for while when in at after but then until because d/t due, and by".split())
+
+
+def _apply_negation(note: list[Word], cues: dict[str, list[Match]], made: Frame) -> None:
+    """Deny the words after "no", "denies", "deferred", and those before "deferred", "not addressed"."""
+    for match in cues.get("negation", []):
+        name = match.sense.value
+        if name == "after":
+            _deny_before(note, made, match)
+            continue
+        reach = REFUSAL_REACH if name == "refusal" else NEGATION_REACH
+        counted = 0
+        for place in range(match.last, len(note)):
+            word = note[place]
+            if word.spelling in STOPS_OF_NEGATION or made.sentence[place] != made.sentence[match.first]:
+                break
+            if name != "refusal" and word.spelling in _NEGATION_STOPS:
+                break
+            counted += word.sort != "sign"
+            if counted > reach:
+                break
+            made.negated[place] = True
+
+
+STOPS_OF_NEGATION = frozenset(".,;:\n!?•–\"")
+
+
+def _deny_before(note: list[Word], made: Frame, match: Match) -> None:
+    place = match.first - 1
+    while place >= 0 and note[place].spelling not in ",;\n.:•–\"" and made.sentence[place] == made.sentence[match.first]:
+        if note[place].spelling in ("but", "and") and match.first - place > 1 and note[place].spelling == "but":
+            break
+        made.negated[place] = True
+        place -= 1
+
+
+def _silence_boxes(note: list[Word], made: Frame) -> None:
+    """An unticked box silences its label: up to the next box or the end of the line."""
+    open_box = False
+    for place, word in enumerate(note):
+        if word.sort == "box":
+            open_box = True
+        elif word.sort == "ticked" or word.spelling == "\n":
+            open_box = False
+        if open_box:
+            made.silent[place] = True

@@ -1,0 +1,257 @@
+"""Lexicons: the words of the field, kept as YAML that a compliance officer can read and widen.
+
+How a phrase is written:
+
+- words are matched whole, in any case, hyphens or none; a plural matches its singular;
+- `lift+` every form of a verb: lift, lifts, lifted, lifting;
+- `ambulat*` every word that begins so;
+- `{n}` a number, typed or spoken;
+- `[assist]` may be missing; `(bed|chair)` one of several;
+- `..` up to three words in between, within one clause;
+- `→` any arrow (`<->`, `↔`, `->`).
+
+A lexicon file has `kind`, `description`, `source`, `verified` and `values`: what a mention says, and the phrases
+that say it. `tasks` lists, for one value, also the `action` and the `object` that it is about, for linking to goals.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from itertools import product
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+from compliance.notes.words import Word, number_of, words
+
+SAFE_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+FOLDER = Path(__file__).with_name("lexicons")
+NUMBER = "{n}"
+GAP = ".."
+GAP_LENGTH = 3
+STOPS = frozenset(".;:\n!?,•")
+"""Signs that no gap crosses."""
+SHORTEST_MISSPELT = 7
+"""Words shorter than this are taken as they are written."""
+LONGEST_WORD = 24
+MOST_WORDS_KNOWN = 200_000
+
+
+class Sense(NamedTuple):
+    """What a phrase says: kind and value."""
+
+    kind: str
+    value: str
+
+
+@dataclass
+class Node:
+    """A place in the tree of phrases."""
+
+    next: dict[str, "Node"] = field(default_factory=dict)
+    senses: list[Sense] = field(default_factory=list)
+
+
+class Match(NamedTuple):
+    """Words `first` to `last` (exclusive) of a note say `sense`."""
+
+    first: int
+    last: int
+    sense: Sense
+
+
+@dataclass
+class Phrases:
+    """All phrases of some lexicons, ready for matching."""
+
+    root: Node = field(default_factory=Node)
+    stems: dict[str, list[str]] = field(default_factory=dict)
+    vocabulary: dict[str, list[str]] = field(default_factory=dict)
+    known: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Words met so far, with the entries that they may follow."""
+
+    def add(self, phrase: str, senses: list[Sense]) -> None:
+        """Add every way of writing `phrase`. One of several single words is one entry, to keep the tree small."""
+        for row in product(*_steps(phrase)):
+            steps = [step for part in row for step in part]
+            if not steps:
+                continue
+            node = self.root
+            for step in steps:
+                node = node.next.setdefault(self._entry(step), Node())
+            node.senses.extend(sense for sense in senses if sense not in node.senses)
+
+    def _entry(self, step: tuple[str, ...]) -> str:
+        """The entry of a step: its word, or the words of which one is wanted."""
+        entry = "|".join(step)
+        for word in step:
+            table = self.stems if word.endswith("*") else self.vocabulary
+            entries = table.setdefault(word.removesuffix("*"), [])
+            if entry not in entries:
+                entries.append(entry)
+        return entry
+
+    def keys(self, spelling: str) -> tuple[str, ...]:
+        """The entries of the tree that a word may follow."""
+        known = self.known.get(spelling)
+        if known is None:
+            known = self._find_keys(spelling)
+            if len(self.known) < MOST_WORDS_KNOWN:
+                self.known[spelling] = known
+        return known
+
+    def _find_keys(self, spelling: str) -> tuple[str, ...]:
+        found = list(self.vocabulary.get(spelling, ()))
+        if len(spelling) > 3 and spelling.endswith("s"):
+            for short in _singulars(spelling):
+                found += self.vocabulary.get(short, ())
+        for n in range(2, len(spelling) + 1):
+            found += self.stems.get(spelling[:n], ())
+        if number_of(spelling) is not None:
+            found += self.vocabulary.get(NUMBER, ())
+        if not found and SHORTEST_MISSPELT <= len(spelling) <= LONGEST_WORD:
+            near = next((word for word in _misspelt(spelling) if word in self.vocabulary), "")
+            found += self.vocabulary.get(near, ())
+        return tuple(dict.fromkeys(found))
+
+    def matches(self, note: list[Word]) -> Iterator[Match]:
+        """Every match of every phrase; the longest of each sense from each word."""
+        keys = [self.keys(word.spelling) for word in note]
+        root = self.root.next
+        for first, keyed in enumerate(keys):
+            if not any(key in root for key in keyed):
+                continue
+            best: dict[Sense, int] = {}
+            self._walk(self.root, first, note, keys, best)
+            for sense, last in best.items():
+                yield Match(first, last, sense)
+
+    def _walk(
+        self, node: Node, at: int, note: list[Word], keys: list[tuple[str, ...]], best: dict[Sense, int]
+    ) -> None:
+        for sense in node.senses:
+            best[sense] = max(at, best.get(sense, 0))
+        if at < len(note):
+            for key in keys[at]:
+                if key in node.next:
+                    self._walk(node.next[key], at + 1, note, keys, best)
+        gap = node.next.get(GAP)
+        if gap is not None:
+            for skipped in range(GAP_LENGTH + 1):
+                if at + skipped > len(note) or (skipped and note[at + skipped - 1].spelling in STOPS):
+                    break
+                self._walk(gap, at + skipped, note, keys, best)
+
+
+def _singulars(word: str) -> Iterator[str]:
+    yield word[:-1]
+    if word.endswith("es"):
+        yield word[:-2]
+    if word.endswith("ies"):
+        yield word[:-3] + "y"
+
+
+def _misspelt(word: str) -> Iterator[str]:
+    """Words one slip of a key away, with the same first letter."""
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    for n in range(1, len(word)):
+        head, tail = word[:n], word[n:]
+        yield head + tail[1:]
+        if len(tail) > 1:
+            yield head + tail[1] + tail[0] + tail[2:]
+        for letter in letters:
+            yield head + letter + tail[1:]
+            yield head + letter + tail
+    for letter in letters:
+        yield word + letter
+
+
+def inflected(verb: str) -> list[str]:
+    """The regular forms of a verb: lift, lifts, lifted, lifting; place, placed, placing; grip, gripped, gripping."""
+    stem = verb
+    if verb.endswith("e") and not verb.endswith("ee"):
+        stem = verb[:-1]
+        return [verb, f"{verb}s", f"{verb}d", f"{stem}ing"]
+    if verb.endswith("y") and verb[-2] not in "aeou":
+        return [verb, f"{stem[:-1]}ies", f"{stem[:-1]}ied", f"{verb}ing"]
+    forms = [verb, f"{verb}s", f"{verb}es", f"{verb}ed", f"{verb}ing"]
+    if len(verb) > 2 and verb[-1] not in "aeiouwxy" and verb[-2] in "aeiou" and verb[-3] not in "aeiou":
+        forms += [f"{verb}{verb[-1]}ed", f"{verb}{verb[-1]}ing"]
+    return forms
+
+
+Steps = list[tuple[str, ...]]
+"""A row of steps; each is the words of which one must stand there."""
+
+
+def _steps(phrase: str) -> list[list[Steps]]:
+    """A phrase as a row of choices, each one of several rows of steps."""
+    choices: list[list[Steps]] = []
+    for piece in _pieces(phrase):
+        if piece.startswith("[") or (piece.startswith("(") and piece.endswith(")") and len(piece) > 2):
+            options = [list(row) for option in piece[1:-1].split("|") for row in product(*_steps(option.strip()))]
+            rows = [[step for part in row for step in part] for row in options]
+            single = tuple(dict.fromkeys(word for row in rows if len(row) == 1 for word in row[0]))
+            longer = [row for row in rows if len(row) != 1]
+            choices.append([*([[single]] if single else []), *longer, *([[]] if piece.startswith("[") else [])])
+        elif piece in (GAP, NUMBER):
+            choices.append([[(piece,)]])
+        elif piece.endswith("+") and len(piece) > 2:
+            choices.append([[tuple(inflected(piece[:-1]))]])
+        elif piece.endswith("*") and len(piece) > 2:
+            choices.append([[(piece.lower(),)]])
+        else:
+            choices.append([[(word.spelling,) for word in words(piece)]])
+    return choices
+
+
+def _pieces(phrase: str) -> list[str]:
+    """Split at blanks outside brackets."""
+    pieces, depth, start = [], 0, 0
+    for place, sign in enumerate(f"{phrase} "):
+        if sign in "[(" and not (sign == "(" and phrase[place : place + 2] == "( "):
+            depth += 1
+        elif sign in "])" and depth:
+            depth -= 1
+        elif sign == " " and depth == 0:
+            if phrase[start:place]:
+                pieces.append(phrase[start:place])
+            start = place + 1
+    return pieces
+
+
+@cache
+def lexicon(name: str) -> dict[str, Any]:
+    """One lexicon file as written; raises ValueError when a required entry is missing."""
+    content = yaml.load((FOLDER / f"{name}.yaml").read_text(encoding="utf-8"), Loader=SAFE_LOADER)
+    missing = [entry for entry in ("description", "source", "verified") if entry not in content]
+    if missing:
+        raise ValueError(f"{name}.yaml lacks {', '.join(missing)}; every lexicon states them.")
+    return content
+
+
+@cache
+def lexicon_names() -> tuple[str, ...]:
+    """The lexicon files, in order."""
+    return tuple(sorted(path.stem for path in FOLDER.glob("*.yaml")))
+
+
+@cache
+def phrases(group: str) -> Phrases:
+    """The phrases of every lexicon of a group: `mentions` for what a note says, `frame` for how it is said."""
+    tree = Phrases()
+    for name in lexicon_names():
+        content = lexicon(name)
+        if content.get("group", "mentions") != group:
+            continue
+        for value, given in content.get("values", {}).items():
+            for phrase in given:
+                tree.add(phrase, [Sense(content["kind"], value)])
+        for value, task in content.get("tasks", {}).items():
+            senses = [Sense(content["kind"], value)]
+            senses += [Sense("action", name) for name in task.get("action", [])]
+            senses += [Sense("object", name) for name in task.get("object", [])]
+            for phrase in task["words"]:
+                tree.add(phrase, senses)
+    return tree

@@ -1,0 +1,190 @@
+"""Which goals of its own plan a note works on: by their label, or by what was done.
+
+A label links when the plan holds it, the goal is open on the day, and the note does not say that it was left for
+another time. Without a label, activity and goal meet when they share an action and a thing ("toilet" and "commode"
+are one thing; see the `concepts_*` lexicons).
+
+Columns of `link_table`: note_id; goal_id (null: no such label); label; how (label, meaning, none); status (open, met,
+modified, discontinued, unknown_label); links; why_not (not_open, unknown_label, not_addressed, planned, history); code
+(the section in which the words stand); start, end, words.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import polars as pl
+
+from compliance.notes.frame import GOAL, HISTORY, PLAN, TODAY
+from compliance.notes.labels import normal_label, prefix_and_number
+from compliance.notes.reading import Mention, read
+
+LINK_SCHEMA = {
+    "note_id": pl.String, "goal_id": pl.String, "label": pl.String, "how": pl.String, "status": pl.String,
+    "links": pl.Boolean, "why_not": pl.String, "code": pl.String, "start": pl.Int64, "end": pl.Int64, "words": pl.String,
+}  # fmt: skip
+OPEN = "open"
+
+
+class Goal(NamedTuple):
+    """A goal as it stood on the day of a note."""
+
+    goal_id: str
+    label: str
+    text: str
+    status: str
+
+
+def link_table(notes: pl.DataFrame, goals: pl.DataFrame) -> pl.DataFrame:
+    """Links of every note to the goals of its plan; no row where a note names none and meets none.
+
+    `notes`: note_id, text, plan_id, and service_date where known. `goals`: goal_id, plan_id, label, text, status,
+    and status_on where known.
+    """
+    by_plan = _goals_by_plan(goals)
+    dated = "service_date" in notes.columns
+    rows: list[tuple[Any, ...]] = []
+    for note in notes.iter_rows(named=True):
+        if note["text"]:
+            plan = _on_the_day(by_plan.get(note["plan_id"], []), note["service_date"] if dated else None)
+            rows += [(note["note_id"], *link) for link in _links(note["text"], tuple(plan))]
+    return pl.DataFrame(rows, schema=LINK_SCHEMA, orient="row")
+
+
+def _goals_by_plan(goals: pl.DataFrame) -> dict[str, list[dict[str, Any]]]:
+    by_plan: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for goal in goals.iter_rows(named=True):
+        by_plan[goal["plan_id"]].append(goal)
+    return by_plan
+
+
+def _on_the_day(goals: list[dict[str, Any]], day: Any) -> Iterator[Goal]:
+    """Goals with their status on a day: one met later was open until then, the day it was met included."""
+    for goal in goals:
+        status, since = goal["status"] or OPEN, goal.get("status_on")
+        if status != OPEN and day is not None and since is not None and day <= since:
+            status = OPEN
+        yield Goal(goal["goal_id"], goal["label"] or "", goal["text"] or "", status)
+
+
+@lru_cache(maxsize=50_000)
+def _links(text: str, plan: tuple[Goal, ...]) -> tuple[tuple[Any, ...], ...]:
+    mentions = read(text)
+    rows = list(_by_label(text, mentions, plan))
+    linked = {row[0] for row in rows if row[4]}
+    left_out = {row[0] for row in rows if row[5] == "not_addressed"}
+    for goal in plan:
+        if goal.status == OPEN and goal.goal_id not in linked | left_out:
+            rows += _by_meaning(text, mentions, goal)
+    return tuple(rows)
+
+
+def _by_label(text: str, mentions: tuple[Mention, ...], plan: tuple[Goal, ...]) -> Iterator[tuple[Any, ...]]:
+    for mention in mentions:
+        if mention.kind != "goal_ref":
+            continue
+        words = text[mention.start : mention.end]
+        place = (mention.code, mention.start, mention.end, words)
+        named = list(_named(mention.value, plan))
+        if not named and mention.value[:3] not in ("ALL", "ONE", "WOR"):
+            yield (None, mention.value, "none", "unknown_label", False, "unknown_label", *place)
+        for goal in named:
+            why_not = _why_not(mention, goal)
+            yield (goal.goal_id, goal.label, "label", goal.status, why_not is None, why_not, *place)
+
+
+def _why_not(mention: Mention, goal: Goal) -> str | None:
+    if goal.status != OPEN:
+        return "not_open"
+    if mention.negated:
+        return "not_addressed"
+    return {PLAN: "planned", HISTORY: "history"}.get(mention.when)
+
+
+def _named(reference: str, plan: tuple[Goal, ...]) -> Iterator[Goal]:
+    """The goals that a reference means; the open one where a plan holds a label twice."""
+    if reference.startswith(("ALL", "ONE", "WORDS")):
+        yield from _group(reference, plan)
+        return
+    labels = {goal: normal_label(goal.label) for goal in plan}
+    same = [goal for goal, label in labels.items() if label == reference]
+    if not same:
+        prefix, number = prefix_and_number(reference)
+        alike = [goal for goal, label in labels.items() if prefix_and_number(label)[1] == number and number]
+        same = [goal for goal in alike if _may_mean(prefix, prefix_and_number(labels[goal])[0])]
+        if len({goal.label for goal in same}) > 1:
+            same = []
+    yield from [goal for goal in same if goal.status == OPEN] or same[:1]
+
+
+def _may_mean(written: str, planned: str) -> bool:
+    """Whether two goal words may name one goal: "goal 2" may be STG2, but STG2 is never LTG2."""
+    general = {"", "GOAL", "OBJ"}
+    return written == planned or written in general or planned in general
+
+
+def _group(reference: str, plan: tuple[Goal, ...]) -> Iterator[Goal]:
+    """ALL and ALL_STG name every such goal; a goal word alone names the only open one."""
+    term = reference.rpartition("_")[2]
+    members = [
+        goal for goal in plan if term in ("ALL", "WORDS") or prefix_and_number(normal_label(goal.label))[0] == term
+    ]
+    open_ones = [goal for goal in members if goal.status == OPEN]
+    if reference.startswith("ALL"):
+        yield from open_ones or members
+    elif len(open_ones) == 1:
+        yield from open_ones
+
+
+def _by_meaning(text: str, mentions: tuple[Mention, ...], goal: Goal) -> Iterator[tuple[Any, ...]]:
+    """An action and a thing that the goal and today's work have in common, in one section."""
+    actions, things = concepts(goal.text)
+    for code in dict.fromkeys(m.code for m in mentions):
+        spoken = [
+            m for m in mentions if m.when in (TODAY, GOAL) and not m.negated and m.code in (code, None)
+        ]
+        acted = [m for m in spoken if m.kind == "action" and m.value in actions]
+        met = [m for m in spoken if m.kind == "object" and m.value in things]
+        if acted and met:
+            start, end = _nearest(acted, met)
+            yield (goal.goal_id, goal.label, "meaning", goal.status, True, None, code, start, end, text[start:end])
+            if code is None:
+                return
+
+
+def _nearest(acted: list[Mention], met: list[Mention]) -> tuple[int, int]:
+    pairs = ((min(a.start, b.start), max(a.end, b.end)) for a in acted for b in met)
+    return min(pairs, key=lambda span: span[1] - span[0])
+
+
+@lru_cache(maxsize=20_000)
+def concepts(goal_text: str) -> tuple[frozenset[str], frozenset[str]]:
+    """The actions and the things of a goal."""
+    said = read(goal_text)
+    return (
+        frozenset(m.value for m in said if m.kind == "action"),
+        frozenset(m.value for m in said if m.kind == "object"),
+    )
+
+
+def searched_table(notes: pl.DataFrame, goals: pl.DataFrame) -> pl.DataFrame:
+    """What was looked for in each note: note_id, searched (a sentence naming labels, actions and things)."""
+    by_plan = _goals_by_plan(goals)
+    rows = []
+    for note_id, plan_id in notes.select("note_id", "plan_id").iter_rows():
+        sought = [
+            f"{goal['label'] or 'unlabelled goal'} ({_sought(goal['text'] or '')})"
+            for goal in by_plan.get(plan_id, [])
+            if (goal["status"] or OPEN) == OPEN
+        ]
+        rows.append((note_id, f"Looked for: {'; '.join(sought)}." if sought else "The plan holds no open goal."))
+    return pl.DataFrame(rows, schema={"note_id": pl.String, "searched": pl.String}, orient="row")
+
+
+def _sought(goal_text: str) -> str:
+    actions, things = concepts(goal_text)
+    if not actions or not things:
+        return "by its label only: its text names no activity and thing"
+    words = [", ".join(sorted(each)).replace("_", " ") for each in (actions, things)]
+    return f"{words[0]} with {words[1]}"

@@ -1,0 +1,258 @@
+"""What a note says: its mentions, each with its place, its meaning, and when and for which code it speaks.
+
+`mentions` is the single source for checks and for the screen: what is highlighted is what was counted.
+
+Columns of `mention_table`: note_id; start, end (characters of the note's text); kind (the lexicon); value; when (today,
+history, plan, goal); negated; code (the CPT in whose section the words stand; null: the whole note).
+A mention counts today for a code when `when` is today, it is not negated, and code is null or that code.
+"""
+
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from typing import NamedTuple
+
+import polars as pl
+
+from compliance.notes.frame import GOAL, HISTORY, PLAN, TODAY, Frame, frame
+from compliance.notes.labels import references
+from compliance.notes.lexicon import lexicon, phrases
+from compliance.notes.words import Word, number_of, words
+
+LONGEST_NOTE = 40_000
+"""Characters of a note that are read; longer texts are no notes, and the rest is left unread."""
+
+TASKS = frozenset({"functional_activity", "adl", "iadl"})
+_CONTENT = TASKS | {"exercise", "passive", "neuro", "gait", "selfcare", "cueing", "assist_level", "generic_title", "dynamic"}
+_CONCEPTS = frozenset({"action", "object"})
+_SPEAKS_ANYWHERE = frozenset({"student", "in_room", "by_therapist"})
+_PURPOSE_NOUNS = frozenset(
+    "strength strengthening endurance rom tolerance independence safety carryover stability preparation prep readiness "
+    "flexibility power motion performance".split()
+)
+
+
+class Mention(NamedTuple):
+    """Words of a note and what they say."""
+
+    start: int
+    end: int
+    kind: str
+    value: str
+    when: str
+    negated: bool
+    code: str | None
+
+
+class _Span(NamedTuple):
+    first: int
+    last: int
+    kind: str
+    value: str
+
+
+@lru_cache(maxsize=20_000)
+def read(text: str) -> tuple[Mention, ...]:
+    """The mentions of a text in order. Never fails; an empty text says nothing."""
+    note = words(text[:LONGEST_NOTE])
+    if not note:
+        return ()
+    around = frame(note)
+    spans = _spans(note, text, around)
+    purposes = _purposes(note, around, spans)
+    made = {_mention(note, around, span, span in purposes) for span in spans}
+    return tuple(sorted(made, key=lambda m: (m.start, m.end, m.kind, m.value, m.when)))
+
+
+def mention_table(notes: pl.DataFrame) -> pl.DataFrame:
+    """Mentions of every note; `notes` needs note_id and text. Texts are read once each."""
+    rows = [
+        (note_id, *mention)
+        for note_id, text in notes.select("note_id", "text").iter_rows()
+        if text
+        for mention in read(text)
+    ]
+    return pl.DataFrame(rows, schema=MENTION_SCHEMA, orient="row")
+
+
+MENTION_SCHEMA = {
+    "note_id": pl.String,
+    "start": pl.Int64,
+    "end": pl.Int64,
+    "kind": pl.String,
+    "value": pl.String,
+    "when": pl.String,
+    "negated": pl.Boolean,
+    "code": pl.String,
+}
+
+
+def _mention(note: list[Word], around: Frame, span: _Span, purpose: bool) -> Mention:
+    head = span.first
+    when = around.when[head]
+    if purpose and when == TODAY:
+        when = GOAL
+    # the phrase itself may hold the negation ("no physical assist"): only words before it can deny it
+    negated = around.negated[head]
+    if span.kind == "goal_ref":
+        negated = any(around.negated[place] for place in range(head, span.last))
+        inside = {around.when[place] for place in range(head, span.last)}
+        when = next((w for w in (PLAN, HISTORY) if w in inside), GOAL if inside == {GOAL} else TODAY)
+    return Mention(
+        note[head].start, note[span.last - 1].end, span.kind, span.value, when, negated, around.code[head]
+    )
+
+
+def _spans(note: list[Word], text: str, around: Frame) -> list[_Span]:
+    found = [_Span(m.first, m.last, *m.sense) for m in phrases("mentions").matches(note)]
+    found += _shares(note)
+    found += _letters(note, text)
+    found += _scores(note)
+    found = list(_longest(found))
+    found += [_Span(r.first, r.last, "goal_ref", r.label) for r in references(note)]
+    return [span for span in found if span.kind != "ignore" and not _is_silent(around, span)]
+
+
+def _is_silent(around: Frame, span: _Span) -> bool:
+    """Words of a heading or of an unticked box say nothing; titles and goal labels in headings do."""
+    return span.kind not in ("goal_ref", "generic_title") and around.silent[span.first]
+
+
+def _longest(found: list[_Span]) -> Iterator[_Span]:
+    """Leave out what stands inside a longer phrase: "min" in "min cues", "bridging" in "bridging for bed mobility"."""
+    covering = [span for span in found if span.kind in _CONTENT or span.kind == "ignore"]
+    by_place: dict[int, list[_Span]] = {}
+    for span in covering:
+        for place in range(span.first, span.last):
+            by_place.setdefault(place, []).append(span)
+    for span in found:
+        around_it = by_place.get(span.first, ())
+        if not any(_covers(other, span) for other in around_it):
+            yield span
+
+
+def _covers(other: _Span, span: _Span) -> bool:
+    if other.first > span.first or other.last < span.last or other == span:
+        return False
+    longer = other.last - other.first > span.last - span.first
+    if other.kind == "ignore":
+        return span.kind != "ignore" and (longer or span.kind not in _SPEAKS_ANYWHERE)
+    if span.kind in _CONTENT:
+        if span.kind == other.kind and span.kind in TASKS:
+            return False
+        return longer
+    if span.kind in _CONCEPTS:
+        return other.kind not in TASKS and other.kind not in ("gait", "dynamic", "selfcare", "assist_level")
+    if span.kind == "equipment":
+        return False
+    if span.kind == "response":
+        return longer and other.kind in ("cueing", "assist_level", "generic_title")
+    return False
+
+
+# -- levels that are no plain phrases ------------------------------------------------------------------------
+
+
+def _shares(note: list[Word]) -> Iterator[_Span]:
+    """Percentages of effort or of help: "pt doing 60% of the effort", "25% assist"."""
+    for place, word in enumerate(note):
+        if word.spelling != "%" or place == 0:
+            continue
+        share = number_of(note[place - 1].spelling)
+        if share is None or share > 100:
+            continue
+        following = [w.spelling for w in note[place + 1 : place + 6]]
+        close = following[:2]
+        if {"assist", "assistance", "a", "help"} & set(close):
+            yield _Span(place - 1, place + 2, "assist_level", _band(100 - share))
+        elif {"effort", "work", "weight", "load", "lift", "lifting", "task", "transfer", "movement"} & set(following):
+            before = {w.spelling for w in note[max(0, place - 6) : place - 1]}
+            effort = {"effort", "work", "lift", "lifting", "task", "transfer", "movement"} & set(following)
+            if effort and before & {"therapist", "pt's", "ot", "helper"} and not before & {"pt", "patient", "she", "he"}:
+                yield _Span(place - 1, place + 1, "assist_level", _band(100 - share))
+            elif effort and (
+                before & {"pt", "patient", "she", "he", "child", "client", "performing", "performs", "doing", "does",
+                          "contributing", "contributes", "performed", "did", "gave", "giving", "provides", "about"}
+                or "effort" in effort
+            ):  # fmt: skip
+                yield _Span(place - 1, place + 1, "assist_level", _band(share))
+
+
+def _band(share: float) -> str:
+    """The level of assistance of a patient who gives `share` percent of the effort."""
+    bands = lexicon("assist_level")["effort_bands"]
+    return next(level for level, lowest in bands.items() if share >= lowest)
+
+
+def _scores(note: list[Word]) -> Iterator[_Span]:
+    """FIM and Section GG scores of a task: "FIM 4", "GG 03"."""
+    scales = {"fim": lexicon("assist_level")["fim"], "gg": lexicon("assist_level")["section_gg"]}
+    for place, word in enumerate(note):
+        if word.spelling not in scales:
+            continue
+        for at in range(place + 1, min(place + 4, len(note))):
+            score = number_of(note[at].spelling)
+            level = scales[word.spelling].get(int(score)) if score is not None else None
+            if level:
+                yield _Span(place, at + 1, "assist_level", level)
+                break
+
+
+_LEVEL_LETTERS = {"I": "independent", "S": "supervision", "D": "total"}
+_BEFORE_LETTER = frozenset({"with", "w/", ",", "→", "at", ":", "needs", "needed", "now", "is", "was", "(", "–", "required",
+                            "to", "close", "distant", "/", "assist", "pt", "mostly", ";"})  # fmt: skip
+_AFTER_LETTER = frozenset({"for", "with", "w/", ",", ".", "→", ";", ")", "\n", "level", "in", "on", "at", "–", "and", "/"})
+
+
+def _letters(note: list[Word], text: str) -> Iterator[_Span]:
+    """Levels written as one capital: "(I)", "close S", "D for LB dressing"."""
+    for place, word in enumerate(note):
+        if len(word.spelling) != 1 or (level := _LEVEL_LETTERS.get(text[word.start : word.end])) is None:
+            continue
+        before = note[place - 1].spelling if place else "\n"
+        after = note[place + 1].spelling if place + 1 < len(note) else "\n"
+        if before in _BEFORE_LETTER and after in _AFTER_LETTER and not (before == "to" and after == "and"):
+            yield _Span(place, place + 1, "assist_level", level)
+    for place, word in enumerate(note[:-1]):
+        if word.spelling in _SHORT_LEVELS and _is_level(note, place):
+            yield _Span(place, place + 1, "assist_level", _SHORT_LEVELS[word.spelling])
+
+
+_SHORT_LEVELS = {"min": "minimal", "mod": "moderate", "max": "maximal", "minimal": "minimal", "moderate": "moderate"}
+_BEFORE_SHORT = frozenset({"→", "with", "w/", "needed", "needs", "required", "requires", "requiring", "to", "from", "/", ":",
+                           "cga", "sba", "☑", "at", "was", "now"})  # fmt: skip
+_AFTER_SHORT = frozenset({"for", "→", "w/", "x", ".", ",", ";", ")", "\n", "on", "to", "at", "with"})
+
+
+def _is_level(note: list[Word], place: int) -> bool:
+    """Whether "min", "mod" or "max" alone is a level: not after a number, and where a level may stand."""
+    before = note[place - 1] if place else None
+    after = note[place + 1].spelling
+    if before is None or number_of(before.spelling) is not None:
+        return False
+    if before.spelling in ("~", "/", ":") and after == ":":
+        return False
+    if note[place].spelling in ("min", "max", "mod") and after in _AFTER_SHORT:
+        return before.spelling in _BEFORE_SHORT or (after in ("for", "→", "w/") and before.spelling not in ("x",))
+    return before.spelling in ("→", "/", "☑") and after in (*_AFTER_SHORT, "/")
+
+
+# -- purposes ------------------------------------------------------------------------------------------------
+
+
+def _purposes(note: list[Word], around: Frame, spans: Iterable[_Span]) -> set[_Span]:
+    """Tasks that only say what an exercise is for: "3x10 SLR for stairs"."""
+    drills = [s for s in spans if s.kind in ("exercise", "neuro", "passive")]
+    found: set[_Span] = set()
+    for span in spans:
+        if span.kind not in TASKS and span.kind not in _CONCEPTS:
+            continue
+        preceding = [note[place].spelling for place in range(max(0, span.first - 3), span.first)]
+        if "for" not in preceding or around.when[span.first] != TODAY:
+            continue
+        place = max(at for at in range(max(0, span.first - 3), span.first) if note[at].spelling == "for")
+        sentence = around.sentence[span.first]
+        drilled = any(s.first < place and around.sentence[s.first] == sentence for s in drills)
+        nouned = place > 0 and note[place - 1].spelling in _PURPOSE_NOUNS
+        if drilled or nouned:
+            found.add(span)
+    return found
