@@ -62,6 +62,15 @@ class Report:
 
 
 @dataclass(frozen=True)
+class Due:
+    """When a report falls due: the position of the period's last treatment day, the due day, the last day to write."""
+
+    position: int
+    on: datetime
+    deadline: datetime
+
+
+@dataclass(frozen=True)
 class Period:
     """A progress report period of one episode, by positions in its treatment days (both inclusive).
 
@@ -108,23 +117,23 @@ def _read(days: Sequence[Day], reports: Sequence[Report], as_of: datetime) -> li
     while first < len(days):
         due = _due(days, first)
         report = next((each for each in waiting if each.ends_on >= days[first].on), None)
-        if report is None and due is None:
-            read.append(Period(first, len(days) - 1, _after_the_last_report(days[-1], as_of)))
-            break
-        period = (
-            _unreported(days, first, *due, as_of) if report is None else _reported(days, first, due, report)
-        )
+        if report is not None:
+            waiting.remove(report)
+            period = _reported(days, first, due, report)
+        elif due is not None:
+            outcome: Outcome = "open" if as_of <= due.deadline else "missing"
+            period = Period(first, due.position, outcome, due.on, due.deadline)
+        else:
+            period = Period(first, len(days) - 1, _after_the_last_report(days[-1], as_of))
         read.append(period)
         if period.outcome == "open":
             break
-        if report is not None:
-            waiting.remove(report)
         first = period.last + 1
     return read
 
 
-def _due(days: Sequence[Day], first: int) -> tuple[int, datetime] | None:
-    """The position of the period's last treatment day and the day its report falls due; None while it runs.
+def _due(days: Sequence[Day], first: int) -> Due | None:
+    """When the report of the period that begins at `first` falls due; None while the period runs.
 
     Each day is judged by the limits in force on it. The calendar leg falls due only where treatment went on after it.
     """
@@ -133,27 +142,19 @@ def _due(days: Sequence[Day], first: int) -> tuple[int, datetime] | None:
         if day.calendar is not None:
             last = days[first].on + (day.calendar - 1) * ONE_DAY
             if day.on > last:
-                return position - 1, last
+                return Due(position - 1, last, last + days[position - 1].grace * ONE_DAY)
         if day.allowed is not None and position - first + 1 >= day.allowed:
-            return position, day.on
+            return Due(position, day.on, day.on + day.grace * ONE_DAY)
     return None
 
 
-def _reported(days: Sequence[Day], first: int, due: tuple[int, datetime] | None, report: Report) -> Period:
+def _reported(days: Sequence[Day], first: int, due: Due | None, report: Report) -> Period:
     """A period that a report closes: early by its own end, else on the due day (no gain from closing late)."""
     covered = max(position for position in range(first, len(days)) if days[position].on <= report.ends_on)
     if due is None:
         return Period(first, covered, "passed", report=report)
-    position, due_on = due
-    last = min(covered, position)
-    deadline = due_on + days[position].grace * ONE_DAY
-    outcome: Outcome = "passed" if report.written_on <= deadline else "late"
-    return Period(first, last, outcome, due_on, deadline, report)
-
-
-def _unreported(days: Sequence[Day], first: int, position: int, due_on: datetime, as_of: datetime) -> Period:
-    deadline = due_on + days[position].grace * ONE_DAY
-    return Period(first, position, "open" if as_of <= deadline else "missing", due_on, deadline)
+    outcome: Outcome = "passed" if report.written_on <= due.deadline else "late"
+    return Period(first, min(covered, due.position), outcome, due.on, due.deadline, report)
 
 
 def _after_the_last_report(last: Day, as_of: datetime) -> Outcome:

@@ -13,7 +13,7 @@ def marked(condition: nw.Expr) -> nw.Expr:
 def first_missing(facts: Mapping[str, nw.Expr]) -> nw.Expr:
     """The name of the first fact that is missing; null where none is."""
     missing = nw.lit(None, dtype=nw.String)
-    for fact, unknown in reversed(facts.items()):
+    for fact, unknown in reversed(list(facts.items())):
         missing = nw.when(unknown).then(nw.lit(fact)).otherwise(missing)
     return missing
 
