@@ -4,11 +4,10 @@ A level that stands in the plan, in last week's account or in a goal is not toda
 does not speak for this one. Each word of a note gets these attributes before phrases are looked for.
 """
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from compliance.notes.lexicon import Match, phrases
+from compliance.notes.lexicon import CODE, Match, phrases
 from compliance.notes.words import Word, number_of
 
 TODAY, HISTORY, PLAN, GOAL = "today", "history", "plan", "goal"
@@ -20,9 +19,10 @@ REFUSAL_REACH = 9
 """Words after "refused", "deferred", "held" that they deny: a whole task has a longer name than a symptom."""
 LONG_SECTION = frozenset({"subjective", "objective", "assessment", "plan"})
 """Headings that hold until the next heading; all others hold to the end of their line."""
+_ONE_SENTENCE = frozenset({"history", "goal", "pain", "assist", "cue", "deficit", "billing"})
+"""Headings of a value: in a paragraph, what follows the value's sentence is another matter."""
 _WHEN = {"plan": PLAN, "subjective": HISTORY, "goal": GOAL, "history": HISTORY, "home_program": PLAN,
          "deficit": HISTORY}  # fmt: skip
-_CPT = re.compile(r"(?:9[0-9]{4}|g0[0-9]{3}|s[0-9]{4})")
 _UNIT_WORDS = frozenset(
     "x min mins minute minutes unit units u m hr hour gp go gn kx cq co timed tx one on 1 1:1 direct time total cpt code codes "
     "billed bill billing charges charge service services for of and to skilled therapist pt ot slp".split()
@@ -162,9 +162,7 @@ def _section_end(note: list[Word], heading: Heading, following: int) -> int:
     """Long sections run to the next heading or an empty line; others to the end of the line."""
     end = _line_end(note, heading.body)
     if heading.name not in LONG_SECTION:
-        if end == heading.body:      # the text stands below its heading
-            end = _line_end(note, end + 1) if end + 1 < following and following == len(note) + 1 else end
-        return end
+        return min(end, _sentence_end(note, heading.body)) if heading.name in _ONE_SENTENCE else end
     if heading.name == "subjective" and following == len(note):
         return end if end < len(note) else _sentence_end(note, heading.body)
     while end + 1 < following and note[end + 1].spelling != "\n":
@@ -237,7 +235,7 @@ def _anchors(note: list[Word], cues: dict[str, list[Match]], made: Frame) -> lis
     numbers = [
         Anchor(place, place + 1, word.spelling.upper())
         for place, word in enumerate(note)
-        if word.sort == "number" and _CPT.fullmatch(word.spelling)
+        if word.sort == "number" and CODE.fullmatch(word.spelling)
     ]
     named = [
         Anchor(match.first, match.last, match.sense.value, named=True)
@@ -271,13 +269,13 @@ def _heads_section(note: list[Word], match: Match, made: Frame) -> bool:
         return True
     if following == "\n":
         return _starts_line(note, match.first)
-    return _CPT.fullmatch(following) is not None
+    return CODE.fullmatch(following) is not None
 
 
 def _says_units(word: Word) -> bool:
     """Whether a word only states minutes, units or modifiers, or is a sign."""
     return word.spelling in _UNIT_WORDS or (word.sort in ("number", "sign", "word") and (
-        number_of(word.spelling) is not None and not _CPT.fullmatch(word.spelling)
+        number_of(word.spelling) is not None and not CODE.fullmatch(word.spelling)
         or word.sort == "sign"
     ))  # fmt: skip
 
@@ -374,6 +372,8 @@ def _apply_time(note: list[Word], cues: dict[str, list[Match]], made: Frame) -> 
         triggers = [by_place[place] for place in range(first, last) if place in by_place]
         for match in triggers:
             name = match.sense.value
+            if name == "neutral":
+                continue
             if name == "today":
                 sticky = None
                 continue
@@ -486,6 +486,9 @@ def _apply_negation(note: list[Word], cues: dict[str, list[Match]], made: Frame)
         if name == "after":
             _deny_before(note, made, match)
             continue
+        if name == "refusal" and _closes_clause(note, match):
+            _deny_before(note, made, match)
+            continue
         reach = REFUSAL_REACH if name == "refusal" else NEGATION_REACH
         counted = 0
         for place in range(match.last, len(note)):
@@ -500,6 +503,13 @@ def _apply_negation(note: list[Word], cues: dict[str, list[Match]], made: Frame)
             made.negated[place] = True
 
 
+def _closes_clause(note: list[Word], match: Match) -> bool:
+    """Whether a refusal ends its clause and so speaks of what went before: "stairs deferred d/t pain"."""
+    after = note[match.last].spelling if match.last < len(note) else "."
+    return after in STOPS_OF_NEGATION or after in _REASONS or after == ")"
+
+
+_REASONS = frozenset("today due d/t secondary until because b/c this per at till pending for as by".split())
 STOPS_OF_NEGATION = frozenset(".,;:\n!?•–\"")
 
 

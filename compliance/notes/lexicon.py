@@ -14,6 +14,7 @@ A lexicon file has `kind`, `description`, `source`, `verified` and `values`: wha
 that say it. `tasks` lists, for one value, also the `action` and the `object` that it is about, for linking to goals.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
@@ -29,6 +30,8 @@ SAFE_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 FOLDER = Path(__file__).with_name("lexicons")
 NUMBER = "{n}"
 GAP = ".."
+CODE = re.compile(r"(?:9[0-9]{4}|g0[0-9]{3}|s[0-9]{4})")
+"""A CPT or HCPCS code of therapy; it counts nothing."""
 GAP_LENGTH = 3
 STOPS = frozenset(".;:\n!?,•")
 """Signs that no gap crosses."""
@@ -108,7 +111,7 @@ class Phrases:
                 found += self.vocabulary.get(short, ())
         for n in range(2, len(spelling) + 1):
             found += self.stems.get(spelling[:n], ())
-        if number_of(spelling) is not None:
+        if number_of(spelling) is not None and not CODE.fullmatch(spelling):
             found += self.vocabulary.get(NUMBER, ())
         if not found and SHORTEST_MISSPELT <= len(spelling) <= LONGEST_WORD:
             near = next((word for word in _misspelt(spelling) if word in self.vocabulary), "")
@@ -190,7 +193,7 @@ def _steps(phrase: str) -> list[list[Steps]]:
     choices: list[list[Steps]] = []
     for piece in _pieces(phrase):
         if piece.startswith("[") or (piece.startswith("(") and piece.endswith(")") and len(piece) > 2):
-            options = [list(row) for option in piece[1:-1].split("|") for row in product(*_steps(option.strip()))]
+            options = [list(row) for option in _options(piece[1:-1]) for row in product(*_steps(option))]
             rows = [[step for part in row for step in part] for row in options]
             single = tuple(dict.fromkeys(word for row in rows if len(row) == 1 for word in row[0]))
             longer = [row for row in rows if len(row) != 1]
@@ -208,15 +211,24 @@ def _steps(phrase: str) -> list[list[Steps]]:
 
 def _pieces(phrase: str) -> list[str]:
     """Split at blanks outside brackets."""
-    pieces, depth, start = [], 0, 0
-    for place, sign in enumerate(f"{phrase} "):
-        if sign in "[(" and not (sign == "(" and phrase[place : place + 2] == "( "):
+    return _split(phrase, " ")
+
+
+def _options(choice: str) -> list[str]:
+    """The alternatives of a choice; they may hold choices of their own."""
+    return _split(choice, "|")
+
+
+def _split(phrase: str, separator: str) -> list[str]:
+    padded, pieces, depth, start = f"{phrase}{separator}", [], 0, 0
+    for place, sign in enumerate(padded):
+        if sign == "[" or (sign == "(" and padded[place + 1 : place + 2] not in (" ", "|", ")")):
             depth += 1
         elif sign in "])" and depth:
             depth -= 1
-        elif sign == " " and depth == 0:
-            if phrase[start:place]:
-                pieces.append(phrase[start:place])
+        elif sign == separator and depth == 0:
+            if piece := padded[start:place].strip():
+                pieces.append(piece)
             start = place + 1
     return pieces
 
