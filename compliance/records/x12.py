@@ -35,7 +35,7 @@ class Broken(Exception):
         self.position, self.found, self.expected = position, found[:80], expected
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Segment:
     """A segment: its position in the file, and its elements, of which the first is its name."""
 

@@ -172,37 +172,48 @@ class Claims:
         original. Claims that share a number stay apart where payer, patient, provider or frequency differ.
         """
         standing = []
+        seen: dict[str, set[object]] = {}
+        copies: Counter[str] = Counter()
+        reused: dict[str, list[str]] = {}
         for claim in self.claims:
             others = self.by_number.setdefault(claim.number, [])
-            if any(claim.content() == other.content() for other in others):
-                self.exchange.note(
-                    claim.file, f"claim {claim.number} was sent before with the same content; kept once"
-                )
+            known = seen.setdefault(claim.number, set())
+            original = ("original", claim.parties())
+            if claim.content() in known:
+                copies[claim.file] += 1
                 continue
-            originals = {other.parties() for other in others if other.frequency == "1"}
-            if claim.frequency == "1" and claim.parties() in originals:
+            if claim.frequency == "1" and original in known:
                 found = f"claim {claim.number} again, with other content"
                 wanted = "another claim number, or frequency 7 (replacement) or 8 (void)"
                 self.exchange.refuse(claim.file, claim.position, found, wanted, "claims")
                 continue
+            known |= {claim.content(), *([original] if claim.frequency == "1" else [])}
             claim.claim_id = claim.number if not others else f"{claim.number}#{len(others) + 1}"
             if others:
-                self.exchange.note(
-                    claim.file, f"claim number {claim.number} is used again; this one is {claim.claim_id}"
-                )
+                reused.setdefault(claim.file, []).append(claim.claim_id)
             if claim.frequency != "1":
                 claim.original_claim_id = self._original(claim, others, payer_numbers)
             others.append(claim)
             standing.append(claim)
         self.claims = standing
+        self._tell(copies, reused)
+
+    def _tell(self, copies: Counter[str], reused: dict[str, list[str]]) -> None:
+        for file, count in copies.items():
+            self.exchange.note(
+                file, f"{count:,} claims were sent before with the same content and count once", count
+            )
+        for file, ids in reused.items():
+            said = f"{len(ids):,} claims bear the number of an earlier one and stand beside it: {', '.join(ids[:3])}"
+            self.exchange.note(file, said, len(ids))
 
     def _original(self, claim: Claim, others: list[Claim], payer_numbers: Mapping[str, str]) -> str | None:
         number = payer_numbers.get(claim.original, claim.original)
         if number != claim.number and number in self.by_number:
             return self.by_number[number][-1].claim_id
-        same_payer = [other for other in others if other.parties()[1] == claim.parties()[1]]
-        if same_payer:
-            return same_payer[-1].claim_id
+        for other in reversed(others):
+            if other.parties()[1] == claim.parties()[1]:
+                return other.claim_id
         return claim.original or None
 
     def tables(self) -> list[RawTable]:
