@@ -1,0 +1,102 @@
+"""Where the supervising therapist was: clocked shifts, leave and logged contacts against an assistant's service."""
+
+import narwhals as nw
+
+from compliance.checks.supervision.services import flag
+
+UNIT = ("note_id", "cpt")
+HOME = "12"
+"""CMS place of service: the patient's home. A therapist on the clinic's clock is not there."""
+
+
+def _minutes(span: nw.Expr) -> nw.Expr:
+    return span.dt.total_minutes()
+
+
+def clocked(shifts: nw.LazyFrame) -> nw.LazyFrame:
+    """Shifts that prove presence (a schedule does not), with their day."""
+    kind = nw.col("kind")
+    return shifts.filter(kind.is_null() | (kind == "clocked")).with_columns(day=nw.col("starts_at").dt.truncate("1d"))
+
+
+def with_presence(units: nw.LazyFrame, shifts: nw.LazyFrame, therapists: nw.LazyFrame) -> nw.LazyFrame:
+    """Add what the clock says of each unit, as 0 or 1 (null: no).
+
+    `units` needs note_id, cpt, clinic_id, discipline, service_date, starts_at, ends_at, supervisor_id. Added:
+    `covered`, the supervisor's clock covers the whole service at the clinic; `anyone`, some therapist's of the
+    discipline does; `kept`, the supervisor's clock is kept around that day (between the first and the last clocked
+    shift of the records); `clinic_kept`, that of some therapist of the discipline at the clinic is; `unended`, a
+    shift that would decide has no end; `on_leave`, the supervisor was on leave that day.
+    """
+    able = therapists.filter(nw.col("role") == "therapist").select("therapist_id", able_discipline="discipline")
+    there = clocked(shifts).join(able, on="therapist_id", how="inner")
+    there = there.select("therapist_id", "clinic_id", "able_discipline", "day", on_at="starts_at", off_at="ends_at")
+    unit = units.select(*UNIT, "clinic_id", "discipline", "service_date", "starts_at", "ends_at", "supervisor_id")
+    unit = unit.unique()
+    near = unit.join(
+        there.unique(), left_on=["clinic_id", "service_date"], right_on=["clinic_id", "day"], how="inner"
+    ).filter(
+        nw.col("discipline").is_null()
+        | nw.col("able_discipline").is_null()
+        | (nw.col("able_discipline") == nw.col("discipline"))
+    )
+    near = near.with_columns(named=flag(nw.col("therapist_id") == nw.col("supervisor_id")))
+    return (
+        units.join(_covering(near), on=list(UNIT), how="left")
+        .join(_kept(unit, there), on=list(UNIT), how="left")
+        .join(_leave(unit, shifts), on=list(UNIT), how="left")
+    )
+
+
+def _covering(near: nw.LazyFrame) -> nw.LazyFrame:
+    """Whether one therapist's shifts together cover the unit from start to end."""
+    starts, ends, on_at, off_at = (nw.col(name) for name in ("starts_at", "ends_at", "on_at", "off_at"))
+    begins = nw.when(on_at > starts).then(on_at).otherwise(starts)
+    finishes = nw.when(off_at < ends).then(off_at).otherwise(ends)
+    together = near.with_columns(shared=_minutes(finishes - begins), lasts=_minutes(ends - starts))
+    together = together.with_columns(
+        shared=nw.when((nw.col("shared") > 0) & ~off_at.is_null()).then(nw.col("shared")).otherwise(nw.lit(0)),
+        unended=flag(off_at.is_null() & (on_at <= starts)),
+    )
+    by_therapist = together.group_by(*UNIT, "therapist_id", "named").agg(
+        nw.col("shared").sum(), nw.col("lasts").max(), nw.col("unended").max()
+    )
+    covers = flag((nw.col("shared") >= nw.col("lasts")) & (nw.col("lasts") > 0))
+    marked = by_therapist.with_columns(anyone=covers, covered=covers * nw.col("named"))
+    return marked.group_by(*UNIT).agg(*(nw.col(name).max() for name in ("anyone", "covered", "unended")))
+
+
+def _kept(unit: nw.LazyFrame, there: nw.LazyFrame) -> nw.LazyFrame:
+    """Whose clock is kept around the unit's day, so that no shift means absence."""
+    own = there.group_by("therapist_id").agg(first_day=nw.col("day").min(), last_day=nw.col("day").max())
+    site = there.group_by("clinic_id", "able_discipline").agg(
+        site_first=nw.col("day").min(), site_last=nw.col("day").max()
+    )
+    on = nw.col("service_date")
+    return (
+        unit.join(own, left_on="supervisor_id", right_on="therapist_id", how="left")
+        .join(site, left_on=["clinic_id", "discipline"], right_on=["clinic_id", "able_discipline"], how="left")
+        .select(
+            *UNIT,
+            kept=flag((on >= nw.col("first_day")) & (on <= nw.col("last_day"))),
+            clinic_kept=flag((on >= nw.col("site_first")) & (on <= nw.col("site_last"))),
+        )
+    )
+
+
+def _leave(unit: nw.LazyFrame, shifts: nw.LazyFrame) -> nw.LazyFrame:
+    """Whether the supervisor's leave covers the service, or its day where no time is known."""
+    away = shifts.filter(nw.col("kind") == "leave").select("therapist_id", away_from="starts_at", away_to="ends_at")
+    first_day, last_day = (nw.col(name).dt.truncate("1d") for name in ("away_from", "away_to"))
+    on = nw.col("service_date")
+    timed = ~nw.col("starts_at").is_null()
+    during = (nw.col("starts_at") >= nw.col("away_from")) & (nw.col("starts_at") < nw.col("away_to"))
+    whole_day = (on >= first_day) & (on <= nw.coalesce(last_day, first_day))
+    says = nw.when(timed & ~nw.col("away_to").is_null() & (nw.col("away_to") > last_day)).then(during)
+    return (
+        unit.join(away, left_on="supervisor_id", right_on="therapist_id", how="inner")
+        .filter(whole_day)
+        .with_columns(on_leave=flag(says.otherwise(whole_day)))
+        .group_by(*UNIT)
+        .agg(nw.col("on_leave").max())
+    )
