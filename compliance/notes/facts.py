@@ -37,6 +37,7 @@ def facts_table(mentions: pl.DataFrame, notes: pl.DataFrame, code: str = "97530"
     facts = own.group_by("note_id").agg(
         n_functional=count(*sorted(TASKS)),
         n_exercise=count("exercise"),
+        n_named_exercise=(_COUNTS & pl.col("kind").eq("exercise") & pl.col("value").ne("sets_reps")).sum().cast(pl.Int64),
         n_passive=count("passive"),
         n_neuro=count("neuro"),
         n_gait=count("gait"),
@@ -76,7 +77,9 @@ def _judged(facts: pl.DataFrame, code: str) -> pl.DataFrame:
     zero = [pl.col(name).fill_null(0) for name in facts.columns if name.startswith("n_") or name in ("level", "response")]
     flags = [pl.col(name).fill_null(False) for name in ("cueing", "weak", "deficit", "adl", "has_section")]
     functional = (pl.col("n_functional") > 0) | (pl.col("n_paired") > 0)
-    drilled = (pl.col("n_exercise") > 0) | (pl.col("n_neuro") > 0)
+    # sets and repetitions alone are exercise, but not beside heat or massage ("10 x 8" may be a setting)
+    bare_sets = (pl.col("n_exercise") > 0) & (pl.col("n_passive") == 0)
+    drilled = (pl.col("n_named_exercise") > 0) | bare_sets | (pl.col("n_neuro") > 0)
     # "no physical assist" beside cues is help by cueing alone
     rank = (
         pl.when((pl.col("level") <= _rank("no_physical_assist")) & pl.col("cueing"))

@@ -11,7 +11,7 @@ from compliance.notes.lexicon import CODE, Match, phrases
 from compliance.notes.words import Word, number_of
 
 TODAY, HISTORY, PLAN, GOAL = "today", "history", "plan", "goal"
-SENTENCE_ENDS = frozenset(".!?\n•;")
+SENTENCE_ENDS = frozenset(".!?\n•;|")
 SEGMENT_ENDS = SENTENCE_ENDS | frozenset(",():–\"")
 NEGATION_REACH = 3
 """Words after a negation that it denies (rule book §8: "within 3 tokens")."""
@@ -19,7 +19,9 @@ REFUSAL_REACH = 9
 """Words after "refused", "deferred", "held" that they deny: a whole task has a longer name than a symptom."""
 LONG_SECTION = frozenset({"subjective", "objective", "assessment", "plan"})
 """Headings that hold until the next heading; all others hold to the end of their line."""
-_ONE_SENTENCE = frozenset({"history", "goal", "pain", "assist", "cue", "deficit", "billing"})
+_ONE_SENTENCE = frozenset(
+    {"history", "goal", "pain", "assist", "cue", "deficit", "billing", "home_program", "education"}
+)
 """Headings of a value: in a paragraph, what follows the value's sentence is another matter."""
 _WHEN = {"plan": PLAN, "subjective": HISTORY, "goal": GOAL, "history": HISTORY, "home_program": PLAN,
          "deficit": HISTORY}  # fmt: skip
@@ -92,7 +94,7 @@ def _is_abbreviation(note: list[Word], place: int) -> bool:
 def _starts_line(note: list[Word], place: int) -> bool:
     """Whether only bullets, dashes or a list number stand before `place` in its line."""
     at = place - 1
-    while at >= 0 and note[at].spelling in "•*–-)#+→" or (at >= 0 and note[at].sort == "number" and place - at <= 2
+    while at >= 0 and note[at].spelling in "•*–-)#+→|" or (at >= 0 and note[at].sort == "number" and place - at <= 2
                                                           and (at == 0 or note[at - 1].spelling == "\n")):  # fmt: skip
         at -= 1
     return at < 0 or note[at].spelling == "\n"
@@ -100,7 +102,7 @@ def _starts_line(note: list[Word], place: int) -> bool:
 
 def _starts_sentence(note: list[Word], place: int, made: Frame) -> bool:
     at = place - 1
-    while at >= 0 and note[at].spelling in "•*–-(":
+    while at >= 0 and note[at].spelling in "•*–-(|":
         at -= 1
     return at < 0 or made.sentence[at] != made.sentence[place] or note[at].spelling in SENTENCE_ENDS
 
@@ -144,8 +146,8 @@ def _headings(note: list[Word], cues: dict[str, list[Match]]) -> list[Heading]:
                 continue
         elif not (colon or alone or dashed):
             continue
-        elif not line_start and match.first and note[match.first - 1].sort == "word" and not colon:
-            continue
+        elif not line_start and note[match.first - 1].sort == "number":
+            continue        # "97110 15 min: ..."
         found.append(Heading(match.first, after + int(colon or dashed), match.sense.value, 0))
     for place, heading in enumerate(found):
         following = found[place + 1].first if place + 1 < len(found) else len(note)
@@ -415,7 +417,7 @@ def _reach(
         return _plan_start(note, made, match, first), last, PLAN
     if name == "goal_quote":
         return match.first, _sentence_span(note, made, match.first)[1], GOAL
-    return match.last, _purpose_end(note, made, match.last), GOAL
+    return match.first, _purpose_end(note, made, match.last), GOAL
 
 
 def _sentence_span(note: list[Word], made: Frame, place: int) -> tuple[int, int]:
@@ -510,12 +512,12 @@ def _closes_clause(note: list[Word], match: Match) -> bool:
 
 
 _REASONS = frozenset("today due d/t secondary until because b/c this per at till pending for as by".split())
-STOPS_OF_NEGATION = frozenset(".,;:\n!?•–\"")
+STOPS_OF_NEGATION = frozenset(".,;:\n!?•–\"|")
 
 
 def _deny_before(note: list[Word], made: Frame, match: Match) -> None:
     place = match.first - 1
-    while place >= 0 and note[place].spelling not in ",;\n.:•–\"" and made.sentence[place] == made.sentence[match.first]:
+    while place >= 0 and note[place].spelling not in ",;\n.:•–\"|" and made.sentence[place] == made.sentence[match.first]:
         if note[place].spelling in ("but", "and") and match.first - place > 1 and note[place].spelling == "but":
             break
         made.negated[place] = True

@@ -33,7 +33,7 @@ GAP = ".."
 CODE = re.compile(r"(?:9[0-9]{4}|g0[0-9]{3}|s[0-9]{4})")
 """A CPT or HCPCS code of therapy; it counts nothing."""
 GAP_LENGTH = 3
-STOPS = frozenset(".;:\n!?,•")
+STOPS = frozenset(".;:\n!?,•|")
 """Signs that no gap crosses."""
 SHORTEST_MISSPELT = 7
 """Words shorter than this are taken as they are written."""

@@ -94,7 +94,7 @@ def _mention(note: list[Word], around: Frame, span: _Span, purpose: bool) -> Men
     # the phrase itself may hold the negation ("no physical assist"): only words before it can deny it
     negated = around.negated[head]
     if span.kind == "goal_ref":
-        negated = any(around.negated[place] for place in range(head, span.last))
+        negated = any(around.negated[place] for place in range(head, span.last)) or _put_aside(note, span.last)
         inside = {around.when[place] for place in range(head, span.last)}
         when = next((w for w in (PLAN, HISTORY) if w in inside), GOAL if inside == {GOAL} else TODAY)
     return Mention(
@@ -102,11 +102,33 @@ def _mention(note: list[Word], around: Frame, span: _Span, purpose: bool) -> Men
     )
 
 
+_ASIDE = frozenset({"deferred", "held", "hold", "postponed", "unable", "excluded", "omitted", "skipped"})
+_STILL_WORKED_ON = frozenset({"met", "achieved", "reached", "attained", "yet", "only", "just", "there", "consistent"})
+_ASIDE_REACH = 6
+
+
+def _put_aside(note: list[Word], place: int) -> bool:
+    """Whether the clause after a goal's label leaves it for another time ("LTG2 is not appropriate yet")."""
+    for at in range(place, min(place + _ASIDE_REACH, len(note))):
+        spelling = note[at].spelling
+        if spelling in ",;.\n|•":
+            return False
+        if spelling in _ASIDE:
+            return True
+        if spelling == "not":
+            following = note[at + 1].spelling if at + 1 < len(note) else ""
+            return following not in _STILL_WORKED_ON or (
+                following == "yet" and not (at + 2 < len(note) and note[at + 2].spelling in _STILL_WORKED_ON)
+            )
+    return False
+
+
 def _spans(note: list[Word], text: str, around: Frame) -> list[_Span]:
     found = [_Span(m.first, m.last, *m.sense) for m in phrases("mentions").matches(note)]
     found += _shares(note)
     found += _letters(note, text)
     found += _scores(note)
+    found += _changes(note)
     found = list(_longest(found))
     found += [_Span(r.first, r.last, "goal_ref", r.label) for r in references(note)]
     return [span for span in found if span.kind != "ignore" and not _is_silent(around, span)]
@@ -256,3 +278,19 @@ def _purposes(note: list[Word], around: Frame, spans: Iterable[_Span]) -> set[_S
         if drilled or nouned:
             found.add(span)
     return found
+
+
+# -- measured change -----------------------------------------------------------------------------------------
+
+_LOADS = frozenset({"#", "lb", "lbs", "ft", "in", "inch", "inches", "x", "kg", "reps", "cm", "step", "steps", "pounds", "oz", '"', "'"})
+
+
+def _changes(note: list[Word]) -> Iterator[_Span]:
+    """Values before and after, joined by an arrow ("48 → 36 s", "2 → 4 → 2"); a load or distance is no response."""
+    for place in range(1, len(note) - 1):
+        if note[place].spelling != "→" or number_of(note[place - 1].spelling) is None:
+            continue
+        last = place + 1
+        if number_of(note[last].spelling) is None or note[last + 1 : last + 2] and note[last + 1].spelling in _LOADS:
+            continue
+        yield _Span(place - 1, last + 1, "response", "change")
