@@ -30,6 +30,7 @@ notes: .venv/ready  ## how well notes are read, against a file of labelled notes
 
 docs: .venv/ready  ## the pages that are written from the code
 	$(BIN)/python -m compliance.rulebook
+	$(BIN)/python -m compliance.records.dictionary > docs/records.md
 
 screenshots: .venv/ready chromium  ## each page, light and dark, in both sizes, into docs/screenshots
 	$(BIN)/python -m tests.browser.screenshots $(DATA)
