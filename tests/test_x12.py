@@ -293,8 +293,10 @@ def test_tables_and_claim_files_merge():
         ),
         ("claims.csv", b"claim_id,patient_id,status\nC1,P1,paid\n"),
         ("clinics.csv", b"clinic_id,npi,setting\nCL1,1999999984,private_practice\n"),
+        ("authorizations.csv", b"authorization_id,number\nAU1,A77\n"),
     ]
-    records = load_files([*tables, file_837(claim())])
+    records = load_files([*tables, file_837(claim(extra=("REF*G1*A77",)))])
+    assert records.tables["claims"]["authorization_id"].to_list() == ["AU1"]
     assert records.tables["claim_lines"]["therapist_id"].to_list() == ["T1", "A1"]
     assert records.tables["therapists"]["therapist_id"].to_list() == ["T1", "A1"]
     (row,) = records.tables["claims"].rows(named=True)

@@ -49,7 +49,23 @@ def _under_known_ids(
                 named, left_on=key, right_on="npi", how="left", maintain_order="left"
             )
             claim_files[user] = joined.with_columns(pl.coalesce("known id", key).alias(key)).drop("known id")
-    return claim_files
+    return _under_known_authorizations(tables, claim_files)
+
+
+def _under_known_authorizations(
+    tables: dict[str, pl.DataFrame], claim_files: dict[str, pl.DataFrame]
+) -> dict[str, pl.DataFrame]:
+    """Claims name an authorization by the payer's number; where that is one authorization's, by its id."""
+    known, claims = tables.get("authorizations"), claim_files.get("claims")
+    if known is None or claims is None:
+        return claim_files
+    one = pl.col("number").is_not_null() & pl.col("number").is_unique()
+    named = known.filter(one).select("number", pl.col("authorization_id").alias("known id"))
+    joined = claims.join(
+        named, left_on="authorization_id", right_on="number", how="left", maintain_order="left"
+    )
+    meant = pl.coalesce("known id", "authorization_id").alias("authorization_id")
+    return {**claim_files, "claims": joined.with_columns(meant).drop("known id")}
 
 
 def _filled(name: str, own: pl.DataFrame, added: pl.DataFrame) -> tuple[pl.DataFrame, int]:
