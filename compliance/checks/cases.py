@@ -77,7 +77,12 @@ class Case:
                 complete[name] = complete[name].drop(dropped)
             else:
                 del complete[name]
-        return from_frames(complete)
+        records = from_frames(complete)
+        refused = records.report.refusals
+        if refused:
+            first = refused[0]
+            raise ValueError(f"{self.sentence}: {first.table}.{first.column} {first.found!r} (expected {first.expected})")
+        return records
 
 
 def read_cases(path: Path) -> list[Case]:
