@@ -4,12 +4,14 @@ A level that stands in the plan, in last week's account or in a goal is not toda
 does not speak for this one. Each word of a note gets these attributes before phrases are looked for.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from compliance.notes.lexicon import CODE, Match, phrases
 from compliance.notes.words import Word, number_of
 
+_GOAL_WORD = re.compile(r"(?:ltg|stg|goal|obj)s?")
 TODAY, HISTORY, PLAN, GOAL = "today", "history", "plan", "goal"
 SENTENCE_ENDS = frozenset(".!?\n•;|")
 SEGMENT_ENDS = SENTENCE_ENDS | frozenset(",():–\"")
@@ -24,7 +26,7 @@ _ONE_SENTENCE = frozenset(
 )
 """Headings of a value: in a paragraph, what follows the value's sentence is another matter."""
 _WHEN = {"plan": PLAN, "subjective": HISTORY, "goal": GOAL, "history": HISTORY, "home_program": PLAN,
-         "deficit": HISTORY}  # fmt: skip
+         "deficit": GOAL}  # fmt: skip
 _UNIT_WORDS = frozenset(
     "x min mins minute minutes unit units u m hr hour gp go gn kx cq co timed tx one on 1 1:1 direct time total cpt code codes "
     "billed bill billing charges charge service services for of and to skilled therapist pt ot slp".split()
@@ -136,6 +138,8 @@ def _headings(note: list[Word], cues: dict[str, list[Match]]) -> list[Heading]:
                 after = closing + 1
         colon = after < len(note) and note[after].spelling == ":"
         line_start = _starts_line(note, match.first)
+        if line_start and not _single_letter(note, match):
+            after = _heading_end(note, after)
         alone = line_start and (after >= len(note) or note[after].spelling == "\n")
         dashed = line_start and after < len(note) and note[after].spelling in ("–", ")", "blank") and (
             _single_letter(note, match) or match.sense.value in LONG_SECTION
@@ -154,6 +158,19 @@ def _headings(note: list[Word], cues: dict[str, list[Match]]) -> list[Heading]:
         end = _section_end(note, heading, following)
         heading.end = min(following, end)
     return found
+
+
+_LONGEST_HEADING_TAIL = 4
+
+
+def _heading_end(note: list[Word], after: int) -> int:
+    """Where a heading at the start of a line meets its colon: "Cueing type/freq:" is one heading."""
+    for at in range(after, min(after + _LONGEST_HEADING_TAIL + 1, len(note))):
+        if note[at].spelling == ":":
+            return at
+        if note[at].sort != "word" and note[at].spelling not in "/&()":
+            break
+    return after
 
 
 def _single_letter(note: list[Word], match: Match) -> bool:
@@ -184,8 +201,12 @@ def _apply_sections(note: list[Word], headings: list[Heading], made: Frame) -> N
     for heading in headings:
         for place in range(heading.first, min(heading.body, len(note))):
             made.silent[place] = True
+        # a focus that names a goal quotes it; one that names a task is what was done
+        names_goal = any(_GOAL_WORD.fullmatch(word.spelling) for word in note[heading.body : heading.end])
         for place in range(heading.body, heading.end):
             made.section[place] = heading.name
+            if heading.name == "focus" and names_goal:
+                made.when[place] = GOAL
             if heading.name in _WHEN and not (made.code[place] and heading.name != "goal"):
                 made.when[place] = _WHEN[heading.name]
 
@@ -517,7 +538,7 @@ STOPS_OF_NEGATION = frozenset(".,;:\n!?•–\"|")
 
 def _deny_before(note: list[Word], made: Frame, match: Match) -> None:
     place = match.first - 1
-    while place >= 0 and note[place].spelling not in ",;\n.:•–\"|" and made.sentence[place] == made.sentence[match.first]:
+    while place >= match.first - REFUSAL_REACH and place >= 0 and note[place].spelling not in ",;\n.:•–\"|" and made.sentence[place] == made.sentence[match.first]:
         if note[place].spelling in ("but", "and") and match.first - place > 1 and note[place].spelling == "but":
             break
         made.negated[place] = True

@@ -96,7 +96,7 @@ def _numbers(note: list[Word], place: int) -> tuple[list[str], int]:
     at = place
     while at < len(note):
         joined = at
-        while at < len(note) and note[at].spelling in ({"#", ".", ":", "number", "no"} | (_JOINING if labels else set())):
+        while at < len(note) and note[at].spelling in (_JOINING if labels else _NUMBERING) and not _ends_sentence(note, at):
             at += 1
         if at >= len(note) or (value := _value(note[at])) is None:
             break
@@ -118,6 +118,16 @@ def _numbers(note: list[Word], place: int) -> tuple[list[str], int]:
         at += 1
         last = at
     return labels, last
+
+
+_NUMBERING = frozenset({"#", ".", ":", "number", "no"})
+
+
+def _ends_sentence(note: list[Word], at: int) -> bool:
+    """A stop with a space after it ends the sentence; one without ("STG.2") belongs to the label."""
+    return note[at].spelling == "." and (
+        at + 1 >= len(note) or (note[at + 1].start > note[at].end and note[at - 1].spelling not in ("no", "goal"))
+    )
 
 
 def _ends_label(note: list[Word], at: int) -> bool:
