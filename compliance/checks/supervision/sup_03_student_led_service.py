@@ -1,0 +1,131 @@
+"""SUP-03: a student led a service that was billed, without the supervision under which the payer pays for it."""
+
+import narwhals as nw
+
+from compliance.checks.rule import rule
+from compliance.checks.supervision.services import first, flag, services, yes
+from compliance.checks.terms import judge
+
+CONTEXT = ["service_date", "patient_id", "discipline", "clinic_id", "payer_id", "therapist_id", "author_role", "supervisor_id",
+           "supervision", "cosigned_by", "student_billable", "student_billable__id", "policy_missing"]  # fmt: skip
+LED = ("led", "performed", "treated")
+WAYS = ("never", "in_room", "direct", "general")
+
+
+@rule(
+    code="SUP-03",
+    title="Student-led service billed",
+    severity="medium",
+    subject="line",
+    key=["claim_id", "line", "note_id", "cpt"],
+    unit="code that a student gave on a visit",
+    cites=["mbpm-15-230-b", "medicaid-cautious-default"],
+    needs=["notes.note_id"],
+    parameters=["student_billable"],
+    exposes="line",
+    message={
+        "never": "A student gave {cpt} on {service_date}; this payer never pays for a student's service",
+        "not_in_room": "A student gave {cpt} on {service_date} and the therapist was not in the room, directing it",
+        "unsigned": "A student gave {cpt} on {service_date} and no therapist signed the note",
+        "not_on_site": "A student gave {cpt} on {service_date} and no therapist was on site",
+        "nobody": "A student gave {cpt} on {service_date} and no supervising therapist is named",
+    },
+    fix=dict.fromkeys(
+        ("never", "not_in_room", "unsigned", "not_on_site", "nobody"),
+        "Remove the student's minutes; bill only minutes that the therapist directed one-on-one.",
+    ),
+    quotes=["student", "in_room"],
+)
+def student_led_service(
+    interventions: nw.LazyFrame, notes: nw.LazyFrame, claim_lines: nw.LazyFrame, mentions: nw.LazyFrame
+) -> nw.LazyFrame:
+    """Medicare pays for a therapist's service in which a student takes part, not for a student's.
+
+    ## What it checks
+    Each code that a student gave, by who delivered it, by the student's own minutes or by the note's words, must
+    show the supervision under which the payer pays for it.
+
+    ## Why it matters
+    Part B pays the therapist's service only; a student's is not paid even in the therapist's line of sight.
+
+    ## How we read the rule
+    - In the room: the note or its words put the therapist in the room, directing; and a therapist signed it
+      (as author or by a co-signature). A therapist in line of sight, or treating another patient, is not that.
+    - Student's minutes are those without the therapist directing in the room: any make the code the student's.
+    - A student as deliverer whose own minutes are given as 0 was directed.
+    - A student who only observed, or is only mentioned, gave nothing. SPT is a student only where the reading of
+      the note says so; it is mostly a stand-pivot transfer.
+    - Direct: a therapist on site by the note or its words, treating others or not. General: one is named.
+    - A payer whose rule on students is unknown cannot be told.
+
+    ## What it does not check
+    Students under Medicare Part A, whose rules differ; the shifts of the supervisor (SUP-01 does, for assistants).
+    """
+    said = _said(mentions)
+    units = (
+        services(interventions, notes, claim_lines, CONTEXT)
+        .join(said, on="note_id", how="left")
+        .join(_said_of_code(mentions), on=["note_id", "cpt"], how="left")
+        .with_columns(
+            words=flag(yes("led_note") | yes("led_code")),
+            given=flag((nw.col("by_student") > 0) & ((nw.col("student_known") == 0) | (nw.col("student") > 0))),
+            alone=flag((nw.col("student_known") > 0) & (nw.col("student") > 0)),
+            signed=flag((nw.col("author_role") == "therapist") | ~nw.col("cosigned_by").is_null()),
+        )
+        .filter((nw.col("by_student") > 0) | yes("words"))
+    )
+    note = nw.col("supervision")
+    apart = yes("sight") | yes("another") | nw.coalesce(note.is_in(["on_site", "virtual", "available", "none"]), nw.lit(False))
+    directed = (nw.coalesce(note == "in_room", nw.lit(False)) | yes("directing")) & ~apart & ~yes("alone")
+    near = nw.coalesce(note.is_in(["in_room", "on_site"]), nw.lit(False)) | yes("directing") | yes("sight")
+    led = yes("given") | yes("words")
+    way = nw.col("student_billable")
+    named = ~nw.col("supervisor_id").is_null() | yes("signed")
+    case = first(
+        ("never", led & (way == "never")),
+        ("not_in_room", led & (way == "in_room") & ~directed),
+        ("unsigned", led & (way == "in_room") & ~yes("signed")),
+        ("not_on_site", led & (way == "direct") & ~near & ~note.is_null()),
+        ("nobody", led & (way == "general") & ~named),
+    )
+    return judge(
+        units.with_columns(case=case, by_words=yes("words")),
+        applies=~way.is_null() | ~nw.col("policy_missing").is_null(),
+        cannot_tell={
+            "policy.student_billable": led & ~way.is_in(list(WAYS)),
+            "notes.supervision": led & (way == "direct") & ~near & note.is_null(),
+        },
+        fails=~nw.col("case").is_null(),
+    ).select(
+        "claim_id", "line", "note_id", "outcome", "missing", "case", "cpt", "service_date", "patient_id", "discipline",
+        "clinic_id", "payer_id", "therapist_id", "deliverer", "supervision", "cosigned_by", "by_words",
+        "student_billable", "student_billable__id", student_minutes=nw.col("student"), fault=nw.col("case"),
+    )  # fmt: skip
+
+
+def _today(mentions: nw.LazyFrame) -> nw.LazyFrame:
+    return mentions.filter((nw.col("when") == "today") & ~nw.col("negated"))
+
+
+def _said(mentions: nw.LazyFrame) -> nw.LazyFrame:
+    """What a note's words say of its student and therapist, as 0 or 1 a note."""
+    kind, value = nw.col("kind"), nw.col("value")
+    room = kind == "in_room"
+    led = (kind == "student") & value.is_in(list(LED)) & nw.col("code").is_null()
+    return (
+        _today(mentions)
+        .with_columns(
+            led_note=flag(led),
+            directing=flag(room & value.is_in(["in_room", "directing"])),
+            sight=flag(room & (value == "line_of_sight")),
+            another=flag(room & (value == "treating_another")),
+        )
+        .group_by("note_id")
+        .agg(*(nw.col(name).max() for name in ("led_note", "directing", "sight", "another")))
+    )
+
+
+def _said_of_code(mentions: nw.LazyFrame) -> nw.LazyFrame:
+    """Codes in whose section the words make a student the one who gave them."""
+    led = (nw.col("kind") == "student") & nw.col("value").is_in(list(LED)) & ~nw.col("code").is_null()
+    return _today(mentions).filter(led).select("note_id", cpt="code").unique().with_columns(led_code=nw.lit(1))
