@@ -94,7 +94,7 @@ def _measures(episode: Episode, report: Report) -> str:
     for name, unit, low, high in conditions()[episode.patient.condition]["measures"][:2]:
         was, value = round(low + (high - low) * before), round(low + (high - low) * after)
         earlier = f"{measure(name, unit, was)} ({us(report.period_from)})"
-        now.append(f"{earlier} -> {measure(name, unit, value)} ({us(report.period_to)})")
+        now.append(f"{earlier} -> {measure('', unit, value).strip()} ({us(report.period_to)})")
     return f"Measures: {'; '.join(now)}."
 
 

@@ -23,7 +23,6 @@ ALLOWED_DAYS, GRACE_DAYS = 10, 7
 AIDE_MINUTES = 16
 COSIGNED_AFTER = 41
 REEVALUATION = {"PT": "97164", "OT": "97168"}
-SPEECH_FAMILIES = {"speech", "speech_phone", "swallow", "cognition"}
 CHILDREN_FAMILIES = {"play_hand", "school", "playground", "ball"}
 MEASURED_SLOTS = {"right", "secs"}
 """Slots that state how well a task went, which is a response."""
@@ -207,15 +206,14 @@ def doc_01(planter: Planter, number: int) -> None:
 
 
 def _take_foreign_task(planter: Planter, episode: Episode, visit: Visit) -> bool:
-    """Choose a task that shares no word of substance and no family with any goal of the episode."""
+    """Choose a task that shares no word of substance and no sphere with any goal of the episode."""
     words = {word for plan in episode.plans for goal in plan.goals for word in _stems(goal.text)}
-    families = {
-        tasks()[goal.serves]["family"] for plan in episode.plans for goal in plan.goals if goal.serves
-    }
+    spheres = {tasks()[goal.serves]["sphere"] for plan in episode.plans for goal in plan.goals if goal.serves}
     pool = []
     for name, task in tasks().items():
-        family = task["family"]
-        if family in families | SPEECH_FAMILIES or (family in CHILDREN_FAMILIES) != is_child(episode):
+        if task["sphere"] in spheres | {"speech"} or (task["family"] in CHILDREN_FAMILIES) != is_child(
+            episode
+        ):
             continue
         if not _words_of(name) & words:
             pool.append(name)
@@ -328,19 +326,7 @@ def doc_07(planter: Planter, number: int) -> None:
         plan = episode.plans[0]
         words = phrases("vague_goals")[number % len(phrases("vague_goals"))]
         key = f"{plan.goals[-1].goal_id[:-1]}{len(plan.goals) + 1}"
-        goal = Goal(
-            key,
-            f"LTG {len(plan.goals)}",
-            "long",
-            None,
-            "",
-            words,
-            "",
-            "",
-            None,
-            "discontinued",
-            _after(episode, plan.plan_id),
-        )
+        goal = Goal(key, f"LTG {len(plan.goals)}", "long", None, "", words, "", "", None)
         plan.goals.append(goal)
         episode.planted.add("goal")
         planter.add(
@@ -350,13 +336,6 @@ def doc_07(planter: Planter, number: int) -> None:
             subject="goal",
             goal=goal,
         )
-
-
-def _after(episode: Episode, plan_id: str):
-    """The day after a plan's last report."""
-    return max(report.period_to for report in episode.reports if report.plan.plan_id == plan_id) + timedelta(
-        days=1
-    )
 
 
 def doc_08(planter: Planter, number: int) -> None:

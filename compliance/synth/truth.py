@@ -8,6 +8,8 @@ patient and discipline. Debatable rows may be found and need not be: they count 
 import polars as pl
 
 KEYS = ("rule", "claim_id", "line", "note_id", "plan_id", "goal_id", "patient_id", "discipline")
+GOAL_OF_EVIDENCE = r'"goal_id": ?"([^"]+)"'
+"""Findings name their goal among the facts of their evidence."""
 LINES = pl.List(pl.Struct({"claim_id": pl.String, "line": pl.Int64}))
 COLUMNS = ("planted", "recalled", "findings", "matched", "recall", "precision")
 
@@ -65,6 +67,13 @@ def _share(part: str, whole: str) -> pl.Expr:
 
 def _keyed(rows: pl.DataFrame) -> pl.DataFrame:
     """The keys as text, empty ones null; `period` and `debatable` as flags."""
+    told = (
+        pl.col("evidence").cast(pl.String).str.extract(GOAL_OF_EVIDENCE)
+        if "evidence" in rows.columns
+        else None
+    )
+    if told is not None and "goal_id" not in rows.columns:
+        rows = rows.with_columns(told.alias("goal_id"))
     absent = [pl.lit(None, dtype=pl.String).alias(name) for name in KEYS if name not in rows.columns]
     rows = rows.with_columns(*absent)
     yes = ["true", "yes", "1"]

@@ -200,7 +200,7 @@ def _running(rng: Random, parts: Pieces) -> str:
     ]
     others = [f"{code} {minutes} min {words}" for code, minutes, words in parts.others]
     first = f"{', '.join(each for each in said if each)} -- {parts.code} {parts.minutes} min"
-    return _join("; ".join([first, *others]) + ".", _end(parts))
+    return _join(*(sentence(each) for each in others), f"{first}.", _end(parts))
 
 
 VOICES: dict[str, Callable[[Random, Pieces], str]] = {

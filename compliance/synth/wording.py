@@ -24,6 +24,8 @@ SPEECH_HELP = {
 SEATED = ("hand_fracture", "rotator_cuff", "brain_injury")
 """Conditions whose treatment says nothing of balance or breath."""
 GOAL_UNNAMED = 0.14
+PLAIN_RESPONSES = frozenset({"pain", "effort", "vitals", "balance", "breath"})
+"""Kinds of response that every reader knows; others stand beside one of these."""
 
 
 @dataclass
@@ -189,7 +191,9 @@ def responses(rng: Random, episode: Episode, visit: Visit) -> list[str]:
         ways = {name: words for name, words in ways.items() if name not in ("balance", "breath", "vitals")}
     if visit.progress == 0:
         ways.pop("compare", None)
-    chosen = rng.sample(sorted(ways), rng.choice((2, 2, 3)))
+    plain = sorted(set(ways) & PLAIN_RESPONSES)
+    first = rng.sample(plain, 1) if plain else []
+    chosen = first + rng.sample(sorted(set(ways) - set(first)), rng.choice((1, 1, 2)) if first else 2)
     return [rng.choice(ways[name]).format(**_reply_numbers(rng, visit)) for name in chosen]
 
 
