@@ -11,6 +11,8 @@ EXPOSED_CODES = " ".join(ACTIVITY_CODES)
 ELEMENTS = "documentation_elements"
 DAY = ("patient_id", "discipline", "service_date")
 WHO = (*DAY, "plan_id", "therapist_id", "payer_id", "clinic_id", "policy_missing")
+FLAGS = ("has_text", "cueing", "skilled", "specific_activity", "passive_only", "exercise_only")
+"""Facts of a note that rules ask for as a yes or no; a note that was not read has none of them."""
 KEPT = ("note_id", "claim_id", "line", *DAY, "plan_id", "therapist_id", "payer_id", "clinic_id", "outcome", "missing",
         f"{ELEMENTS}__id", "exposed_cpt")  # fmt: skip
 """Columns that every rule on these notes returns beside its own facts."""
@@ -19,6 +21,11 @@ KEPT = ("note_id", "claim_id", "line", *DAY, "plan_id", "therapist_id", "payer_i
 def marked(condition: nw.Expr) -> nw.Expr:
     """1 where the condition holds, else 0 (also where it is null): a yes that can be summed and compared."""
     return nw.when(nw.coalesce(condition, nw.lit(False))).then(nw.lit(1)).otherwise(nw.lit(0)).cast(nw.Int64)
+
+
+def yes(fact: str) -> nw.Expr:
+    """Whether a fact holds; false where it is unknown."""
+    return nw.coalesce(nw.col(fact) == nw.lit(True), nw.lit(False))
 
 
 def activity_notes(
@@ -30,8 +37,8 @@ def activity_notes(
 ) -> nw.LazyFrame:
     """One row a note of an attended visit with 97530, and one a 97530 line without such a note (`note_id` null).
 
-    A note has 97530 if an intervention delivered it, a standing line bills it, or, of a note without any
-    interventions, its text holds a section of that code. `claim_id` and `line` are the first line that bills it.
+    A note has 97530 if an intervention delivered it, a standing line bills it, or, where the records hold neither
+    interventions nor lines of the note, its text names the code. `claim_id` and `line` are the first line of it.
     `note_facts` come along, with `added_activity`, `added_assistance` and `added_response`: what its addenda say.
     """
     carried = [*WHO, *parameters, *(f"{name}__id" for name in parameters)]
@@ -39,15 +46,17 @@ def activity_notes(
     delivered = interventions.filter(nw.col("cpt").is_in(ACTIVITY_CODES)).select("note_id").unique()
     amends = nw.coalesce(nw.col("kind") == "addendum", nw.lit(False)) & ~nw.col("amends_note_id").is_null()
     visits = notes.filter(nw.col("attended") & ~amends)
-    written = note_facts.filter(nw.col("has_section")).select("note_id", written=nw.lit(1))
+    coded = claim_lines.filter(~nw.col("note_id").is_null()).select("note_id").unique()
+    named = nw.any_horizontal(*(nw.col("text").str.contains(code, literal=True) for code in ACTIVITY_CODES),
+                              ignore_nulls=True)  # fmt: skip
     noted = (
         visits.join(_first_lines(billed), on="note_id", how="left")
         .join(delivered.with_columns(delivered=nw.lit(1)), on="note_id", how="left")
-        .join(written, on="note_id", how="left")
+        .join(coded.with_columns(coded=nw.lit(1)), on="note_id", how="left")
         .filter(
             ~nw.col("claim_id").is_null()
             | ~nw.col("delivered").is_null()
-            | (~nw.col("written").is_null() & ~nw.col("treated"))
+            | (nw.coalesce(named, nw.lit(False)) & ~yes("treated") & nw.col("coded").is_null())
         )
         .select("note_id", "claim_id", "line", *carried)
     )
@@ -57,7 +66,7 @@ def activity_notes(
         nw.concat([noted, unnoted.select("note_id", "claim_id", "line", *carried)], how="vertical")
         .join(note_facts, on="note_id", how="left")
         .join(_addenda(notes.filter(amends), note_facts), on="note_id", how="left")
-        .with_columns(exposed_cpt=nw.lit(EXPOSED_CODES))
+        .with_columns(*(yes(flag).alias(flag) for flag in FLAGS), exposed_cpt=nw.lit(EXPOSED_CODES))
     )
 
 
@@ -76,7 +85,7 @@ def _addenda(addenda: nw.LazyFrame, note_facts: nw.LazyFrame) -> nw.LazyFrame:
         .join(note_facts, on="note_id")
         .select(
             note_id="amended",
-            added_activity=marked(nw.col("functional") | nw.col("dynamic")),
+            added_activity=marked(yes("functional")),
             added_assistance=marked(nw.col("assistance") != "none"),
             added_response=marked(nw.col("response") == "yes"),
         )
@@ -96,7 +105,7 @@ def judge_notes(
     """Judge the notes whose payer is held to the rule `code`; without a note or its text nothing can be told."""
     unread = {
         "notes.note_id": nw.col("note_id").is_null(),
-        "notes.text": ~nw.coalesce(nw.col("has_text"), nw.lit(False)),
+        "notes.text": ~nw.col("has_text"),
     }
     return judge(units, applies=held_to(code), cannot_tell={**unread, **(cannot_tell or {})}, fails=fails)
 

@@ -9,6 +9,7 @@ from compliance.checks.goal_linkage.activity_notes import (
     activity_notes,
     judge_notes,
     visits_so_far,
+    yes,
 )
 from compliance.checks.rule import rule
 from compliance.checks.terms import FAIL
@@ -26,6 +27,7 @@ UNLINKED = {
 """Why a note does not link, the more telling first where several hold."""
 AGAIN = "; it is visit {unlinked_visits} in a row without a goal ({unlinked_visits_repay_risk} put payment at risk)"
 EXAMPLE = "LTG2 (carry 10 lb laundry basket up 12 steps)"
+NOWHERE = -1
 PLACES = 10_000_000
 """More than the characters of any note: ranks reasons before positions."""
 
@@ -67,8 +69,8 @@ def goal_not_linked(
     ## How we read the rule
     - A goal is named by its label (*LTG2*, *STG #2*, *goals 1 and 3*), or by its meaning: what was done today meets
       what the goal is to make possible, in at least one action and one object.
-    - A label that the plan does not hold does not link; neither does a goal that was met, modified or discontinued by
-      the day of service.
+    - A goal that was met, modified or discontinued by the day of service does not link.
+    - A label that the plan does not hold does not link. Where a note names no other, its meaning does not stand in.
     - A goal that is only planned, told of the past, on hold or not addressed does not link.
     - A goal named in the section of another code does not link 97530.
     - An addendum to the note speaks for it.
@@ -82,7 +84,7 @@ def goal_not_linked(
     """
     links = goal_links.with_columns(
         ours=nw.col("code").is_null() | nw.col("code").is_in(ACTIVITY_CODES),
-        links=nw.coalesce(nw.col("links"), nw.lit(False)),
+        links=yes("links"),
     )
     units = (
         activity_notes(claim_lines, notes, interventions, note_facts, PARAMETERS)
@@ -117,7 +119,11 @@ def goal_not_linked(
 
 def _linked(links: nw.LazyFrame, notes: nw.LazyFrame) -> nw.LazyFrame:
     """The notes that link, by their own words or by an addendum's: note_id, linked (1)."""
-    linking = links.filter(nw.col("links") & nw.col("ours")).select("note_id").unique()
+    ours = links.filter(nw.col("ours"))
+    by_label = ours.filter(nw.col("links") & (nw.col("how") == "label")).select("note_id")
+    unknown = ours.filter(nw.col("why_not") == "unknown_label").select("note_id").unique()
+    by_meaning = ours.filter(nw.col("links")).select("note_id").join(unknown, on="note_id", how="anti")
+    linking = nw.concat([by_label, by_meaning], how="vertical").unique()
     amended = (
         notes.filter((nw.col("kind") == "addendum") & ~nw.col("amends_note_id").is_null())
         .select("note_id", amended="amends_note_id")
@@ -130,13 +136,13 @@ def _linked(links: nw.LazyFrame, notes: nw.LazyFrame) -> nw.LazyFrame:
 def _reasons(links: nw.LazyFrame) -> nw.LazyFrame:
     """The most telling words of each note that do not link 97530: why, label, status, code and the quote."""
     why = nw.when(nw.col("links")).then(nw.lit("elsewhere")).otherwise(nw.col("why_not"))
-    place = nw.lit(None, dtype=nw.Int64)
+    place = nw.lit(NOWHERE)
     for rank, case in enumerate(UNLINKED):
         place = nw.when(why == case).then(nw.col("start") + rank * PLACES).otherwise(place)
     ranked = (
         links.filter(~(nw.col("links") & nw.col("ours")))
         .with_columns(why=why, place=place)
-        .filter(~nw.col("place").is_null())
+        .filter(nw.col("place") > NOWHERE)
     )
     first = ranked.group_by("note_id").agg(place=nw.col("place").min())
     return (

@@ -29,7 +29,7 @@ def passive_only(
     """97530 is an activity of the patient; heat, modalities, massage and manual therapy are none.
 
     ## What it checks
-    A note of a visit with 97530 that names passive treatment, and no functional or dynamic activity, is a finding.
+    A note of a visit with 97530 that names passive treatment, and no activity of the patient, is a finding.
 
     ## Why it matters
     The code pays for dynamic activities that improve function. Ultrasound, hot packs and soft tissue work belong to
@@ -38,7 +38,7 @@ def passive_only(
     ## How we read the rule
     - Modalities, massage, joint and soft tissue mobilisation, passive motion, taping and positioning are passive.
     - Manual therapy is 97140 and never part of 97530.
-    - One functional or dynamic activity of that day is enough, whatever else was done.
+    - One functional activity of that day is enough, whatever else was done.
     - An activity that was refused, planned, or named in a goal was not done.
     - Passive treatment in the section of another code does not speak for 97530.
     - An addendum that names the activity speaks for the note.

@@ -29,7 +29,7 @@ def exercise_only(
     """Sets and repetitions of exercise are 97110, however functional their purpose.
 
     ## What it checks
-    A note of a visit with 97530 that names exercise, and no functional or dynamic activity, is a finding.
+    A note of a visit with 97530 that names exercise, and no functional activity, is a finding.
 
     ## Why it matters
     97530 generally pays more than 97110. Choosing the code for its price, with exercise in the note, is the upcoding
@@ -38,7 +38,7 @@ def exercise_only(
     ## How we read the rule
     - Exercises by name, machines, bands, stretches, sets and repetitions are exercise: one parameter at a time, where
       97530 combines several in a life-like task.
-    - One functional or dynamic activity of that day is enough, whatever else was done.
+    - One functional activity of that day is enough, whatever else was done.
     - A purpose (*for ADLs*, *so she can get off the toilet*), a goal, and a plan for the next visit are no activity.
     - Exercise in the section of another code does not speak for 97530.
     - An addendum that names the activity speaks for the note.

@@ -37,7 +37,7 @@ def no_specific_activity(
     and the whole line may be recovered.
 
     ## How we read the rule
-    - A functional or dynamic activity, a daily living task or an exercise by name is specific; the code, its name, a
+    - An activity, a daily living task, an exercise or a treatment by name is specific; the code, its name, a
       class of activities (*fine motor activities*) and a reference to another note are not.
     - An activity that was refused, planned, told of the past or named in a goal was not done.
     - Words in the section of another code do not speak for 97530.
@@ -51,5 +51,4 @@ def no_specific_activity(
     Whether the activity belongs to another code, as walking (97116) or dressing (97535) may.
     """
     units = activity_notes(claim_lines, notes, interventions, note_facts, PARAMETERS)
-    unnamed = ~nw.col("specific_activity") & ~nw.col("passive_only") & ~nw.col("exercise_only")
-    return judge_notes(units, "DOC-05", fails=unnamed & ~added("activity")).select(*KEPT)
+    return judge_notes(units, "DOC-05", fails=~nw.col("specific_activity") & ~added("activity")).select(*KEPT)

@@ -74,9 +74,9 @@ def goal_not_measurable(
     )
     own_baseline = ~nw.col("baseline").is_null() | ~nw.col("measured").is_null()
     units = units.with_columns(
-        no_measure=~nw.col("has_measure"),
-        no_function=~nw.col("has_function"),
-        no_timeframe=~nw.col("has_timeframe"),
+        no_measure=nw.col("has_measure") == nw.lit(False),
+        no_function=nw.col("has_function") == nw.lit(False),
+        no_timeframe=nw.col("has_timeframe") == nw.lit(False),
         no_baseline=~own_baseline & (nw.col("evaluated") == 0),
     ).with_columns(nw.coalesce(nw.col(name), nw.lit(False)).alias(name) for name in LACKS)
     gone = nw.coalesce(nw.col("status").is_in(CLOSED_WITHOUT_END), nw.lit(False))
@@ -113,6 +113,7 @@ def _evaluations(notes: nw.LazyFrame, mentions: nw.LazyFrame) -> nw.LazyFrame:
             nw.col("kind").is_in(EVALUATIONS) & ~nw.col("text").is_null() & ~nw.col("plan_id").is_null()
         )
         .join(objective, on="note_id", how="left")
+        .with_columns(objective=marked(nw.col("objective") == 1))
         .group_by("plan_id")
-        .agg(evaluated=marked(nw.col("objective") == 1).max())
+        .agg(evaluated=nw.col("objective").max())
     )

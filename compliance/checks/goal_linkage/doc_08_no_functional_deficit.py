@@ -2,7 +2,7 @@
 
 import narwhals as nw
 
-from compliance.checks.goal_linkage.activity_notes import DAY, marked
+from compliance.checks.goal_linkage.activity_notes import DAY, marked, yes
 from compliance.checks.rule import rule
 from compliance.checks.terms import judge
 
@@ -47,7 +47,7 @@ def no_functional_deficit(
     ## How we read the rule
     - Any evaluation or re-evaluation of the episode counts, and a recertification of the plan.
     - A goal with a function counts as well: it is part of the plan.
-    - *No difficulty with dressing* names no loss; pain, range and strength by themselves neither.
+    - What the patient denies is no loss of function; pain, range and strength by themselves are none.
     - Treatment notes do not count: the plan comes before them.
     - A repayment risk: the plan's lines are listed, and a reviewer decides the amount.
     - Without the text of any evaluation, and without a functional goal, nothing can be told.
@@ -68,7 +68,7 @@ def no_functional_deficit(
     nowhere = (nw.col("functional_goals") == 0) & (nw.col("functional") == 0)
     return judge(units, cannot_tell={"notes.text": nowhere & (nw.col("evaluations") == 0)}, fails=nowhere).select(
         "plan_id", "outcome", "missing", "goals", "evaluations", "exposed_from", "exposed_to",
-        service_date="exposed_from", exposed_share=nw.lit(0.0),
+        service_date="exposed_from", exposed_share=nw.lit(0.0), treated_to="exposed_to",
     )  # fmt: skip
 
 
@@ -95,9 +95,7 @@ def _functional_goals(goals: nw.LazyFrame, goal_facts: nw.LazyFrame) -> nw.LazyF
     return (
         goals.filter(~nw.col("plan_id").is_null())
         .select("plan_id", "goal_id")
-        .join(
-            goal_facts.select("goal_id", functional=marked(nw.col("has_function"))), on="goal_id", how="left"
-        )
+        .join(goal_facts.select("goal_id", functional=marked(yes("has_function"))), on="goal_id", how="left")
         .group_by("plan_id")
         .agg(goals=nw.col("goal_id").count(), functional_goals=nw.col("functional").sum())
     )
