@@ -11,6 +11,8 @@ KEY = ("patient_id", "discipline")
 DAY = (*KEY, "service_date")
 RUN = (*KEY, "run")
 DAILY_LIVING = ("adl", "iadl")
+FORMAL = ("evaluation", "reevaluation", "progress_report", "recertification", "discharge")
+MOBILITY = (*DAILY_LIVING, "functional_activity", "gait")
 OBJECTIVE = ("measure", "assist_level")
 ASSISTANCE = ("assist_level", "cueing")
 
@@ -48,6 +50,8 @@ def supportive_data_missing(
     - An entry is supportive if the notes of a day state a loss of function, or measure a daily living
       activity (a number, a score or a level of assistance), and state the assistance or the cueing given.
     - Any note of the patient and discipline may hold it, an evaluation or a report as well.
+    - In an evaluation, a re-evaluation or a report a measured mobility task (a transfer, the stairs) counts as well:
+      there it states the loss, in a treatment note it is the activity.
     - Words that tell of history, plan or goals, and negated ones, do not count.
     - The visit that holds the entry is not counted; the count goes on from the next.
     - An evaluation that opens an episode begins the count anew. Two lines or sessions on a day are one
@@ -95,18 +99,20 @@ def _visits(claim_lines: nw.LazyFrame) -> nw.LazyFrame:
 
 def _entries(notes: nw.LazyFrame, mentions: nw.LazyFrame) -> nw.LazyFrame:
     """Of each day with a note, 0 or 1: whether its notes hold a `supportive` entry, whether any text was `read`."""
+    formal = nw.col("note_kind").is_in(FORMAL)
     told = mentions.filter(
-        (nw.col("when") == "today")
-        & ~nw.col("negated")
+        ~nw.col("negated")
+        & (nw.col("when") != "plan")
         & (nw.col("code").is_null() | (nw.col("code") == FUNCTIONAL_ACTIVITIES))
-    )
+    ).join(notes.select("note_id", note_kind="kind"), on="note_id")
+    now = (nw.col("when") == "today") | (formal & (nw.col("when") == "history"))
     loss = (nw.col("kind") == "deficit") & (nw.col("value") == "with_function")
     marks = told.select(
         "note_id",
-        lost=marked(loss),
-        living=marked(nw.col("kind").is_in(DAILY_LIVING)),
-        measured=marked(nw.col("kind").is_in(OBJECTIVE)),
-        assisted=marked(nw.col("kind").is_in(ASSISTANCE)),
+        lost=marked(loss & now),
+        living=marked((nw.col("kind").is_in(DAILY_LIVING) & now) | (nw.col("kind").is_in(MOBILITY) & formal)),
+        measured=marked(nw.col("kind").is_in(OBJECTIVE) & now),
+        assisted=marked(nw.col("kind").is_in(ASSISTANCE) & now),
     )
     names = ("lost", "living", "measured", "assisted")
     days = (
