@@ -1,6 +1,6 @@
 """How well notes are read: recall over the findings that labels demand, silence over those they forbid.
 
-Run as `python -m compliance.notes.measure [FILE]`; FILE is JSON lines with id, goals, text, must, must_not (and labels).
+Run as `python -m compliance.notes.measure [FILE]`; FILE is JSON lines with id, goals, text, must, must_not.
 """
 
 import json
@@ -38,8 +38,12 @@ def found(notes: list[dict[str, Any]]) -> dict[str, set[str]]:
         orient="row",
     )  # fmt: skip
     facts = facts_table(mention_table(texts), texts, CODE)
-    links = link_table(texts, goals).filter("links", pl.col("code").is_null() | pl.col("code").eq(CODE))
-    linked = set(links["note_id"])
+    links = link_table(texts, goals).filter(pl.col("code").is_null() | pl.col("code").eq(CODE))
+    by_label = links.filter("links", pl.col("how").eq("label"))
+    # a note whose only labels are none of the plan's does not link by its meaning either
+    unknown = links.filter(pl.col("why_not").eq("unknown_label"))
+    by_meaning = links.filter("links").join(unknown, on="note_id", how="anti")
+    linked = {*by_label["note_id"], *by_meaning["note_id"]}
     broken = {
         "DOC-02": pl.col("assistance").eq("none"),
         "DOC-03": pl.col("passive_only"),
@@ -57,7 +61,9 @@ def found(notes: list[dict[str, Any]]) -> dict[str, set[str]]:
 def errors(notes: list[dict[str, Any]]) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
     """(note id, rule) of demanded findings that are missing, and of forbidden ones that are there."""
     by_note = found(notes)
-    missed = [(note["id"], rule) for note in notes for rule in note["must"] if rule not in by_note[note["id"]]]
+    missed = [
+        (note["id"], rule) for note in notes for rule in note["must"] if rule not in by_note[note["id"]]
+    ]
     wrong = [(note["id"], rule) for note in notes for rule in note["must_not"] if rule in by_note[note["id"]]]
     return missed, wrong
 
