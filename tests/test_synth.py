@@ -83,7 +83,7 @@ def test_the_product_reads_every_row(clinics):
 
     records = load(clinics)
     assert not records.report.refusals
-    assert {"goal_measures", "rtm", "stays"} <= records.absent_tables
+    assert {"goal_measures", "rtm", "enrolments"} <= records.absent_tables
 
 
 def test_columns_are_those_of_the_contract():

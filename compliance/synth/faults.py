@@ -115,7 +115,9 @@ def _student(rng: Random, episode: Episode, visit: Visit, parts: Pieces) -> None
 
 
 def _graded(rng: Random, episode: Episode, visit: Visit, parts: Pieces) -> None:
-    parts.remark = phrase(rng, "graded", task=tasks()[rng.choice(episode.task_ids)]["name"])
+    planned = {tasks()[goal.serves]["sphere"] for goal in visit.plan.goals if goal.serves}
+    others = [task["name"] for task in tasks().values() if task["sphere"] not in planned | {"speech"}]
+    parts.remark = phrase(rng, "graded", task=rng.choice(others))
 
 
 def _frequency(rng: Random, episode: Episode, visit: Visit, parts: Pieces) -> None:

@@ -63,6 +63,8 @@ COLUMNS: dict[str, tuple[str, ...]] = {
             "episode_id patient_id discipline clinic_id first_treatment_on discharged_on discharge_reason"
         ),
         "documents": "document_id patient_id plan_id kind dated_on signed_by text",
+        "therapy_spend": "patient_id year bucket as_of amount includes_own",
+        "stays": "patient_id kind from to",
         "fees": "payer_id cpt from to amount locality",
         "truth": "rule claim_id line note_id plan_id goal_id patient_id discipline subject debatable why",
     }.items()
@@ -71,6 +73,9 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 
 AUTHORIZED = ("commercial", "medicaid", "tricare", "workers_comp")
 LIMITED = ("commercial",)
+AFTER_HOSPITAL = ("knee_replacement", "stroke", "amputee", "lung_disease", "spinal_cord", "dysphagia")
+SPENT_ELSEWHERE = 0.15
+ADDENDA = 0.008
 DRAFT_DAYS, UNPAID_DAYS = 9, 32
 
 
@@ -98,9 +103,9 @@ def fee_rows(first: date) -> list[dict[str, Any]]:
 class Filing:
     """Numbers and files the records of one network after another; `rows` holds what is not yet taken."""
 
-    def __init__(self, rng: Random, last: date) -> None:
+    def __init__(self, rng: Random, first: date, last: date) -> None:
         self.rng = rng
-        self.last = last
+        self.first, self.last = first, last
         self.rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
         self.counts: dict[str, int] = defaultdict(int)
 
@@ -144,7 +149,8 @@ class Filing:
         )
         if patient.payer_kind in LIMITED:
             self._benefit(patient, episodes)
-        spent: dict[str, float] = defaultdict(float)
+        spent = self._spent_elsewhere(patient)
+        self._stay(patient, episodes)
         for episode in episodes:
             authorization = self._authorization(episode) if patient.payer_kind in AUTHORIZED else None
             self._plans(episode)
@@ -279,6 +285,29 @@ class Filing:
             }
         )
         self._interventions(episode, visit, begins if clocked else None)
+        if rng.random() < ADDENDA and author.role == "therapist" and not visit.fault:
+            self._addendum(episode, visit)
+
+    def _addendum(self, episode: Episode, visit: Visit) -> None:
+        """Something added to a note on a later day, under its own date."""
+        day = next_open(visit.day + timedelta(days=1))
+        self.rows["notes"].append(
+            {
+                "note_id": self.key("N"),
+                "patient_id": episode.patient.patient_id,
+                "plan_id": visit.plan.plan_id,
+                "clinic_id": episode.patient.site.clinic_id,
+                "kind": "addendum",
+                "outcome": "attended",
+                "amends_note_id": visit.note_id,
+                "service_date": visit.day,
+                "therapist_id": visit.clinician.therapist_id,
+                "discipline": episode.discipline,
+                "written_at": day,
+                "signed_on": day,
+                "text": phrase(self.rng, "addenda"),
+            }
+        )
 
     def _text(self, episode: Episode, visit: Visit) -> str:
         if visit.kind in ("evaluation", "reevaluation"):
@@ -365,6 +394,38 @@ class Filing:
                     "text": phrase(self.rng, "contacts"),
                 }
             )  # fmt: skip
+
+    def _spent_elsewhere(self, patient: Patient) -> dict[str, float]:
+        """Allowed dollars by bucket that a Medicare patient's other providers were paid this year."""
+        spent: dict[str, float] = defaultdict(float)
+        if patient.payer_kind == "medicare" and self.rng.random() < SPENT_ELSEWHERE:
+            bucket = self.rng.choice(("PT_SLP", "PT_SLP", "OT"))
+            spent[bucket] = float(self.rng.randint(90, 1400))
+            self.rows["therapy_spend"].append(
+                {
+                    "patient_id": patient.patient_id,
+                    "year": self.first.year,
+                    "bucket": bucket,
+                    "as_of": self.first,
+                    "amount": f"{spent[bucket]:.2f}",
+                    "includes_own": False,
+                }
+            )
+        return spent
+
+    def _stay(self, patient: Patient, episodes: list[Episode]) -> None:
+        """A hospital stay that ended before therapy began."""
+        begun = min(episode.visits[0].day for episode in episodes)
+        if patient.condition in AFTER_HOSPITAL and self.rng.random() < 0.4:
+            out = begun - timedelta(days=self.rng.randint(3, 20))
+            self.rows["stays"].append(
+                {
+                    "patient_id": patient.patient_id,
+                    "kind": "inpatient",
+                    "from": out - timedelta(days=self.rng.randint(2, 9)),
+                    "to": out,
+                }
+            )
 
     def _authorization(self, episode: Episode) -> str:
         authorization_id = self.key("A", 5)

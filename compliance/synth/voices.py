@@ -35,7 +35,7 @@ def _help(parts: Pieces, by: str = ", ") -> str:
 
 
 def _end(parts: Pieces) -> str:
-    return _join(parts.history, parts.plan, parts.remark, parts.signature)
+    return _join(parts.history, parts.remark, parts.plan, parts.signature)
 
 
 def _terse(rng: Random, parts: Pieces) -> str:
@@ -90,8 +90,8 @@ def _narrative(rng: Random, parts: Pieces) -> str:
         _sentences(parts.responses),
         parts.history,
         others,
-        parts.plan,
         parts.remark,
+        parts.plan,
         parts.signature,
     )
 
@@ -112,8 +112,8 @@ def _template(rng: Random, parts: Pieces) -> str:
             for code, minutes, words in parts.others
         ),
         parts.history and f"Comparison: {parts.history}",
-        f"Plan: {parts.plan.removeprefix('Plan: ')}",
         parts.remark and f"Comment: {parts.remark}",
+        f"Plan: {parts.plan.removeprefix('Plan: ')}",
         f"Electronically signed: {parts.signature}",
     ]
     return _join(*lines, by="\n")
@@ -128,8 +128,8 @@ def _dictated(rng: Random, parts: Pieces) -> str:
         " comma ".join(parts.responses),
         *(f"{code} {minutes} minutes {words}" for code, minutes, words in parts.others),
         parts.history.rstrip("."),
-        parts.plan.rstrip("."),
         parts.remark.rstrip("."),
+        parts.plan.rstrip("."),
     ]
     return (
         " period ".join(each[0].lower() + each[1:] for each in said if each)
@@ -146,12 +146,12 @@ def _soap(rng: Random, parts: Pieces) -> str:
     goal = parts.goal and rng.choice(
         (f"Progressing toward {parts.goal}.", f"On track for {parts.goal}.", f"Working on {parts.goal}.")
     )
-    assessed = _join(sentence(last), parts.history, goal)
+    assessed = _join(sentence(last), parts.history, goal, parts.remark)
     lines: list[str] = [
         parts.subjective and f"S: {who} {parts.subjective}.",
         _join(f"O: {parts.code} ({parts.minutes} min) {done}.", sentence(", ".join(replies)), others),
         assessed and f"A: {assessed}",
-        f"P: {_join(parts.plan, parts.remark, parts.signature)}",
+        f"P: {_join(parts.plan, parts.signature)}",
     ]
     return _join(*lines, by="\n")
 
@@ -166,8 +166,8 @@ def _bullets(rng: Random, parts: Pieces) -> str:
         *parts.responses,
         *(f"{code} - {minutes} min: {words}" for code, minutes, words in parts.others),
         parts.history,
-        parts.plan,
         parts.remark,
+        parts.plan,
         parts.signature,
     ]
     return "\n".join(f"{mark} {line}" for line in lines if line)
@@ -184,7 +184,7 @@ def _caps(rng: Random, parts: Pieces) -> str:
         parts.history,
     )
     others = _join(*(f"{code} {minutes} MIN: {words}." for code, minutes, words in parts.others))
-    tail = _join(parts.plan, parts.remark, parts.signature)
+    tail = _join(parts.remark, parts.plan, parts.signature)
     return _join(body, others, tail, by=rng.choice(("\n", " "))).upper()
 
 

@@ -52,7 +52,7 @@ def write(
     folder.mkdir(parents=True, exist_ok=True)
     last = month_end(FIRST_DAY, months)
     sink = _Csv(folder) if format == "csv" else _Parquet(folder)
-    filing = Filing(Random(f"filing {seed}"), last)
+    filing = Filing(Random(f"filing {seed}"), FIRST_DAY, last)
     filing.rows["payers"] = payer_rows()
     filing.rows["fees"] = fee_rows(FIRST_DAY)
     planted: Counter[str] = Counter()
