@@ -24,16 +24,13 @@ PARTICIPATION = ("active_participation_required", "delayed_participation_allowed
     exposes="days",
     message={
         "late": "{treatment_days} treatment days since {since} ({allowed}): the report due {due_on} was written "
-        ""
         "{written_on}, after {deadline}",
         "missing": "{treatment_days} treatment days since {since} ({allowed}): no report covers the period from "
-        ""
         "{period_from}, due {due_on}",
         "open": "{treatment_days} treatment days since {since} ({allowed}): a report is due and can be written "
         "in time "
         "until {deadline}",
         "undischarged": "No discharge note closes the last {treatment_days} treatment days; there was no visit for "
-        ""
         "{discharge_note_days} days after {episode_to}",
     },
     fix={
