@@ -37,7 +37,9 @@ def facts_table(mentions: pl.DataFrame, notes: pl.DataFrame, code: str = "97530"
     facts = own.group_by("note_id").agg(
         n_functional=count(*sorted(TASKS)),
         n_exercise=count("exercise"),
-        n_named_exercise=(_COUNTS & pl.col("kind").eq("exercise") & pl.col("value").ne("sets_reps")).sum().cast(pl.Int64),
+        n_named_exercise=(_COUNTS & pl.col("kind").eq("exercise") & pl.col("value").ne("sets_reps"))
+        .sum()
+        .cast(pl.Int64),
         n_passive=count("passive"),
         n_neuro=count("neuro"),
         n_gait=count("gait"),
@@ -54,7 +56,9 @@ def facts_table(mentions: pl.DataFrame, notes: pl.DataFrame, code: str = "97530"
         adl=(pl.col("kind").is_in(["adl", "iadl", "functional_activity"])).any(),
         has_section=pl.col("code").eq(code).any().fill_null(False),
     )
-    listed = notes.select("note_id", has_text=pl.col("text").fill_null("").str.strip_chars().str.len_chars() > 0)
+    listed = notes.select(
+        "note_id", has_text=pl.col("text").fill_null("").str.strip_chars().str.len_chars() > 0
+    )
     return _judged(listed.join(facts, on="note_id", how="left", maintain_order="left"), code)
 
 
@@ -66,15 +70,20 @@ def _pairs() -> pl.Expr:
 
 
 _PLAIN_ACTIONS = ["sit", "stand", "manage", "operate", "walk", "turn", "care", "work", "lift", "push", "place", "retrieve",
-                  "enter", "stabilise"]  # fmt: skip
+                  "enter", "stabilise", "childcare", "transfer", "rise", "groom", "don"]  # fmt: skip
 """Actions that exercise and passive treatment name too."""
 _PLAIN_OBJECTS = ["bed", "mat", "chair", "seat", "floor", "load", "wheelchair", "sink", "counter", "two_hands", "work", "ball",
-                  "surroundings", "cart", "orthosis", "doorway", "curb", "stairs", "child", "paper", "house"]  # fmt: skip
+                  "surroundings", "cart", "orthosis", "doorway", "curb", "stairs", "child", "paper", "house", "bag",
+                  "toys", "two_hands"]  # fmt: skip
 
 
 def _judged(facts: pl.DataFrame, code: str) -> pl.DataFrame:
     names = dict(enumerate(lexicon("assist_level")["rank"]))
-    zero = [pl.col(name).fill_null(0) for name in facts.columns if name.startswith("n_") or name in ("level", "response")]
+    zero = [
+        pl.col(name).fill_null(0)
+        for name in facts.columns
+        if name.startswith("n_") or name in ("level", "response")
+    ]
     flags = [pl.col(name).fill_null(False) for name in ("cueing", "weak", "deficit", "adl", "has_section")]
     functional = (pl.col("n_functional") > 0) | (pl.col("n_paired") > 0)
     # sets and repetitions alone are exercise, but not beside heat or massage ("10 x 8" may be a setting)
@@ -90,7 +99,11 @@ def _judged(facts: pl.DataFrame, code: str) -> pl.DataFrame:
     said = filled.with_columns(
         code=pl.lit(code),
         assistance_rank=rank.cast(pl.Int64),
-        response=pl.when(pl.col("response") > 0).then(pl.lit("yes")).when("weak").then(pl.lit("weak")).otherwise(pl.lit("no")),
+        response=pl.when(pl.col("response") > 0)
+        .then(pl.lit("yes"))
+        .when("weak")
+        .then(pl.lit("weak"))
+        .otherwise(pl.lit("no")),
         functional=functional,
         dynamic=pl.col("n_dynamic") > 0,
         exercise=pl.col("n_exercise") > 0,
@@ -99,7 +112,9 @@ def _judged(facts: pl.DataFrame, code: str) -> pl.DataFrame:
         gait=pl.col("n_gait") > 0,
         selfcare=pl.col("n_selfcare") > 0,
         skilled=pl.col("n_skilled") > 0,
-        specific_activity=functional | drilled | (pl.col("n_passive") + pl.col("n_gait") + pl.col("n_selfcare") > 0),
+        specific_activity=functional
+        | drilled
+        | (pl.col("n_passive") + pl.col("n_gait") + pl.col("n_selfcare") > 0),
         passive_only=(pl.col("n_passive") > 0) & ~functional & ~drilled & (pl.col("n_gait") == 0),
         exercise_only=drilled & ~functional,
     ).with_columns(assistance=pl.col("assistance_rank").replace_strict(names, return_dtype=pl.String))
@@ -171,4 +186,6 @@ def _measure(text: str) -> str | None:
 def _has_function(text: str) -> bool:
     """Whether a goal names something a person does, or an outcome score of function."""
     said = {mention.kind for mention in read(text)}
-    return bool(said & {*TASKS, "action", "gait"}) or bool(re.search(r"(?i)LEFS|ODI|NDI|DASH|PSFS|KOOS|WOMAC|COPM|FIM|AM-?PAC", text))
+    return bool(said & {*TASKS, "action", "gait"}) or bool(
+        re.search(r"(?i)LEFS|ODI|NDI|DASH|PSFS|KOOS|WOMAC|COPM|FIM|AM-?PAC", text)
+    )

@@ -14,7 +14,7 @@ from compliance.notes.words import Word, number_of
 _GOAL_WORD = re.compile(r"(?:ltg|stg|goal|obj)s?")
 TODAY, HISTORY, PLAN, GOAL = "today", "history", "plan", "goal"
 SENTENCE_ENDS = frozenset(".!?\n•;|")
-SEGMENT_ENDS = SENTENCE_ENDS | frozenset(",():–\"")
+SEGMENT_ENDS = SENTENCE_ENDS | frozenset(',():–"')
 NEGATION_REACH = 3
 """Words after a negation that it denies (rule book §8: "within 3 tokens")."""
 REFUSAL_REACH = 9
@@ -79,18 +79,19 @@ def _number_sentences(note: list[Word], made: Frame) -> None:
             number += 1
 
 
+_SHORTENED = frozenset({"approx", "incl", "vs", "dr", "mr", "mrs", "ms", "e", "g", "no"})
+
+
 def _is_abbreviation(note: list[Word], place: int) -> bool:
-    """A stop right after a short word and before a word of the same sentence ("approx. 5", "incl. 2")."""
+    """A stop that shortens a word within a sentence ("approx. 5", "incl. 2")."""
     if note[place].spelling != "." or place == 0 or place + 1 >= len(note):
         return False
-    before, after = note[place - 1], note[place + 1]
-    shortened = before.spelling in {"approx", "incl", "vs", "lb", "lbs", "ft", "pt", "dr", "mr", "mrs", "ms",
-                                    "e", "g", "i", "no", "max", "min", "mod", "assist", "indep", "ind"}  # fmt: skip
-    if before.spelling in {"min", "mod", "max", "assist"}:
-        return after.spelling in {"a", "assist", "assistance", "cues", "vc", "vcs", "i"}
-    if before.spelling in {"lb", "lbs", "ft", "pt", "no", "indep", "ind"}:
-        return False
-    return shortened and after.sort in ("word", "number")
+    before, after = note[place - 1].spelling, note[place + 1]
+    return (
+        before in _SHORTENED
+        and after.sort in ("word", "number")
+        and (before != "no" or after.sort == "number")
+    )
 
 
 def _starts_line(note: list[Word], place: int) -> bool:
@@ -127,39 +128,45 @@ class Heading:
 
 def _headings(note: list[Word], cues: dict[str, list[Match]]) -> list[Heading]:
     """Headings of a note: a known name followed by a colon, or a SOAP letter."""
-    found: list[Heading] = []
-    for match in cues.get("heading", []):
-        after = match.last
-        if after < len(note) and note[after].spelling == "(" and not _single_letter(note, match):
-            closing = after + 1
-            while closing < len(note) and closing - after < 6 and note[closing].spelling != ")":
-                closing += 1
-            if closing + 1 < len(note) and note[closing].spelling == ")" and note[closing + 1].spelling == ":":
-                after = closing + 1
-        colon = after < len(note) and note[after].spelling == ":"
-        line_start = _starts_line(note, match.first)
-        if line_start and not _single_letter(note, match):
-            after = _heading_end(note, after)
-        alone = line_start and (after >= len(note) or note[after].spelling == "\n")
-        dashed = line_start and after < len(note) and note[after].spelling in ("–", ")", "blank") and (
-            _single_letter(note, match) or match.sense.value in LONG_SECTION
-        )  # fmt: skip
-        if _single_letter(note, match):
-            before = note[match.first - 1].spelling if match.first else "\n"
-            if not (colon or dashed or alone) or before in ("/", "&", "+"):
-                continue
-        elif not (colon or alone or dashed):
-            continue
-        elif not line_start and note[match.first - 1].sort == "number":
-            continue        # "97110 15 min: ..."
-        found.append(Heading(match.first, after + int(colon or dashed), match.sense.value, 0))
+    found = [made for match in cues.get("heading", []) if (made := _heading(note, match))]
     for place, heading in enumerate(found):
         following = found[place + 1].first if place + 1 < len(found) else len(note)
-        end = _section_end(note, heading, following)
-        heading.end = min(following, end)
+        heading.end = min(following, _section_end(note, heading, following))
     return found
 
 
+def _heading(note: list[Word], match: Match) -> Heading | None:
+    """The heading that a known name makes where it stands, if it makes one."""
+    letter = _single_letter(note, match)
+    line_start = _starts_line(note, match.first)
+    after = match.last if letter else _after_brackets(note, match.last)
+    if line_start and not letter:
+        after = _heading_end(note, after)
+    sign = note[after].spelling if after < len(note) else "\n"
+    colon = sign == ":"
+    dashed = line_start and sign in ("–", ")") and (letter or match.sense.value in LONG_SECTION)
+    if not (colon or dashed or (line_start and sign == "\n")):
+        return None
+    before = note[match.first - 1] if match.first else None
+    if letter and before and before.spelling in ("/", "&", "+"):
+        return None
+    if not letter and not line_start and before and before.sort == "number":
+        return None  # "97110 15 min: ..."
+    return Heading(match.first, after + int(colon or dashed), match.sense.value, 0)
+
+
+def _after_brackets(note: list[Word], after: int) -> int:
+    """The place after a heading's brackets ("Therapeutic activities (97530):"), where a colon follows them."""
+    if after >= len(note) or note[after].spelling != "(":
+        return after
+    closing = after + 1
+    while closing < len(note) and closing - after < _LONGEST_BRACKETS and note[closing].spelling != ")":
+        closing += 1
+    closed = closing + 1 < len(note) and note[closing].spelling == ")" and note[closing + 1].spelling == ":"
+    return closing + 1 if closed else after
+
+
+_LONGEST_BRACKETS = 6
 _LONGEST_HEADING_TAIL = 4
 
 
@@ -225,14 +232,19 @@ class Anchor:
     """Written as a name ("TherEx:") rather than a number."""
 
 
-def _apply_codes(note: list[Word], cues: dict[str, list[Match]], headings: list[Heading], made: Frame) -> None:
+def _apply_codes(
+    note: list[Word], cues: dict[str, list[Match]], headings: list[Heading], made: Frame
+) -> None:
     """Give each word the code in whose section it stands, where a note speaks of several codes."""
     anchors = _anchors(note, cues, made)
     if len({anchor.code for anchor in anchors}) < 2:
         return
-    anchors = _without_billing_list(note, anchors)
+    sections = _without_billing_list(note, anchors)
+    listed = [anchor.first for anchor in anchors if anchor not in sections]
+    anchors = sections
     stops = [h.first for h in headings if h.name in ("assessment", "plan", "subjective", "response", "billing",
                                                      "goal", "home_program", "education", "signature")]  # fmt: skip
+    stops += listed
     covered = 0
     for at, anchor in enumerate(anchors):
         following = anchors[at + 1].first if at + 1 < len(anchors) else len(note)
@@ -285,7 +297,9 @@ def _heads_section(note: list[Word], match: Match, made: Frame) -> bool:
     if not _starts_sentence(note, match.first, made) or match.last >= len(note):
         return False
     at = match.last
-    while at < len(note) and at - match.last < 6 and _says_units(note[at]) and note[at].spelling not in ":–\n":
+    while (
+        at < len(note) and at - match.last < 6 and _says_units(note[at]) and note[at].spelling not in ":–\n"
+    ):
         at += 1
     following = note[at].spelling if at < len(note) else "\n"
     if following in (":", "–"):
@@ -305,25 +319,22 @@ def _says_units(word: Word) -> bool:
 
 def _without_billing_list(note: list[Word], anchors: list[Anchor]) -> list[Anchor]:
     """Leave out codes that only stand in a list of charges ("97530 x2, 97110 x1")."""
-    kept: list[Anchor] = []
-    run: list[Anchor] = []
-
-    def content(first: int, last: int) -> bool:
-        return any(not _says_units(note[place]) for place in range(first, last))
-
+    runs: list[list[Anchor]] = []
     for anchor in anchors:
-        if run and content(run[-1].last, anchor.first):
-            kept += run if len(run) == 1 else run[-1:] if content(run[-1].last, _line_end(note, run[-1].last)) else []
-            run = []
-        run.append(anchor)
-    if len(run) == 1 or (run and content(run[-1].last, _line_end(note, run[-1].last)) and len(run) == 1):
-        kept += run
-    return kept
+        adjacent = bool(runs) and all(_says_units(word) for word in note[runs[-1][-1].last : anchor.first])
+        if adjacent:
+            runs[-1].append(anchor)
+        else:
+            runs.append([anchor])
+    return [run[0] for run in runs if len(run) == 1]
 
 
 def _is_trailing(note: list[Word], anchor: Anchor, made: Frame) -> bool:
     """Whether a code stands after what it speaks of: at the end of a clause that has words before it."""
-    if _starts_sentence(note, anchor.first, made) and note[anchor.first - 1 if anchor.first else 0].spelling != "(":
+    if (
+        _starts_sentence(note, anchor.first, made)
+        and note[anchor.first - 1 if anchor.first else 0].spelling != "("
+    ):
         return False
     before = [
         place
@@ -381,7 +392,9 @@ def _segments(note: list[Word], made: Frame) -> list[tuple[int, int]]:
     return [(first, last) for first, last in zip(bounds, bounds[1:], strict=False) if last > first]
 
 
-_COMPARING = frozenset({"but", "vs", "versus", "compared", "than", "since", "against", "now", "today", "whereas"})
+_COMPARING = frozenset(
+    {"but", "vs", "versus", "compared", "than", "since", "against", "now", "today", "whereas"}
+)
 
 
 def _apply_time(note: list[Word], cues: dict[str, list[Match]], made: Frame) -> None:
@@ -428,17 +441,28 @@ def _reach(
     """Over which words a cue of time holds, and what it makes of them."""
     if name == "past":
         return first, last, HISTORY
-    if name == "past_after":            # "from min A", "was CGA": what follows
+    if name == "past_after":  # "from min A", "was CGA": what follows
         return match.first, last, HISTORY
     if name == "home":
         return _sentence_span(note, made, match.first) + (HISTORY,)
     if name == "future":
         return _plan_start(note, made, match), _sentence_span(note, made, match.first)[1], PLAN
-    if name == "future_clause":
-        return _plan_start(note, made, match, first), last, PLAN
+    if name == "future_subject":  # "stairs to be started": what comes before is planned
+        return _clause_start(note, made, match.first), last, PLAN
     if name == "goal_quote":
         return match.first, _sentence_span(note, made, match.first)[1], GOAL
     return match.first, _purpose_end(note, made, match.last), GOAL
+
+
+def _clause_start(note: list[Word], made: Frame, place: int) -> int:
+    """The start of a clause, brackets within it included."""
+    while (
+        place > 0
+        and note[place - 1].spelling not in ",:–"
+        and made.sentence[place - 1] == made.sentence[place]
+    ):
+        place -= 1
+    return place
 
 
 def _sentence_span(note: list[Word], made: Frame, place: int) -> tuple[int, int]:
@@ -456,17 +480,17 @@ _PLANNING = frozenset(
 )
 
 
-def _plan_start(note: list[Word], made: Frame, match: Match, clause: int | None = None) -> int:
+def _plan_start(note: list[Word], made: Frame, match: Match) -> int:
     """A plan begins at its verb: "CGA for carrying 10 lb, progress to 15 lb next visit" plans only the last part."""
-    start, lowest = match.first, _sentence_span(note, made, match.first)[0] if clause is None else clause
+    start, lowest = match.first, _sentence_span(note, made, match.first)[0]
     best = None
     for place in range(match.first - 1, lowest - 1, -1):
         if note[place].spelling in _PLANNING:
             best = place
-        if note[place].spelling in ("," , "(", "–", ":"):
+        if note[place].spelling in (",", "(", "–", ":"):
             if best is not None:
                 break
-            if clause is None and match.first - place > 1:
+            if match.first - place > 1:
                 best = place + 1
                 break
     return start if best is None else best
@@ -478,14 +502,16 @@ def _purpose_end(note: list[Word], made: Frame, place: int) -> int:
     at = place
     while at < end:
         sign = note[at].spelling
-        if sign in "():–\"":
+        if sign in '():–"':
             return at
         if sign == ",":
             clause = at + 1
             while clause < end and note[clause].spelling not in SEGMENT_ENDS:
                 clause += 1
             inner = note[at + 1 : clause]
-            if len(inner) > 5 or any(word.sort == "number" or word.spelling in _NOT_PURPOSE for word in inner):
+            if len(inner) > 5 or any(
+                word.sort == "number" or word.spelling in _NOT_PURPOSE for word in inner
+            ):
                 return at
         at += 1
     return end
@@ -499,7 +525,9 @@ _NOT_PURPOSE = frozenset(
 
 # -- negation ------------------------------------------------------------------------------------------------
 
-_NEGATION_STOPS = frozenset("with w/ during on for while when in at after but then until because d/t due, and by".split())
+_NEGATION_STOPS = frozenset(
+    "with w/ during on for while when in at after but then until because d/t due, and by".split()
+)
 
 
 def _apply_negation(note: list[Word], cues: dict[str, list[Match]], made: Frame) -> None:
@@ -533,13 +561,22 @@ def _closes_clause(note: list[Word], match: Match) -> bool:
 
 
 _REASONS = frozenset("today due d/t secondary until because b/c this per at till pending for as by".split())
-STOPS_OF_NEGATION = frozenset(".,;:\n!?•–\"|")
+STOPS_OF_NEGATION = frozenset('.,;:\n!?•–"|')
 
 
 def _deny_before(note: list[Word], made: Frame, match: Match) -> None:
     place = match.first - 1
-    while place >= match.first - REFUSAL_REACH and place >= 0 and note[place].spelling not in ",;\n.:•–\"|" and made.sentence[place] == made.sentence[match.first]:
-        if note[place].spelling in ("but", "and") and match.first - place > 1 and note[place].spelling == "but":
+    while (
+        place >= match.first - REFUSAL_REACH
+        and place >= 0
+        and note[place].spelling not in ',;\n.:•–"|'
+        and made.sentence[place] == made.sentence[match.first]
+    ):
+        if (
+            note[place].spelling in ("but", "and")
+            and match.first - place > 1
+            and note[place].spelling == "but"
+        ):
             break
         made.negated[place] = True
         place -= 1

@@ -96,7 +96,11 @@ def _numbers(note: list[Word], place: int) -> tuple[list[str], int]:
     at = place
     while at < len(note):
         joined = at
-        while at < len(note) and note[at].spelling in (_JOINING if labels else _NUMBERING) and not _ends_sentence(note, at):
+        while (
+            at < len(note)
+            and note[at].spelling in (_JOINING if labels else _NUMBERING)
+            and not _ends_sentence(note, at)
+        ):
             at += 1
         if at >= len(note) or (value := _value(note[at])) is None:
             break
@@ -126,7 +130,8 @@ _NUMBERING = frozenset({"#", ".", ":", "number", "no"})
 def _ends_sentence(note: list[Word], at: int) -> bool:
     """A stop with a space after it ends the sentence; one without ("STG.2") belongs to the label."""
     return note[at].spelling == "." and (
-        at + 1 >= len(note) or (note[at + 1].start > note[at].end and note[at - 1].spelling not in ("no", "goal"))
+        at + 1 >= len(note)
+        or (note[at + 1].start > note[at].end and note[at - 1].spelling not in ("no", "goal"))
     )
 
 
@@ -138,7 +143,10 @@ def _ends_label(note: list[Word], at: int) -> bool:
     if following.spelling == "x" and following.start > note[at].end:
         return False
     if following.spelling == "/" and at + 2 < len(note) and number_of(note[at + 2].spelling) is not None:
-        return note[at + 2].start > note[at + 1].end or float(note[at + 2].spelling.replace(",", "")) <= _HIGHEST // 5
+        return (
+            note[at + 2].start > note[at + 1].end
+            or float(note[at + 2].spelling.replace(",", "")) <= _HIGHEST // 5
+        )
     return following.spelling not in _UNITS or following.spelling in ("in", "of", "to")
 
 

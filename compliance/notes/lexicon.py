@@ -197,7 +197,9 @@ def _steps(phrase: str) -> list[list[Steps]]:
             rows = [[step for part in row for step in part] for row in options]
             single = tuple(dict.fromkeys(word for row in rows if len(row) == 1 for word in row[0]))
             longer = [row for row in rows if len(row) != 1]
-            choices.append([*([[single]] if single else []), *longer, *([[]] if piece.startswith("[") else [])])
+            choices.append(
+                [*([[single]] if single else []), *longer, *([[]] if piece.startswith("[") else [])]
+            )
         elif piece in (GAP, NUMBER):
             choices.append([[(piece,)]])
         elif piece.endswith("+") and len(piece) > 2:

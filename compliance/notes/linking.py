@@ -128,7 +128,9 @@ def _group(reference: str, plan: tuple[Goal, ...]) -> Iterator[Goal]:
     """ALL and ALL_STG name every such goal; a goal word alone names the only open one."""
     term = reference.rpartition("_")[2]
     members = [
-        goal for goal in plan if term in ("ALL", "WORDS") or prefix_and_number(normal_label(goal.label))[0] == term
+        goal
+        for goal in plan
+        if term in ("ALL", "WORDS") or prefix_and_number(normal_label(goal.label))[0] == term
     ]
     open_ones = [goal for goal in members if goal.status == OPEN]
     if reference.startswith("ALL"):
@@ -141,14 +143,23 @@ def _by_meaning(text: str, mentions: tuple[Mention, ...], goal: Goal) -> Iterato
     """An action and a thing that the goal and today's work have in common, in one section."""
     actions, things = concepts(goal.text)
     for code in dict.fromkeys(m.code for m in mentions):
-        spoken = [
-            m for m in mentions if m.when in (TODAY, GOAL) and not m.negated and m.code in (code, None)
-        ]
+        spoken = [m for m in mentions if m.when in (TODAY, GOAL) and not m.negated and m.code in (code, None)]
         acted = [m for m in spoken if m.kind == "action" and m.value in actions]
         met = [m for m in spoken if m.kind == "object" and m.value in things]
         if acted and met:
             start, end = _nearest(acted, met)
-            yield (goal.goal_id, goal.label, "meaning", goal.status, True, None, code, start, end, text[start:end])
+            yield (
+                goal.goal_id,
+                goal.label,
+                "meaning",
+                goal.status,
+                True,
+                None,
+                code,
+                start,
+                end,
+                text[start:end],
+            )
             if code is None:
                 return
 
@@ -178,7 +189,9 @@ def searched_table(notes: pl.DataFrame, goals: pl.DataFrame) -> pl.DataFrame:
             for goal in by_plan.get(plan_id, [])
             if (goal["status"] or OPEN) == OPEN
         ]
-        rows.append((note_id, f"Looked for: {'; '.join(sought)}." if sought else "The plan holds no open goal."))
+        rows.append(
+            (note_id, f"Looked for: {'; '.join(sought)}." if sought else "The plan holds no open goal.")
+        )
     return pl.DataFrame(rows, schema={"note_id": pl.String, "searched": pl.String}, orient="row")
 
 

@@ -22,7 +22,17 @@ LONGEST_NOTE = 40_000
 """Characters of a note that are read; longer texts are no notes, and the rest is left unread."""
 
 TASKS = frozenset({"functional_activity", "adl", "iadl"})
-_CONTENT = TASKS | {"exercise", "passive", "neuro", "gait", "selfcare", "cueing", "assist_level", "generic_title", "dynamic"}
+_CONTENT = TASKS | {
+    "exercise",
+    "passive",
+    "neuro",
+    "gait",
+    "selfcare",
+    "cueing",
+    "assist_level",
+    "generic_title",
+    "dynamic",
+}
 _CONCEPTS = frozenset({"action", "object"})
 _SPEAKS_ANYWHERE = frozenset({"student", "in_room", "by_therapist"})
 _PURPOSE_NOUNS = frozenset(
@@ -94,7 +104,9 @@ def _mention(note: list[Word], around: Frame, span: _Span, purpose: bool) -> Men
     # the phrase itself may hold the negation ("no physical assist"): only words before it can deny it
     negated = around.negated[head]
     if span.kind == "goal_ref":
-        negated = any(around.negated[place] for place in range(head, span.last)) or _put_aside(note, span.last)
+        negated = any(around.negated[place] for place in range(head, span.last)) or _put_aside(
+            note, span.last
+        )
         inside = {around.when[place] for place in range(head, span.last)}
         when = next((w for w in (PLAN, HISTORY) if w in inside), GOAL if inside == {GOAL} else TODAY)
     return Mention(
@@ -103,7 +115,9 @@ def _mention(note: list[Word], around: Frame, span: _Span, purpose: bool) -> Men
 
 
 _ASIDE = frozenset({"deferred", "held", "hold", "postponed", "unable", "excluded", "omitted", "skipped"})
-_STILL_WORKED_ON = frozenset({"met", "achieved", "reached", "attained", "yet", "only", "just", "there", "consistent"})
+_STILL_WORKED_ON = frozenset(
+    {"met", "achieved", "reached", "attained", "yet", "only", "just", "there", "consistent"}
+)
 _ASIDE_REACH = 6
 
 
@@ -186,10 +200,16 @@ def _shares(note: list[Word]) -> Iterator[_Span]:
         close = following[:2]
         if {"assist", "assistance", "a", "help"} & set(close):
             yield _Span(place - 1, place + 2, "assist_level", _band(100 - share))
-        elif {"effort", "work", "weight", "load", "lift", "lifting", "task", "transfer", "movement"} & set(following):
+        elif {"effort", "work", "weight", "load", "lift", "lifting", "task", "transfer", "movement"} & set(
+            following
+        ):
             before = {w.spelling for w in note[max(0, place - 6) : place - 1]}
             effort = {"effort", "work", "lift", "lifting", "task", "transfer", "movement"} & set(following)
-            if effort and before & {"therapist", "pt's", "ot", "helper"} and not before & {"pt", "patient", "she", "he"}:
+            if (
+                effort
+                and before & {"therapist", "pt's", "ot", "helper"}
+                and not before & {"pt", "patient", "she", "he"}
+            ):
                 yield _Span(place - 1, place + 1, "assist_level", _band(100 - share))
             elif effort and (
                 before & {"pt", "patient", "she", "he", "child", "client", "performing", "performs", "doing", "does",
@@ -222,7 +242,9 @@ def _scores(note: list[Word]) -> Iterator[_Span]:
 _LEVEL_LETTERS = {"I": "independent", "S": "supervision", "D": "total"}
 _BEFORE_LETTER = frozenset({"with", "w/", ",", "→", "at", ":", "needs", "needed", "now", "is", "was", "(", "–", "required",
                             "to", "close", "distant", "/", "assist", "pt", "mostly", ";"})  # fmt: skip
-_AFTER_LETTER = frozenset({"for", "with", "w/", ",", ".", "→", ";", ")", "\n", "level", "in", "on", "at", "–", "and", "/"})
+_AFTER_LETTER = frozenset(
+    {"for", "with", "w/", ",", ".", "→", ";", ")", "\n", "level", "in", "on", "at", "–", "and", "/"}
+)
 
 
 def _letters(note: list[Word], text: str) -> Iterator[_Span]:
@@ -239,7 +261,13 @@ def _letters(note: list[Word], text: str) -> Iterator[_Span]:
             yield _Span(place, place + 1, "assist_level", _SHORT_LEVELS[word.spelling])
 
 
-_SHORT_LEVELS = {"min": "minimal", "mod": "moderate", "max": "maximal", "minimal": "minimal", "moderate": "moderate"}
+_SHORT_LEVELS = {
+    "min": "minimal",
+    "mod": "moderate",
+    "max": "maximal",
+    "minimal": "minimal",
+    "moderate": "moderate",
+}
 _BEFORE_SHORT = frozenset({"→", "with", "w/", "needed", "needs", "required", "requires", "requiring", "to", "from", "/", ":",
                            "cga", "sba", "☑", "at", "was", "now"})  # fmt: skip
 _AFTER_SHORT = frozenset({"for", "→", "w/", "x", ".", ",", ";", ")", "\n", "on", "to", "at", "with"})
@@ -254,7 +282,9 @@ def _is_level(note: list[Word], place: int) -> bool:
     if before.spelling in ("~", "/", ":") and after == ":":
         return False
     if note[place].spelling in ("min", "max", "mod") and after in _AFTER_SHORT:
-        return before.spelling in _BEFORE_SHORT or (after in ("for", "→", "w/") and before.spelling not in ("x",))
+        return before.spelling in _BEFORE_SHORT or (
+            after in ("for", "→", "w/") and before.spelling not in ("x",)
+        )
     return before.spelling in ("→", "/", "☑") and after in (*_AFTER_SHORT, "/")
 
 
@@ -282,7 +312,27 @@ def _purposes(note: list[Word], around: Frame, spans: Iterable[_Span]) -> set[_S
 
 # -- measured change -----------------------------------------------------------------------------------------
 
-_LOADS = frozenset({"#", "lb", "lbs", "ft", "in", "inch", "inches", "x", "kg", "reps", "cm", "step", "steps", "pounds", "oz", '"', "'"})
+_LOADS = frozenset(
+    {
+        "#",
+        "lb",
+        "lbs",
+        "ft",
+        "in",
+        "inch",
+        "inches",
+        "x",
+        "kg",
+        "reps",
+        "cm",
+        "step",
+        "steps",
+        "pounds",
+        "oz",
+        '"',
+        "'",
+    }
+)
 
 
 def _changes(note: list[Word]) -> Iterator[_Span]:
@@ -291,6 +341,10 @@ def _changes(note: list[Word]) -> Iterator[_Span]:
         if note[place].spelling != "→" or number_of(note[place - 1].spelling) is None:
             continue
         last = place + 1
-        if number_of(note[last].spelling) is None or note[last + 1 : last + 2] and note[last + 1].spelling in _LOADS:
+        if (
+            number_of(note[last].spelling) is None
+            or note[last + 1 : last + 2]
+            and note[last + 1].spelling in _LOADS
+        ):
             continue
         yield _Span(place - 1, last + 1, "response", "change")

@@ -32,6 +32,9 @@ _MOJIBAKE = {
 }  # fmt: skip
 """UTF-8 read as Windows-1252, as old exports hold it."""
 
+_JOINING_DASH = re.compile(r"(?<=[^\W\d_])–(?=[^\W\d_])")
+"""A dash typed for a hyphen ("sit–to–stand")."""
+
 _SLASHED = (
     "w/out|w/o|w/c|w/in|t/f|t/fs|v/c|v/cs|h/o|s/p|c/o|d/t|b/l|s/u|r/o|f/u|i/e|p/u|n/a|u/e|l/e|y/o|s/s|d/c|a/p|"
     "n/t|m/l|b/c|s/t|x/wk|x/week"
@@ -72,7 +75,7 @@ def normal(text: str) -> str:
     for wrong, sign in _MOJIBAKE.items():
         if wrong in text:
             text = text.replace(wrong, sign + FILLER * (len(wrong) - 1))
-    text = text.translate(_ONE_TO_ONE)
+    text = _JOINING_DASH.sub("-", text.translate(_ONE_TO_ONE))
     lower = text.lower()
     if len(lower) == len(text):
         return lower
@@ -82,8 +85,28 @@ def normal(text: str) -> str:
 def words(text: str) -> list[Word]:
     """Words, numbers and signs of a text in order; hyphens inside words fall away ("sit-to-stand")."""
     spelt = normal(text)
-    found = [_word(match) for match in _TOKEN.finditer(spelt)]
+    found = _without_shortening_stops([_word(match) for match in _TOKEN.finditer(spelt)])
     return _dictated(found) if _is_dictated(found) else found
+
+
+_SHORTENED = frozenset({"min", "mod", "max", "tot", "sup", "mod.", "dep", "verb", "tact"})
+_LEVEL_WORDS = frozenset(
+    {"a", "assist", "assistance", "i", "ind", "indep", "independent", "vc", "vcs", "cue", "cues", "cueing"}
+)
+
+
+def _without_shortening_stops(found: list[Word]) -> list[Word]:
+    """Drop the stop of a shortened level: "mod. A" is "mod A"."""
+    return [
+        word
+        for place, word in enumerate(found)
+        if not (
+            word.spelling == "."
+            and 0 < place < len(found) - 1
+            and found[place - 1].spelling in _SHORTENED
+            and found[place + 1].spelling in _LEVEL_WORDS
+        )
+    ]
 
 
 def _word(match: re.Match[str]) -> Word:
