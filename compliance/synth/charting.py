@@ -35,9 +35,11 @@ def evaluation_text(rng: Random, episode: Episode, visit: Visit) -> str:
     ]
     if "97530" in visit.minutes:
         parts = pieces(rng, episode, visit)
-        lines.append(
-            f"97530 {parts.minutes} min: {'; '.join(parts.gists)}, {parts.help_short}, {parts.cue_short}, "
-            f"{plan.goals[0].label}. {sentence(', '.join(parts.responses))}"
+        treated = (
+            f"97530 {parts.minutes} min: {'; '.join(parts.gists)}, {parts.help_short}, {parts.cue_short}"
+        )
+        lines.insert(
+            lines.index("Goals:"), f"{treated}, {plan.goals[0].label}. {sentence(', '.join(parts.responses))}"
         )
     lines.append(visit.clinician.signature)
     return "\n".join(lines)
@@ -71,11 +73,8 @@ def report_text(rng: Random, episode: Episode, report: Report) -> str:
     first, last = report.day_numbers
     period = f"{us_long(report.period_from)} - {us_long(report.period_to)}"
     lines = [f"{REPORTS[report.kind]} {period}, treatment days {first}-{last}"]
-    lines += [
-        _goal_line(rng, episode, goal, report)
-        for goal in report.plan.goals
-        if goal.open_on(report.period_from)
-    ]
+    named = [goal for goal in report.plan.goals if goal.open_on(report.period_from)]
+    lines += [_goal_line(rng, episode, goal, report, place) for place, goal in enumerate(named)]
     lines.append(_measures(episode, report))
     lines.append(_assessment(rng, episode, report))
     lines = _spoilt(rng, report, lines)
@@ -98,12 +97,13 @@ def _measures(episode: Episode, report: Report) -> str:
     return f"Measures: {'; '.join(now)}."
 
 
-def _goal_line(rng: Random, episode: Episode, goal: Goal, report: Report) -> str:
+def _goal_line(rng: Random, episode: Episode, goal: Goal, report: Report, place: int) -> str:
+    """A goal with what was and what is; the first compares by an arrow."""
     before, after = report.progress
     since, until = us(report.period_from), us(report.period_to)
     if goal.task is None:
         was, now = GRADES[round(3 * before)], GRADES[round(3 * after) + 1]
-        return f"{goal.label} ({goal.text}): {was} on {since}, now {now}; {phrase(rng, 'progress_words')}."
+        return f"{goal.label} ({goal.text}): {was} -> {now} ({since} -> {until}); {phrase(rng, 'progress_words')}."
     was, now = episode.level(before), episode.level(after)
     numbers_was, numbers_now = (
         measured(goal.task, slots(goal.task, before)),
@@ -118,13 +118,11 @@ def _goal_line(rng: Random, episode: Episode, goal: Goal, report: Report) -> str
         LEVEL_WORDS[now],
     )
     start = rng.choice((f"{goal.label} ({name})", f"{goal.label} {name}", f"{goal.label}, {name}"))
-    compared = rng.choice(
-        (
-            f"was {short_was}, {numbers_was} on {since}; now {short_now}, {numbers_now}",
-            f"{short_was} -> {short_now} ({since} -> {until}), {numbers_was} -> {numbers_now}",
-            f"previously {long_was} ({numbers_was}), currently {long_now} ({numbers_now})",
-        )
-    )
+    compared = (
+        f"{short_was} -> {short_now} ({since} -> {until}), {numbers_was} -> {numbers_now}",
+        f"was {short_was}, {numbers_was} on {since}; now {short_now}, {numbers_now}",
+        f"previously {long_was} ({numbers_was}), currently {long_now} ({numbers_now})",
+    )[rng.randrange(3) if place else 0]
     return f"{start}: {compared}. Goal {verdict}."
 
 

@@ -191,7 +191,6 @@ def _caps(rng: Random, parts: Pieces) -> str:
 def _running(rng: Random, parts: Pieces) -> str:
     opening = rng.choice(("today pt ", "we did it like this: pt ", "pt "))
     said = [
-        parts.subjective and f"pt {parts.subjective}",
         opening + " and ".join(parts.activities),
         _help(parts, by=" and ")
         and rng.choice(("{}", "that was {}", "all {}")).format(_help(parts, by=" and ")),
@@ -200,7 +199,8 @@ def _running(rng: Random, parts: Pieces) -> str:
     ]
     others = [f"{code} {minutes} min {words}" for code, minutes, words in parts.others]
     first = f"{', '.join(each for each in said if each)} -- {parts.code} {parts.minutes} min"
-    return _join(*(sentence(each) for each in others), f"{first}.", _end(parts))
+    told = parts.subjective and f"pt {parts.subjective}."
+    return _join(*(sentence(each) for each in others), told, f"{first}.", _end(parts))
 
 
 VOICES: dict[str, Callable[[Random, Pieces], str]] = {
