@@ -34,7 +34,7 @@ def goals_of(**goals: str | tuple[str, str]) -> pl.DataFrame:
     for label, given_goal in goals.items():
         text, status = given_goal if isinstance(given_goal, tuple) else (given_goal, "open")
         rows.append((label, "P1", label, text, status))
-    schema = {name: pl.String for name in ("goal_id", "plan_id", "label", "text", "status")}
+    schema = dict.fromkeys(("goal_id", "plan_id", "label", "text", "status"), pl.String)
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
@@ -397,8 +397,9 @@ def test_hostile_text_is_read_without_failing(text):
 
 FRAGMENTS = st.lists(
     st.sampled_from(
-        ["97530", "97110", "CGA", "min", "A", "no", "STG1", "LTG", "&", "2", "x", "→", ":", "\n", ".", "(", ")", "[ ]", "Plan", "S",
-         "transfer", "toilet", "SLR", "3x10", "MHP", "%", "effort", "was", "from", "next visit", "deferred", "period", "comma"]
+        ["97530", "97110", "CGA", "min", "A", "no", "STG1", "LTG", "&", "2", "x", "→", ":", "\n", ".", "(", ")", "[ ]",
+         "Plan", "S", "transfer", "toilet", "SLR", "3x10", "MHP", "%", "effort", "was", "from", "next visit",
+         "deferred", "period", "comma"]
     ),
     max_size=40,
 )  # fmt: skip

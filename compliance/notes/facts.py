@@ -1,8 +1,8 @@
 """The facts that the documentation rules use, per note and code, and what a goal's text holds.
 
-Columns of `facts_table`: note_id; code; has_text; has_section (the note has a section of the code); assistance (greatest
-level of help today: an entry of `assist_level.yaml`, `cueing_only` or `none`); assistance_rank (its place in that file's
-`rank`); cueing; response (yes, weak, no); functional, dynamic, exercise, passive, neuro, gait, selfcare,
+Columns of `facts_table`: note_id; code; has_text; has_section (the note has a section of the code); assistance (the
+greatest level of help today: an entry of `assist_level.yaml`, `cueing_only` or `none`); assistance_rank (its place in
+that file's `rank`); cueing; response (yes, weak, no); functional, dynamic, exercise, passive, neuro, gait, selfcare,
 specific_activity, passive_only, exercise_only, skilled, deficit, adl (true or false); n_functional, n_exercise,
 n_passive, n_goal_refs (counts). Only what was said of today, was not denied, and stands in the code's section or speaks
 for the whole note counts.
@@ -69,12 +69,13 @@ def _pairs() -> pl.Expr:
     return (acted & thing).cast(pl.Int64)
 
 
-_PLAIN_ACTIONS = ["sit", "stand", "manage", "operate", "walk", "turn", "care", "work", "lift", "push", "place", "retrieve",
-                  "enter", "stabilise", "childcare", "transfer", "rise", "groom", "don"]  # fmt: skip
+_PLAIN_ACTIONS = ["sit", "stand", "manage", "operate", "walk", "turn", "care", "work", "lift", "push", "place",
+                  "retrieve", "enter", "stabilise", "childcare", "transfer", "rise", "groom", "don"]  # fmt: skip
 """Actions that exercise and passive treatment name too."""
-_PLAIN_OBJECTS = ["bed", "mat", "chair", "seat", "floor", "load", "wheelchair", "sink", "counter", "two_hands", "work", "ball",
-                  "surroundings", "cart", "orthosis", "doorway", "curb", "stairs", "child", "paper", "house", "bag",
-                  "toys", "two_hands"]  # fmt: skip
+_PLAIN_OBJECTS = ["bed", "mat", "chair", "seat", "floor", "load", "wheelchair", "sink", "counter", "two_hands", "work",
+                  "ball", "surroundings", "cart", "orthosis", "doorway", "curb",
+                  "stairs", "child", "paper", "house", "bag",
+                  "toys"]  # fmt: skip
 
 
 def _judged(facts: pl.DataFrame, code: str) -> pl.DataFrame:
@@ -137,9 +138,11 @@ FACT_COLUMNS = [
 
 # -- goals ---------------------------------------------------------------------------------------------------
 
-_UNIT = r"(?:reps?|lbs?|#|ft|feet|m|meters?|steps?|stairs?|secs?|seconds?|mins?|minutes?|hours?|h|%|percent|x|times|trials?|"
+_UNIT = r"(?:reps?|lbs?|#|ft|feet|m|meters?|steps?|stairs?|secs?|seconds?|mins?|minutes?|hours?|h|%|percent|x|times|"
 _MEASURE = re.compile(
-    r"(?i)(\d+(?:\.\d+)?\s?-?" + _UNIT + r"cm|in(?:ch(?:es)?)?|deg(?:rees)?|°|/\s?10|/\s?\d+|of\s\d+|out of|miles?|words?|letters?|items?|blocks?|"
+    r"(?i)(\d+(?:\.\d+)?\s?-?" + _UNIT
+    + r"trials?|cm|in(?:ch(?:es)?)?|deg(?:rees)?|°|/\s?10|/\s?\d+|of\s\d+|out of|miles?|words?|"
+    r"letters?|items?|blocks?|"
     r"points?|person|bags?|objects?|mm|kg|cues?|vcs?|mph|rungs?|buttons?|days?/)"
     r"|(?:LEFS|ODI|NDI|(?:Quick)?DASH|PSFS|KOOS|WOMAC|Berg|TUG|5x?STS|30s?\s?STS|6MWT|FGA|DGI|AM-?PAC|COPM|FIM|9HPT|BBT|MoCA|"
     r"SLUMS|Tinetti|SPADI|PRWE|LLIS|RPE)\W{0,6}(?:score\W{0,3})?(?:of|to|<|>|≤|≥|at|=|least|\s)*\s?\d+)"

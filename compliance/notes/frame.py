@@ -7,12 +7,15 @@ does not speak for this one. Each word of a note gets these attributes before ph
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 
 from compliance.notes.lexicon import CODE, Match, phrases
 from compliance.notes.words import Word, number_of
 
 _GOAL_WORD = re.compile(r"(?:ltg|stg|goal|obj)s?")
 TODAY, HISTORY, PLAN, GOAL = "today", "history", "plan", "goal"
+AIM = "aim"
+"""What the work is meant to improve. Levels and cues beside it ("to improve balance with min A") are today's."""
 SENTENCE_ENDS = frozenset(".!?\n•;|")
 SEGMENT_ENDS = SENTENCE_ENDS | frozenset(',():–"')
 NEGATION_REACH = 3
@@ -28,8 +31,53 @@ _ONE_SENTENCE = frozenset(
 _WHEN = {"plan": PLAN, "subjective": HISTORY, "goal": GOAL, "history": HISTORY, "home_program": PLAN,
          "deficit": GOAL}  # fmt: skip
 _UNIT_WORDS = frozenset(
-    "x min mins minute minutes unit units u m hr hour gp go gn kx cq co timed tx one on 1 1:1 direct time total cpt code codes "
-    "billed bill billing charges charge service services for of and to skilled therapist pt ot slp".split()
+    [
+        "x",
+        "min",
+        "mins",
+        "minute",
+        "minutes",
+        "unit",
+        "units",
+        "u",
+        "m",
+        "hr",
+        "hour",
+        "gp",
+        "go",
+        "gn",
+        "kx",
+        "cq",
+        "co",
+        "timed",
+        "tx",
+        "one",
+        "on",
+        "1",
+        "1:1",
+        "direct",
+        "time",
+        "total",
+        "cpt",
+        "code",
+        "codes",
+        "billed",
+        "bill",
+        "billing",
+        "charges",
+        "charge",
+        "service",
+        "services",
+        "for",
+        "of",
+        "and",
+        "to",
+        "skilled",
+        "therapist",
+        "pt",
+        "ot",
+        "slp",
+    ]
 )
 
 
@@ -97,7 +145,7 @@ def _is_abbreviation(note: list[Word], place: int) -> bool:
 def _starts_line(note: list[Word], place: int) -> bool:
     """Whether only bullets, dashes or a list number stand before `place` in its line."""
     at = place - 1
-    while at >= 0 and note[at].spelling in "•*–-)#+→|" or (at >= 0 and note[at].sort == "number" and place - at <= 2
+    while (at >= 0 and note[at].spelling in "•*–-)#+→|") or (at >= 0 and note[at].sort == "number" and place - at <= 2
                                                           and (at == 0 or note[at - 1].spelling == "\n")):  # fmt: skip
         at -= 1
     return at < 0 or note[at].spelling == "\n"
@@ -312,7 +360,7 @@ def _heads_section(note: list[Word], match: Match, made: Frame) -> bool:
 def _says_units(word: Word) -> bool:
     """Whether a word only states minutes, units or modifiers, or is a sign."""
     return word.spelling in _UNIT_WORDS or (word.sort in ("number", "sign", "word") and (
-        number_of(word.spelling) is not None and not CODE.fullmatch(word.spelling)
+        (number_of(word.spelling) is not None and not CODE.fullmatch(word.spelling))
         or word.sort == "sign"
     ))  # fmt: skip
 
@@ -389,7 +437,7 @@ def _segments(note: list[Word], made: Frame) -> list[tuple[int, int]]:
         elif word.spelling in _COMPARING:
             bounds.append(place)
     bounds.append(len(note))
-    return [(first, last) for first, last in zip(bounds, bounds[1:], strict=False) if last > first]
+    return [(first, last) for first, last in pairwise(bounds) if last > first]
 
 
 _COMPARING = frozenset(
@@ -444,14 +492,14 @@ def _reach(
     if name == "past_after":  # "from min A", "was CGA": what follows
         return match.first, last, HISTORY
     if name == "home":
-        return _sentence_span(note, made, match.first) + (HISTORY,)
+        return (*_sentence_span(note, made, match.first), HISTORY)
     if name == "future":
         return _plan_start(note, made, match), _sentence_span(note, made, match.first)[1], PLAN
     if name == "future_subject":  # "stairs to be started": what comes before is planned
         return _clause_start(note, made, match.first), last, PLAN
     if name == "goal_quote":
         return match.first, _sentence_span(note, made, match.first)[1], GOAL
-    return match.first, _purpose_end(note, made, match.last), GOAL
+    return match.first, _purpose_end(note, made, match.last), AIM if name == "aim" else GOAL
 
 
 def _clause_start(note: list[Word], made: Frame, place: int) -> int:
@@ -475,8 +523,34 @@ def _sentence_span(note: list[Word], made: Frame, place: int) -> tuple[int, int]
 
 
 _PLANNING = frozenset(
-    "plan plans planning will to start begin progress advance add trial try continue cont initiate introduce "
-    "consider may can repeat work address focus resume increase bring".split()
+    [
+        "plan",
+        "plans",
+        "planning",
+        "will",
+        "to",
+        "start",
+        "begin",
+        "progress",
+        "advance",
+        "add",
+        "trial",
+        "try",
+        "continue",
+        "cont",
+        "initiate",
+        "introduce",
+        "consider",
+        "may",
+        "can",
+        "repeat",
+        "work",
+        "address",
+        "focus",
+        "resume",
+        "increase",
+        "bring",
+    ]
 )
 
 
@@ -518,15 +592,66 @@ def _purpose_end(note: list[Word], made: Frame, place: int) -> int:
 
 
 _NOT_PURPOSE = frozenset(
-    "cga sba min mod max vc vcs tc cues cueing cued assist assistance a supervision mi i indep independent with w/ pt "
-    "patient she he no then ltg stg x pain while".split()
+    [
+        "cga",
+        "sba",
+        "min",
+        "mod",
+        "max",
+        "vc",
+        "vcs",
+        "tc",
+        "cues",
+        "cueing",
+        "cued",
+        "assist",
+        "assistance",
+        "a",
+        "supervision",
+        "mi",
+        "i",
+        "indep",
+        "independent",
+        "with",
+        "w/",
+        "pt",
+        "patient",
+        "she",
+        "he",
+        "no",
+        "then",
+        "ltg",
+        "stg",
+        "x",
+        "pain",
+        "while",
+    ]
 )
 
 
 # -- negation ------------------------------------------------------------------------------------------------
 
 _NEGATION_STOPS = frozenset(
-    "with w/ during on for while when in at after but then until because d/t due, and by".split()
+    [
+        "with",
+        "w/",
+        "during",
+        "on",
+        "for",
+        "while",
+        "when",
+        "in",
+        "at",
+        "after",
+        "but",
+        "then",
+        "until",
+        "because",
+        "d/t",
+        "due,",
+        "and",
+        "by",
+    ]
 )
 
 
@@ -560,7 +685,25 @@ def _closes_clause(note: list[Word], match: Match) -> bool:
     return after in STOPS_OF_NEGATION or after in _REASONS or after == ")"
 
 
-_REASONS = frozenset("today due d/t secondary until because b/c this per at till pending for as by".split())
+_REASONS = frozenset(
+    [
+        "today",
+        "due",
+        "d/t",
+        "secondary",
+        "until",
+        "because",
+        "b/c",
+        "this",
+        "per",
+        "at",
+        "till",
+        "pending",
+        "for",
+        "as",
+        "by",
+    ]
+)
 STOPS_OF_NEGATION = frozenset('.,;:\n!?•–"|')
 
 

@@ -12,8 +12,51 @@ _LETTERS = frozenset("abcde")
 _JOINING = frozenset({",", "&", "and", "/", "+", "to", "through", "thru", "#"})
 _WHOLE = frozenset({"all", "both", "each", "every"})
 _UNITS = frozenset(
-    "x rep reps lb lbs ft min mins minute minutes sec seconds trial trials set sets vc vcs tc cue cues rest rests % steps step "
-    "week weeks wk wks day days month months of degrees deg person inch inches in times time".split()
+    [
+        "x",
+        "rep",
+        "reps",
+        "lb",
+        "lbs",
+        "ft",
+        "min",
+        "mins",
+        "minute",
+        "minutes",
+        "sec",
+        "seconds",
+        "trial",
+        "trials",
+        "set",
+        "sets",
+        "vc",
+        "vcs",
+        "tc",
+        "cue",
+        "cues",
+        "rest",
+        "rests",
+        "%",
+        "steps",
+        "step",
+        "week",
+        "weeks",
+        "wk",
+        "wks",
+        "day",
+        "days",
+        "month",
+        "months",
+        "of",
+        "degrees",
+        "deg",
+        "person",
+        "inch",
+        "inches",
+        "in",
+        "times",
+        "time",
+    ]
 )
 _HIGHEST = 25
 """No plan numbers its goals higher; a larger number is a measure."""

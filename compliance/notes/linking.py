@@ -22,7 +22,8 @@ from compliance.notes.reading import Mention, read
 
 LINK_SCHEMA = {
     "note_id": pl.String, "goal_id": pl.String, "label": pl.String, "how": pl.String, "status": pl.String,
-    "links": pl.Boolean, "why_not": pl.String, "code": pl.String, "start": pl.Int64, "end": pl.Int64, "words": pl.String,
+    "links": pl.Boolean, "why_not": pl.String, "code": pl.String, "start": pl.Int64, "end": pl.Int64,
+    "words": pl.String,
 }  # fmt: skip
 OPEN = "open"
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-from compliance.notes.frame import GOAL, HISTORY, PLAN, TODAY, Frame, frame
+from compliance.notes.frame import AIM, GOAL, HISTORY, PLAN, TODAY, Frame, frame
 from compliance.notes.labels import references
 from compliance.notes.lexicon import lexicon, phrases
 from compliance.notes.words import Word, number_of, words
@@ -21,6 +21,7 @@ from compliance.notes.words import Word, number_of, words
 LONGEST_NOTE = 40_000
 """Characters of a note that are read; longer texts are no notes, and the rest is left unread."""
 
+_BESIDE_AN_AIM = frozenset({"assist_level", "cueing", "response", "weak_response"})
 TASKS = frozenset({"functional_activity", "adl", "iadl"})
 _CONTENT = TASKS | {
     "exercise",
@@ -36,8 +37,24 @@ _CONTENT = TASKS | {
 _CONCEPTS = frozenset({"action", "object"})
 _SPEAKS_ANYWHERE = frozenset({"student", "in_room", "by_therapist"})
 _PURPOSE_NOUNS = frozenset(
-    "strength strengthening endurance rom tolerance independence safety carryover stability preparation prep readiness "
-    "flexibility power motion performance".split()
+    [
+        "strength",
+        "strengthening",
+        "endurance",
+        "rom",
+        "tolerance",
+        "independence",
+        "safety",
+        "carryover",
+        "stability",
+        "preparation",
+        "prep",
+        "readiness",
+        "flexibility",
+        "power",
+        "motion",
+        "performance",
+    ]
 )
 
 
@@ -99,7 +116,10 @@ MENTION_SCHEMA = {
 def _mention(note: list[Word], around: Frame, span: _Span, purpose: bool) -> Mention:
     head = span.first
     when = around.when[head]
-    if purpose and when == TODAY:
+    if when == AIM:
+        beside = span.kind in _BESIDE_AN_AIM and span.value != "change"
+        when = TODAY if beside else GOAL
+    elif purpose and when == TODAY:
         when = GOAL
     # the phrase itself may hold the negation ("no physical assist"): only words before it can deny it
     negated = around.negated[head]
@@ -108,7 +128,7 @@ def _mention(note: list[Word], around: Frame, span: _Span, purpose: bool) -> Men
             note, span.last
         )
         inside = {around.when[place] for place in range(head, span.last)}
-        when = next((w for w in (PLAN, HISTORY) if w in inside), GOAL if inside == {GOAL} else TODAY)
+        when = next((w for w in (PLAN, HISTORY) if w in inside), GOAL if inside <= {GOAL, AIM} else TODAY)
     return Mention(
         note[head].start, note[span.last - 1].end, span.kind, span.value, when, negated, around.code[head]
     )
@@ -240,8 +260,8 @@ def _scores(note: list[Word]) -> Iterator[_Span]:
 
 
 _LEVEL_LETTERS = {"I": "independent", "S": "supervision", "D": "total"}
-_BEFORE_LETTER = frozenset({"with", "w/", ",", "→", "at", ":", "needs", "needed", "now", "is", "was", "(", "–", "required",
-                            "to", "close", "distant", "/", "assist", "pt", "mostly", ";"})  # fmt: skip
+_BEFORE_LETTER = frozenset({"with", "w/", ",", "→", "at", ":", "needs", "needed", "now", "is", "was", "(",
+                            "–", "required", "to", "close", "distant", "/", "assist", "pt", "mostly", ";"})  # fmt: skip
 _AFTER_LETTER = frozenset(
     {"for", "with", "w/", ",", ".", "→", ";", ")", "\n", "level", "in", "on", "at", "–", "and", "/"}
 )
@@ -268,8 +288,8 @@ _SHORT_LEVELS = {
     "minimal": "minimal",
     "moderate": "moderate",
 }
-_BEFORE_SHORT = frozenset({"→", "with", "w/", "needed", "needs", "required", "requires", "requiring", "to", "from", "/", ":",
-                           "cga", "sba", "☑", "at", "was", "now"})  # fmt: skip
+_BEFORE_SHORT = frozenset({"→", "with", "w/", "needed", "needs", "required", "requires", "requiring", "to",
+                           "from", "/", ":", "cga", "sba", "☑", "at", "was", "now"})  # fmt: skip
 _AFTER_SHORT = frozenset({"for", "→", "w/", "x", ".", ",", ";", ")", "\n", "on", "to", "at", "with"})
 
 
@@ -341,10 +361,8 @@ def _changes(note: list[Word]) -> Iterator[_Span]:
         if note[place].spelling != "→" or number_of(note[place - 1].spelling) is None:
             continue
         last = place + 1
-        if (
-            number_of(note[last].spelling) is None
-            or note[last + 1 : last + 2]
-            and note[last + 1].spelling in _LOADS
+        if number_of(note[last].spelling) is None or (
+            note[last + 1 : last + 2] and note[last + 1].spelling in _LOADS
         ):
             continue
         yield _Span(place - 1, last + 1, "response", "change")
