@@ -73,6 +73,7 @@ def linked(text: str, **goals: str | tuple[str, str]) -> set[str]:
         ("Car transfers, no physical assist, VC for sequence", "cueing_only"),
         ("Fridge retrieval x5, no physical assist", "no_physical_assist"),
         ("Cut circles w/ cues for thumb up", "cueing_only"),
+        ("Stairs x5 to improve strength with min A", "minimal"),
     ],
 )
 def test_level_of_assistance_is_read_in_its_written_forms(text, level):
@@ -90,6 +91,8 @@ def test_level_of_assistance_is_read_in_its_written_forms(text, level):
         ("h/o MI x2. Fridge retrieval x5.", "MI is an infarction"),
         ("HHA present, says pt ate well. Fridge retrieval x5.", "HHA is an aide"),
         ("S: doing well.\nO: Fridge retrieval x5.", "S is a heading"),
+        ("Floor transfers x3, mod A per last PN.", "an earlier report"),
+        ("CG training next week. Fridge retrieval x5.", "CG is a caregiver"),
         ("L TTA. Truck cab entry x9.", "TTA is an amputation"),
         ("Wife gives him mod A and cues at home. Log roll x5.", "somebody else's help at home"),
         ("Goal: Pt will transfer with CGA.\nToilet transfers x6.", "a goal quoted"),
@@ -191,6 +194,10 @@ def test_what_was_done_is_told_from_what_was_planned_or_hoped(text, expected):
         ("Toilet transfers x5 CGA. No LOB.", "yes"),
         ("Buttoned shirt, 131 → 104 s.", "yes"),
         ("Found 9/10 items correctly.", "yes"),
+        ("Stacked cups with LUE, 8/12 retrieved.", "yes"),
+        ('Toilet transfers x5 CGA. "That was hard."', "yes"),
+        ("Toilet transfers x5 CGA to improve balance. Next appt 5/13.", "no"),
+        ("Turned key with 1/4 in gap, mirror cue.", "no"),
         ("Toilet transfers x5 CGA. Tol well.", "weak"),
         ("Toilet transfers x5 CGA. Home sheet given.", "no"),
         ("Toilet transfers x5 CGA.\nPt response to treatment:\nPain:\nPlan: continue", "no"),

@@ -163,6 +163,8 @@ def _spans(note: list[Word], text: str, around: Frame) -> list[_Span]:
     found += _letters(note, text)
     found += _scores(note)
     found += _changes(note)
+    found += _successes(note)
+    found += _quotations(note, around)
     found = list(_longest(found))
     found += [_Span(r.first, r.last, "goal_ref", r.label) for r in references(note)]
     return [span for span in found if span.kind != "ignore" and not _is_silent(around, span)]
@@ -366,3 +368,75 @@ def _changes(note: list[Word]) -> Iterator[_Span]:
         ):
             continue
         yield _Span(place - 1, last + 1, "response", "change")
+
+
+_PARTS = frozenset(
+    {"in", "inch", "inches", "lb", "lbs", "gal", "gallon", "cup", "tsp", '"', "mile", "of", "way", "full"}
+)
+_DATED = frozenset(
+    [
+        "on",
+        "since",
+        "from",
+        "by",
+        "due",
+        "appt",
+        "appointment",
+        "dated",
+        "per",
+        "last",
+        "next",
+        "until",
+        "thru",
+        "signed",
+        "pt",
+        "ot",
+        "pta",
+        "cota",
+        "dpt",
+        "otr",
+        "l",
+        "visit",
+        "note",
+        "pn",
+        "eval",
+        "dob",
+        "poc",
+        "cert",
+        "recert",
+        "date",
+        "strength",
+        "mmt",
+        "visits",
+    ]
+)
+_FEWEST_TRIALS = 5
+"""A fraction of fewer parts may be a measure of length or volume ("1/4 in")."""
+
+
+def _successes(note: list[Word]) -> Iterator[_Span]:
+    """How many of how many ("8/12 retrieved"); a date, a muscle grade or a part of an inch is none."""
+    for place in range(len(note) - 2):
+        if note[place + 1].spelling != "/" or note[place + 1].start != note[place].end:
+            continue
+        done, of = number_of(note[place].spelling), number_of(note[place + 2].spelling)
+        if done is None or of is None or not 0 <= done <= of or not _FEWEST_TRIALS <= of <= 100:
+            continue
+        before = note[place - 1].spelling if place else "\n"
+        after = note[place + 3].spelling if place + 3 < len(note) else "\n"
+        dated = before in _DATED or before == "/" or after == "/" or note[place].spelling.startswith("0")
+        if not dated and after not in _PARTS:
+            yield _Span(place, place + 3, "response", "accuracy")
+
+
+_SHORTEST_QUOTATION = 2
+
+
+def _quotations(note: list[Word], around: Frame) -> Iterator[_Span]:
+    """The patient's own words, where a sentence begins with them; a quoted cue follows its cueing word."""
+    quotes = [place for place, word in enumerate(note) if word.spelling == '"']
+    for first, last in zip(quotes[::2], quotes[1::2], strict=False):
+        begins = first == 0 or around.sentence[first - 1] != around.sentence[first]
+        spoken = [word for word in note[first + 1 : last] if word.sort == "word"]
+        if begins and len(spoken) >= _SHORTEST_QUOTATION:
+            yield _Span(first, last + 1, "response", "words")

@@ -74,6 +74,7 @@ _NUMBER_WORDS = {
         ]
     )
 } | {"twenty": "20", "thirty": "30", "forty": "40", "fifty": "50", "sixty": "60"}
+_WRITTEN_OUT = {"w/o": "without", "w/out": "without", "wc": "w/c"}
 _SPOKEN = {"period": ".", "comma": ",", "colon": ":", "semicolon": ";"}
 
 
@@ -135,7 +136,7 @@ def _word(match: re.Match[str]) -> Word:
             given = given[:-2]
         return Word(given, start, end, "word")
     if sort in ("slashed", "with"):
-        return Word(given, start, end, "word")
+        return Word(_WRITTEN_OUT.get(given, given), start, end, "word")
     if sort == "box":
         ticked = "x" in given or "*" in given or given == "☑"
         return Word("☑" if ticked else "□", start, end, "ticked" if ticked else "box")
