@@ -114,9 +114,13 @@ class Phrases:
         if number_of(spelling) is not None and not CODE.fullmatch(spelling):
             found += self.vocabulary.get(NUMBER, ())
         if not found and SHORTEST_MISSPELT <= len(spelling) <= LONGEST_WORD:
-            near = next((word for word in _misspelt(spelling) if word in self.vocabulary), "")
+            near = next((word for word in _misspelt(spelling) if self._may_be(word, spelling)), "")
             found += self.vocabulary.get(near, ())
         return tuple(dict.fromkeys(found))
+
+    def _may_be(self, word: str, spelling: str) -> bool:
+        """Whether `spelling` may be a slip for `word`; another form of it ("improve", "improved") is none."""
+        return word in self.vocabulary and not word.startswith(spelling) and not spelling.startswith(word)
 
     def matches(self, note: list[Word]) -> Iterator[Match]:
         """Every match of every phrase; the longest of each sense from each word."""
