@@ -78,11 +78,12 @@ def severity_shape() -> alt.Scale:
     return alt.Scale(domain=list(SEVERITIES), range=[SEVERITY_SHAPES[severity] for severity in SEVERITIES])
 
 
-def hatch(dark: bool, stripes: int = 12) -> dict[str, Any]:
+def hatch(dark: bool, stripes: int = 12, aspect: float = 1.0) -> dict[str, Any]:
     """Diagonal stripes as a Vega gradient with hard edges: the fill of what cannot be told.
 
     Give it as a value, `alt.condition(alt.datum.outcome == "cannot_tell", alt.value(hatch(dark)), colour)`. Vega lays a
-    gradient over the mark's own box, so `stripes` is their number on each mark: one for every 8 pixels of a typical bar reads well.
+    gradient over the mark's own box, so `stripes` is their number on each mark: one for every 8 pixels of a typical
+    bar reads well. `aspect` is a typical mark's height over its width, so that they stand at 45 degrees.
     """
     edges = [index / (2 * stripes) for index in range(2 * stripes + 1)]
     bands = list(pairwise(edges))
@@ -92,7 +93,7 @@ def hatch(dark: bool, stripes: int = 12) -> dict[str, Any]:
         for index, band in enumerate(bands)
         for edge in band
     ]
-    return {"gradient": "linear", "x1": 0, "y1": 0, "x2": 1, "y2": 1, "stops": stops}
+    return {"gradient": "linear", "x1": 0, "y1": 0, "x2": 1, "y2": aspect, "stops": stops}
 
 
 def config(dark: bool) -> dict[str, Any]:

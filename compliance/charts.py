@@ -14,6 +14,8 @@ from compliance import chart_theme as theme
 from compliance.chart_theme import COUNT, DAY, DAY_ON_AXIS, MONEY, PERCENT, token
 
 PICK = "pick"
+AROUND_BARS, AROUND_DOTS, AROUND_HEAT = 92, 76, 128
+"""Pixels that title, legend and axis take of a drawing's height."""
 STANDING_WORDS = {
     "outside": "needs a chart review",
     "below": "below the lower limit",
@@ -51,15 +53,18 @@ def stacked_by(
     """
     shown = _placed(frame).with_columns(label=_labels(frame[key], names))
     number = MONEY if unit == "dollars" else COUNT
-    order = alt.EncodingSortField(value, op="sum", order="descending")
     pick = alt.selection_point(name=PICK, fields=[key])
+    totals = shown.group_by("label").agg(total=pl.col(value).sum())
+    totals = totals.sort(["total", "label"], descending=[True, False])
+    longest = max(1.0, float(totals["total"].max() or 0))  # type: ignore[arg-type]
+    order = totals["label"].to_list()
     bars = (
         alt.Chart(shown)
         .mark_bar(height={"band": 0.7})
         .encode(
             x=alt.X(f"sum({value}):Q", title=f"{'Dollars at risk' if unit == 'dollars' else 'Findings'}",
-                    axis=alt.Axis(format=number, tickCount=4)),
-            y=alt.Y("label:N", title=None, sort=order, axis=alt.Axis(labelLimit=190)),
+                    axis=alt.Axis(format=number, tickCount=4), scale=alt.Scale(domainMax=1.12 * longest)),
+            y=alt.Y("label:N", title=None, sort=order, axis=alt.Axis(labelLimit=150)),
             color=alt.Color("severity:N", scale=theme.severity_color(dark), legend=alt.Legend(
                 title=None, values=[s for s in theme.SEVERITIES if s in set(frame["severity"])],
                 labelExpr=_sign_labels())),
@@ -71,14 +76,17 @@ def stacked_by(
         )
         .add_params(pick)
     )  # fmt: skip
-    totals = shown.group_by("label").agg(total=pl.col(value).sum())
     text = (
         alt.Chart(totals)
         .mark_text(align="left", dx=4, color=token("ink", dark))
         .encode(x=alt.X("total:Q"), y=alt.Y("label:N", sort=order), text=alt.Text("total:Q", format=number))
     )
-    height = max(90, 24 * max(1, totals.height))
-    return alt.layer(bars, text).properties(title=title, height=height)
+    return alt.layer(bars, text).properties(title=title, height=_height(totals.height, 24, AROUND_BARS))
+
+
+def _height(rows: int, each: int, around: int) -> int:
+    """Pixels of a whole drawing: Streamlit fits title, legend and axes within the height that it is given."""
+    return each * max(1, rows) + around
 
 
 def _labels(keys: pl.Series, names: Mapping[str, str] | None) -> pl.Series:
@@ -99,9 +107,11 @@ def p_chart(weeks: pl.DataFrame, title: str, dark: bool) -> alt.LayerChart:
     `weeks` as `risk.weekly` gives it. Points outside the limits stand out by shape and colour.
     """
     shown = weeks.with_columns(
-        outside=(pl.col("share") > pl.col("limit_high")) | (pl.col("share") < pl.col("limit_low")),
+        outside=pl.col("standing").is_in(["outside", "below"]),
         ends=pl.col("week").dt.offset_by("1w"),
+        monday=pl.col("week").dt.strftime("%Y-%m-%d"),
     )
+    pick = alt.selection_point(name=PICK, fields=["monday"])
     week = alt.X(
         "week:T",
         title="Service week (its Monday)",
@@ -119,7 +129,7 @@ def p_chart(weeks: pl.DataFrame, title: str, dark: bool) -> alt.LayerChart:
     centre = base.mark_rule(strokeDash=[4, 3]).encode(y=alt.Y("mean(centre):Q"))
     line = base.mark_line(color=token("accent", dark)).encode(
         x=week,
-        y=alt.Y("share:Q", title="Share of visits with a finding", axis=alt.Axis(format=".0%", tickCount=4),
+        y=alt.Y("share:Q", title="Visits with a finding", axis=alt.Axis(format=".0%", tickCount=4),
                 scale=alt.Scale(zero=True)),
     )  # fmt: skip
     points = base.mark_point(filled=True, size=70, opacity=1).encode(
@@ -128,12 +138,18 @@ def p_chart(weeks: pl.DataFrame, title: str, dark: bool) -> alt.LayerChart:
         shape=alt.Shape("outside:N", scale=alt.Scale(domain=[False, True], range=["circle", "diamond"]), legend=None),
         color=alt.Color("outside:N", legend=None,
                         scale=alt.Scale(domain=[False, True], range=[token("accent", dark), token("high", dark)])),
-        tooltip=[alt.Tooltip("week:T", title="week of", format=DAY), alt.Tooltip("n:Q", title="with a finding", format=COUNT),
+        tooltip=[alt.Tooltip("week:T", title="week of", format=DAY),
+                 alt.Tooltip("n:Q", title="with a finding", format=COUNT),
                  alt.Tooltip("of:Q", title="visits checked", format=COUNT), alt.Tooltip("share:Q", format=PERCENT),
                  alt.Tooltip("limit_low:Q", title="lower limit", format=PERCENT),
                  alt.Tooltip("limit_high:Q", title="upper limit", format=PERCENT)],
+        opacity=alt.condition(pick, alt.value(1), alt.value(0.35)),
+    ).add_params(pick)  # fmt: skip
+    told = shown.filter(pl.col("incomplete")).head(1)
+    word = alt.Chart(told).mark_text(align="left", dx=3, dy=7, baseline="top", color=token("muted", dark)).encode(
+        x=alt.X("week:T"), y=alt.value(0), text=alt.value("not complete")
     )  # fmt: skip
-    return alt.layer(shade, band, centre, line, points).properties(title=title, height=190)
+    return alt.layer(shade, band, centre, line, points, word).properties(title=title, height=205)
 
 
 def funnel(
@@ -147,17 +163,23 @@ def funnel(
         name=_labels(rows["therapist_id"], names),
         told=pl.col("standing").replace_strict(STANDING_WORDS),
     )
+    largest = float(rows["of"].max() or 1)  # type: ignore[arg-type]
     volume = alt.X(
-        "of:Q", title="Visits checked", scale=alt.Scale(zero=True, nice=True), axis=alt.Axis(tickCount=6)
-    )
+        "of:Q", title="Visits checked", scale=alt.Scale(domain=[0, 1.05 * largest], nice=False),
+        axis=alt.Axis(tickCount=5, format=COUNT)
+    )  # fmt: skip
+    scale_up = alt.Scale(domain=[0, _top(rows, centre)], nice=False)
+    upright = {"scale": scale_up, "axis": alt.Axis(format=".0%", tickCount=5), "title": "Visits with a finding"}
+    share = alt.Y("share:Q", **upright)
     limits = alt.Chart(curves)
+    dashes = {"inner_low": [2, 2], "inner_high": [2, 2], "outer_low": [1, 0], "outer_high": [1, 0]}
+    quiet = {"color": token("muted", dark), "strokeWidth": 1, "interpolate": "step-after", "clip": True}
     lines = [
-        limits.mark_line(color=token("muted", dark), strokeWidth=1, strokeDash=dash, interpolate="step-after").encode(
-            x=volume, y=alt.Y(f"{column}:Q", title="Share of visits with a finding",
-                              axis=alt.Axis(format=".0%", tickCount=5))
+        limits.mark_line(strokeDash=dash, **quiet).encode(
+            x=volume, y=alt.Y(f"{column}:Q", **upright)
         )
-        for column, dash in (("inner_low", [2, 2]), ("inner_high", [2, 2]), ("outer_low", [1, 0]), ("outer_high", [1, 0]))
-    ]  # fmt: skip
+        for column, dash in dashes.items()
+    ]
     middle = (
         alt.Chart(pl.DataFrame({"centre": [centre]}))
         .mark_rule(color=token("muted", dark))
@@ -176,7 +198,7 @@ def funnel(
         .mark_point(filled=True, size=110, opacity=0.9)
         .encode(
             x=volume,
-            y="share:Q",
+            y=share,
             color=alt.Color("standing:N", scale=scale, legend=None),
             shape=alt.Shape("standing:N", scale=shapes, legend=None),
             opacity=alt.condition(pick, alt.value(0.95), alt.value(0.3)),
@@ -186,89 +208,145 @@ def funnel(
         )
         .add_params(pick)
     )  # fmt: skip
-    outside = shown.filter(pl.col("standing").is_in(["outside", "below"]))
-    labels = (
-        alt.Chart(outside)
-        .mark_text(align="left", dx=9, dy=-3, fontWeight=600, color=token("ink", dark))
-        .encode(x=volume, y="share:Q", text="name:N")
+    labels = [
+        alt.Chart(_named_points(shown, far, largest))
+        .mark_text(align="right" if far else "left", dx=-10 if far else 10, fontWeight=600, color=token("ink", dark))
+        .encode(x=volume, y=share, text="name:N")
+        for far in (False, True)
+    ]  # fmt: skip
+    return alt.layer(*lines, middle, points, *labels).properties(title=title, height=290)
+
+
+def _top(rows: pl.DataFrame, centre: float) -> float:
+    """The upper end of the funnel's axis: above every point, with room for the limits where there are many visits."""
+    highest = float(rows["share"].max() or 0)  # type: ignore[arg-type]
+    return min(1.0, max(1.2 * highest, 2.5 * centre, 0.05))
+
+
+def _named_points(shown: pl.DataFrame, far: bool, largest: float) -> pl.DataFrame:
+    """Who is named: those outside the outer limits, one label a place, written towards the middle of the drawing."""
+    on_the_right = pl.col("of") > 0.6 * largest
+    return (
+        shown.filter(
+            pl.col("standing").is_in(["outside", "below"]) & (on_the_right if far else ~on_the_right)
+        )
+        .group_by("of", "share")
+        .agg(pl.col("name").sort().str.join("; "))
     )
-    return alt.layer(*lines, middle, points, labels).properties(title=title, height=300)
 
 
 def heat_map(cells: pl.DataFrame, title: str, dark: bool, names: Mapping[str, str]) -> alt.LayerChart:
-    """Therapist x rule: colour is the excess beyond chance, never the raw per cent; few units and unknowns are hatched.
+    """Therapist x rule: colour is the excess beyond chance, never the raw per cent; unknowns are hatched, few pale.
 
-    `cells` as `risk.excess` gives them. Click picks the therapist and the rule.
+    `cells` as `risk.excess` gives them; the number in a cell is the count of units that failed. Those outside the
+    outer limit bear ▲, and their therapists stand on top. Click picks the therapist and the rule.
     """
+    number = pl.col("n").cast(pl.String)
     shown = cells.with_columns(
         name=_labels(cells["therapist_id"], names),
-        note=pl.when(pl.col("state") == "outside").then(pl.lit("▲")).otherwise(pl.lit("")),
-    )
+        note=pl.when(pl.col("state") == "outside").then("▲ " + number)
+        .when(pl.col("n") > 0).then(number).otherwise(pl.lit("")),
+        strong=(pl.col("excess") > 2.5) & ~pl.col("state").is_in(["few", "cannot_tell"]),
+    )  # fmt: skip
+    rows = (
+        shown.group_by("name").agg(outside=(pl.col("state") == "outside").any())
+        .sort(["outside", "name"], descending=[True, False])["name"].to_list()
+    )  # fmt: skip
     pick = alt.selection_point(name=PICK, fields=["therapist_id", "rule"])
     base = alt.Chart(shown).encode(
-        x=alt.X("rule:N", title=None, axis=alt.Axis(labelAngle=-50, orient="top")),
-        y=alt.Y("name:N", title=None, axis=alt.Axis(labelLimit=150)),
+        x=alt.X("rule:N", title=None, axis=alt.Axis(labelAngle=-45, orient="top", ticks=False, domain=False)),
+        y=alt.Y("name:N", title=None, sort=rows, axis=alt.Axis(labelLimit=150, ticks=False, domain=False)),
     )
     bound = 4.0
     judged = alt.datum.state != "cannot_tell"
-    cellscale = alt.Scale(domain=[-bound, 0, bound], clamp=True,
+    cellscale = alt.Scale(domain=[-bound, 0, bound], clamp=True, interpolate="rgb",
                           range=[token("info", dark), token("paper", dark), token("high", dark)])  # fmt: skip
+    legend = alt.Legend(
+        title="Standard deviations beyond the rule's own rate; number: units failed; pale: few; hatched: cannot tell",
+        titleLimit=900, gradientLength=220, direction="horizontal", values=[-4, -2, 0, 2, 4])  # fmt: skip
     rects = base.mark_rect(stroke=token("line", dark), strokeWidth=0.5).encode(
         color=alt.condition(
-            judged, alt.Color("excess:Q", scale=cellscale, legend=alt.Legend(title="Excess beyond chance (standard deviations)",
-                              gradientLength=140)), alt.value(theme.hatch(dark, stripes=5))
+            judged, alt.Color("excess:Q", scale=cellscale, legend=legend), alt.value(theme.hatch(dark, stripes=5))
         ),
-        opacity=alt.condition(alt.datum.state == "few", alt.value(0.35), alt.value(1)),
+        opacity=alt.condition(alt.datum.state == "few", alt.value(0.3), alt.value(1)),
         tooltip=[alt.Tooltip("name:N", title="therapist"), "rule:N", alt.Tooltip("n:Q", title="failed", format=COUNT),
                  alt.Tooltip("of:Q", title="units checked", format=COUNT),
                  alt.Tooltip("expected:Q", title="expected", format=".1f"),
                  alt.Tooltip("cannot_tell:Q", title="cannot tell", format=COUNT)],
     ).add_params(pick)  # fmt: skip
-    marks = base.mark_text(color=token("ink", dark), fontSize=11).encode(text="note:N")
-    height = max(120, 19 * shown["name"].n_unique())
+    marks = base.mark_text(fontSize=11).encode(
+        text="note:N",
+        color=alt.condition(alt.datum.strong, alt.value(token("paper", dark)), alt.value(token("ink", dark))),
+    )
+    height = _height(shown["name"].n_unique(), 20, AROUND_HEAT)
     return alt.layer(rects, marks).properties(title=title, height=height)
 
 
-def rate_bars(
-    table: pl.DataFrame, key: str, title: str, axis: str, dark: bool, names: Mapping[str, str]
+def rate_dots(
+    table: pl.DataFrame,
+    key: str,
+    fields: tuple[str, str, str],
+    title: str,
+    axis: str,
+    dark: bool,
+    names: Mapping[str, str],
+    number: str = ".0%",
 ) -> alt.LayerChart:
-    """Rates with their intervals, one row a `key`: a dot and its Wilson interval, n and N in the tooltip."""
-    shown = table.filter(pl.col("of") > 0).with_columns(
-        label=_labels(table.filter(pl.col("of") > 0)[key], names)
-    )
-    order = alt.EncodingSortField("dollars", order="descending")
-    y = alt.Y("label:N", sort=order, title=None, axis=alt.Axis(labelLimit=190))
+    """Rates with their intervals, one row a `key`: a dot between the interval's ends, n and N in the tooltip.
+
+    `fields` name the rate and the ends of its interval; rows stand in the order of the table's dollars.
+    """
+    value, low, high = fields
+    known = table.filter(pl.col(value).is_not_null() & (pl.col("of") > 0))
+    shown = known.with_columns(label=_labels(known[key], names))
+    order = shown.sort(["dollars", "label"], descending=[True, False])["label"].to_list()
+    y = alt.Y("label:N", sort=order, title=None, axis=alt.Axis(labelLimit=150))
     base = alt.Chart(shown)
     bars = base.mark_rule(color=token("muted", dark), strokeWidth=2).encode(
         x=alt.X(
-            "share_low:Q", title=axis, axis=alt.Axis(format=".0%", tickCount=4), scale=alt.Scale(zero=True)
+            f"{low}:Q", title=axis, axis=alt.Axis(format=number, tickCount=4), scale=alt.Scale(zero=True)
         ),
-        x2="share_high:Q",
+        x2=f"{high}:Q",
         y=y,
     )
-    dots = base.mark_point(filled=True, size=90, color=token("accent", dark), opacity=1).encode(
-        x="share:Q",
+    told = PERCENT if number.endswith("%") else ".1f"
+    pick = alt.selection_point(name=PICK, fields=[key])
+    dots = base.mark_point(filled=True, size=90, color=token("accent", dark)).encode(
+        x=f"{value}:Q",
         y=y,
-        tooltip=[alt.Tooltip("label:N", title=key.removesuffix("_id")), alt.Tooltip("n:Q", title="with a finding"),
-                 alt.Tooltip("of:Q", title="checked"), alt.Tooltip("share:Q", format=PERCENT)],
-    )  # fmt: skip
-    return alt.layer(bars, dots).properties(title=title, height=max(90, 24 * max(1, shown.height)))
+        opacity=alt.condition(pick, alt.value(1), alt.value(0.35)),
+        tooltip=[alt.Tooltip("label:N", title=key.removesuffix("_id")),
+                 alt.Tooltip(f"{value}:Q", title=axis.lower(), format=told),
+                 alt.Tooltip(f"{low}:Q", title="from", format=told), alt.Tooltip(f"{high}:Q", title="to", format=told),
+                 alt.Tooltip("n:Q", title="visits with a finding", format=COUNT),
+                 alt.Tooltip("of:Q", title="visits checked", format=COUNT),
+                 alt.Tooltip("findings:Q", format=COUNT), alt.Tooltip("claims:Q", format=COUNT)],
+    ).add_params(pick)  # fmt: skip
+    return alt.layer(bars, dots).properties(title=title, height=_height(shown.height, 22, AROUND_DOTS))
 
 
 def unknown_bars(
     table: pl.DataFrame, key: str, title: str, dark: bool, names: Mapping[str, str]
-) -> alt.Chart:
+) -> alt.LayerChart:
     """Share of checks that could not be told, hatched: unknown is neither pass nor finding."""
-    shown = table.with_columns(label=_labels(table[key], names)).filter(pl.col("cannot_tell") > 0)
-    return (
-        alt.Chart(shown)
-        .mark_bar(height={"band": 0.6}, color=theme.hatch(dark), stroke=token("cannot_tell", dark), strokeWidth=0.5)
-        .encode(
-            x=alt.X("cannot_tell_share:Q", title="Share of checks", axis=alt.Axis(format=".0%", tickCount=4)),
-            y=alt.Y("label:N", title=None, sort="-x", axis=alt.Axis(labelLimit=190)),
-            tooltip=[alt.Tooltip("label:N", title=key.removesuffix("_id")),
-                     alt.Tooltip("cannot_tell:Q", title="could not be told", format=COUNT),
-                     alt.Tooltip("cannot_tell_share:Q", title="share of checks", format=PERCENT)],
-        )
-        .properties(title=title, height=max(60, 20 * max(1, shown.height)))
+    shown = table.with_columns(
+        label=_labels(table[key], names), cannot_tell_share=pl.col("cannot_tell_share").fill_null(0.0)
+    )
+    order = shown.sort(["dollars", "label"], descending=[True, False])["label"].to_list()
+    y = alt.Y("label:N", title=None, sort=order, axis=alt.Axis(labelLimit=150))
+    longest = max(0.01, float(shown["cannot_tell_share"].max() or 0))  # type: ignore[arg-type]
+    base = alt.Chart(shown)
+    stripes = theme.hatch(dark, stripes=20, aspect=0.07)
+    edge = token("cannot_tell", dark)
+    bars = base.mark_bar(height={"band": 0.6}, color=stripes, stroke=edge, strokeWidth=0.5).encode(
+        x=alt.X("cannot_tell_share:Q", title="Share of checks", axis=alt.Axis(format=".0%", tickCount=4),
+                scale=alt.Scale(domain=[0, 1.25 * longest], nice=False)),
+        y=y,
+        tooltip=[alt.Tooltip("label:N", title=key.removesuffix("_id")),
+                 alt.Tooltip("cannot_tell:Q", title="could not be told", format=COUNT),
+                 alt.Tooltip("cannot_tell_share:Q", title="share of checks", format=PERCENT)],
     )  # fmt: skip
+    text = base.mark_text(align="left", dx=4, color=token("ink", dark)).encode(
+        x="cannot_tell_share:Q", y=y, text=alt.Text("cannot_tell_share:Q", format=PERCENT)
+    )
+    return alt.layer(bars, text).properties(title=title, height=_height(shown.height, 24, AROUND_DOTS))

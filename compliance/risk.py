@@ -202,7 +202,7 @@ def funnel_limits(centre: float, largest: int, points: int = 120) -> pl.DataFram
 def weekly(visits: pl.DataFrame, incomplete_weeks: int = 2) -> pl.DataFrame:
     """The p-chart: per service week (its Monday), visits checked with a finding and the limits at that volume.
 
-    Columns: week, n, of, share, centre, limit_low, limit_high (outer limits). The last
+    Columns: week, n, of, share, centre, limit_low, limit_high (outer limits), standing (as `standing`). The last
     `incomplete_weeks` weeks are marked `incomplete`: their claims are still coming in.
     """
     counted = (
@@ -213,15 +213,19 @@ def weekly(visits: pl.DataFrame, incomplete_weeks: int = 2) -> pl.DataFrame:
         .sort("week")
     )
     if counted.is_empty():
-        return counted.with_columns(share=None, centre=None, limit_low=None, limit_high=None, incomplete=None)
+        return counted.with_columns(
+            share=None, centre=None, limit_low=None, limit_high=None, standing=None, incomplete=None
+        )
     centre = counted["n"].sum() / counted["of"].sum()
     bounds = [limits(of, centre, OUTER) for of in counted["of"]]
+    stands = [standing(n, of, centre) for n, of in counted.select("n", "of").iter_rows()]
     last = counted["week"].max()
     return counted.with_columns(
         share=pl.col("n") / pl.col("of"),
         centre=pl.lit(centre),
         limit_low=pl.Series([max(0.0, low) for low, _ in bounds]),
         limit_high=pl.Series([min(1.0, high) for _, high in bounds]),
+        standing=pl.Series(stands, dtype=pl.String),
         incomplete=pl.col("week") > pl.lit(last).dt.offset_by(f"-{incomplete_weeks}w"),
     )
 

@@ -3,23 +3,30 @@
 Pure: an audit and its filtered parts in, Polars frames and plain sentences out. `compliance.risk` holds the statistics.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from typing import Any
 
 import polars as pl
+from scipy.stats import chi2
 
 from compliance import formats, risk
-from compliance.audit import Audit, visit_findings
-from compliance.checks.rule import catalogue
+from compliance.audit import LINE_ITEMS, Audit, visit_findings
+from compliance.chart_theme import SEVERITIES, SEVERITY_SIGNS
+from compliance.checks.rule import Rule, catalogue
+from compliance.records.load import LoadReport
 from compliance.rulebook import FAMILIES
 
 REAL = pl.col("severity") != "info"
+Naming = Callable[[str | None], str]
 SUBJECT_WORDS = {
     "line": "line", "note": "note", "plan": "plan of care", "goal": "goal", "claim": "claim",
     "authorization": "authorization", "patient_day": "patient day", "patient_month": "patient month",
     "period": "report period", "therapist_day": "therapist day", "therapist": "therapist", "payer": "payer",
 }  # fmt: skip
+SHORT_FAMILIES = {"SUP": "Supervision", "DOC": "Documentation, goals", "PR": "Progress reports"}
+"""Names of families that fit beside a bar; others are named as in the rule book."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +70,8 @@ def overview_sentence(figures: Mapping[str, float]) -> str:
     """What was loaded and what was found, in one sentence with the numbers in it."""
     return (
         f"{formats.plural(int(figures['visits']), 'visit')} on {formats.plural(int(figures['claims']), 'claim')}: "
-        f"{formats.plural(int(figures['findings']), 'finding')} on {formats.plural(int(figures['claims_hit']), 'claim')}, "
+        f"{formats.plural(int(figures['findings']), 'finding')} on "
+        f"{formats.plural(int(figures['claims_hit']), 'claim')}, "
         f"{formats.money(figures['dollars'])} at risk."
     )
 
@@ -71,19 +79,33 @@ def overview_sentence(figures: Mapping[str, float]) -> str:
 def unknowns_sentence(coverage: pl.DataFrame, visits: int) -> str:
     """What could not be told, and the facts that were missing most often."""
     told = coverage.group_by("missing").agg(pl.col("cannot_tell").sum()).drop_nulls("missing")
-    checks = int(told["cannot_tell"].sum())
-    if not checks:
+    told = told.filter(pl.col("cannot_tell") > 0)
+    if told.is_empty():
         return "Every check on these visits had the facts that it needs."
     top = told.sort(["cannot_tell", "missing"], descending=[True, False]).head(3)
-    facts = ", ".join(
-        f"{fact_words(row['missing'])} ({row['cannot_tell']:,})" for row in top.iter_rows(named=True)
+    facts = ", ".join(fact_words(fact) for fact in top["missing"])
+    more = " and others" if told.height > top.height else ""
+    checks = formats.plural(int(told["cannot_tell"].sum()), "check")
+    if not visits:
+        return f"{checks} could not be told: {facts}{more} missing."
+    return (
+        f"{formats.plural(visits, 'visit')} could not be checked in full ({checks}): {facts}{more} missing."
     )
-    return f"{formats.plural(checks, 'check')} on {formats.plural(visits, 'visit')} could not be told: {facts} missing."
+
+
+def per_hundred(n: int, of: int) -> tuple[float, float, float] | None:
+    """Findings per 100 with their exact 95 % Poisson interval (one visit can have several); None of nothing."""
+    if not of:
+        return None
+    low = float(chi2.ppf(0.025, 2 * n)) / 2 if n else 0.0
+    return 100 * n / of, 100 * low / of, 100 * float(chi2.ppf(0.975, 2 * n + 2)) / 2 / of
 
 
 def fact_words(fact: str) -> str:
     """A column as a person says it: `notes.written_at` is `written at (notes)`."""
     table, _, column = fact.partition(".")
+    if table == "policy" and column:
+        return f"{column.replace('_', ' ')} (payer policy)"
     return f"{column.replace('_', ' ')} ({table.replace('_', ' ')})" if column else fact.replace("_", " ")
 
 
@@ -95,10 +117,11 @@ def root_causes(valued: pl.DataFrame, shares: pl.DataFrame) -> pl.DataFrame:
     largest), findings, lines, dollars, message.
     """
     single = pl.col("subject").is_in(["line", "note", "goal"])
-    lines = shares.group_by("finding_id").agg(lines=pl.len())
+    counted = shares.group_by("finding_id").agg(lines=pl.len())
     return (
         valued.filter(REAL)
-        .join(lines, on="finding_id", how="left")
+        .drop("lines")
+        .join(counted, on="finding_id", how="left")
         .with_columns(
             cause=pl.when(single)
             .then(pl.concat_str("rule", pl.col("therapist_id").fill_null(""), separator="|"))
@@ -117,9 +140,9 @@ def root_causes(valued: pl.DataFrame, shares: pl.DataFrame) -> pl.DataFrame:
 
 
 def by_severity(valued: pl.DataFrame, key: str) -> pl.DataFrame:
-    """Dollars (each line once) and findings per `key` and severity; key may be `family` (the rule's)."""
+    """Dollars (each line once) and findings per `key` and severity; key may be `family` (the rule's, its code)."""
     if key == "family":
-        valued = valued.with_columns(family=family_names(valued["rule"]))
+        valued = valued.with_columns(family=pl.col("rule").str.split("-").list.first())
     return (
         valued.group_by(key, "severity")
         .agg(dollars=pl.col("dollars").sum(), findings=pl.len())
@@ -127,10 +150,41 @@ def by_severity(valued: pl.DataFrame, key: str) -> pl.DataFrame:
     )
 
 
-def family_names(rules: pl.Series) -> pl.Series:
-    """The family of each rule code, in words."""
-    codes = rules.str.split("-").list.first()
-    return codes.replace_strict(FAMILIES, default=codes).alias("family")
+def family_titles() -> dict[str, str]:
+    """Families of rules by their code, in words that fit beside a bar."""
+    return FAMILIES | SHORT_FAMILIES
+
+
+def families_title(families: pl.DataFrame) -> str:
+    """What the bars by family say."""
+    sums = families.group_by("family").agg(pl.col("dollars", "findings").sum())
+    top = sums.sort(["dollars", "findings", "family"], descending=[True, True, False]).row(0, named=True)
+    name = family_titles().get(top["family"], top["family"])
+    return f"{name}: most at risk" if top["dollars"] else f"{name}: most findings, no dollars"
+
+
+def weeks_title(weeks: pl.DataFrame) -> str:
+    """What the p-chart says: how many complete weeks lie outside its limits."""
+    if weeks.is_empty():
+        return "No checked visit in any week"
+    complete = weeks.filter(~pl.col("incomplete"))
+    above = complete.filter(pl.col("standing") == "outside").height
+    below = complete.filter(pl.col("standing") == "below").height
+    if not above and not below:
+        return "No week is outside what chance explains"
+    told = [f"{formats.plural(above, 'week')} above" if above else "", f"{below} below" if below else ""]
+    return f"{' and '.join(filter(None, told))} what chance explains"
+
+
+def cause_words(cause: Mapping[str, Any], therapist: Naming, patient: Naming) -> str:
+    """A root cause as one line: the rule's title, whose, and how much hangs on it."""
+    title = catalogue()[cause["rule"]].title
+    if cause["findings"] > 1 or cause["subject"] in ("line", "note", "goal"):
+        who = therapist(cause["therapist_id"])
+        much = formats.plural(int(cause["findings"]), SUBJECT_WORDS[cause["subject"]])
+    else:
+        who, much = patient(cause["patient_id"]), formats.plural(int(cause["lines"]), "line")
+    return f"{title}: {who}, {much}"
 
 
 def catalogue_table(result: Audit) -> pl.DataFrame:
@@ -147,7 +201,7 @@ def catalogue_table(result: Audit) -> pl.DataFrame:
             "family": FAMILIES.get(rule.family, rule.family),
             "severity": rule.severity,
             "unit": rule.unit,
-            "here": f"not run: {lacks[rule.code]}" if rule.code in lacks else "ran",
+            "here": _ran_here(rule.code, lacks, result.rules),
         }
         for rule in catalogue().values()
     ]
@@ -160,12 +214,21 @@ def catalogue_table(result: Audit) -> pl.DataFrame:
     )
 
 
+def _ran_here(code: str, lacks: Mapping[str, str], ran: Sequence[str]) -> str:
+    if code in lacks:
+        return f"not run: {lacks[code]}"
+    return "ran" if code in ran else "not run here"
+
+
 def payer_table(view: Narrowed) -> pl.DataFrame:
-    """The risk table per payer with findings per 100 claims and the share of checks that could not be told."""
+    """The risk table per payer, with findings per 100 claims and the share of checks that could not be told."""
     table = risk.risk_table(view.audit, "payer")
     checks = pl.col("passed") + pl.col("failed") + pl.col("cannot_tell")
+    rates = [per_hundred(int(n), int(of)) for n, of in table.select("findings", "claims").iter_rows()]
     return table.with_columns(
-        per_100=pl.when(pl.col("claims") > 0).then(100 * pl.col("findings") / pl.col("claims")),
+        pl.Series("per_100", [each and each[0] for each in rates], dtype=pl.Float64),
+        pl.Series("per_100_low", [each and each[1] for each in rates], dtype=pl.Float64),
+        pl.Series("per_100_high", [each and each[2] for each in rates], dtype=pl.Float64),
         cannot_tell_share=pl.when(checks > 0).then(pl.col("cannot_tell") / checks),
     )
 
@@ -179,3 +242,233 @@ def others_on(finding: Mapping[str, Any], findings: pl.DataFrame) -> list[tuple[
         same = same | (pl.col("note_id") == finding["note_id"])
     others = findings.filter(same.fill_null(False) & (pl.col("finding_id") != finding["finding_id"]))
     return list(others.select("finding_id", "rule").iter_rows())
+
+
+def listed(found: pl.DataFrame, search: str = "") -> pl.DataFrame:
+    """Findings as the list shows them: by severity, then dollars; only those that hold `search` where it is given."""
+    if search:
+        fields = pl.concat_str(
+            "message",
+            "claim_id",
+            "note_id",
+            "plan_id",
+            "rule",
+            "finding_id",
+            separator=" ",
+            ignore_nulls=True,
+        )
+        found = found.filter(fields.str.to_lowercase().str.contains(search.strip().lower(), literal=True))
+    order = {severity: place for place, severity in enumerate(SEVERITIES)}
+    return found.sort(
+        pl.col("severity").replace_strict(order, return_dtype=pl.Int8), "dollars", "service_date", "finding_id",
+        descending=[False, True, False, False],
+    )  # fmt: skip
+
+
+def findings_sheet(found: pl.DataFrame) -> pl.DataFrame:
+    """Findings with the headings that people read; ids and sentences as given."""
+    return found.select(
+        pl.col("severity").replace_strict(signed_severities()).alias("Severity"),
+        pl.col("rule").alias("Rule"),
+        pl.col("service_date").cast(pl.Date).alias("Service"),
+        pl.col("dollars").round(2).alias("At risk"),
+        pl.col("message").alias("What was found"),
+        pl.col("therapist_id").alias("Therapist"),
+        pl.col("patient_id").alias("Patient"),
+        pl.col("payer_id").alias("Payer"),
+        pl.col("claim_id").alias("Claim"),
+        pl.col("line").alias("Line"),
+        pl.col("note_id").alias("Note"),
+    )
+
+
+def signed_severities() -> dict[str, str]:
+    """Severities with their sign: `▲ high`."""
+    return {severity: f"{SEVERITY_SIGNS[severity]} {severity}" for severity in SEVERITIES}
+
+
+def rate_words(table: pl.DataFrame) -> pl.Series:
+    """`12.4 % (31 of 250; 8.9–17.0)` for each row of a table with n, of, share_low and share_high."""
+    rows = table.select("n", "of", "share_low", "share_high").iter_rows()
+    return pl.Series([formats.rate(n, of, low, high) for n, of, low, high in rows], dtype=pl.String)
+
+
+def therapist_sheet(table: pl.DataFrame) -> pl.DataFrame:
+    """The risk table of therapists with the headings that people read."""
+    return table.select(
+        pl.col("therapist_id").alias("Therapist"),
+        rate_words(table).alias("Visits with a finding"),
+        pl.col("findings").alias("Findings"),
+        pl.col("high").alias("▲ high"), pl.col("medium").alias("◆ medium"), pl.col("low").alias("● low"),
+        pl.col("dollars").round(2).alias("At risk"),
+        pl.col("cannot_tell").alias("Checks that cannot tell"),
+    )  # fmt: skip
+
+
+def payer_sheet(table: pl.DataFrame) -> pl.DataFrame:
+    """The table of payers with the headings that people read."""
+    unknown = pl.Series([formats.percent(each) for each in table["cannot_tell_share"]], dtype=pl.String)
+    return table.select(
+        pl.col("payer_id").alias("Payer"),
+        pl.col("dollars").round(2).alias("At risk"),
+        pl.col("findings").alias("Findings"),
+        pl.col("claims").alias("Claims"),
+        pl.col("per_100").round(1).alias("Findings per 100 claims"),
+        rate_words(table).alias("Visits with a finding"),
+        unknown.alias("Checks that cannot tell"),
+    )  # fmt: skip
+
+
+def therapist_sentence(rows: pl.DataFrame, names: Mapping[str, str]) -> str:
+    """Who is outside what chance explains; `rows` as `risk.funnel` gives them."""
+    outside = rows.filter(pl.col("standing") == "outside")
+    below = rows.filter(pl.col("standing") == "below").height
+    low = f" {below} below the lower limit: see whether their checks had their facts." if below else ""
+    if outside.is_empty():
+        number = rows["therapist_id"].n_unique()
+        if number == 1:
+            return "The one therapist is within what chance explains." + low
+        return f"None of {number} therapists is above what chance explains.{low}"
+    who = "; ".join(names[each] for each in outside["therapist_id"])
+    verb = (
+        "is outside what chance explains and needs"
+        if outside.height == 1
+        else "are outside what chance explains and need"
+    )
+    return f"{formats.plural(outside.height, 'therapist')} {verb} a chart review: {who}.{low}"
+
+
+def pairs_title(cells: pl.DataFrame) -> str:
+    """What the heat map says."""
+    high = cells.filter(pl.col("state") == "outside").height
+    if not high:
+        return "No pair of therapist and rule is above what chance explains"
+    verb = "is" if high == 1 else "are"
+    return f"{formats.plural(high, 'pair')} of therapist and rule {verb} above what chance explains"
+
+
+def payer_sentence(table: pl.DataFrame, dollars: float, names: Mapping[str, str]) -> str:
+    """Which payer holds most of the dollars at risk; `table` as `payer_table` gives it."""
+    first = table.row(0, named=True)
+    name = names.get(first["payer_id"], "No payer named")
+    found = formats.plural(int(first["findings"]), "finding")
+    if not dollars:
+        return (
+            f"No dollars are at risk; {name} has {found} on {formats.plural(int(first['claims']), 'claim')}."
+        )
+    return (
+        f"{name} holds {formats.money(first['dollars'])} of the {formats.money(dollars)} at risk: "
+        f"{found} on {formats.plural(int(first['claims']), 'claim')}."
+    )
+
+
+def week_of(monday: str) -> tuple[date, date]:
+    """The first and the last day of the week of a Monday, `2026-03-02`."""
+    first = date.fromisoformat(monday)
+    return first, first + timedelta(days=6)
+
+
+def catalogue_sheet(table: pl.DataFrame) -> pl.DataFrame:
+    """The catalogue with the headings that people read; `table` as `catalogue_table` gives it."""
+    return table.select(
+        pl.col("rule").alias("Rule"),
+        pl.col("title").alias("Title"),
+        pl.col("severity").replace_strict(signed_severities()).alias("Severity"),
+        pl.col("here").alias("Here"),
+        pl.col("findings").alias("Findings"),
+        pl.col("passed").alias("Passed"),
+        pl.col("failed").alias("Failed"),
+        pl.col("cannot_tell").alias("Cannot tell"),
+        pl.col("not_applicable").alias("Does not apply"),
+        pl.col("unit").alias("Judged once a"),
+        pl.col("family").alias("Family"),
+    )
+
+
+def lines_at_risk(finding: Mapping[str, Any], lines: pl.DataFrame) -> pl.DataFrame:
+    """Every line that a finding puts at risk: claim_id, line, service_date, cpt, units, amount, amount_basis."""
+    named = pl.Series("item", [finding["lines"]], dtype=pl.String).str.json_decode(LINE_ITEMS)
+    items = named.to_frame().explode("item").unnest("item").drop_nulls("claim_id")
+    facts = lines.select("claim_id", "line", "service_date", "cpt", "units", "amount_basis")
+    return items.join(facts, on=["claim_id", "line"], how="left", maintain_order="left")
+
+
+@dataclass(frozen=True)
+class CountedDay:
+    """A treatment day of a report period: its number, its date, and `counted`, `due` or `after` the due day."""
+
+    number: int
+    on: date
+    place: str
+
+
+def counted_days(facts: Mapping[str, Any]) -> list[CountedDay]:
+    """The treatment days that a finding counted, told apart by the day on which the report was due."""
+    days = [date.fromisoformat(each) for each in str(facts.get("counted_days") or "").split()]
+    due = date.fromisoformat(facts["due_on"]) if facts.get("due_on") else None
+    return [
+        CountedDay(number, on, "counted" if due is None or on < due else "due" if on == due else "after")
+        for number, on in enumerate(days, 1)
+    ]
+
+
+def why(rule: Rule) -> tuple[str, str]:
+    """The rule's own sentence and the first paragraph of why it matters, from its page."""
+    first, _, body = rule.page.partition("\n")
+    _, _, after = body.partition("## Why it matters")
+    paragraph = after.strip().partition("\n\n")[0]
+    return first.strip(), " ".join(paragraph.split())
+
+
+def loaded_sheet(report: LoadReport) -> pl.DataFrame:
+    """What was loaded, one row a table."""
+    return pl.DataFrame(
+        [
+            {"Table": each.table.replace("_", " "), "Rows loaded": each.rows_loaded, "Refused": each.rows_refused,
+             "Repeated": each.rows_repeated, "Columns that the export lacks": _columns(each.absent_columns),
+             "Columns not known": _columns(each.unknown_columns), "Files": ", ".join(each.files)}
+            for each in report.tables if each.files
+        ],
+        schema_overrides={"Rows loaded": pl.Int64},
+    )  # fmt: skip
+
+
+def _columns(names: Sequence[str]) -> str:
+    return ", ".join(name.replace("_", " ") for name in names)
+
+
+def refused_sheet(report: LoadReport) -> pl.DataFrame:
+    """What was refused: where, what was found, what would have been right."""
+    heads = ("File", "Row", "Table", "Column", "Found", "Expected")
+    rows = [(r.file, r.row, r.table, r.column, r.found, r.expected) for r in report.refusals]
+    return pl.DataFrame(rows, schema=dict.fromkeys(heads, pl.String) | {"Row": pl.Int64}, orient="row")
+
+
+def not_run_sheet(result: Audit) -> pl.DataFrame:
+    """The rules that could not run, and the table or column that they lack."""
+    titles = catalogue()
+    rows = [(lack.rule, titles[lack.rule].title, fact_words(lack.lacks)) for lack in result.not_run]
+    return pl.DataFrame(rows, schema=dict.fromkeys(("Rule", "Title", "Lacks"), pl.String), orient="row")
+
+
+def unknown_sheet(coverage: pl.DataFrame) -> pl.DataFrame:
+    """The facts that were missing, the checks that could therefore not be told, and their rules."""
+    told = coverage.filter(pl.col("cannot_tell") > 0).with_columns(pl.col("missing").fill_null("not stated"))
+    facts = told.group_by("missing").agg(
+        pl.col("cannot_tell").sum(), rules=pl.col("rule").unique().sort().str.join(", ")
+    )
+    facts = facts.sort(["cannot_tell", "missing"], descending=[True, False])
+    return facts.select(
+        pl.Series([fact_words(each) for each in facts["missing"]], dtype=pl.String).alias("Missing fact"),
+        pl.col("cannot_tell").alias("Checks that cannot tell"),
+        pl.col("rules").alias("Rules"),
+    )
+
+
+def records_sentence(report: LoadReport) -> str:
+    """What was loaded and what was refused, in one sentence."""
+    rows = sum(each.rows_loaded for each in report.tables)
+    refused = len(report.refusals) + report.refusals_not_kept
+    present = sum(1 for each in report.tables if each.files)
+    told = formats.plural(refused, "row") if refused else "no row"
+    return f"{formats.plural(rows, 'row')} loaded from {formats.plural(present, 'table')}; {told} refused."

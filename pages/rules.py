@@ -10,47 +10,46 @@ from compliance.checks.rule import catalogue
 from ui import data, frame, parts
 
 frame.enter()
-view = parts.ready()
+view = parts.ready("Rules")
 table = views.catalogue_table(view.audit)
 ran = table.filter(pl.col("here") == "ran").height
-frame.heading("Rules", f"{ran} of {table.height} rules ran on these records.", data.context())
+rest = "" if ran == table.height else " Those that did not say what they lack."
+frame.heading("Rules", f"{ran} of {table.height} rules ran on these records.{rest}", data.context())
 
-listed, opened = st.columns([1, 1.1], gap="medium")
 asked = st.query_params.get("code")
 codes = table["rule"].to_list()
+if asked and asked not in codes:
+    st.warning(f"There is no rule {asked} here.")
 start = codes.index(asked) if asked in codes else 0
+listed, opened = st.columns([1, 1.15], gap="small")
 with listed:
-    shown = table.rename(
-        {"here": "ran here", "cannot_tell": "cannot tell", "not_applicable": "not applicable"}
-    )
-    event = st.dataframe(
-        shown.select(
-            "rule",
-            "title",
-            "severity",
-            "findings",
-            "passed",
-            "failed",
-            "cannot tell",
-            "not applicable",
-            "ran here",
-        ),
-        hide_index=True,
-        width="stretch",
-        height=640,
-        key="rules_table",
-        on_select="rerun",
-        selection_mode="single-row",
-        selection_default={"selection": {"rows": [start], "columns": [], "cells": []}},
-        alt="The catalogue of rules, one a row; choosing a row opens its page",
-    )
+    shown = views.catalogue_sheet(table)
+    with st.container(key="rules_list", gap=None):
+        event = parts.sheet(
+            shown, "The catalogue of rules by family, one a row; choosing a row opens its page",
+            height="stretch", row_height=26, key="rules_table", on_select="rerun", selection_mode="single-row-required",
+            selection_default={"selection": {"rows": [start], "columns": [], "cells": []}},
+            column_config={
+                "Rule": st.column_config.TextColumn(width=62), "Title": st.column_config.TextColumn(width=220),
+                "Severity": st.column_config.TextColumn(width=82), "Here": st.column_config.TextColumn(width=70),
+            },
+        )  # fmt: skip
     parts.download(shown, "rules_table", "rules.csv")
 rows = event["selection"]["rows"]
 code = codes[rows[0] if rows else start]
 if asked != code:
     st.query_params["code"] = code
 with opened, st.container(key="card_rule"):
-    on = st.date_input("Parameters in force on", date.today(), key="rules_on")
-    if st.button(f"Findings of {code}", type="tertiary", key="rules_findings"):
-        frame.go("findings", rule=[code])
-    st.markdown(rulebook.page(catalogue()[code], data.policies(), on))
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        number = int(table["findings"][codes.index(code)])
+        if st.button(
+            f"{number:,} findings of {code}", type="tertiary", key="rules_findings", disabled=not number
+        ):
+            frame.go("findings", rule=[code])
+        with st.container(horizontal=True, vertical_alignment="center", width="content"):
+            st.caption("Parameters in force on", width="content")
+            on = st.date_input(
+                "Parameters in force on", date.today(), key="rules_on", width=140, label_visibility="collapsed",
+                format="YYYY-MM-DD",
+            )  # fmt: skip
+    st.markdown(rulebook.page(catalogue()[code], data.policies(), on), anchors=False)

@@ -8,14 +8,16 @@ import os
 import sys
 from datetime import date
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import polars as pl
 import streamlit as st
 
-from compliance import views
+from compliance import formats, views
 from compliance.audit import Audit, audit
 from compliance.checks.rule import catalogue
+from compliance.notes.tables import spoken
 from compliance.policy import Policies, load_policies
 from compliance.records.load import Records, load, load_files
 from ui import filters
@@ -84,23 +86,50 @@ def _policies(folder: Path | None, signature: Any) -> Policies:
     return load_policies(folder)
 
 
+class Shelf:
+    """Where one audit is kept: run once, however many sessions ask at the same time."""
+
+    def __init__(self) -> None:
+        self.lock = Lock()
+        self.audit: Audit | None = None
+
+
 def audited() -> Audit:
-    """What the checks found in this session's records, as of today."""
-    if not uploaded():
-        return _audit(records(), policies(), date.today())
-    if _AUDITED not in st.session_state:
-        with st.spinner("Running the checks …"):
-            st.session_state[_AUDITED] = audit(records(), policies(), date.today())
-    return st.session_state[_AUDITED]
+    """What the checks found in this session's records, as of today; the first asker sees how far they are."""
+    held, chosen, today = records(), policies(), date.today()
+    if uploaded():
+        shelf = st.session_state.setdefault(_AUDITED, Shelf())
+    else:
+        shelf = _shelf(held.fingerprint, chosen.fingerprint, today)
+    with shelf.lock:
+        if shelf.audit is None:
+            shelf.audit = _run(held, chosen, today)
+    return shelf.audit
 
 
-@st.cache_resource(
-    show_spinner="Running the checks …",
-    max_entries=4,
-    hash_funcs={Records: lambda each: each.fingerprint, Policies: lambda each: each.fingerprint},
-)
-def _audit(loaded: Records, chosen: Policies, as_of: date) -> Audit:
-    return audit(loaded, chosen, as_of)
+@st.cache_resource(show_spinner=False, max_entries=4)
+def _shelf(records_fingerprint: str, policies_fingerprint: str, as_of: date) -> Shelf:
+    return Shelf()
+
+
+def _run(held: Records, chosen: Policies, as_of: date) -> Audit:
+    """Run the checks, saying which step of how many."""
+    notes = formats.plural(held.tables["notes"].height, "note")
+    bar = st.progress(0.0, f"Reading {notes} and running the checks …")
+    interrupted: list[BaseException] = []
+
+    def tell(step: str, done: int, of: int) -> None:
+        """Show the step. Someone who turns to another page meanwhile interrupts the telling, not the audit."""
+        if not interrupted:
+            try:
+                bar.progress(done / of, f"{step} … (step {done + 1} of {of}; {notes})")
+            except BaseException as turned:
+                interrupted.append(turned)
+
+    result = audit(held, chosen, as_of, progress=tell)
+    if not interrupted:
+        bar.empty()
+    return result
 
 
 def view() -> views.Narrowed:
@@ -130,18 +159,31 @@ def row(table: str, **key: Any) -> dict[str, Any] | None:
     return found.row(0, named=True) if found.height else None
 
 
-def context() -> str:
-    """What is looked at: dates of service, clinics, when loaded, rows refused."""
-    from compliance.formats import day, plural, span
+def note(note_id: str) -> dict[str, Any] | None:
+    """One note with the text that the checks read: what was written at each intervention is part of it."""
+    tables = records().tables
+    one = pl.col("note_id") == note_id
+    found = spoken(tables["notes"].filter(one), tables["interventions"].filter(one))
+    return found.row(0, named=True) if found.height else None
 
+
+def context() -> str:
+    """What is looked at: dates of service, clinics, as of when, rows refused."""
     offered = choices()
     report = records().report
+    refused = len(report.refusals) + report.refusals_not_kept
+    whose = (
+        "Your upload, in this session only"
+        if uploaded()
+        else "Synthetic sample"
+        if path().resolve() == SAMPLE
+        else ""
+    )
     parts = [
-        span(offered.first, offered.last),
-        plural(len(offered.clinics), "clinic"),
-        f"as of {day(audited().as_of)}",
-        plural(len(report.refusals), "row") + " refused",
+        whose,
+        formats.span(offered.first, offered.last),
+        formats.plural(len(offered.clinics), "clinic"),
+        f"as of {formats.day(date.today())}",
+        f"{formats.plural(refused, 'row')} refused" if refused else "no row refused",
     ]
-    if path() == SAMPLE and not uploaded():
-        parts.insert(0, "Sample data, synthetic")
-    return " · ".join(parts)
+    return " · ".join(part for part in parts if part)

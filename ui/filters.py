@@ -14,9 +14,11 @@ writes the shown label of a bound widget into the URL, so the bound widgets are 
 ones write to them.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 from typing import Any, cast
 from urllib.parse import urlencode
 
@@ -141,6 +143,25 @@ class Names:
         """The payer's name, else its id; payers are not hidden."""
         return self.choices.payers.get(payer_id or "", payer_id or "–")
 
+    def masked(self, text: str) -> str:
+        """Free text as shown: where names are hidden, listed people's names, surnames and ids give way to numbers."""
+        if not self.hidden or not text:
+            return text
+        return self._listed.sub(lambda found: self._pseudonyms[found.group()], text)
+
+    @cached_property
+    def _pseudonyms(self) -> dict[str, str]:
+        shown: dict[str, str] = {}
+        for say, people in ((self.patient, self.choices.patients), (self.therapist, self.choices.therapists)):
+            for key, name in people.items():
+                shown |= dict.fromkeys((key, *_name_forms(name)), say(key))
+        return shown
+
+    @cached_property
+    def _listed(self) -> re.Pattern[str]:
+        longest = sorted(self._pseudonyms, key=len, reverse=True)
+        return re.compile(rf"\b(?:{'|'.join(map(re.escape, longest)) or '(?!)'})\b")
+
     def _person(self, word: str, people: Mapping[str, str], key: str | None) -> str:
         if key is None:
             return "–"
@@ -152,6 +173,14 @@ class Names:
     @staticmethod
     def _ranks(people: Mapping[str, str]) -> dict[str, int]:
         return {key: rank for rank, key in enumerate(sorted(people), start=1)}
+
+
+def _name_forms(name: str) -> list[str]:
+    """A name as it stands in notes: whole, and its surname (`Alvarez, Ana`; `Ana Alvarez`)."""
+    first, comma, rest = name.partition(",")
+    surname = first if comma else name.split()[-1] if name.split() else ""
+    turned = [f"{rest.strip()} {first.strip()}"] if comma else []
+    return [form for form in (name, *turned, surname.strip()) if len(form) > 2 and not form.isdigit()]
 
 
 def choices_from(tables: Mapping[str, pl.DataFrame], rules: Mapping[str, str]) -> Choices:

@@ -1,0 +1,280 @@
+"""The evidence card of one finding: rule, reason, authority, claim and note side by side, dollars, fix."""
+
+import html
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from compliance import formats, views
+from compliance.audit import Audit
+from compliance.checks.rule import Rule, catalogue
+from compliance.notes.tables import mentions_of
+from compliance.rulebook import citation
+from ui import data, filters, frame, parts
+
+BASIS_WORDS = {
+    "allowed": "allowed by the payer",
+    "fee": "the payer's fee schedule",
+    "expected": "the payer's fee schedule",
+    "charge": "the charge (no remittance yet)",
+}
+STRIP_SHOWN = 40
+OTHERS_SHOWN = 6
+
+
+def card(finding: Mapping[str, Any], result: Audit) -> None:
+    """Draw the evidence card."""
+    rule = catalogue()[finding["rule"]]
+    evidence = json.loads(finding["evidence"])
+    with st.container(key="card_finding"):
+        st.html(_head(finding, rule))
+        _actions(finding, rule)
+        st.html(_reason(evidence, rule))
+        st.html(f"<p class='fix'><b>Fix.</b> {_shown(finding['fix'])}</p>")
+        st.html(_strip(evidence["facts"]) + _sides(finding, evidence))
+        st.html(_lines(finding, result, evidence) + _facts(finding, evidence))
+        _others(finding, result)
+
+
+def _shown(text: Any) -> str:
+    """Text from the records, escaped; people give way to numbers where names are hidden."""
+    return html.escape(filters.names().masked(str(text)))
+
+
+def _head(finding: Mapping[str, Any], rule: Rule) -> str:
+    dollars = finding["amount_at_risk"]
+    at_risk = f"{formats.money(dollars, cents=True)} at risk" if dollars else "no dollars at risk"
+    return (
+        f"<div class='card-head'><h3>{parts.severity_badge(finding['severity'])} {rule.code} "
+        f"{html.escape(rule.title)}</h3>"
+        f"<span class='at-risk'>{at_risk}</span></div><p class='found'>{_shown(finding['message'])}.</p>"
+    )
+
+
+def _actions(finding: Mapping[str, Any], rule: Rule) -> None:
+    with st.container(horizontal=True, key="evidence_actions"):
+        with st.popover("Copy link", type="tertiary"):
+            st.caption("Opens this finding with these filters, wherever these records are.")
+            st.code(frame.link("findings", finding=finding["finding_id"]), language=None, wrap_lines=True)
+        if st.button(f"Open the rule {rule.code}", type="tertiary", key="evidence_rule"):
+            frame.go("rules", {"code": rule.code})
+
+
+def _reason(evidence: Mapping[str, Any], rule: Rule) -> str:
+    """Why it matters, and under which parameter, policy layer, date and authority."""
+    first, matters = views.why(rule)
+    policies = data.policies()
+    rows = []
+    told = sorted(evidence.get("parameters", {}).items(), key=lambda pair: not pair[1]["verified"])
+    for name, value in told:
+        verified = "verified" if value["verified"] else f"unverified: {value['why_unverified']}"
+        source = citation(value["source"], policies).partition(", http")[0]
+        cells = (
+            f"<b>{html.escape(_said(value['value']))}</b> {html.escape(value['unit'] or '')}",
+            f"{html.escape(value['layer'].replace('_', ' '))}, since {html.escape(str(value['from']))}",
+            f"{html.escape(source)} <span class='muted'>({html.escape(verified)})</span>",
+        )
+        rows.append(
+            f"<tr><th>{html.escape(parts.words(name))}</th>"
+            + "".join(f"<td>{each}</td>" for each in cells)
+            + "</tr>"
+        )
+    table = f"<table class='facts parameters'>{''.join(rows)}</table>" if rows else ""
+    cites = "".join(f"<li>{_linked(cite)}</li>" for cite in rule.cites)
+    return (
+        f"<p><b>Because.</b> {html.escape(first)} <span class='muted'>{html.escape(matters)}</span></p>"
+        f"{table}<ul class='cites'>{cites}</ul>"
+    )
+
+
+def _linked(cite: str) -> str:
+    reference = data.policies().reference(cite)
+    title = html.escape(" ".join(part for part in (reference.title, reference.section) if part))
+    if not reference.address:
+        return title
+    return f"<a href='{html.escape(reference.address)}' target='_blank' rel='noopener noreferrer'>{title}</a>"
+
+
+def _said(value: Any) -> str:
+    if value is None:
+        return "no such rule"
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value).replace("_", " ")
+
+
+def _strip(facts: Mapping[str, Any]) -> str:
+    """The counted treatment days of a report period as a strip: 1 to the due day, those after it, and the report."""
+    days = views.counted_days(facts)
+    if not days:
+        return ""
+    cells = "".join(
+        f"<li class='{day.place}'><b>{day.number}</b><span>{day.on:%b} {day.on.day}</span></li>"
+        for day in days[:STRIP_SHOWN]
+    )
+    more = f"<li class='more'>and {len(days) - STRIP_SHOWN} more</li>" if len(days) > STRIP_SHOWN else ""
+    due = f"due {_day(facts['due_on'])}" if facts.get("due_on") else "no due day"
+    written = facts.get("written_on")
+    report = f"written {_day(written)}" if written else "no report covers it"
+    return (
+        f"<h4 class='strip-head'>Treatment days counted since {_shown(facts.get('since', 'the last report'))}: "
+        f"report {due}, {report}</h4><ol class='strip'>{cells}{more}</ol>"
+        "<p class='muted key'><i class='counted'></i>counted <i class='due'></i>the day on which it was due "
+        "<i class='after'></i>after it, without a report</p>"
+    )
+
+
+def _day(iso: str) -> str:
+    return parts.day_words(iso)
+
+
+def _sides(finding: Mapping[str, Any], evidence: Mapping[str, Any]) -> str:
+    return (
+        f"<div class='evidence'><section>{_claim_side(finding)}</section>"
+        f"<section>{_note_side(finding, evidence)}</section></div>"
+    )
+
+
+def _claim_side(finding: Mapping[str, Any]) -> str:
+    """The claim line as billed, and who, where and when."""
+    names = filters.names()
+    line = None
+    if finding["claim_id"] is not None and finding["line"] is not None:
+        line = data.row("claim_lines", claim_id=finding["claim_id"], line=finding["line"])
+    head = "<h4>No claim line</h4>"
+    if line:
+        told = [
+            " ".join(filter(None, (line["cpt"], line["modifiers"]))),
+            f"{line['units']:g} {'unit' if line['units'] == 1 else 'units'}"
+            if line["units"] is not None
+            else None,
+            formats.money(line["charge"], cents=True) if line["charge"] is not None else None,
+        ]
+        head = (
+            f"<h4>Claim {html.escape(finding['claim_id'])}, line {finding['line']}</h4>"
+            f"<p class='billed'>{html.escape(' · '.join(each for each in told if each))}</p>"
+        )
+    who = {
+        "Service": formats.day(finding["service_date"]),
+        "Patient": names.patient(finding["patient_id"]),
+        "Therapist": names.therapist(finding["therapist_id"]),
+        "Payer": names.payer(finding["payer_id"]),
+        "Clinic": names.clinic(finding["clinic_id"]),
+        "Plan of care": finding["plan_id"],
+    }
+    return head + _table(who)
+
+
+def _note_side(finding: Mapping[str, Any], evidence: Mapping[str, Any]) -> str:
+    """The note with the words that were read marked by kind, or what was looked at where there is none."""
+    names = filters.names()
+    note = data.note(finding["note_id"]) if finding["note_id"] else None
+    if note is None:
+        rests = f"This finding rests on a {views.SUBJECT_WORDS[finding['subject']]}, not on one note."
+        return f"<h4>No single note</h4><p class='muted'>{rests}</p>"
+    signed = (
+        f"signed {formats.day(note['signed_on'])}"
+        if note["signed_on"]
+        else "signature date not in the export"
+    )
+    author = names.therapist(note["therapist_id"])
+    head = f"Note {note['note_id']}, {formats.day(note['service_date'])}, {signed}, {author}"
+    if not note["text"]:
+        return (
+            f"<h4>{html.escape(head)}</h4><p class='cannot-tell'>The export holds no text for this note.</p>"
+        )
+    quotes = [quote for quote in evidence.get("quotes", []) if quote["note_id"] == note["note_id"]]
+    spans = [(quote["start"], quote["end"], quote["kind"]) for quote in quotes]
+    said = "Marked: the words that the finding rests on."
+    if not spans:
+        spans = mentions_of(note["text"])
+        said = "Marked: every word that was read in this note; what the rule asks for is not among them."
+    if names.hidden:
+        said += " Names of listed people are replaced; a name that no table lists would still show."
+    return (
+        f"<h4>{html.escape(head)}</h4><div class='note' tabindex='0'>{marked(note['text'], spans, names)}</div>"
+        f"<p class='muted'>{said}</p>"
+    )
+
+
+def marked(text: str, spans: Sequence[tuple[int, int, str]], names: filters.Names) -> str:
+    """Text as HTML with spans (start, end, kind) marked; overlapping ones keep the first and longest.
+
+    Words of the same kind that only spaces part are marked as one.
+    """
+    pieces: list[str] = []
+    at = 0
+    for start, end, kind in _merged(text, spans):
+        pieces.append(html.escape(names.masked(text[at:start])))
+        word = html.escape(names.masked(text[start:end]))
+        pieces.append(f'<mark data-kind="{html.escape(parts.words(kind).lower())}">{word}</mark>')
+        at = end
+    return "".join([*pieces, html.escape(names.masked(text[at:]))])
+
+
+def _merged(text: str, spans: Sequence[tuple[int, int, str]]) -> list[tuple[int, int, str]]:
+    kept: list[tuple[int, int, str]] = []
+    for start, end, kind in sorted(spans, key=lambda span: (span[0], -span[1])):
+        if kept and start < kept[-1][1]:
+            continue
+        if kept and kept[-1][2] == kind and not text[kept[-1][1] : start].strip():
+            kept[-1] = (kept[-1][0], end, kind)
+        else:
+            kept.append((start, end, kind))
+    return kept
+
+
+def _lines(finding: Mapping[str, Any], result: Audit, evidence: Mapping[str, Any]) -> str:
+    """Every line that the finding puts at risk, and what its dollars are."""
+    lines = views.lines_at_risk(finding, result.lines)
+    if lines.is_empty():
+        return ""
+    total = finding["amount_at_risk"]
+    rows = "".join(
+        f"<tr><th>{html.escape(row['claim_id'])} line {row['line']}</th><td>{formats.day(row['service_date'])}</td>"
+        f"<td>{html.escape(row['cpt'] or '')}</td><td class='sum'>{formats.money(row['amount'], cents=True)}</td>"
+        f"<td class='muted'>{html.escape(_basis(row['amount_basis']))}</td></tr>"
+        for row in lines.iter_rows(named=True)
+    )
+    basis = ", ".join(_basis(each) for each in evidence.get("amount_basis", []))
+    told = (
+        f"{formats.money(total, cents=True)}, {basis}" if total else "this severity puts no dollars at risk"
+    )
+    return (
+        f"<details><summary>{formats.plural(lines.height, 'line')} concerned: {html.escape(told)}</summary>"
+        f"<div class='scroll'><table class='facts'>{rows}</table></div></details>"
+    )
+
+
+def _basis(basis: str | None) -> str:
+    return BASIS_WORDS.get(basis or "", (basis or "").replace("_", " "))
+
+
+def _facts(finding: Mapping[str, Any], evidence: Mapping[str, Any]) -> str:
+    facts = {parts.words(name): value for name, value in evidence["facts"].items() if name != "counted_days"}
+    return (
+        f"<details><summary>Facts that decided · {html.escape(finding['finding_id'])}</summary>"
+        f"<div class='scroll'>{_table(facts)}</div></details>"
+    )
+
+
+def _table(facts: Mapping[str, Any]) -> str:
+    rows = "".join(
+        f"<tr><th>{html.escape(name)}</th><td>{_shown(parts.day_words(_said(value)))}</td></tr>"
+        for name, value in facts.items()
+        if value is not None and value != ""
+    )
+    return f"<table class='facts'>{rows}</table>"
+
+
+def _others(finding: Mapping[str, Any], result: Audit) -> None:
+    others = views.others_on(finding, result.findings)
+    if not others:
+        return
+    with st.container(horizontal=True, vertical_alignment="center", key="evidence_others"):
+        st.caption("Others on this line or note:", width="content")
+        for finding_id, code in others[:OTHERS_SHOWN]:
+            if st.button(code, key=f"other_{finding_id}", type="tertiary"):
+                frame.go("findings", {"finding": finding_id})
