@@ -16,7 +16,9 @@ def _minutes(span: nw.Expr) -> nw.Expr:
 def clocked(shifts: nw.LazyFrame) -> nw.LazyFrame:
     """Shifts that prove presence (a schedule does not), with their day."""
     kind = nw.col("kind")
-    return shifts.filter(kind.is_null() | (kind == "clocked")).with_columns(day=nw.col("starts_at").dt.truncate("1d"))
+    return shifts.filter(kind.is_null() | (kind == "clocked")).with_columns(
+        day=nw.col("starts_at").dt.truncate("1d")
+    )
 
 
 def with_presence(units: nw.LazyFrame, shifts: nw.LazyFrame, therapists: nw.LazyFrame) -> nw.LazyFrame:
@@ -28,10 +30,16 @@ def with_presence(units: nw.LazyFrame, shifts: nw.LazyFrame, therapists: nw.Lazy
     shift of the records); `clinic_kept`, that of some therapist of the discipline at the clinic is; `unended`, a
     shift that would decide has no end; `on_leave`, the supervisor was on leave that day.
     """
-    able = therapists.filter(nw.col("role") == "therapist").select("therapist_id", able_discipline="discipline")
+    able = therapists.filter(nw.col("role") == "therapist").select(
+        "therapist_id", able_discipline="discipline"
+    )
     there = clocked(shifts).join(able, on="therapist_id", how="inner")
-    there = there.select("therapist_id", "clinic_id", "able_discipline", "day", on_at="starts_at", off_at="ends_at")
-    unit = units.select(*UNIT, "clinic_id", "discipline", "service_date", "starts_at", "ends_at", "supervisor_id")
+    there = there.select(
+        "therapist_id", "clinic_id", "able_discipline", "day", on_at="starts_at", off_at="ends_at"
+    )
+    unit = units.select(
+        *UNIT, "clinic_id", "discipline", "service_date", "starts_at", "ends_at", "supervisor_id"
+    )
     unit = unit.unique()
     near = unit.join(
         there.unique(), left_on=["clinic_id", "service_date"], right_on=["clinic_id", "day"], how="inner"
@@ -55,7 +63,9 @@ def _covering(near: nw.LazyFrame) -> nw.LazyFrame:
     finishes = nw.when(off_at < ends).then(off_at).otherwise(ends)
     together = near.with_columns(shared=_minutes(finishes - begins), lasts=_minutes(ends - starts))
     together = together.with_columns(
-        shared=nw.when((nw.col("shared") > 0) & ~off_at.is_null()).then(nw.col("shared")).otherwise(nw.lit(0)),
+        shared=nw.when((nw.col("shared") > 0) & ~off_at.is_null())
+        .then(nw.col("shared"))
+        .otherwise(nw.lit(0)),
         unended=flag(off_at.is_null() & (on_at <= starts)),
     )
     by_therapist = together.group_by(*UNIT, "therapist_id", "named").agg(
@@ -75,7 +85,9 @@ def _kept(unit: nw.LazyFrame, there: nw.LazyFrame) -> nw.LazyFrame:
     on = nw.col("service_date")
     return (
         unit.join(own, left_on="supervisor_id", right_on="therapist_id", how="left")
-        .join(site, left_on=["clinic_id", "discipline"], right_on=["clinic_id", "able_discipline"], how="left")
+        .join(
+            site, left_on=["clinic_id", "discipline"], right_on=["clinic_id", "able_discipline"], how="left"
+        )
         .select(
             *UNIT,
             kept=flag((on >= nw.col("first_day")) & (on <= nw.col("last_day"))),
@@ -86,7 +98,9 @@ def _kept(unit: nw.LazyFrame, there: nw.LazyFrame) -> nw.LazyFrame:
 
 def _leave(unit: nw.LazyFrame, shifts: nw.LazyFrame) -> nw.LazyFrame:
     """Whether the supervisor's leave covers the service, or its day where no time is known."""
-    away = shifts.filter(nw.col("kind") == "leave").select("therapist_id", away_from="starts_at", away_to="ends_at")
+    away = shifts.filter(nw.col("kind") == "leave").select(
+        "therapist_id", away_from="starts_at", away_to="ends_at"
+    )
     first_day, last_day = (nw.col(name).dt.truncate("1d") for name in ("away_from", "away_to"))
     on = nw.col("service_date")
     timed = ~nw.col("starts_at").is_null()

@@ -76,6 +76,7 @@ def _recorded(interventions: nw.LazyFrame) -> nw.LazyFrame:
         aide=nw.coalesce(nw.col("aide_minutes"), aide),
         student=nw.coalesce(nw.col("student_minutes"), student),
         assistant=alone,
+        unmeasured=nw.col("minutes").is_null(),
         known=~nw.col("student_minutes").is_null(),
     )
 
@@ -83,7 +84,7 @@ def _recorded(interventions: nw.LazyFrame) -> nw.LazyFrame:
 def _unrecorded(visits: nw.LazyFrame, claim_lines: nw.LazyFrame) -> nw.LazyFrame:
     """Visits without interventions: their author gave what their lines bill."""
     codes = claim_lines.filter(~nw.col("note_id").is_null()).select("note_id", "cpt").unique()
-    nothing = nw.lit(None, dtype=nw.Int64)
+    nothing = nw.lit(0)
     bare = visits.filter(nw.col("is_visit") & ~nw.col("treated")).select(
         "note_id", deliverer_id="therapist_id", deliverer="author", deliverer_role="author_role",
         deliverer_credential="author_credential", started_at="started_at", ended_at="ended_at",
@@ -96,6 +97,7 @@ def _unrecorded(visits: nw.LazyFrame, claim_lines: nw.LazyFrame) -> nw.LazyFrame
         aide=nothing,
         student=nothing,
         assistant=nw.col("deliverer_role") == "assistant",
+        unmeasured=nw.lit(True),
         known=nw.lit(False),
     )
 
@@ -109,6 +111,7 @@ def _people(
     aide: nw.Expr,
     student: nw.Expr,
     assistant: nw.Expr,
+    unmeasured: nw.Expr,
     known: nw.Expr,
 ) -> nw.LazyFrame:
     role = nw.col("deliverer_role")
@@ -126,7 +129,7 @@ def _people(
         by_student=flag((role == "student") | (student > 0)),
         by_therapist=flag(role == "therapist"),
         by_unknown=flag(role.is_null() & ~nw.coalesce(assistant, nw.lit(False))),
-        unmeasured=flag(minutes.is_null()),
+        unmeasured=flag(unmeasured),
         student_known=flag(known),
     )  # fmt: skip
 

@@ -102,7 +102,9 @@ def supervision_not_evidenced(
     reasons = _reasons(_judged(units), "notes.supervisor_id" in absent_columns)
     known = nw.col("policy_missing").is_null() & (nw.col("assistant_supervision") != "unknown")
     strict = yes("present") & (nw.col("missing_role").is_null()) & ~nw.col("policy_missing").is_null()
-    doubt = nw.when(strict & nw.col("policy_missing").is_in(["clinics.setting", "clinics.state"])).then(nw.lit(None))
+    doubt = nw.when(strict & nw.col("policy_missing").is_in(["clinics.setting", "clinics.state"])).then(
+        nw.lit(None)
+    )
     units = reasons.with_columns(
         ruled=~nw.col("assistant_supervision").is_null()
         | ~nw.col("state_assistant_supervision").is_null()
@@ -133,9 +135,7 @@ LACKS = ("notes.supervisor_id", "therapists.role", "notes.supervision", "interve
          "shifts", "supervision_contacts")  # fmt: skip
 
 
-def _named(
-    given: nw.LazyFrame, supervision_contacts: nw.LazyFrame, therapists: nw.LazyFrame
-) -> nw.LazyFrame:
+def _named(given: nw.LazyFrame, supervision_contacts: nw.LazyFrame, therapists: nw.LazyFrame) -> nw.LazyFrame:
     """Who supervised, and what the log of contacts says of the assistant's day."""
     logged = supervision_contacts.select(
         "supervisor_id", deliverer_id="assistant_id", service_date=nw.col("date").dt.truncate("1d"),
@@ -146,14 +146,19 @@ def _named(
         .unique()
         .join(logged, on=["deliverer_id", "service_date"], how="inner")
         .filter(nw.col("contact_patient").is_null() | (nw.col("contact_patient") == nw.col("patient_id")))
-        .group_by("note_id", "cpt")
-        .agg(
-            contact_by=nw.col("supervisor_id").min(),
+        .with_columns(
             in_person=flag(
                 (nw.col("contact_mode") == "in_person") & (nw.col("contact_patient") == nw.col("patient_id"))
-            ).max(),
-            by_video=flag(nw.col("contact_mode") == "virtual").max(),
-            contacts=nw.col("note_id").count().cast(nw.Int64),
+            ),
+            by_video=flag(nw.col("contact_mode") == "virtual"),
+            contacts=nw.lit(1),
+        )
+        .group_by("note_id", "cpt")
+        .agg(
+            nw.col("in_person").max(),
+            nw.col("by_video").max(),
+            nw.col("contacts").sum(),
+            contact_by=nw.col("supervisor_id").min(),
         )
     )
     author = nw.when(nw.col("author_role") == "therapist").then(nw.col("therapist_id"))
@@ -165,7 +170,10 @@ def _named(
         given.join(contacts, on=["note_id", "cpt"], how="left")
         .with_columns(
             supervisor_id=nw.coalesce(
-                nw.col("supervisor_id"), author.otherwise(nw.lit(None)), nw.col("cosigned_by"), nw.col("contact_by")
+                nw.col("supervisor_id"),
+                author.otherwise(nw.lit(None)),
+                nw.col("cosigned_by"),
+                nw.col("contact_by"),
             )
         )
         .join(people, on="supervisor_id", how="left")
@@ -178,7 +186,11 @@ def _levels(units: nw.LazyFrame) -> nw.LazyFrame:
     def rank(column: str) -> nw.Expr:
         ranked = nw.lit(0)
         for number, name in enumerate(LEVELS, start=1):
-            ranked = nw.when(nw.coalesce(nw.col(column) == name, nw.lit(False))).then(nw.lit(number)).otherwise(ranked)
+            ranked = (
+                nw.when(nw.coalesce(nw.col(column) == name, nw.lit(False)))
+                .then(nw.lit(number))
+                .otherwise(ranked)
+            )
         return ranked
 
     monitoring = nw.coalesce(nw.col("cpt").is_in(codes("monitoring")), nw.lit(False))
@@ -209,20 +221,21 @@ def _judged(units: nw.LazyFrame) -> nw.LazyFrame:
         nw.coalesce(nw.col(begins) > on, nw.lit(False)) | nw.coalesce(nw.col(ends) < on, nw.lit(False))
         for begins, ends in DATED
     ]
-    other = (nw.col("supervisor_role") != "therapist") | (nw.col("supervisor_discipline") != nw.col("discipline"))
+    other = (nw.col("supervisor_role") != "therapist") | (
+        nw.col("supervisor_discipline") != nw.col("discipline")
+    )
     home = nw.coalesce(nw.col("place_of_service") == HOME, nw.lit(False))
     units = units.with_columns(
         named=flag(~nw.col("supervisor_id").is_null()),
         unfit=flag(nw.coalesce(other, nw.lit(False)) | outside[0] | outside[1]),
-        clocked=flag(
-            ~home & (yes("covered") | (nw.col("supervisor_id").is_null() & yes("anyone")))
-        ),
+        clocked=flag(~home & (yes("covered") | (nw.col("supervisor_id").is_null() & yes("anyone")))),
         someone=flag(~home & yes("anyone")),
         timed=flag(nw.col("ends_at") > nw.col("starts_at")),
         kept_here=flag(yes("kept") | (nw.col("supervisor_id").is_null() & yes("clinic_kept"))),
         by_therapist_said=flag((nw.col("author_role") == "therapist") | ~nw.col("cosigned_by").is_null()),
         video=flag(
-            ((said == "virtual") | yes("by_video")) & nw.coalesce(nw.col("virtual_counts_as_direct"), nw.lit(False))
+            ((said == "virtual") | yes("by_video"))
+            & nw.coalesce(nw.col("virtual_counts_as_direct"), nw.lit(False))
         ),
     )
     away = yes("on_leave") | (yes("kept_here") & yes("timed") & ~yes("clocked") & ~yes("unended"))
@@ -248,11 +261,17 @@ def _judged(units: nw.LazyFrame) -> nw.LazyFrame:
 
 def _reasons(units: nw.LazyFrame, unnameable: bool) -> nw.LazyFrame:
     """Why a unit fails (`case`), else the fact without which it cannot be told (`lacks`)."""
-    said, direct, personal = nw.col("supervision"), nw.col("rank") == len(LEVELS) - 1, nw.col("rank") == len(LEVELS)
+    said, direct, personal = (
+        nw.col("supervision"),
+        nw.col("rank") == len(LEVELS) - 1,
+        nw.col("rank") == len(LEVELS),
+    )
     general, close = nw.col("rank") == 1, nw.col("rank") > 1
     remote = nw.coalesce(said.is_in(["available", "virtual"]), nw.lit(False))
     elsewhere = remote | nw.coalesce(said == "on_site", nw.lit(False))
-    uncontacted = nw.coalesce(nw.col("supervision_contact_required"), nw.lit(False)) & nw.col("contacts").is_null()
+    uncontacted = (
+        nw.coalesce(nw.col("supervision_contact_required"), nw.lit(False)) & nw.col("contacts").is_null()
+    )
     case = first(
         ("said_none", (nw.col("rank") > 0) & (said == "none")),
         ("unqualified", (nw.col("rank") > 0) & yes("unfit")),
@@ -279,5 +298,7 @@ def _reasons(units: nw.LazyFrame, unnameable: bool) -> nw.LazyFrame:
             ("shifts", doubtful),
         ),
     ).with_columns(
-        severity=nw.when(weak & ~(close & (nw.col("case") == "said_none"))).then(nw.lit("low")).otherwise(nw.lit("medium"))
+        severity=nw.when(weak & ~(close & (nw.col("case") == "said_none")))
+        .then(nw.lit("low"))
+        .otherwise(nw.lit("medium"))
     )

@@ -61,15 +61,27 @@ def cosignature_missing(notes: nw.LazyFrame, therapists: nw.LazyFrame, as_of: da
     names = therapists.select(supervisor_id="therapist_id", supervisor="name")
     signed = ~nw.col("cosigned_by").is_null() & (nw.col("signer_role") == "therapist")
     undated = signed & nw.col("cosigned_on").is_null() & ~nw.col("cosign_days").is_null()
-    elapsed = nw.coalesce(nw.col("cosigned_on"), nw.lit(as_of).cast(nw.Datetime("us"))) - nw.col("service_date")
+    elapsed = nw.coalesce(nw.col("cosigned_on"), nw.lit(as_of).cast(nw.Datetime("us"))) - nw.col(
+        "service_date"
+    )
     units = (
-        notes.filter(nw.col("attended") & ~nw.coalesce(nw.col("author_role").is_in(["therapist", "aide"]), nw.lit(False)))
+        notes.filter(
+            nw.col("attended")
+            & ~nw.coalesce(nw.col("author_role").is_in(["therapist", "aide"]), nw.lit(False))
+        )
         .join(signers, on="cosigned_by", how="left")
         .join(names, on="supervisor_id", how="left")
-        .with_columns(signed=nw.coalesce(signed, nw.lit(False)), author_is=nw.coalesce(nw.col("author_credential"), nw.col("author_role")))
+        .with_columns(
+            signed=nw.coalesce(signed, nw.lit(False)),
+            author_is=nw.coalesce(nw.col("author_credential"), nw.col("author_role")),
+        )
     )
     # A co-signature of somebody who may not give one leaves the note unsigned as of today.
-    elapsed = nw.when(nw.col("signed")).then(elapsed).otherwise(nw.lit(as_of).cast(nw.Datetime("us")) - nw.col("service_date"))
+    elapsed = (
+        nw.when(nw.col("signed"))
+        .then(elapsed)
+        .otherwise(nw.lit(as_of).cast(nw.Datetime("us")) - nw.col("service_date"))
+    )
     units = units.with_columns(days=(elapsed.dt.total_minutes() // DAY_MINUTES).cast(nw.Int64))
     overdue = nw.col("days") > nw.col("cosign_days")
     case = first(

@@ -68,14 +68,20 @@ def student_led_service(
         .join(_said_of_code(mentions), on=["note_id", "cpt"], how="left")
         .with_columns(
             words=flag(yes("led_note") | yes("led_code")),
-            given=flag((nw.col("by_student") > 0) & ((nw.col("student_known") == 0) | (nw.col("student") > 0))),
+            given=flag(
+                (nw.col("by_student") > 0) & ((nw.col("student_known") == 0) | (nw.col("student") > 0))
+            ),
             alone=flag((nw.col("student_known") > 0) & (nw.col("student") > 0)),
             signed=flag((nw.col("author_role") == "therapist") | ~nw.col("cosigned_by").is_null()),
         )
         .filter((nw.col("by_student") > 0) | yes("words"))
     )
     note = nw.col("supervision")
-    apart = yes("sight") | yes("another") | nw.coalesce(note.is_in(["on_site", "virtual", "available", "none"]), nw.lit(False))
+    apart = (
+        yes("sight")
+        | yes("another")
+        | nw.coalesce(note.is_in(["on_site", "virtual", "available", "none"]), nw.lit(False))
+    )
     directed = (nw.coalesce(note == "in_room", nw.lit(False)) | yes("directing")) & ~apart & ~yes("alone")
     near = nw.coalesce(note.is_in(["in_room", "on_site"]), nw.lit(False)) | yes("directing") | yes("sight")
     led = yes("given") | yes("words")
@@ -128,4 +134,6 @@ def _said(mentions: nw.LazyFrame) -> nw.LazyFrame:
 def _said_of_code(mentions: nw.LazyFrame) -> nw.LazyFrame:
     """Codes in whose section the words make a student the one who gave them."""
     led = (nw.col("kind") == "student") & nw.col("value").is_in(list(LED)) & ~nw.col("code").is_null()
-    return _today(mentions).filter(led).select("note_id", cpt="code").unique().with_columns(led_code=nw.lit(1))
+    return (
+        _today(mentions).filter(led).select("note_id", cpt="code").unique().with_columns(led_code=nw.lit(1))
+    )

@@ -31,7 +31,8 @@ DAY = ["patient_id", "discipline", "service_date", "payer_id"]
         "them",
     },
     fix=dict.fromkeys(
-        ("alone", "units", "minutes"), "Remove the aide's minutes; bill only therapist-directed one-on-one minutes."
+        ("alone", "units", "minutes"),
+        "Remove the aide's minutes; bill only therapist-directed one-on-one minutes.",
     ),
 )
 def aide_time_counted(
@@ -60,10 +61,14 @@ def aide_time_counted(
     timed = given.filter(nw.coalesce(nw.col("cpt").is_in(TIMED), nw.lit(False)))
     units = _lost_by_line(given.filter(nw.col("by_aide") > 0), timed)
     alone = (nw.col("by_therapist") == 0) & (nw.col("by_assistant") == 0) & (nw.col("by_student") == 0)
-    alone = (alone & (nw.col("by_unknown") == 0)) | ((nw.col("aide") >= nw.col("minutes")) & (nw.col("minutes") > 0))
+    alone = (alone & (nw.col("by_unknown") == 0)) | (
+        (nw.col("aide") >= nw.col("minutes")) & (nw.col("minutes") > 0)
+    )
     case = first(("alone", alone), ("units", nw.col("lost") > 0), ("minutes", nw.lit(True)))
     units = units.with_columns(case=case, is_timed=nw.col("cpt").is_in(TIMED))
-    severity = first(("high", nw.col("case") == "alone"), ("medium", nw.col("case") == "units"), ("low", nw.lit(True)))
+    severity = first(
+        ("high", nw.col("case") == "alone"), ("medium", nw.col("case") == "units"), ("low", nw.lit(True))
+    )
     partly = nw.col("case") != "alone"
     return judge(
         units,
@@ -83,8 +88,11 @@ def aide_time_counted(
 
 def _lost_by_line(aided: nw.LazyFrame, timed: nw.LazyFrame) -> nw.LazyFrame:
     """Add `lost`, the billed units that fall away without the aide's minutes, and `counted`, by which way."""
+    timed = timed.with_columns(units=nw.coalesce(nw.col("units"), nw.lit(0)))
     per_code = timed.group_by(*DAY, "note_id", "cpt").agg(
-        nw.col("minutes").max(), nw.col("aide").max(), nw.coalesce(nw.col("units"), nw.lit(0)).sum().alias("units")
+        nw.col("minutes").max(),
+        nw.col("aide").max(),
+        nw.col("units").sum(),
     )
     day = per_code.group_by(DAY).agg(
         day_minutes=nw.col("minutes").sum(), day_aide=nw.col("aide").sum(), day_units=nw.col("units").sum()
@@ -92,13 +100,17 @@ def _lost_by_line(aided: nw.LazyFrame, timed: nw.LazyFrame) -> nw.LazyFrame:
     pooled = _fewer("day_units", supported(nw.col("day_minutes"))) - _fewer(
         "day_units", supported(nw.col("day_minutes") - nw.col("day_aide"))
     )
-    own = _fewer("units", supported(nw.col("minutes"))) - _fewer("units", supported(nw.col("minutes") - nw.col("aide")))
+    own = _fewer("units", supported(nw.col("minutes"))) - _fewer(
+        "units", supported(nw.col("minutes") - nw.col("aide"))
+    )
     order = nw.concat_str([nw.coalesce(nw.col("claim_id"), nw.lit("")), nw.coalesce(nw.col("line"), nw.lit(0)).cast(nw.String),
                            nw.col("note_id"), nw.col("cpt")], separator="|")  # fmt: skip
     rows = aided.join(day.with_columns(pooled=pooled), on=DAY, how="left").with_columns(
         order=order, mine=own, billable=nw.coalesce(nw.col("units"), nw.lit(0))
     )
-    rows = rows.with_columns(before=nw.col("billable").cum_sum().over(*DAY, order_by="order") - nw.col("billable"))
+    rows = rows.with_columns(
+        before=nw.col("billable").cum_sum().over(*DAY, order_by="order") - nw.col("billable")
+    )
     share = _between(nw.coalesce(nw.col("pooled"), nw.lit(0)) - nw.col("before"), nw.col("billable"))
     rows = rows.with_columns(share=share, mine=nw.coalesce(nw.col("mine"), nw.lit(0)))
     fewer = nw.when(nw.col("mine") < nw.col("share")).then(nw.col("mine")).otherwise(nw.col("share"))

@@ -105,7 +105,9 @@ def change_without_therapist(
     elapsed = (nw.lit(as_of).cast(nw.Datetime("us")) - nw.col("visit_ends_at")).dt.total_minutes()
     in_time = elapsed <= nw.col("change_documentation_hours") * HOUR_MINUTES
     kind = first(
-        ("new_code", nw.col("unplanned") > 0), ("goal_or_frequency", nw.col("edited") > 0), ("graded", yes("changed"))
+        ("new_code", nw.col("unplanned") > 0),
+        ("goal_or_frequency", nw.col("edited") > 0),
+        ("graded", yes("changed")),
     )
     units = units.with_columns(fault=kind)
     alone = ~nw.col("fault").is_null() & ~yes("entry") & ~yes("by_therapist_word")
@@ -137,9 +139,11 @@ def _said(mentions: nw.LazyFrame) -> nw.LazyFrame:
     today = mentions.filter(~nw.col("negated") & (nw.col("when") == "today"))
     kind = nw.col("kind")
     return (
-        today.with_columns(changed=flag(kind == "change_verb"), by_therapist_word=flag(kind == "by_therapist"))
+        today.with_columns(
+            changed=flag(kind == "change_verb"), by_therapist_word=flag(kind == "by_therapist")
+        )
         .group_by("note_id")
-        .agg(nw.col("changed").max().cast(nw.Int64), nw.col("by_therapist_word").max().cast(nw.Int64))
+        .agg(nw.col("changed").max(), nw.col("by_therapist_word").max())
     )
 
 
@@ -161,7 +165,9 @@ def _with_entries(
         .agg(previous_on=nw.col("before").max())
     )
     visits = visits.join(previous, on="note_id", how="left")
-    naming = mentions.filter(~nw.col("negated") & (nw.col("kind") == "change_verb")).select("note_id").unique()
+    naming = (
+        mentions.filter(~nw.col("negated") & (nw.col("kind") == "change_verb")).select("note_id").unique()
+    )
     written = nw.coalesce(nw.col("written_at"), nw.col("signed_on"), nw.col("service_date"))
     own = notes.filter(nw.col("author_role") == "therapist").join(naming, on="note_id", how="inner")
     own = own.select("patient_id", said_at=written)
@@ -181,12 +187,16 @@ def _with_entries(
         .unique()
         .with_columns(entry=nw.lit(1).cast(nw.Int64))
     )
-    return visits.join(entries, on="note_id", how="left").with_columns(entry=nw.coalesce(nw.col("entry"), nw.lit(0)))
+    return visits.join(entries, on="note_id", how="left").with_columns(
+        entry=nw.coalesce(nw.col("entry"), nw.lit(0))
+    )
 
 
 def _new_codes(given: nw.LazyFrame, interventions: nw.LazyFrame, plans: nw.LazyFrame) -> nw.LazyFrame:
     """Codes that neither the plan nor a therapist's earlier service holds: `unplanned` 1, -1 where the plan lists none."""
-    listed = plans.select("plan_id", planned=nw.concat_str([nw.lit(" "), nw.col("interventions"), nw.lit(" ")]))
+    listed = plans.select(
+        "plan_id", planned=nw.concat_str([nw.lit(" "), nw.col("interventions"), nw.lit(" ")])
+    )
     beside = [*codes("evaluation"), *codes("reevaluation"), *codes("monitoring")]
     treated = given.filter(~nw.col("cpt").is_null() & ~nw.col("cpt").is_in(beside))
     treated = treated.select("note_id", "plan_id", *PATIENT, "service_date", changed_code="cpt").unique()
@@ -196,7 +206,9 @@ def _new_codes(given: nw.LazyFrame, interventions: nw.LazyFrame, plans: nw.LazyF
         .agg(since=nw.col("service_date").min())
         .rename({"cpt": "changed_code"})
     )
-    wanted = treated.select("changed_code").unique().collect(backend="polars").to_native()["changed_code"].sort()
+    wanted = (
+        treated.select("changed_code").unique().collect(backend="polars").to_native()["changed_code"].sort()
+    )
     holds = nw.lit(False)
     for code in wanted:
         holds = nw.when(nw.col("changed_code") == code).then(
@@ -208,8 +220,12 @@ def _new_codes(given: nw.LazyFrame, interventions: nw.LazyFrame, plans: nw.LazyF
         .with_columns(known=flag(holds) + flag(nw.col("since") <= nw.col("service_date")))
         .filter(nw.col("known") == 0)
         .select(
-            "note_id", "changed_code",
-            unplanned=nw.when(nw.col("planned").is_null()).then(nw.lit(-1)).otherwise(nw.lit(1)).cast(nw.Int64),
+            "note_id",
+            "changed_code",
+            unplanned=nw.when(nw.col("planned").is_null())
+            .then(nw.lit(-1))
+            .otherwise(nw.lit(1))
+            .cast(nw.Int64),
         )  # fmt: skip
     )
 

@@ -58,13 +58,21 @@ def assistant_evaluated(
     Progress reports by an assistant (PR-02); students (SUP-03).
     """
     both = [*codes("evaluation"), *codes("reevaluation")]
-    evaluating = nw.col("cpt").is_in(both) | (nw.col("cpt").is_null() & nw.col("kind").is_in(EVALUATING_KINDS))
-    noted = services(interventions, notes, claim_lines, CONTEXT).filter(nw.coalesce(evaluating, nw.lit(False)))
+    evaluating = nw.col("cpt").is_in(both) | (
+        nw.col("cpt").is_null() & nw.col("kind").is_in(EVALUATING_KINDS)
+    )
+    noted = services(interventions, notes, claim_lines, CONTEXT).filter(
+        nw.coalesce(evaluating, nw.lit(False))
+    )
     role = nw.col("rendering_role")
     marked = has_code("modifiers", ASSISTANT_MODIFIERS)
     billed = (
         claim_lines.filter(nw.col("cpt").is_in(both))
-        .join(noted.filter(~nw.col("claim_id").is_null()).select("claim_id", "line"), on=["claim_id", "line"], how="anti")
+        .join(
+            noted.filter(~nw.col("claim_id").is_null()).select("claim_id", "line"),
+            on=["claim_id", "line"],
+            how="anti",
+        )
         .with_columns(
             by_assistant=flag((role == "assistant") | marked),
             by_aide=flag(role == "aide"),

@@ -73,7 +73,9 @@ def not_billable_to_payer(
             treating_role=nw.coalesce(nw.col("given_role"), nw.col("author_role"), nw.col("rendering_role")),
             credential=nw.coalesce(
                 nw.when(~nw.col("given_role").is_null()).then(nw.col("given_credential")),
-                nw.when(nw.col("given_role").is_null() & ~nw.col("author_role").is_null()).then(nw.col("author_credential")),
+                nw.when(nw.col("given_role").is_null() & ~nw.col("author_role").is_null()).then(
+                    nw.col("author_credential")
+                ),
                 nw.col("rendering_credential"),
             ),
             treating_discipline=nw.coalesce(
@@ -84,7 +86,9 @@ def not_billable_to_payer(
     )
     speech = nw.coalesce(nw.col("discipline"), nw.col("treating_discipline")) == "SLP"
     helper = nw.col("treating_role").is_in(["assistant", "aide"])
-    fellow = speech & (nw.col("treating_role") == "therapist") & nw.col("credential").str.contains(PROVISIONAL)
+    fellow = (
+        speech & (nw.col("treating_role") == "therapist") & nw.col("credential").str.contains(PROVISIONAL)
+    )
     judged_slp = ~nw.col("slp_assistant_billable").is_null()
     case = first(
         ("slp_assistant", speech & helper & ~nw.col("slp_assistant_billable")),
