@@ -52,7 +52,7 @@ def facts_table(mentions: pl.DataFrame, notes: pl.DataFrame, code: str = "97530"
         cueing=(cue & _SAID & (~pl.col("negated") | pl.col("value").eq("none_needed"))).any(),
         response=(_SAID & pl.col("kind").eq("response")).sum().cast(pl.Int64),
         weak=(_SAID & pl.col("kind").eq("weak_response")).any(),
-        deficit=(pl.col("kind").eq("deficit") & ~pl.col("when").eq("plan")).any(),
+        deficit=(pl.col("kind").eq("deficit") & ~pl.col("when").eq("plan") & ~pl.col("negated")).any(),
         adl=(pl.col("kind").is_in(["adl", "iadl", "functional_activity"])).any(),
         has_section=pl.col("code").eq(code).any().fill_null(False),
     )

@@ -666,12 +666,14 @@ def _apply_negation(note: list[Word], cues: dict[str, list[Match]], made: Frame)
             _deny_before(note, made, match)
             continue
         reach = REFUSAL_REACH if name == "refusal" else NEGATION_REACH
+        denies = note[match.first].spelling.startswith("den")
         counted = 0
         for place in range(match.last, len(note)):
             word = note[place]
             if word.spelling in STOPS_OF_NEGATION or made.sentence[place] != made.sentence[match.first]:
                 break
-            if name != "refusal" and word.spelling in _NEGATION_STOPS:
+            denied_trouble = denies and note[place - 1].spelling in _TROUBLES
+            if name != "refusal" and word.spelling in _NEGATION_STOPS and not denied_trouble:
                 break
             counted += word.sort != "sign"
             if counted > reach:
@@ -685,6 +687,8 @@ def _closes_clause(note: list[Word], match: Match) -> bool:
     return after in STOPS_OF_NEGATION or after in _REASONS or after == ")"
 
 
+_TROUBLES = frozenset({"trouble", "difficulty", "problem", "problems", "limitation", "limitations", "issues"})
+"""What a patient denies having with a task: "denies trouble with bathing"."""
 _REASONS = frozenset(
     [
         "today",
