@@ -24,8 +24,26 @@ AIDE_MINUTES = 16
 COSIGNED_AFTER = 41
 REEVALUATION = {"PT": "97164", "OT": "97168"}
 CHILDREN_FAMILIES = {"play_hand", "school", "playground", "ball"}
-MEASURED_SLOTS = {"right", "secs"}
-"""Slots that state how well a task went, which is a response."""
+PLAIN_TASKS = frozenset(
+    [
+        "toilet_transfer",
+        "tub_transfer",
+        "car_transfer",
+        "wheelchair_transfer",
+        "sliding_board",
+        "laundry_carry",
+        "grocery_carry",
+        "box_lift",
+        "overhead_shelf",
+        "dressing_upper",
+        "dressing_lower",
+        "dishes",
+        "dog_care",
+        "truck_cab",
+        "beads",
+    ]
+)
+"""Tasks whose words say nothing of how they went (no score, no time, no *lowered* or *got up*)."""
 COMMON_WORDS = frozenset(
     [
         "patient",
@@ -208,12 +226,20 @@ def doc_01(planter: Planter, number: int) -> None:
 def _take_foreign_task(planter: Planter, episode: Episode, visit: Visit) -> bool:
     """Choose a task that shares no word of substance and no sphere with any goal of the episode."""
     words = {word for plan in episode.plans for goal in plan.goals for word in _stems(goal.text)}
-    spheres = {tasks()[goal.serves]["sphere"] for plan in episode.plans for goal in plan.goals if goal.serves}
+    served = {goal.serves for plan in episode.plans for goal in plan.goals if goal.serves}
+    spheres = {tasks()[task]["sphere"] for task in served}
+    akin = {family for task in served for family in tasks()[task].get("akin", ())}
+    weighed = any("load" in (tasks()[task].get("scale") or ()) for task in served)
     pool = []
     for name, task in tasks().items():
-        if task["sphere"] in spheres | {"speech"} or (task["family"] in CHILDREN_FAMILIES) != is_child(
-            episode
+        family = task["family"]
+        if (
+            task["sphere"] in spheres | {"speech"}
+            or family in akin
+            or (weighed and "load" in (task.get("scale") or ()))
         ):
+            continue
+        if (family in CHILDREN_FAMILIES) != is_child(episode):
             continue
         if not _words_of(name) & words:
             pool.append(name)
@@ -308,13 +334,9 @@ def doc_06(planter: Planter, number: int) -> None:
 
 
 def _take_unmeasured_task(planter: Planter, episode: Episode, visit: Visit) -> bool:
-    """Choose one of the episode's tasks whose words state no score and no time."""
+    """Choose one of the episode's tasks whose words are no response."""
     open_tasks = {goal.serves for goal in visit.plan.goals if goal.open_on(visit.day)}
-    able = [
-        task
-        for task in episode.task_ids
-        if task in open_tasks and not MEASURED_SLOTS & set(tasks()[task].get("scale") or ())
-    ]
+    able = [task for task in episode.task_ids if task in open_tasks & PLAIN_TASKS]
     if able:
         visit.detail["task"] = able[0]
     return bool(able)
@@ -354,6 +376,7 @@ def doc_08(planter: Planter, number: int) -> None:
             planter.add("DOC-07", why, episode, subject="goal", goal=goal, debatable=True)
         why = "Neither the evaluation nor the plan names a functional deficit or a daily activity."
         planter.add("DOC-08", why, episode, subject="plan")
+        _may_lack_support(planter, episode)
 
 
 def doc_09(planter: Planter, number: int) -> None:
@@ -671,6 +694,8 @@ def pr_01(planter: Planter, number: int) -> None:
             _delay_report(episode, due, written)
         else:
             episode.reports, episode.discharge_reason = [], "unexpected"
+        if episode.discipline != "SLP":
+            _may_lack_support(planter, episode)
         episode.planted.add("report")
         _record_periods(planter, episode)
         return
@@ -683,6 +708,12 @@ def _delay_report(episode: Episode, due, written) -> None:
     report.day_numbers = (1, ALLOWED_DAYS)
     following.period_from = episode.visits[ALLOWED_DAYS].day
     following.day_numbers = (ALLOWED_DAYS + 1, following.day_numbers[1])
+
+
+def _may_lack_support(planter: Planter, episode: Episode) -> None:
+    """Without reports that measure function, ten visits of 97530 may pass without supportive data."""
+    why = "No report measures a function; whether the treatment notes do may be debated."
+    planter.add("PR-05", why, episode, subject="period", visit=episode.visits[-1], debatable=True)
 
 
 def _record_periods(planter: Planter, episode: Episode) -> None:
@@ -786,6 +817,8 @@ def pr_04(planter: Planter, number: int) -> None:
         report.fault = fault
         episode.planted.add("report")
         planter.add("PR-04", why, episode, report=report)
+        if episode.discipline != "SLP":
+            _may_lack_support(planter, episode)
 
 
 def pr_05(planter: Planter, number: int) -> None:

@@ -76,6 +76,7 @@ LIMITED = ("commercial",)
 AFTER_HOSPITAL = ("knee_replacement", "stroke", "amputee", "lung_disease", "spinal_cord", "dysphagia")
 SPENT_ELSEWHERE = 0.15
 ADDENDA = 0.008
+CHANGES = ("new_code", "graded", "frequency")
 DRAFT_DAYS, UNPAID_DAYS = 9, 32
 
 
@@ -380,7 +381,10 @@ class Filing:
     def _contacts(self, episode: Episode) -> None:
         """A word between therapist and assistant about once a fortnight of assisted care."""
         latest: date | None = None
-        for visit in episode.visits:
+        changed = {place for place, visit in enumerate(episode.visits) if visit.fault in CHANGES}
+        for place, visit in enumerate(episode.visits):
+            if changed & {place, place + 1, place - 1}:
+                continue
             assisted = visit.clinician.role == "assistant" and visit.supervisor and not visit.fault
             if not assisted or (latest and (visit.day - latest).days < 12):
                 continue

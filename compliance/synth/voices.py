@@ -121,20 +121,17 @@ def _template(rng: Random, parts: Pieces) -> str:
 
 def _dictated(rng: Random, parts: Pieces) -> str:
     said = [
-        parts.subjective and f"patient {parts.subjective}",
         f"{parts.code} for {parts.minutes} minutes patient {' then '.join(parts.activities)}",
         _join(parts.help_long and f"this was {parts.help_long}", parts.cue_long, by=" comma "),
-        parts.goal and rng.choice((f"this is for {parts.goal}", f"goal addressed {parts.goal}")),
         " comma ".join(parts.responses),
+        parts.goal and rng.choice((f"this is for {parts.goal}", f"goal addressed {parts.goal}")),
         *(f"{code} {minutes} minutes {words}" for code, minutes, words in parts.others),
         parts.history.rstrip("."),
         parts.remark.rstrip("."),
         parts.plan.rstrip("."),
     ]
-    return (
-        " period ".join(each[0].lower() + each[1:] for each in said if each)
-        + f" period new line {parts.signature}"
-    )
+    spoken = ". ".join(each[0].lower() + each[1:] for each in said if each)
+    return f"{spoken}. new line {parts.signature}"
 
 
 def _soap(rng: Random, parts: Pieces) -> str:

@@ -24,7 +24,9 @@ SPEECH_HELP = {
 SEATED = ("hand_fracture", "rotator_cuff", "brain_injury")
 """Conditions whose treatment says nothing of balance or breath."""
 GOAL_UNNAMED = 0.14
-PLAIN_RESPONSES = frozenset({"pain", "effort", "vitals", "balance", "breath"})
+ALWAYS_NAMED = frozenset({"mail_turn"})
+"""Tasks in so many words that their goal is always cited by its label."""
+PLAIN_RESPONSES = frozenset({"pain", "effort", "vitals", "balance", "breath", "score"})
 """Kinds of response that every reader knows; others stand beside one of these."""
 
 
@@ -172,6 +174,7 @@ def goal_for(visit: Visit, task: str) -> Goal | None:
 def goal_words(rng: Random, visit: Visit, chosen: list[str], always: bool = False) -> str:
     """The goals' labels, or nothing, where the activity says the same as the goal."""
     goals = [goal for task in chosen if (goal := goal_for(visit, task))]
+    always = always or bool(ALWAYS_NAMED & set(chosen))
     if not goals or (not always and rng.random() < GOAL_UNNAMED):
         return ""
     return rng.choice((", ", " and ", " & ")).join(dict.fromkeys(goal.label for goal in goals))
