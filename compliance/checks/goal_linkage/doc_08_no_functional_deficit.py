@@ -8,7 +8,7 @@ from compliance.checks.terms import judge
 
 EVALUATIONS = ("evaluation", "reevaluation")
 OF_THE_PLAN = (*EVALUATIONS, "recertification")
-FUNCTION = ("deficit", "adl", "iadl", "functional_activity")
+FUNCTION = ("adl", "iadl", "functional_activity", "gait")
 
 
 @rule(
@@ -37,8 +37,8 @@ def no_functional_deficit(
     """Therapy answers a loss of function, which the evaluation or the plan of care names.
 
     ## What it checks
-    Of each plan of care under which the patient was treated: whether the evaluation or the goals name a functional
-    deficit, an activity of daily living or a functional activity, at least once.
+    Of each plan of care under which the patient was treated: whether the evaluation or the goals name an activity of
+    daily living, walking or another functional activity, at least once.
 
     ## Why it matters
     Without a loss of function there is nothing that skilled therapy is medically necessary for; a reviewer may deny the
