@@ -45,7 +45,9 @@ class ParameterValues:
         """Add `<name>`, `<name>__id` and `policy_missing` to rows that carry a context; others pass unchanged.
 
         `policy_missing` names the fact without which the value cannot be known: the payer, its kind, or a setting
-        or state on which the value depends. The value is null there, and where the payer has no such rule.
+        on which the value depends. The value is null there, and where the payer has no such rule. Without a state
+        the value is the one for all states: most states' own rows are not in the policies, so knowing the state
+        would seldom change it.
         """
         if not parameters or not set(CONTEXT) <= set(rows.collect_schema().names()):
             return rows
@@ -95,28 +97,22 @@ class ParameterValues:
         if places["policy"] is None:
             return [(_moment(BEGINNING), _moment(date.max), None, None)]
         settings = [places["setting"]] if places["setting"] else [None, *SETTINGS]
-        states = [places["state"]] if places["state"] else [None, *self._policies.states(name)]
         edges = sorted({BEGINNING, date.max, *self._policies.edges(name)})
         intervals = []
         for begins, ends in pairwise(edges):
-            values = {
-                (setting, state): self._policies.value(
+            values = [
+                self._policies.value(
                     places["policy"],
                     name,
                     begins,
                     setting=setting,
-                    state=state,
+                    state=places["state"],
                     discipline=places["discipline"],
                 )
                 for setting in settings
-                for state in states
-            }
-            plain = values[settings[0], states[0]]
-            varies = None
-            if len({_said(values[s, states[0]]) for s in settings}) > 1:
-                varies = "clinics.setting"
-            elif len({_said(value) for value in values.values()}) > 1:
-                varies = "clinics.state"
+            ]
+            plain = values[0]
+            varies = "clinics.setting" if len({_said(value) for value in values}) > 1 else None
             intervals.append((_moment(begins), _moment(ends), None if varies else plain, varies))
         return intervals
 

@@ -89,7 +89,8 @@ def supervision_not_evidenced(
       therapist who wrote the note, who co-signed it, or who logged a contact with the assistant that day.
     - A note that says `none` fails at every level.
     - Minutes given together with the therapist are the therapist's.
-    - Where setting or state is unknown, presence on site answers every level.
+    - Where the setting is unknown, presence on site answers every level; where the state is unknown, the level for
+      all states counts.
 
     ## What it does not check
     How many assistants one therapist supervises; licences in full (INT-10); CQ and CO (AST).
@@ -102,7 +103,7 @@ def supervision_not_evidenced(
     reasons = _reasons(_judged(units), "notes.supervisor_id" in absent_columns)
     known = nw.col("policy_missing").is_null() & (nw.col("assistant_supervision") != "unknown")
     strict = yes("present") & (nw.col("missing_role").is_null()) & ~nw.col("policy_missing").is_null()
-    doubt = nw.when(strict & nw.col("policy_missing").is_in(["clinics.setting", "clinics.state"])).then(
+    doubt = nw.when(strict & (nw.col("policy_missing") == "clinics.setting")).then(
         nw.lit(None)
     )
     units = reasons.with_columns(

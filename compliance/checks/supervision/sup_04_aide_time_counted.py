@@ -4,8 +4,8 @@ import narwhals as nw
 
 from compliance.checks.rule import rule
 from compliance.checks.supervision.services import first, services
-from compliance.checks.supervision.units import TIMED, supported
-from compliance.checks.terms import judge
+from compliance.checks.supervision.units import supported
+from compliance.checks.terms import codes, judge
 
 CONTEXT = ["service_date", "patient_id", "discipline", "clinic_id", "payer_id", "therapist_id", "aide_billable",
            "aide_billable__id", "unit_method", "unit_method__id", "policy_missing"]  # fmt: skip
@@ -58,14 +58,14 @@ def aide_time_counted(
     Whether the billed units were supported before the aide's minutes were removed (UNIT-01).
     """
     given = services(interventions, notes, claim_lines, CONTEXT)
-    timed = given.filter(nw.coalesce(nw.col("cpt").is_in(TIMED), nw.lit(False)))
+    timed = given.filter(nw.coalesce(nw.col("cpt").is_in(codes("timed")), nw.lit(False)))
     units = _lost_by_line(given.filter(nw.col("by_aide") > 0), timed)
     alone = (nw.col("by_therapist") == 0) & (nw.col("by_assistant") == 0) & (nw.col("by_student") == 0)
     alone = (alone & (nw.col("by_unknown") == 0)) | (
         (nw.col("aide") >= nw.col("minutes")) & (nw.col("minutes") > 0)
     )
     case = first(("alone", alone), ("units", nw.col("lost") > 0), ("minutes", nw.lit(True)))
-    units = units.with_columns(case=case, is_timed=nw.col("cpt").is_in(TIMED))
+    units = units.with_columns(case=case, is_timed=nw.col("cpt").is_in(codes("timed")))
     severity = first(
         ("high", nw.col("case") == "alone"), ("medium", nw.col("case") == "units"), ("low", nw.lit(True))
     )
@@ -118,7 +118,7 @@ def _lost_by_line(aided: nw.LazyFrame, timed: nw.LazyFrame) -> nw.LazyFrame:
     lost = nw.when(way == "cms_8_minute").then(nw.col("share")).otherwise(
         nw.when(way == "midpoint").then(nw.col("mine")).otherwise(fewer)
     )  # fmt: skip
-    is_timed = nw.coalesce(nw.col("cpt").is_in(TIMED), nw.lit(False))
+    is_timed = nw.coalesce(nw.col("cpt").is_in(codes("timed")), nw.lit(False))
     return rows.with_columns(
         lost=nw.when(is_timed).then(lost).otherwise(nw.lit(0)).cast(nw.Int64),
         counted=nw.coalesce(way, nw.lit("payer's way not known: the one that takes fewer units away")),
