@@ -125,30 +125,39 @@ class Phrases:
     def matches(self, note: list[Word]) -> Iterator[Match]:
         """Every match of every phrase; the longest of each sense from each word."""
         keys = [self.keys(word.spelling) for word in note]
+        stops = [word.spelling in STOPS for word in note]
         root = self.root.next
         for first, keyed in enumerate(keys):
-            if not any(key in root for key in keyed):
+            begun = [(root[key], first + 1) for key in keyed if key in root]
+            if not begun:
                 continue
             best: dict[Sense, int] = {}
-            self._walk(self.root, first, note, keys, best)
+            self._follow(begun, keys, stops, best)
             for sense, last in best.items():
                 yield Match(first, last, sense)
 
-    def _walk(
-        self, node: Node, at: int, note: list[Word], keys: list[tuple[str, ...]], best: dict[Sense, int]
+    @staticmethod
+    def _follow(
+        places: list[tuple[Node, int]], keys: list[tuple[str, ...]], stops: list[bool], best: dict[Sense, int]
     ) -> None:
-        for sense in node.senses:
-            best[sense] = max(at, best.get(sense, 0))
-        if at < len(note):
-            for key in keys[at]:
-                if key in node.next:
-                    self._walk(node.next[key], at + 1, note, keys, best)
-        gap = node.next.get(GAP)
-        if gap is not None:
-            for skipped in range(GAP_LENGTH + 1):
-                if at + skipped > len(note) or (skipped and note[at + skipped - 1].spelling in STOPS):
+        """Follow the tree from each place (a node, and the word after it); put the longest of each sense in `best`."""
+        size = len(keys)
+        while places:
+            node, at = places.pop()
+            for sense in node.senses:
+                if best.get(sense, 0) < at:
+                    best[sense] = at
+            following = node.next
+            if not following or at >= size:
+                continue
+            places += [(following[key], at + 1) for key in keys[at] if key in following]
+            gap = following.get(GAP)
+            if gap is None:
+                continue
+            for place in range(at, min(at + GAP_LENGTH + 1, size)):
+                places += [(gap.next[key], place + 1) for key in keys[place] if key in gap.next]
+                if stops[place]:
                     break
-                self._walk(gap, at + skipped, note, keys, best)
 
 
 def _singulars(word: str) -> Iterator[str]:
