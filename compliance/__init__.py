@@ -1,0 +1,1 @@
+"""Compliance checks for outpatient-therapy charts and claims. Nothing below imports Streamlit."""

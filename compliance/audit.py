@@ -255,7 +255,7 @@ def _all_coverage(parts: list[pl.DataFrame]) -> pl.DataFrame:
     text = dict.fromkeys(COVERAGE_KEY, pl.String())
     schema = {**text, "week": pl.Datetime("us"), **dict.fromkeys(COUNTS, pl.Int64())}
     return pl.concat(
-        [pl.DataFrame(schema=schema), *(part.select(list(schema)).cast(schema) for part in parts)]
+        [pl.DataFrame(schema=schema), *(part.select(list(schema)).cast(dict(schema)) for part in parts)]
     ).sort(COVERAGE_KEY, nulls_last=True)
 
 

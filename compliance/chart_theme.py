@@ -142,7 +142,7 @@ def config(dark: bool) -> dict[str, Any]:
     }
 
 
-def apply(chart: alt.TopLevelMixin, dark: bool) -> alt.TopLevelMixin:
+def apply(chart: Any, dark: bool) -> Any:
     """The chart (any Altair top-level chart) with this configuration; show it with Streamlit's `theme=None`."""
     dressed = chart.copy(deep=True)
     dressed["config"] = alt.Config(**config(dark))

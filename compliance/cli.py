@@ -8,7 +8,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from datetime import date
 from enum import StrEnum
@@ -188,7 +188,7 @@ def _audited(
 
 
 @contextmanager
-def _progress() -> Iterator[Callable[[str, int, int], None]]:
+def _progress() -> Generator[Callable[[str, int, int], None]]:
     """A progress bar on standard error for a person; silent when nobody watches."""
     if not sys.stderr.isatty():
         yield lambda name, done, of: None

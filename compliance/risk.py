@@ -34,6 +34,7 @@ class Rate:
 
     @property
     def share(self) -> float | None:
+        """The share, None where there is nothing to share."""
         return self.n / self.of if self.of else None
 
 
@@ -124,7 +125,8 @@ def risk_table(result: Audit, by: str) -> pl.DataFrame:
     """The risk table per therapist, payer, clinic or rule.
 
     Columns: the key, findings (info apart), info, dollars (each line once), visits or units checked (`of`), `n` with
-    a finding, share with Wilson `share_low` and `share_high`, high, medium, low (counts), cannot_tell, and claims where the key has them. Sorted by dollars.
+    a finding, share with Wilson `share_low` and `share_high`, high, medium, low (counts), cannot_tell, and claims where the key
+    has them. Sorted by dollars.
     """
     column = DIMENSIONS[by]
     valued = with_dollars(result.findings, at_risk(result.findings, result.lines))
@@ -216,7 +218,7 @@ def weekly(visits: pl.DataFrame, incomplete_weeks: int = 2) -> pl.DataFrame:
         return counted.with_columns(
             share=None, centre=None, limit_low=None, limit_high=None, standing=None, incomplete=None
         )
-    centre = counted["n"].sum() / counted["of"].sum()
+    centre = float(counted["n"].sum()) / float(counted["of"].sum())
     bounds = [limits(of, centre, OUTER) for of in counted["of"]]
     stands = [standing(n, of, centre) for n, of in counted.select("n", "of").iter_rows()]
     last = counted["week"].max()

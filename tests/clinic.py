@@ -24,8 +24,11 @@ TEXT = (
 
 def write(folder: Path, patients: int = 12, visits: int = 14, first: date = date(2026, 1, 5)) -> Path:
     """Write the clinic's tables as CSV into `folder`. Every third patient's progress report is missing."""
-    tables: dict[str, list[dict[str, Any]]] = {name: [] for name in (
-        "clinics", "therapists", "payers", "patients", "plans_of_care", "goals", "notes", "interventions", "claims", "claim_lines")}  # fmt: skip
+    tables: dict[str, list[dict[str, Any]]] = {
+        name: []
+        for name in ("clinics", "therapists", "payers", "patients", "plans_of_care", "goals", "notes", "interventions",
+                     "claims", "claim_lines")
+    }  # fmt: skip
     for clinic, name in (("CL1", "Harbor Street"), ("CL2", "North Gate")):
         tables["clinics"].append(
             {"clinic_id": clinic, "name": name, "state": "OH", "setting": "private_practice"}
@@ -34,9 +37,7 @@ def write(folder: Path, patients: int = 12, visits: int = 14, first: date = date
         tables["therapists"].append(
             {"therapist_id": key, "name": name, "discipline": discipline, "role": role, "clinic_id": "CL1"}
         )
-    tables["payers"] = [
-        {"payer_id": key, "name": name, "kind": kind} for key, (name, kind) in PAYERS.items()
-    ]
+    tables["payers"] = [{"payer_id": key, "name": name, "kind": kind} for key, (name, kind) in PAYERS.items()]
     for number in range(patients):
         _episode(tables, number, visits, first + timedelta(days=number % 7))
     folder.mkdir(parents=True, exist_ok=True)

@@ -81,12 +81,17 @@ class Case:
         refused = records.report.refusals
         if refused:
             first = refused[0]
-            raise ValueError(f"{self.sentence}: {first.table}.{first.column} {first.found!r} (expected {first.expected})")
+            raise ValueError(
+                f"{self.sentence}: {first.table}.{first.column} {first.found!r} (expected {first.expected})"
+            )
         return records
 
 
 def read_cases(path: Path) -> list[Case]:
-    """The cases of a file, none where it is absent. Raises ValueError naming the file, the case and the word that is not understood."""
+    """The cases of a file, none where it is absent.
+
+    Raises ValueError naming the file, the case and the word that is not understood.
+    """
     if not path.exists():
         return []
     cases = []

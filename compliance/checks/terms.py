@@ -42,10 +42,8 @@ def judge(
     An expression that is null counts as false: a rule states its unknowns, they never decide silently.
     """
     reasons = dict(cannot_tell or {})
-    if "policy_missing" in units.collect_schema().names():
-        missing = nw.col("policy_missing")
-    else:
-        missing = nw.lit(None, dtype=nw.String)
+    told = "policy_missing" in units.collect_schema().names()
+    missing = nw.col("policy_missing") if told else nw.lit(None, dtype=nw.String)
     for fact, unknown in reasons.items():
         missing = nw.when(missing.is_null() & _true(unknown)).then(nw.lit(fact)).otherwise(missing)
     units = units.with_columns(missing=missing)
@@ -54,8 +52,8 @@ def judge(
     if applies is not None:
         outcome = nw.when(_true(applies)).then(outcome).otherwise(nw.lit(NOT_APPLICABLE))
     units = units.with_columns(outcome=outcome)
-    told = nw.col("outcome") == CANNOT_TELL
-    return units.with_columns(missing=nw.when(told).then(nw.col("missing")).otherwise(nw.lit(None)))
+    unknown = nw.col("outcome") == CANNOT_TELL
+    return units.with_columns(missing=nw.when(unknown).then(nw.col("missing")).otherwise(nw.lit(None)))
 
 
 def _true(expression: nw.Expr) -> nw.Expr:

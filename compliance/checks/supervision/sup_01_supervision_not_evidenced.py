@@ -103,9 +103,7 @@ def supervision_not_evidenced(
     reasons = _reasons(_judged(units), "notes.supervisor_id" in absent_columns)
     known = nw.col("policy_missing").is_null() & (nw.col("assistant_supervision") != "unknown")
     strict = yes("present") & (nw.col("missing_role").is_null()) & ~nw.col("policy_missing").is_null()
-    doubt = nw.when(strict & (nw.col("policy_missing") == "clinics.setting")).then(
-        nw.lit(None)
-    )
+    doubt = nw.when(strict & (nw.col("policy_missing") == "clinics.setting")).then(nw.lit(None))
     units = reasons.with_columns(
         ruled=~nw.col("assistant_supervision").is_null()
         | ~nw.col("state_assistant_supervision").is_null()

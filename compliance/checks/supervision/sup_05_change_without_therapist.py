@@ -226,7 +226,7 @@ def _new_codes(given: nw.LazyFrame, interventions: nw.LazyFrame, plans: nw.LazyF
             .then(nw.lit(-1))
             .otherwise(nw.lit(1))
             .cast(nw.Int64),
-        )  # fmt: skip
+        )
     )
 
 
