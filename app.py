@@ -12,6 +12,6 @@ page = frame.navigation()
 try:
     filters.draw(data.choices())
 except InputError as refusal:
-    st.error(f"These records cannot be opened: {refusal} Nothing was changed. Open others under Records.")
+    st.error(f"These records cannot be opened: {refusal}. Nothing was changed. Open others under Records.")
     filters.draw(filters.Choices())
 page.run()

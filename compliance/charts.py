@@ -53,6 +53,7 @@ def stacked_by(
     """
     shown = _placed(frame).with_columns(label=_labels(frame[key], names))
     number = MONEY if unit == "dollars" else COUNT
+    valued = set(frame.filter(pl.col(value) > 0)["severity"])
     pick = alt.selection_point(name=PICK, fields=[key])
     totals = shown.group_by("label").agg(total=pl.col(value).sum())
     totals = totals.sort(["total", "label"], descending=[True, False])
@@ -66,7 +67,7 @@ def stacked_by(
                     axis=alt.Axis(format=number, tickCount=4), scale=alt.Scale(domainMax=1.12 * longest)),
             y=alt.Y("label:N", title=None, sort=order, axis=alt.Axis(labelLimit=150)),
             color=alt.Color("severity:N", scale=theme.severity_color(dark), legend=alt.Legend(
-                title=None, values=[s for s in theme.SEVERITIES if s in set(frame["severity"])],
+                title=None, values=[s for s in theme.SEVERITIES if s in valued],
                 labelExpr=_sign_labels())),
             order=_severity_order(),
             opacity=alt.condition(pick, alt.value(1), alt.value(0.35)),
@@ -112,6 +113,7 @@ def p_chart(weeks: pl.DataFrame, title: str, dark: bool) -> alt.LayerChart:
         monday=pl.col("week").dt.strftime("%Y-%m-%d"),
     )
     pick = alt.selection_point(name=PICK, fields=["monday"])
+    upright = alt.Scale(domain=[0, _weeks_top(shown)], nice=False)
     week = alt.X(
         "week:T",
         title="Service week (its Monday)",
@@ -123,14 +125,14 @@ def p_chart(weeks: pl.DataFrame, title: str, dark: bool) -> alt.LayerChart:
         .mark_rect(color=token("line", dark), opacity=0.55)
         .encode(x=alt.X("min(week):T"), x2=alt.X2("max(ends):T"))
     )
-    band = base.mark_area(color=token("accent", dark), opacity=0.12, interpolate="step").encode(
-        x=week, y=alt.Y("limit_low:Q"), y2="limit_high:Q"
+    band = base.mark_area(color=token("accent", dark), opacity=0.12, interpolate="step", clip=True).encode(
+        x=week, y=alt.Y("limit_low:Q", scale=upright), y2="limit_high:Q"
     )
     centre = base.mark_rule(strokeDash=[4, 3]).encode(y=alt.Y("mean(centre):Q"))
     line = base.mark_line(color=token("accent", dark)).encode(
         x=week,
         y=alt.Y("share:Q", title="Visits with a finding", axis=alt.Axis(format=".0%", tickCount=4),
-                scale=alt.Scale(zero=True)),
+                scale=upright),
     )  # fmt: skip
     points = base.mark_point(filled=True, size=70, opacity=1).encode(
         x=week,
@@ -146,10 +148,17 @@ def p_chart(weeks: pl.DataFrame, title: str, dark: bool) -> alt.LayerChart:
         opacity=alt.condition(pick, alt.value(1), alt.value(0.35)),
     ).add_params(pick)  # fmt: skip
     told = shown.filter(pl.col("incomplete")).head(1)
-    word = alt.Chart(told).mark_text(align="left", dx=3, dy=7, baseline="top", color=token("muted", dark)).encode(
-        x=alt.X("week:T"), y=alt.value(0), text=alt.value("not complete")
+    word = alt.Chart(told).mark_text(align="right", dx=-4, dy=3, baseline="top", color=token("muted", dark)).encode(
+        x=alt.X("week:T"), y=alt.value(0), text=alt.value("not complete ▸")
     )  # fmt: skip
-    return alt.layer(shade, band, centre, line, points, word).properties(title=title, height=205)
+    return alt.layer(shade, band, centre, line, points, word).properties(title=title, height=250)
+
+
+def _weeks_top(weeks: pl.DataFrame) -> float:
+    """The upper end of the p-chart's axis: above every share and most limits; weeks of few visits have wide ones."""
+    shares, limits = weeks["share"].drop_nulls(), weeks["limit_high"].drop_nulls()
+    highest = max([0.02, *shares, *limits.sort()[: 3 * len(limits) // 4 + 1]])
+    return min(1.0, 1.15 * float(highest))
 
 
 def funnel(
@@ -169,15 +178,17 @@ def funnel(
         axis=alt.Axis(tickCount=5, format=COUNT)
     )  # fmt: skip
     scale_up = alt.Scale(domain=[0, _top(rows, centre)], nice=False)
-    upright = {"scale": scale_up, "axis": alt.Axis(format=".0%", tickCount=5), "title": "Visits with a finding"}
+    upright = {
+        "scale": scale_up,
+        "axis": alt.Axis(format=".0%", tickCount=5),
+        "title": "Visits with a finding",
+    }
     share = alt.Y("share:Q", **upright)
     limits = alt.Chart(curves)
     dashes = {"inner_low": [2, 2], "inner_high": [2, 2], "outer_low": [1, 0], "outer_high": [1, 0]}
     quiet = {"color": token("muted", dark), "strokeWidth": 1, "interpolate": "step-after", "clip": True}
     lines = [
-        limits.mark_line(strokeDash=dash, **quiet).encode(
-            x=volume, y=alt.Y(f"{column}:Q", **upright)
-        )
+        limits.mark_line(strokeDash=dash, **quiet).encode(x=volume, y=alt.Y(f"{column}:Q", **upright))
         for column, dash in dashes.items()
     ]
     middle = (
@@ -210,7 +221,7 @@ def funnel(
     )  # fmt: skip
     labels = [
         alt.Chart(_named_points(shown, far, largest))
-        .mark_text(align="right" if far else "left", dx=-10 if far else 10, fontWeight=600, color=token("ink", dark))
+        .mark_text(align="right" if far else "left", dx=-10 if far else 10, dy=-9, fontWeight=600, color=token("ink", dark))
         .encode(x=volume, y=share, text="name:N")
         for far in (False, True)
     ]  # fmt: skip

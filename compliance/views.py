@@ -323,7 +323,7 @@ def therapist_sentence(rows: pl.DataFrame, names: Mapping[str, str]) -> str:
     """Who is outside what chance explains; `rows` as `risk.funnel` gives them."""
     outside = rows.filter(pl.col("standing") == "outside")
     below = rows.filter(pl.col("standing") == "below").height
-    low = f" {below} below the lower limit: see whether their checks had their facts." if below else ""
+    low = f" {below} below the lower limit." if below else ""
     if outside.is_empty():
         number = rows["therapist_id"].n_unique()
         if number == 1:

@@ -21,7 +21,8 @@ with st.container(horizontal=True, vertical_alignment="center", key="findings_to
     )  # fmt: skip
     parts.chips()
 found = views.listed(view.valued, search)
-if asked and asked not in set(found["finding_id"]):
+chosen_here = asked == st.session_state.get("findings_opened")  # written by this page, not brought by a link
+if asked and asked not in set(found["finding_id"]) and not (chosen_here or search):
     known = data.audited().findings.filter(pl.col("finding_id") == asked)
     if known.is_empty():
         st.warning(
@@ -59,5 +60,6 @@ rows = event["selection"]["rows"]
 row = rows[0] if rows and rows[0] < len(ids) else start
 if asked != ids[row]:
     st.query_params["finding"] = ids[row]
+st.session_state["findings_opened"] = ids[row]
 with opened:
     evidence.card(found.row(row, named=True), data.audited())

@@ -41,7 +41,7 @@ with left, st.container(horizontal=True, key="card_tiles"):
 with right, st.container(key="card_causes"):
     st.markdown("**What to fix first**")
     for place, cause in enumerate(
-        views.root_causes(view.valued, view.shares).head(6).iter_rows(named=True), 1
+        views.root_causes(view.valued, view.shares).head(8).iter_rows(named=True), 1
     ):
         told, dollars, opened = st.columns([7, 1.5, 1.1], vertical_alignment="center", gap="small")
         people = parts.people("therapist_id"), parts.people("patient_id")
@@ -67,8 +67,10 @@ with left:
         frame.go("findings", rule=chosen)
 
     weeks = risk.weekly(view.audit.visits)
+    if weeks.is_empty():
+        st.stop()
     drawn = charts.p_chart(weeks, views.weeks_title(weeks), frame.dark())
     alt = "Share of checked visits with a finding by service week, with limits; the last two weeks are not complete"
     mondays = parts.picked(parts.chart(drawn, alt, "overview_weeks", weeks), "monday")
     if mondays:
-        frame.go("findings", **parts.week(mondays[0]))
+        frame.go("findings", None, **parts.week(mondays[0]))

@@ -22,7 +22,7 @@ disciplines = [each for each in ("PT", "OT", "SLP") if each in set(rows["discipl
 for place, discipline in zip(st.columns(max(2, len(disciplines))), disciplines, strict=False):
     of_one = rows.filter(pl.col("discipline") == discipline)
     centre = of_one["centre"][0]
-    curves = risk.funnel_limits(centre, int(of_one["of"].max() * 1.05) + 1)
+    curves = risk.funnel_limits(centre, int(max(of_one["of"]) * 1.05) + 1)
     above = of_one.filter(pl.col("standing") == "outside").height
     title = f"{discipline}: {above or 'none'} above the 99.8 % limit"
     with place:
@@ -33,8 +33,8 @@ for place, discipline in zip(st.columns(max(2, len(disciplines))), disciplines, 
 if picked:
     frame.go("findings", therapist=picked)
 st.caption(
-    "Solid: exact binomial limits of 99.8 %; dotted: of 95 %; line: the discipline's own rate. Outside means: needs a "
-    "chart review, nothing more."
+    "Solid: exact binomial limits of 99.8 %; dotted: of 95 %; level line: the discipline's own rate. Above: needs a chart "
+    "review, nothing more. Below: see whether the checks had their facts."
 )
 
 table = risk.risk_table(view.audit, "therapist")

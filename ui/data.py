@@ -97,10 +97,8 @@ class Shelf:
 def audited() -> Audit:
     """What the checks found in this session's records, as of today; the first asker sees how far they are."""
     held, chosen, today = records(), policies(), date.today()
-    if uploaded():
-        shelf = st.session_state.setdefault(_AUDITED, Shelf())
-    else:
-        shelf = _shelf(held.fingerprint, chosen.fingerprint, today)
+    shared = None if uploaded() else _shelf(held.fingerprint, chosen.fingerprint, today)
+    shelf = shared or st.session_state.setdefault(_AUDITED, Shelf())
     with shelf.lock:
         if shelf.audit is None:
             shelf.audit = _run(held, chosen, today)

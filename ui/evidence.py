@@ -21,6 +21,8 @@ BASIS_WORDS = {
     "charge": "the charge (no remittance yet)",
 }
 STRIP_SHOWN = 40
+CONCEPTS = ("action", "object")
+"""Kinds of mentions that only serve to link a note to a goal: marking them all would drown the others."""
 OTHERS_SHOWN = 6
 
 
@@ -164,7 +166,10 @@ def _claim_side(finding: Mapping[str, Any]) -> str:
         "Clinic": names.clinic(finding["clinic_id"]),
         "Plan of care": finding["plan_id"],
     }
-    return head + _table(who)
+    items = "".join(
+        f"<div><dt>{name}</dt><dd>{html.escape(told)}</dd></div>" for name, told in who.items() if told
+    )
+    return f"{head}<dl class='who'>{items}</dl>"
 
 
 def _note_side(finding: Mapping[str, Any], evidence: Mapping[str, Any]) -> str:
@@ -189,8 +194,8 @@ def _note_side(finding: Mapping[str, Any], evidence: Mapping[str, Any]) -> str:
     spans = [(quote["start"], quote["end"], quote["kind"]) for quote in quotes]
     said = "Marked: the words that the finding rests on."
     if not spans:
-        spans = mentions_of(note["text"])
-        said = "Marked: every word that was read in this note; what the rule asks for is not among them."
+        spans = [span for span in mentions_of(note["text"]) if span[2] not in CONCEPTS]
+        said = "Marked: what was read in this note; the finding rests on no single word of it."
     if names.hidden:
         said += " Names of listed people are replaced; a name that no table lists would still show."
     return (

@@ -2,6 +2,7 @@
 
 import html
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import streamlit as st
@@ -80,7 +81,7 @@ def heading(title: str, sentence: str | None = None, context: str | None = None)
         st.html(shown)
 
 
-def go(page: str, query: dict[str, str] | None = None, **changes: object) -> None:
+def go(page: str, query: dict[str, str] | None = None, **changes: Any) -> None:
     """Open a page by name, with filters changed as by `filters.put`, and `query` for the page's own parameters.
 
     `frame.go("findings", {"finding": "F000042"}, therapist=["T004"])`.

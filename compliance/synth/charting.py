@@ -148,7 +148,7 @@ def _spoilt(rng: Random, report: Report, lines: list[str]) -> list[str]:
         return [lines[0], phrase(rng, "empty_reports")]
     if report.fault == "one_goal":
         assessed = "Assessment: improving with this task. Plan: continue as scheduled."
-        return [*lines[:2], lines[-2], assessed]
+        return [*lines[:2], assessed]
     if report.fault == "no_measure":
         named = ", ".join(goal.label for goal in report.plan.goals if goal.open_on(report.period_from))
         return [lines[0], f"{named}: patient is doing better with each of these.", lines[-1]]

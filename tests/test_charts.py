@@ -1,0 +1,130 @@
+"""The charts: valid Vega-Lite in light and dark, sentences as titles, units on axes, no severity by colour alone."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import polars as pl
+import pytest
+
+from compliance import chart_theme, charts, risk
+
+VISITS = pl.DataFrame(
+    {
+        "therapist_id": [f"T{number % 3}" for number in range(240)],
+        "discipline": ["PT"] * 240,
+        "checked": [True] * 240,
+        "findings": [1 if number % 3 == 0 and number % 2 else 0 for number in range(240)],
+        "service_date": [datetime(2026, 1, 5) + timedelta(days=number // 2) for number in range(240)],
+    }
+)
+NAMES = {"T0": "Alvarez, Ana", "T1": "Brandt, Bo", "T2": "Chen, Li"}
+PAYERS = pl.DataFrame(
+    {"payer_id": ["A", "B", None], "dollars": [10.0, 300.0, 0.0], "n": [1, 9, 0], "of": [20, 30, 0],
+     "share": [0.05, 0.3, None], "share_low": [0.0, 0.17, 0.0], "share_high": [0.2, 0.48, 1.0], "findings": [1, 12, 0],
+     "claims": [20, 30, 0], "cannot_tell": [0, 5, 0], "cannot_tell_share": [0.0, 0.1, None]}
+)  # fmt: skip
+SEVERITIES = pl.DataFrame(
+    {"payer_id": ["A", "B", "B"], "severity": ["high", "medium", "low"], "dollars": [10.0, 300.0, 0.0], "findings": [1, 9, 3]}
+)  # fmt: skip
+
+
+def drawn(chart: Any, dark: bool = False) -> dict[str, Any]:
+    return chart_theme.apply(chart, dark).to_dict()
+
+
+def funnel(dark: bool = False) -> Any:
+    rows = risk.funnel(VISITS)
+    return charts.funnel(
+        rows, risk.funnel_limits(rows["centre"][0], 85), rows["centre"][0], "PT: 1 above", dark, NAMES
+    )
+
+
+def heat(dark: bool = False) -> Any:
+    cells = pl.DataFrame(
+        {"therapist_id": ["T0", "T1", "T2"], "rule": ["PR-01"] * 3, "n": [9, 0, 0], "of": [20, 4, 0],
+         "expected": [3.0, 0.5, 0.0], "excess": [3.8, -0.6, 0.0], "cannot_tell": [0, 0, 7],
+         "state": ["outside", "few", "cannot_tell"]}
+    )  # fmt: skip
+    return charts.heat_map(cells, "1 pair", dark, NAMES)
+
+
+MADE = {
+    "funnel": funnel,
+    "heat map": heat,
+    "stacked": lambda dark=False: charts.stacked_by(SEVERITIES, "payer_id", "dollars", "B holds most", "dollars", dark),
+    "weeks": lambda dark=False: charts.p_chart(risk.weekly(VISITS), "No week is outside", dark),
+    "rates": lambda dark=False: charts.rate_dots(
+        PAYERS, "payer_id", ("share", "share_low", "share_high"), "Rates", "Share of visits", dark, {}
+    ),
+    "unknown": lambda dark=False: charts.unknown_bars(PAYERS, "payer_id", "Cannot tell", dark, {}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("name", MADE)
+def test_a_chart_is_valid_and_says_its_sentence(name, dark):
+    spec = drawn(MADE[name](dark), dark)
+    assert spec["title"]
+    assert spec["config"]["background"] == chart_theme.token("paper", dark)
+
+
+@pytest.mark.parametrize("name", ["funnel", "heat map", "stacked", "weeks", "rates"])
+def test_a_mark_can_be_picked(name):
+    assert charts.PICK in {each["name"] for each in drawn(MADE[name]())["params"]}
+
+
+def encodings(spec: dict[str, Any], channel: str) -> list[dict[str, Any]]:
+    return [layer["encoding"][channel] for layer in spec["layer"] if channel in layer.get("encoding", {})]
+
+
+def values(spec: dict[str, Any], field: str) -> list[Any]:
+    return [row[field] for rows in spec["datasets"].values() for row in rows if field in row]
+
+
+def test_only_those_outside_the_outer_limits_are_named():
+    rows = risk.funnel(VISITS)
+    outside = {
+        NAMES[each] for each in rows.filter(pl.col("standing").is_in(["outside", "below"]))["therapist_id"]
+    }
+    labels = [
+        charts._named_points(rows.with_columns(name=pl.col("therapist_id").replace(NAMES)), far, 80.0)[
+            "name"
+        ].to_list()
+        for far in (False, True)
+    ]
+    assert {name for each in labels for names in each for name in names.split("; ")} == outside
+    assert "Alvarez, Ana" in outside
+
+
+def test_severities_bear_their_sign_in_the_legend():
+    legend = encodings(drawn(MADE["stacked"]()), "color")[0]["legend"]
+    assert "▲ high" in legend["labelExpr"]
+    assert legend["values"] == ["high", "medium"]
+
+
+def test_bars_stand_longest_first_from_zero():
+    spec = drawn(MADE["stacked"]())
+    assert encodings(spec, "y")[0]["sort"] == ["B", "A"]
+    assert encodings(spec, "x")[0]["axis"]["format"] == chart_theme.MONEY
+
+
+def test_unknown_is_hatched_and_few_is_pale():
+    rects = drawn(heat())["layer"][0]["encoding"]
+    assert "cannot_tell" in str(rects["color"]["condition"]["test"])
+    assert rects["color"]["value"]["gradient"] == "linear"
+    assert rects["opacity"]["condition"]["value"] < 0.5
+
+
+def test_the_heat_map_writes_counts_and_marks_only_the_outside():
+    assert sorted(set(values(drawn(heat()), "note"))) == ["", "▲ 9"]
+
+
+def test_a_rate_without_a_denominator_is_not_drawn():
+    assert set(values(drawn(MADE["rates"]()), "label")) == {"A", "B"}
+
+
+def test_one_wide_week_does_not_flatten_the_chart():
+    weeks = risk.weekly(VISITS).with_row_index().with_columns(
+        limit_high=pl.when(pl.col("index") == 0).then(1.0).otherwise(0.2), share=pl.lit(0.1)
+    )  # fmt: skip
+    assert charts._weeks_top(weeks) == pytest.approx(0.23)

@@ -1,0 +1,158 @@
+"""Every page as the app-test harness runs it: with data, with filters, with nothing found, with no data, refused."""
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from tests import clinic
+from ui import filters, parts
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = ("overview", "therapists", "payers", "findings", "rules", "records")
+NAMES = [name for name, _, _ in clinic.THERAPISTS.values()]
+
+pytestmark = pytest.mark.xdist_group("pages")
+
+
+@pytest.fixture(scope="module")
+def records(tmp_path_factory):
+    return clinic.write(tmp_path_factory.mktemp("clinic"))
+
+
+@pytest.fixture
+def visit(records, monkeypatch):
+    """Call it for a page: `visit("findings", payer="MCR")`; `data` names other records."""
+    monkeypatch.delenv("COMPLIANCE_POLICIES", raising=False)
+
+    def open_page(name: str, data: Path = records, **query: str) -> AppTest:
+        monkeypatch.setenv("COMPLIANCE_DATA", str(data))
+        app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
+        for key, value in query.items():
+            app.query_params[key] = value
+        app.run()
+        if name != "overview":
+            app.switch_page(f"pages/{name}.py").run()
+        assert not app.exception, [each.message for each in app.exception]
+        return app
+
+    return open_page
+
+
+def text(app: AppTest) -> str:
+    """All that the page says, tables included."""
+    said = [str(getattr(each, "body", "") or each.proto) for each in app.get("html")]
+    said += [
+        each.value for kind in (app.markdown, app.caption, app.info, app.warning, app.error) for each in kind
+    ]
+    said += [str(each.value.to_dict()) for each in app.dataframe]
+    said += [str(each.proto) for each in app.get("code")]
+    return "\n".join(said)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_answers_with_a_sentence_and_a_table(visit, name):
+    app = visit(name)
+    assert app.title[0].value.lower() == name
+    assert 'class="sentence"' in text(app).replace("\\", "")
+    assert name == "overview" or app.dataframe
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_works_under_filters(visit, name):
+    app = visit(name, payer="MCR", severity="medium", **{"from": "2026-01-10"})
+    assert app.title[0].value.lower() == name
+
+
+@pytest.mark.parametrize("name", ["overview", "payers", "findings"])
+def test_nothing_found_is_explained_and_the_filters_can_be_cleared(visit, name):
+    app = visit(name, rule="PR-02")
+    assert "No findings under these filters" in app.info[0].value
+    assert any(each.label == "Clear the filters" for each in app.button)
+
+
+def test_nothing_checked_is_explained_on_the_therapists_page(visit):
+    app = visit("therapists", **{"from": "2027-01-01"})
+    assert "No checked visit" in app.info[0].value
+
+
+@pytest.mark.parametrize("name", PAGES[:-1])
+def test_records_without_visits_are_explained(visit, tmp_path, name):
+    clinic.write_table(tmp_path / "clinics.csv", [{"clinic_id": "CL1", "name": "Alone"}])
+    app = visit(name, data=tmp_path)
+    assert "hold no visits and no claim lines" in app.info[0].value
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_records_that_cannot_be_opened_are_explained(visit, tmp_path, name):
+    app = visit(name, data=tmp_path / "nowhere")
+    assert app.title[0].value.lower() == name
+    said = text(app)
+    assert "no such file or folder" in said
+    assert "Nothing was changed" in said
+
+
+def test_refused_rows_are_listed_with_what_was_expected(visit, tmp_path):
+    clinic.write(tmp_path, patients=2)
+    with (tmp_path / "notes.csv").open("a", encoding="utf-8") as notes:
+        notes.write(
+            "P000,PT,POC000,T1,N999,CL1,treatment,attended,2026-13-45,30,30,2026-01-05,2026-01-05,words\n"
+        )
+    app = visit("records", data=tmp_path)
+    refused = next(each.value for each in app.dataframe if "Expected" in each.value.columns)
+    assert "2026-13-45" in set(refused["Found"])
+    assert "1 row refused" in text(app)
+
+
+def test_a_shared_link_opens_its_finding_and_an_unknown_one_says_so(visit):
+    listed = visit("findings").dataframe[0].value
+    assert listed["Rule"].size
+    app = visit("findings", finding="PR-01-000000000000")
+    assert "not in these records" in app.warning[0].value
+
+
+def test_the_evidence_says_rule_reason_authority_dollars_and_fix(visit):
+    said = text(visit("findings", rule="PR-01", severity="medium"))
+    for part in (
+        "Progress report overdue",
+        "Because.",
+        "Fix.",
+        "at risk",
+        "Benefit Policy Manual",
+        "since",
+        "class='strip'",
+    ):
+        assert part in said.replace("\\", ""), part
+
+
+def test_search_narrows_the_list_and_says_when_nothing_matches(visit):
+    app = visit("findings")
+    app.text_input(key="findings_search").set_value("no such words").run()
+    assert "Nothing matches" in app.info[0].value
+
+
+def test_hidden_names_show_nowhere(visit):
+    for name in PAGES:
+        said = text(visit(name, hide_names="true"))
+        assert not [each for each in (*NAMES, "Person 0") if each in said], name
+
+
+def test_a_chip_says_what_is_filtered():
+    chosen = filters.Filters(severities=("high", "low"), disciplines=("PT",))
+    told = parts.filter_words(chosen)
+    assert [words for words, _ in told] == ["Discipline: PT", "Severity: ▲ high", "Severity: ● low"]
+    assert told[1][1] == {"severity": ["low"]}
+
+
+def test_names_in_free_text_give_way_to_numbers():
+    offered = filters.Choices(therapists={"T1": "Alvarez, Ana"}, patients={"P1": "Bo Brandt"})
+    names = filters.Names(offered, hidden=True)
+    masked = names.masked("Ana Alvarez saw Bo Brandt (P1); discussed with Alvarez.")
+    assert masked == "Therapist 1 saw Patient 1 (Patient 1); discussed with Therapist 1."
+    assert filters.Names(offered).masked("Ana Alvarez") == "Ana Alvarez"
+
+
+def test_a_downloaded_table_runs_no_formula():
+    table = pl.DataFrame({"What": ["=1+1", "@x", "-2", "fine"], "At risk": [1.0, -2.0, 3.0, 4.0]})
+    assert parts.safe_csv(table).splitlines()[1:] == ["'=1+1,1.0", "'@x,-2.0", "'-2,3.0", "fine,4.0"]

@@ -1,0 +1,139 @@
+"""What the pages show, as frames and sentences."""
+
+from datetime import date, datetime
+
+import polars as pl
+import pytest
+
+from compliance import formats, views
+from compliance.audit import audit
+from compliance.checks.rule import catalogue
+from compliance.policy import load_policies
+from compliance.records.load import load
+from tests import clinic
+from ui.filters import Filters
+
+pytestmark = pytest.mark.xdist_group("pages")
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    records = load(clinic.write(tmp_path_factory.mktemp("clinic")))
+    return audit(records, load_policies(), date(2026, 6, 30))
+
+
+def test_filters_keep_parts_and_whole_together(whole):
+    view = views.narrowed(whole, Filters().apply, False)
+    payers = [views.narrowed(whole, Filters(payers=(each,)).apply, False) for each in clinic.PAYERS]
+    total = float(view.shares["share"].sum())
+    assert total > 0
+    assert sum(float(each.shares["share"].sum()) for each in payers) == pytest.approx(total)
+    assert sum(each.valued.height for each in payers) == view.valued.height
+
+
+def test_visits_count_only_the_findings_let_through(whole):
+    view = views.narrowed(whole, Filters(rules=("PR-04",)).apply, True)
+    everything = views.narrowed(whole, Filters().apply, False)
+    assert view.audit.visits["findings"].sum() < everything.audit.visits["findings"].sum()
+    assert set(view.audit.findings["rule"]) <= {"PR-04"}
+
+
+def test_root_causes_gather_single_notes_by_therapist_and_add_up(whole):
+    view = views.narrowed(whole, Filters().apply, False)
+    causes = views.root_causes(view.valued, view.shares)
+    assert causes["dollars"].sum() == pytest.approx(float(view.shares["share"].sum()))
+    assert causes["dollars"].is_sorted(descending=True)
+    assert (
+        causes.filter(pl.col("subject").is_in(["line", "note", "goal"]))
+        .select("rule", "therapist_id")
+        .is_unique()
+        .all()
+    )
+    said = views.cause_words(causes.row(0, named=True), str, str)
+    assert said.startswith(catalogue()[causes["rule"][0]].title)
+
+
+def test_the_interval_of_a_count_is_exact_poisson():
+    value, low, high = views.per_hundred(96, 1240)
+    assert (round(value, 1), round(low, 1), round(high, 1)) == (7.7, 6.3, 9.5)
+    assert views.per_hundred(0, 100)[1] == 0.0
+    assert views.per_hundred(1, 0) is None
+
+
+@pytest.mark.parametrize(
+    ("cells", "said"),
+    [
+        ([("notes.signed_on", 3), ("shifts", 1)], "2 visits could not be checked in full (4 checks): "
+         "signed on (notes), shifts missing."),
+        ([(None, 0)], "Every check on these visits had the facts that it needs."),
+    ],
+)  # fmt: skip
+def test_what_could_not_be_told_names_the_facts(cells, said):
+    coverage = pl.DataFrame(cells, schema={"missing": pl.String, "cannot_tell": pl.Int64}, orient="row")
+    assert views.unknowns_sentence(coverage, 2) == said
+
+
+def test_counted_days_stand_before_on_and_after_the_due_day():
+    days = views.counted_days({"counted_days": "2026-03-02 2026-03-04 2026-03-06", "due_on": "2026-03-04"})
+    assert [(day.number, day.on.day, day.place) for day in days] == [
+        (1, 2, "counted"),
+        (2, 4, "due"),
+        (3, 6, "after"),
+    ]
+    assert views.counted_days({"treatment_days": 3}) == []
+
+
+def test_search_reads_sentences_and_keys(whole):
+    found = views.narrowed(whole, Filters().apply, False).valued
+    one = found["finding_id"][0]
+    assert views.listed(found, f" {one.upper()} ")["finding_id"].to_list() == [one]
+    assert views.listed(found, "no such words").is_empty()
+    order = [("high", "medium", "low", "info").index(each) for each in views.listed(found)["severity"]]
+    assert order == sorted(order)
+
+
+def test_lines_at_risk_add_up_to_the_finding(whole):
+    for finding in whole.findings.filter(pl.col("amount_at_risk") > 0).head(5).iter_rows(named=True):
+        lines = views.lines_at_risk(finding, whole.lines)
+        assert lines["amount"].sum() == pytest.approx(finding["amount_at_risk"])
+        assert lines["service_date"].null_count() == 0
+
+
+def test_sentences_name_who_needs_a_review_and_nothing_else():
+    rows = pl.DataFrame({"therapist_id": ["T1", "T2"], "standing": ["outside", "below"]})
+    said = views.therapist_sentence(rows, {"T1": "Alvarez, Ana", "T2": "Brandt, Bo"})
+    assert (
+        said
+        == "1 therapist is outside what chance explains and needs a chart review: Alvarez, Ana. 1 below the lower limit."
+    )
+    quiet = views.therapist_sentence(rows.with_columns(standing=pl.lit("within")), {})
+    assert quiet == "None of 2 therapists is above what chance explains."
+
+
+def test_a_week_is_monday_to_sunday():
+    assert views.week_of("2026-03-02") == (date(2026, 3, 2), date(2026, 3, 8))
+
+
+def test_the_catalogue_says_what_ran(whole):
+    table = views.catalogue_table(whole)
+    assert table["rule"].to_list() == list(catalogue())
+    lacking = {lack.rule for lack in whole.not_run}
+    assert all(
+        ("not run" in here) == (code in lacking) for code, here in table.select("rule", "here").iter_rows()
+    )
+    assert views.not_run_sheet(whole).height == len(lacking)
+
+
+def test_each_rule_says_why(whole):
+    for rule in catalogue().values():
+        first, matters = views.why(rule)
+        assert first
+        assert matters, rule.code
+
+
+def test_a_day_reads_as_people_write_it():
+    from ui import parts
+
+    assert parts.day_words("2026-03-04") == formats.day(datetime(2026, 3, 4))
+    assert parts.day_words("2026-03-04T09:30") == "Mar 4, 2026 09:30"
+    assert parts.day_words("97530") == "97530"
