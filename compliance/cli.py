@@ -26,12 +26,13 @@ if TYPE_CHECKING:
 cli = typer.Typer(
     name="compliance",
     help="Check outpatient-therapy charts and claims against payers' rules, before the payer does.",
-    no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     add_completion=False,
 )
 errors = Console(stderr=True)
+UsageError: Any = typer.BadParameter.__mro__[1]
+"""What typer raises for a wrong call; it names only its heir BadParameter in public."""
 FAILING = {"high": ("high",), "medium": ("high", "medium"), "low": ("high", "medium", "low"), "never": ()}
 
 
@@ -82,7 +83,13 @@ def main() -> None:
     from compliance.records.load import InputError
 
     try:
-        cli()
+        raise SystemExit(cli(sys.argv[1:] or ["--help"], standalone_mode=False))
+    except UsageError as error:
+        context = error.ctx.command_path if error.ctx else "compliance"
+        said = error.format_message().rstrip(".")
+        _refuse(f"{said}{'' if said.endswith('?') else '.'} See {context} --help.")
+    except typer.Abort:
+        raise SystemExit(130) from None
     except (InputError, PolicyError, UnknownRule) as error:
         _refuse(str(error))
     except BrokenPipeError:

@@ -105,6 +105,11 @@ def test_the_pre_bill_gate_says_hold_or_release_for_each_claim() -> None:
         (("rules", "XX-01"), "no such rule"),
         (("validate", str(ROOT / "LICENSE")), "LICENSE"),
         (("check", str(SAMPLE), "--truth", "nowhere.csv"), "nowhere.csv"),
+        (("check", str(SAMPLE), "--bogus"), "No such option: --bogus. See compliance check --help."),
+        (("check", str(SAMPLE), "--format", "xml"), "'xml' is not one of 'table'"),
+        (("chek", str(SAMPLE)), "Did you mean 'check'?"),
+        (("check",), "PATH"),
+        (("check", str(SAMPLE), "--policies", str(SAMPLE)), "holds no policy file"),
     ],
 )
 def test_a_wrong_call_is_one_line_and_status_two(arguments: tuple[str, ...], said: str) -> None:
