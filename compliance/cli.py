@@ -19,6 +19,8 @@ import typer
 from rich.console import Console
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from compliance.audit import Audit
     from compliance.policy import Policies
     from compliance.records.load import Records
@@ -158,6 +160,7 @@ def check(
     )
     if format is Format.parquet and output is None:
         _refuse("--format parquet needs --output FILE")
+    planted = None if truth is None else _planted(truth)
     records, chosen, result = _audited(path, policies, as_of, rule, scope)
     claims = written.pre_bill(result) if unsubmitted else None
     if format is Format.table:
@@ -168,8 +171,8 @@ def check(
         result.findings.write_parquet(output)
     else:
         _write(written.FORMATS[format.value](result, records, chosen, claims), output)
-    if truth is not None:
-        _say_truth(result, truth)
+    if planted is not None:
+        _say_truth(result, planted)
     failing = FAILING[fail_on.value]
     if failing and result.findings["severity"].is_in(failing).any():
         raise typer.Exit(1)
@@ -219,15 +222,18 @@ def _write(text: str, output: Path | None) -> None:
         _refuse(f"--output {output}: {error.strerror}")
 
 
-def _say_truth(result: "Audit", truth: Path) -> None:
+def _planted(truth: Path) -> "pl.DataFrame":
     import polars as pl
 
-    from compliance.synth.truth import compare, summarise
-
     try:
-        planted = pl.read_csv(truth, infer_schema=False)
+        return pl.read_csv(truth, infer_schema=False)
     except (OSError, pl.exceptions.PolarsError) as error:
         _refuse(f"--truth {truth}: {str(error).splitlines()[0]}")
+
+
+def _say_truth(result: "Audit", planted: "pl.DataFrame") -> None:
+    from compliance.synth.truth import compare, summarise
+
     sys.stderr.write(summarise(compare(result.findings, planted)) + "\n")
 
 

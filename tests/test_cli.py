@@ -1,23 +1,56 @@
 """The commands as a person calls them: what they print, where, and with which exit status."""
 
+import io
 import json
 import subprocess
 import sys
+import tempfile
+from contextlib import redirect_stderr, redirect_stdout
+from functools import cache
 from pathlib import Path
+from typing import NamedTuple
+from unittest.mock import patch
 
 import polars as pl
 import pytest
 
+from compliance.cli import main
 from compliance.findings import FINDING_SCHEMA
+from compliance.synth import write
 
 ROOT = Path(__file__).parent.parent
-SAMPLE = ROOT / "sample_data"
+WHOLE_SAMPLE = ROOT / "sample_data"
+SAMPLE = "SAMPLE"
+"""Stands for a small synthetic clinic in the arguments of `run`."""
 AS_OF = ("--as-of", "2026-07-01")
 
 
-def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "compliance", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+@cache
+def small_clinic() -> Path:
+    """The folder of a small synthetic clinic, written once."""
+    folder = Path(tempfile.mkdtemp(prefix="clinic"))
+    write(folder, patients=30, seed=7)
+    return folder
+
+
+class Called(NamedTuple):
+    """What a call of the command line left behind."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def run(*arguments: str | Path) -> Called:
+    """Call the command line in this process, as the console script does."""
+    given = [str(argument) for argument in arguments]
+    if SAMPLE in given:
+        given[given.index(SAMPLE)] = str(small_clinic())
+    out, err = io.StringIO(), io.StringIO()
+    arguments_given = patch.object(sys, "argv", ["compliance", *given])
+    with redirect_stdout(out), redirect_stderr(err), arguments_given, pytest.raises(SystemExit) as ended:
+        main()
+    return Called(ended.value.code or 0, out.getvalue(), err.getvalue())
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +91,10 @@ def test_jsonl_is_one_finding_a_line(document: dict[str, object]) -> None:
 
 @pytest.mark.parametrize(("fail_on", "status"), [("high", 1), ("medium", 1), ("low", 1), ("never", 0)])
 def test_exit_status_follows_fail_on(fail_on: str, status: int) -> None:
-    assert run("check", SAMPLE, "--fail-on", fail_on, "--format", "jsonl", *AS_OF).returncode == status
+    assert (
+        run("check", SAMPLE, "--rule", "SUP", "--fail-on", fail_on, "--format", "jsonl", *AS_OF).returncode
+        == status
+    )
 
 
 def test_a_family_prefix_chooses_rules(document: dict[str, object]) -> None:
@@ -82,7 +118,7 @@ def test_dates_therapists_and_payers_narrow_what_is_told(document: dict[str, obj
 def test_the_pre_bill_gate_says_hold_or_release_for_each_claim() -> None:
     told = json.loads(run("check", SAMPLE, "--unsubmitted", "--format", "json", *AS_OF).stdout)
     decisions = {claim["decision"] for claim in told["claims"]}
-    assert decisions == {"hold", "release"}
+    assert decisions <= {"hold", "release"} and "release" in decisions
     unsubmitted = {claim["claim_id"] for claim in told["claims"]}
     held = {claim["claim_id"] for claim in told["claims"] if claim["decision"] == "hold"}
     named = {
@@ -90,26 +126,26 @@ def test_the_pre_bill_gate_says_hold_or_release_for_each_claim() -> None:
         for row in told["findings"]
         if row["severity"] in ("high", "medium") and row["claim_id"]
     }
-    assert held and named & unsubmitted <= held
+    assert named & unsubmitted == held & named
 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (("check", "nowhere"), "nowhere"),
-        (("check", str(SAMPLE), "--rule", "PRR"), "PRR: no such rule. Did you mean PR?"),
-        (("check", str(SAMPLE), "--from", "13/45/2026"), "--from"),
-        (("check", str(SAMPLE), "--format", "parquet"), "--output"),
+        (("check", SAMPLE, "--rule", "PRR"), "PRR: no such rule. Did you mean PR?"),
+        (("check", SAMPLE, "--from", "13/45/2026"), "--from"),
+        (("check", SAMPLE, "--format", "parquet"), "--output"),
         (("policies", "medicaer"), "Did you mean 'medicare'?"),
-        (("check", str(SAMPLE), "--policies", "nowhere"), "nowhere"),
+        (("check", SAMPLE, "--policies", "nowhere"), "nowhere"),
         (("rules", "XX-01"), "no such rule"),
         (("validate", str(ROOT / "LICENSE")), "LICENSE"),
-        (("check", str(SAMPLE), "--truth", "nowhere.csv"), "nowhere.csv"),
-        (("check", str(SAMPLE), "--bogus"), "No such option: --bogus. See compliance check --help."),
-        (("check", str(SAMPLE), "--format", "xml"), "'xml' is not one of 'table'"),
-        (("chek", str(SAMPLE)), "Did you mean 'check'?"),
+        (("check", SAMPLE, "--truth", "nowhere.csv"), "nowhere.csv"),
+        (("check", SAMPLE, "--bogus"), "No such option: --bogus. See compliance check --help."),
+        (("check", SAMPLE, "--format", "xml"), "'xml' is not one of 'table'"),
+        (("chek", SAMPLE), "Did you mean 'check'?"),
         (("check",), "PATH"),
-        (("check", str(SAMPLE), "--policies", str(SAMPLE)), "holds no policy file"),
+        (("check", SAMPLE, "--policies", str(ROOT / "tests")), "holds no policy file"),
     ],
 )
 def test_a_wrong_call_is_one_line_and_status_two(arguments: tuple[str, ...], said: str) -> None:
@@ -159,8 +195,19 @@ def test_the_risk_table_sums_to_the_whole(by: str) -> None:
 
 
 def test_planted_violations_are_recalled_and_the_figures_printed() -> None:
-    told = run("check", SAMPLE, "--truth", SAMPLE / "truth.csv", "--format", "jsonl", *AS_OF).stderr
+    told = run(
+        "check", WHOLE_SAMPLE, "--truth", WHOLE_SAMPLE / "truth.csv", "--format", "jsonl", *AS_OF
+    ).stderr
+    of_all = next(line.split() for line in told.splitlines() if line.startswith("all"))
     assert "recall" in told and "precision" in told
+    assert float(of_all[3]) == 100.0, "every planted violation is found"
+    assert float(of_all[-2]) >= 98.0, "nearly nothing else is"
+
+
+def test_the_module_is_the_command_too() -> None:
+    command = [sys.executable, "-m", "compliance", "rules"]
+    told = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True)
+    assert told.stdout == run("rules").stdout
 
 
 def test_validate_reports_what_was_loaded() -> None:

@@ -40,7 +40,9 @@ def _with_overlay(folder: Path) -> Policies:
     if not folder.is_dir():
         raise PolicyError(f"{folder}: not a folder. Give a folder of policy files (YAML).")
     if not _files(folder):
-        raise PolicyError(f"{folder}: holds no policy file. Give a folder with at least one file such as medicare.yaml.")
+        raise PolicyError(
+            f"{folder}: holds no policy file. Give a folder with at least one file such as medicare.yaml."
+        )
     base = _built_in()
     own = folder / "references.yaml"
     references = {**base.references, **(_references(own) if own.exists() else {})}
