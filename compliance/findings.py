@@ -257,7 +257,7 @@ def _evidence(
     shown = [{k: q[k] for k in ("note_id", "start", "end", "kind", "value")} | {"text": q["text"][q["start"] : q["end"]]}
              for q in quotes[:QUOTES_SHOWN]]  # fmt: skip
     if row.get("quote_start") is not None:
-        shown.insert(0, {"note_id": row["note_id"], "start": row["quote_start"], "end": row["quote_end"],
+        shown.insert(0, {"note_id": row["note_id"], "start": int(row["quote_start"]), "end": int(row["quote_end"]),
                          "text": row.get("quote"), "kind": row.get("quote_kind") or "quote"})  # fmt: skip
     evidence["quotes"] = shown
     if lines:

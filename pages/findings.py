@@ -58,7 +58,7 @@ with listed:
     parts.download(shown, "findings_table", "findings.csv")
 rows = event["selection"]["rows"]
 row = rows[0] if rows and rows[0] < len(ids) else start
-if asked != ids[row]:
+if asked != ids[row] and (asked is None or chosen_here or row != start):
     st.query_params["finding"] = ids[row]
 st.session_state["findings_opened"] = ids[row]
 with opened:

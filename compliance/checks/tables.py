@@ -167,8 +167,8 @@ class ChartTables:
             .join(plans, on="plan_id", how="left")
             .with_columns(
                 discipline=_first("discipline", "plan_discipline", "author_discipline"),
-                attended=nw.coalesce(attended, nw.lit(True)),
-                treated=nw.coalesce(nw.col("treated"), nw.lit(False)),
+                attended=nw.coalesce(attended, nw.lit(True)).cast(nw.Boolean),
+                treated=nw.coalesce(nw.col("treated"), nw.lit(False)).cast(nw.Boolean),
             )
             .with_columns(
                 is_visit=nw.col("attended")

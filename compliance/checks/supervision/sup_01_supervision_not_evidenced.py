@@ -170,7 +170,7 @@ def _named(given: nw.LazyFrame, supervision_contacts: nw.LazyFrame, therapists: 
         .with_columns(
             supervisor_id=nw.coalesce(
                 nw.col("supervisor_id"),
-                author.otherwise(nw.lit(None)),
+                author.otherwise(nw.lit(None, dtype=nw.String)),
                 nw.col("cosigned_by"),
                 nw.col("contact_by"),
             )
@@ -220,9 +220,10 @@ def _judged(units: nw.LazyFrame) -> nw.LazyFrame:
         nw.coalesce(nw.col(begins) > on, nw.lit(False)) | nw.coalesce(nw.col(ends) < on, nw.lit(False))
         for begins, ends in DATED
     ]
-    other = (nw.col("supervisor_role") != "therapist") | (
-        nw.col("supervisor_discipline") != nw.col("discipline")
-    )
+    # a null is unequal to everything on pandas, to nothing elsewhere: ask for it by name
+    role, trained = nw.col("supervisor_role"), nw.col("supervisor_discipline")
+    of_other = ~trained.is_null() & ~nw.col("discipline").is_null() & (trained != nw.col("discipline"))
+    other = (~role.is_null() & (role != "therapist")) | of_other
     home = nw.coalesce(nw.col("place_of_service") == HOME, nw.lit(False))
     units = units.with_columns(
         named=flag(~nw.col("supervisor_id").is_null()),
