@@ -7,11 +7,8 @@ history, plan, goal); negated; code (the CPT in whose section the words stand; n
 A mention counts today for a code when `when` is today, it is not negated, and code is null or that code.
 """
 
-import os
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
+from functools import lru_cache
 from typing import NamedTuple
 
 import polars as pl
@@ -21,10 +18,6 @@ from compliance.notes.labels import references
 from compliance.notes.lexicon import lexicon, phrases
 from compliance.notes.words import Word, number_of, words
 
-MOST_KNOWN = 40_000
-ENOUGH_FOR_A_CORE = 1_000
-"""Texts below this number are read sooner than another process can be started."""
-CHUNK = 100
 LONGEST_NOTE = 40_000
 """Characters of a note that are read; longer texts are no notes, and the rest is left unread."""
 
@@ -84,41 +77,9 @@ class _Span(NamedTuple):
     value: str
 
 
-_known: dict[str, tuple[Mention, ...]] = {}
-"""Texts read before, in the order of reading; the oldest makes room."""
-
-
+@lru_cache(maxsize=20_000)
 def read(text: str) -> tuple[Mention, ...]:
     """The mentions of a text in order. Never fails; an empty text says nothing."""
-    found = _known.get(text)
-    return _keep(text, _read(text)) if found is None else found
-
-
-def read_all(texts: Iterable[str]) -> None:
-    """Read many texts before `read` is asked for them: on every core, where there are enough that it pays.
-
-    Each core is a process of its own that only reads; nothing of the texts is written anywhere.
-    """
-    fresh = [text for text in dict.fromkeys(texts) if text not in _known][:MOST_KNOWN]
-    cores = min(os.cpu_count() or 1, len(fresh) // ENOUGH_FOR_A_CORE)
-    if cores < 2:
-        return
-    try:
-        with ProcessPoolExecutor(cores, mp_context=get_context("spawn")) as pool:
-            for text, found in zip(fresh, pool.map(_read, fresh, chunksize=CHUNK), strict=True):
-                _keep(text, found)
-    except (OSError, BrokenProcessPool):
-        return  # no further process may be started here: `read` reads them one by one
-
-
-def _keep(text: str, found: tuple[Mention, ...]) -> tuple[Mention, ...]:
-    if len(_known) >= MOST_KNOWN:
-        _known.pop(next(iter(_known)), None)
-    _known[text] = found
-    return found
-
-
-def _read(text: str) -> tuple[Mention, ...]:
     note = words(text[:LONGEST_NOTE])
     if not note:
         return ()
@@ -131,7 +92,6 @@ def _read(text: str) -> tuple[Mention, ...]:
 
 def mention_table(notes: pl.DataFrame) -> pl.DataFrame:
     """Mentions of every note; `notes` needs note_id and text. Texts are read once each."""
-    read_all(notes["text"].drop_nulls())
     rows = [
         (note_id, *mention)
         for note_id, text in notes.select("note_id", "text").iter_rows()

@@ -94,9 +94,9 @@ class Visitor:
             ".st-key-severity_shown [data-testid='stMultiSelect']",
             RESTS,
         ):
-            self.page.wait_for_selector(shown, timeout=60_000)
+            self.page.wait_for_selector(shown, timeout=150_000)
         self.page.wait_for_timeout(300)  # a rerun that a click has asked for begins within this
-        self.page.wait_for_selector(RESTS, timeout=60_000)
+        self.page.wait_for_selector(RESTS, timeout=150_000)
 
     def title(self) -> str:
         """The page's heading."""

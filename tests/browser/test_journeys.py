@@ -1,0 +1,69 @@
+"""A person's ways through the dashboard in a real browser: from the funnel to the note, and on by a shared link."""
+
+import re
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests import clinic
+from tests.browser.harness import ROOT, visit
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+
+
+def test_from_the_funnel_to_the_highlighted_note_and_on_by_link_to_a_cold_server(
+    window, dashboard, cold_server
+):
+    with visit(window, dashboard) as visitor:
+        visitor.open("/therapists")
+        outside = visitor.page.locator("svg.marks path[aria-label*='needs a chart review']").first
+        outside.click(timeout=60_000)
+        visitor.page.wait_for_url(re.compile("/findings.*therapist="))
+        visitor.settle()
+        assert visitor.title() == "Findings"
+        visitor.page.wait_for_selector(".evidence")
+        words = visitor.page.locator(".evidence mark").all_inner_texts()
+        assert any(word.strip() for word in words), "the note shows the words that were read"
+        visitor.page.wait_for_url(re.compile("finding="))
+        shared, title = visitor.page.url, visitor.page.locator("h3").first.inner_text()
+        visitor.clean()
+    with visit(window, cold_server(ROOT / "sample_data")) as receiver:
+        receiver.open(shared.removeprefix(dashboard))
+        receiver.page.wait_for_selector(".evidence", timeout=120_000)
+        assert receiver.page.locator("h3").first.inner_text() == title
+        assert receiver.page.locator(".evidence mark").all_inner_texts() == words
+        receiver.clean()
+
+
+def test_a_dropped_zip_is_looked_at_in_this_session_only(window, dashboard, tmp_path: Path):
+    folder = clinic.write(tmp_path / "tables")
+    packed = tmp_path / "clinic.zip"
+    with zipfile.ZipFile(packed, "w") as archive:
+        for table in sorted(folder.glob("*.csv")):
+            archive.write(table, table.name)
+    with visit(window, dashboard) as visitor, visit(window, dashboard) as other:
+        visitor.open("/records")
+        visitor.page.set_input_files("[data-testid='stFileUploader'] input[type=file]", str(packed))
+        look = visitor.page.get_by_role("button", name="Look at these files")
+        visitor.page.wait_for_function("button => !button.disabled", arg=look.element_handle())
+        look.click()
+        visitor.page.get_by_role("button", name=re.compile("Back to")).wait_for(timeout=60_000)
+        visitor.settle()
+        visitor.page.get_by_role("link", name=re.compile("Therapists")).click()
+        visitor.page.wait_for_url(re.compile("/therapists"))
+        visitor.settle()
+        assert "Synthetic sample" not in visitor.page.inner_text(".stMain")
+        other.open("/therapists")
+        assert "Synthetic sample" in other.page.inner_text(".stMain")
+        visitor.clean()
+
+
+def test_hidden_names_hide_therapists_and_patients(window, dashboard):
+    with visit(window, dashboard, dark=True) as visitor:
+        visitor.open("/therapists?hide_names=true")
+        said = visitor.page.inner_text(".stMain")
+        assert "Therapist " in said or "within what chance explains" in said
+        for name in ("Vasquez", "Zielinski", "Ellison", "Chaudhry"):
+            assert name not in said
+        visitor.clean()
