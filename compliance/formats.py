@@ -23,7 +23,7 @@ def money(amount: float | None, cents: bool = False) -> str:
         return f"-${-amount:,.2f}" if amount < 0 else f"${amount:,.2f}"
     if 0 < amount < 0.5:
         return "<$1"
-    whole = round(amount)
+    whole = int(abs(amount) + 0.5) * (1 if amount >= 0 else -1)  # half up, as the charts' axes and labels do
     return f"-${-whole:,}" if whole < 0 else f"${whole:,}"
 
 

@@ -40,10 +40,10 @@ def catalogue_text() -> str:
 
 def page(rule: Rule, policies: Policies, on: date) -> str:
     """One rule explained in Markdown: what, why, how we read it, parameters in force, examples, citations."""
-    title, _, body = rule.page.partition("\n")
+    title, _, body = rule.page.partition("\n\n")
     parts = [
         f"# {rule.code} {rule.title}",
-        title.strip(),
+        " ".join(title.split()),
         f"Severity {SEVERITY_WORDS[rule.severity]}. Judged once a {rule.unit}.",
         body.strip(),
         "## What it needs",

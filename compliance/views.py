@@ -139,15 +139,23 @@ def root_causes(valued: pl.DataFrame, shares: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def by_severity(valued: pl.DataFrame, key: str) -> pl.DataFrame:
-    """Dollars (each line once) and findings per `key` and severity; key may be `family` (the rule's, its code)."""
+def by_severity(valued: pl.DataFrame, key: str, every: pl.Series | None = None) -> pl.DataFrame:
+    """Dollars (each line once) and findings per `key` and severity; key may be `family` (the rule's, its code).
+
+    Keys of `every` without a finding get a row of zeros, so that charts side by side have the same rows.
+    """
     if key == "family":
         valued = valued.with_columns(family=pl.col("rule").str.split("-").list.first())
-    return (
-        valued.group_by(key, "severity")
-        .agg(dollars=pl.col("dollars").sum(), findings=pl.len())
-        .sort(key, "severity")
+    counted = valued.group_by(key, "severity").agg(
+        dollars=pl.col("dollars").sum(), findings=pl.len().cast(pl.Int64)
     )
+    if every is not None:
+        without = every.filter(~every.is_in(counted[key].implode(), nulls_equal=True)).to_frame(key)
+        nothing = without.with_columns(
+            severity=pl.lit("medium"), dollars=pl.lit(0.0), findings=pl.lit(0, pl.Int64)
+        )
+        counted = pl.concat([counted, nothing])
+    return counted.sort(key, "severity")
 
 
 def family_titles() -> dict[str, str]:
@@ -414,10 +422,10 @@ def counted_days(facts: Mapping[str, Any]) -> list[CountedDay]:
 
 def why(rule: Rule) -> tuple[str, str]:
     """The rule's own sentence and the first paragraph of why it matters, from its page."""
-    first, _, body = rule.page.partition("\n")
+    first, _, body = rule.page.partition("\n\n")
     _, _, after = body.partition("## Why it matters")
     paragraph = after.strip().partition("\n\n")[0]
-    return first.strip(), " ".join(paragraph.split())
+    return " ".join(first.split()), " ".join(paragraph.split())
 
 
 def loaded_sheet(report: LoadReport) -> pl.DataFrame:

@@ -18,7 +18,7 @@ dark, shown = frame.dark(), parts.named(table, "payer_id")
 left, right = st.columns([1.3, 1], gap="small")
 picked: list[str] = []
 with left:
-    stacked = views.by_severity(view.valued, "payer_id")
+    stacked = views.by_severity(view.valued, "payer_id", table["payer_id"])
     drawn = charts.stacked_by(
         stacked, "payer_id", "dollars", "Dollars at risk by payer", "dollars", dark, names
     )

@@ -11,6 +11,7 @@ from compliance import formats
     ("amount", "cents", "written"),
     [
         (5430.4, False, "$5,430"),
+        (9718.5, False, "$9,719"),
         (25.8, True, "$25.80"),
         (0, False, "$0"),
         (0.3, False, "<$1"),

@@ -137,3 +137,17 @@ def test_a_day_reads_as_people_write_it():
     assert parts.day_words("2026-03-04") == formats.day(datetime(2026, 3, 4))
     assert parts.day_words("2026-03-04T09:30") == "Mar 4, 2026 09:30"
     assert parts.day_words("97530") == "97530"
+
+
+def test_payers_without_findings_keep_their_row(whole):
+    view = views.narrowed(whole, Filters().apply, False)
+    every = pl.Series("payer_id", [*clinic.PAYERS, "NEW", None], dtype=pl.String)
+    counted = views.by_severity(view.valued, "payer_id", every)
+    assert counted.filter(pl.col("payer_id") == "NEW")["dollars"].to_list() == [0.0]
+    assert counted["dollars"].sum() == pytest.approx(view.valued["dollars"].sum())
+    assert set(counted["payer_id"]) >= set(every)
+
+
+def test_the_first_paragraph_of_a_rule_is_said_whole():
+    first, _ = views.why(catalogue()["PR-01"])
+    assert first.endswith("soon after.")

@@ -21,6 +21,8 @@ BASIS_WORDS = {
     "charge": "the charge (no remittance yet)",
 }
 STRIP_SHOWN = 40
+LEADING = 2
+"""Parameters of a finding that stand in sight; the others open below them."""
 CONCEPTS = ("action", "object")
 """Kinds of mentions that only serve to link a note to a goal: marking them all would drown the others."""
 OTHERS_SHOWN = 6
@@ -65,29 +67,34 @@ def _actions(finding: Mapping[str, Any], rule: Rule) -> None:
 
 
 def _reason(evidence: Mapping[str, Any], rule: Rule) -> str:
-    """Why it matters, and under which parameter, policy layer, date and authority."""
+    """Why it matters, and the parameters that decided: the leading ones in sight, all of them below a fold."""
     first, matters = views.why(rule)
-    policies = data.policies()
-    rows = []
-    told = sorted(evidence.get("parameters", {}).items(), key=lambda pair: not pair[1]["verified"])
-    for name, value in told:
-        verified = "verified" if value["verified"] else f"unverified: {value['why_unverified']}"
-        source = citation(value["source"], policies).partition(", http")[0]
-        cells = (
-            f"<b>{html.escape(_said(value['value']))}</b> {html.escape(value['unit'] or '')}",
-            f"{html.escape(value['layer'].replace('_', ' '))}, since {html.escape(str(value['from']))}",
-            f"{html.escape(source)} <span class='muted'>({html.escape(verified)})</span>",
-        )
-        rows.append(
-            f"<tr><th>{html.escape(parts.words(name))}</th>"
-            + "".join(f"<td>{each}</td>" for each in cells)
-            + "</tr>"
-        )
-    table = f"<table class='facts parameters'>{''.join(rows)}</table>" if rows else ""
+    told = sorted(evidence.get("parameters", {}).items(), key=_weight)
+    leading = "".join(f"<p class='authority'>{_parameter(name, value)}</p>" for name, value in told[:LEADING])
+    rest = "".join(f"<li>{_parameter(name, value)}</li>" for name, value in told[LEADING:])
     cites = "".join(f"<li>{_linked(cite)}</li>" for cite in rule.cites)
+    more = f"{formats.plural(len(told) - LEADING, 'more parameter')} and " if rest else ""
     return (
-        f"<p><b>Because.</b> {html.escape(first)} <span class='muted'>{html.escape(matters)}</span></p>"
-        f"{table}<ul class='cites'>{cites}</ul>"
+        f"<p><b>Because.</b> {html.escape(first)} <span class='muted'>{html.escape(matters)}</span></p>{leading}"
+        f"<details><summary>{more}{formats.plural(len(rule.cites), 'source')}</summary>"
+        f"<ul class='cites'>{rest}{cites}</ul></details>"
+    )
+
+
+def _weight(pair: tuple[str, Mapping[str, Any]]) -> tuple[bool, bool, bool, str]:
+    """Verified values of a regulator lead; our own house defaults and *no such rule* come last."""
+    name, value = pair
+    return value["value"] is None, value["source"] == "house-default", not value["verified"], name
+
+
+def _parameter(name: str, value: Mapping[str, Any]) -> str:
+    """One parameter: its value, policy layer, first day in force, source, and whether it was verified."""
+    verified = "verified" if value["verified"] else f"unverified: {value['why_unverified']}"
+    source = citation(value["source"], data.policies()).partition(", http")[0]
+    return (
+        f"{html.escape(parts.words(name))}: <b>{html.escape(_said(value['value']))}</b> {html.escape(value['unit'] or '')}, "
+        f"policy {html.escape(value['layer'].replace('_', ' '))} since {html.escape(_day(str(value['from'])))} ▸ "
+        f"{html.escape(source)} <span class='muted'>({html.escape(verified)})</span>"
     )
 
 
