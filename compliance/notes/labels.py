@@ -8,6 +8,8 @@ from compliance.notes.words import Word, number_of
 
 _TERM = {"stg": "STG", "stgs": "STG", "st": "STG", "ltg": "LTG", "ltgs": "LTG", "lt": "LTG"}
 _GOAL = {"goal", "goals", "gold", "golds", "objective", "objectives", "obj", "objs", "gol"}
+_HEADS = frozenset({*_TERM, *_GOAL, "short", "long", "g"})
+"""Words that may begin a goal's label."""
 _LETTERS = frozenset("abcde")
 _JOINING = frozenset({",", "&", "and", "/", "+", "to", "through", "thru", "#"})
 _WHOLE = frozenset({"all", "both", "each", "every"})
@@ -85,7 +87,7 @@ def references(note: list[Word]) -> Iterator[Reference]:
     """Every goal that a note names by a label, one row a goal; `ALL_STG`, `ALL_LTG`, `ALL` for whole groups."""
     place = 0
     while place < len(note):
-        head = _head(note, place)
+        head = _head(note, place) if note[place].spelling in _HEADS else None
         if head is None:
             place += 1
             continue

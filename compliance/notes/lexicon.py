@@ -18,7 +18,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
-from itertools import product
+from itertools import islice, product
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -39,6 +39,8 @@ SHORTEST_MISSPELT = 7
 """Words shorter than this are taken as they are written."""
 LONGEST_WORD = 24
 MOST_WORDS_KNOWN = 200_000
+MOST_PLACES = 1_000_000
+"""Steps between words that are remembered before all are forgotten."""
 
 
 class Sense(NamedTuple):
@@ -73,6 +75,10 @@ class Phrases:
     vocabulary: dict[str, list[str]] = field(default_factory=dict)
     known: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Words met so far, with the entries that they may follow."""
+    _start: "Place | None" = None
+    _by_nodes: dict[tuple[Any, ...], "Place"] = field(default_factory=dict)
+    _places: int = 0
+    """How many steps are remembered."""
 
     def add(self, phrase: str, senses: list[Sense]) -> None:
         """Add every way of writing `phrase`. One of several single words is one entry, to keep the tree small."""
@@ -124,40 +130,71 @@ class Phrases:
 
     def matches(self, note: list[Word]) -> Iterator[Match]:
         """Every match of every phrase; the longest of each sense from each word."""
-        keys = [self.keys(word.spelling) for word in note]
-        stops = [word.spelling in STOPS for word in note]
-        root = self.root.next
-        for first, keyed in enumerate(keys):
-            begun = [(root[key], first + 1) for key in keyed if key in root]
-            if not begun:
+        spellings = [word.spelling for word in note]
+        begin = self._beginning()
+        begins = begin.after
+        for first, spelling in enumerate(spellings):
+            # written out, for most words begin nothing: a call a word would double the time of reading
+            place = begins[spelling] if spelling in begins else self._find_after(begin, spelling)
+            if place is None:
                 continue
             best: dict[Sense, int] = {}
-            self._follow(begun, keys, stops, best)
+            for at, following in enumerate(islice(spellings, first + 1, None), first + 1):
+                for sense in place.senses:
+                    best[sense] = at
+                after = place.after
+                place = after[following] if following in after else self._find_after(place, following)
+                if place is None:
+                    break
+            else:
+                for sense in place.senses:
+                    best[sense] = len(spellings)
             for sense, last in best.items():
                 yield Match(first, last, sense)
 
-    @staticmethod
-    def _follow(
-        places: list[tuple[Node, int]], keys: list[tuple[str, ...]], stops: list[bool], best: dict[Sense, int]
-    ) -> None:
-        """Follow the tree from each place (a node, and the word after it); put the longest of each sense in `best`."""
-        size = len(keys)
-        while places:
-            node, at = places.pop()
-            for sense in node.senses:
-                if best.get(sense, 0) < at:
-                    best[sense] = at
-            following = node.next
-            if not following or at >= size:
-                continue
-            places += [(following[key], at + 1) for key in keys[at] if key in following]
-            gap = following.get(GAP)
-            if gap is None:
-                continue
-            for place in range(at, min(at + GAP_LENGTH + 1, size)):
-                places += [(gap.next[key], place + 1) for key in keys[place] if key in gap.next]
-                if stops[place]:
-                    break
+    def _beginning(self) -> "Place":
+        if self._places > MOST_PLACES or self._start is None:
+            self._start, self._places, self._by_nodes = _place([(self.root, None)]), 0, {}
+        return self._start
+
+    def _find_after(self, place: "Place", spelling: str) -> "Place | None":
+        """Where a word leads; None where no phrase goes on. Found once for each place and word."""
+        self._places += 1
+        keys = self.keys(spelling)
+        reached: dict[tuple[int, int | None], tuple[Node, int | None]] = {}
+        for node, left in place.nodes:
+            for key in keys:
+                if key in node.next:
+                    reached[id(node.next[key]), None] = (node.next[key], None)
+            if left and spelling not in STOPS:
+                reached[id(node), left - 1] = (node, left - 1)
+        merged = tuple(sorted(reached, key=lambda item: (item[0], -1 if item[1] is None else item[1])))
+        found = self._by_nodes.get(merged) if merged else None
+        if merged and found is None:
+            found = self._by_nodes[merged] = _place(list(reached.values()))
+        place.after[spelling] = found
+        return found
+
+
+@dataclass
+class Place:
+    """Where reading stands within phrases: the nodes of the tree that the words so far lead to.
+
+    Each node has with it how many more words its gap may take, or None outside a gap. `after` holds the place that
+    each next word leads to, as far as it was asked for: a note then costs one look-up a word.
+    """
+
+    nodes: list[tuple[Node, int | None]]
+    senses: list[Sense]
+    after: dict[str, "Place | None"] = field(default_factory=dict)
+
+
+def _place(nodes: list[tuple[Node, int | None]]) -> Place:
+    """The place of some nodes, with the gaps that begin at them."""
+    entered = [node for node, left in nodes if left is None]
+    gaps = [(node.next[GAP], GAP_LENGTH) for node in entered if GAP in node.next]
+    senses = dict.fromkeys(sense for node in entered for sense in node.senses)
+    return Place([*nodes, *gaps], list(senses))
 
 
 def _singulars(word: str) -> Iterator[str]:

@@ -5,6 +5,7 @@ character, so that the offsets of a word are those of the text that a reader see
 """
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 FILLER = "\u200b"
@@ -128,23 +129,26 @@ def _without_shortening_stops(found: list[Word]) -> list[Word]:
 
 
 def _word(match: re.Match[str]) -> Word:
-    sort, given = match.lastgroup or "sign", match.group()
-    start, end = match.span()
+    spelling, sort = _spelt(match.group(), match.lastgroup)
+    return Word(spelling, match.start(), match.end(), sort)
+
+
+@lru_cache(maxsize=100_000)
+def _spelt(given: str, group: str | None) -> tuple[str, str]:
+    """The spelling and sort of a token; the few words of the field recur in every note."""
+    sort = group or "sign"
     if sort == "word":
-        given = given.replace(FILLER, "")
-        if given.endswith("'s"):
-            given = given[:-2]
-        return Word(given, start, end, "word")
+        return given.replace(FILLER, "").removesuffix("'s"), "word"
     if sort in ("slashed", "with"):
-        return Word(_WRITTEN_OUT.get(given, given), start, end, "word")
+        return _WRITTEN_OUT.get(given, given), "word"
     if sort == "box":
         ticked = "x" in given or "*" in given or given == "☑"
-        return Word("☑" if ticked else "□", start, end, "ticked" if ticked else "box")
+        return ("☑", "ticked") if ticked else ("□", "box")
     if sort == "arrow":
-        return Word("→", start, end, "sign")
+        return "→", "sign"
     if sort == "dash":
-        return Word("–", start, end, "sign")
-    return Word(given, start, end, sort)
+        return "–", "sign"
+    return given, sort
 
 
 def _is_dictated(found: list[Word]) -> bool:
