@@ -377,6 +377,87 @@ def test_note_without_text_gives_no_fact():
     assert mention_table(notes).schema == pl.Schema(MENTION_SCHEMA)
 
 
+# -- phenomena met in notes that were read blind ---------------------------------------------------------------
+
+
+def said(text: str, kind: str) -> list[tuple[str, str]]:
+    """Words and time of each mention of a kind that is not denied."""
+    return [(text[m.start : m.end], m.when) for m in read(text) if m.kind == kind and not m.negated]
+
+
+@pytest.mark.parametrize(
+    "text", ["seating on the mat", "planning the visit", "slow healing", "hearing aids", "shaking out"]
+)
+def test_english_word_is_no_slip_for_a_word_of_the_field(text):
+    assert not {"passive", "adl", "iadl", "response", "functional_activity"} & {m.kind for m in read(text)}
+
+
+def test_slip_of_a_key_is_read():
+    assert said("toilet trasfer with minmal assist", "functional_activity")
+
+
+def test_run_on_account_of_home_ends_where_the_work_begins():
+    text = (
+        "pt says the family helps at home now, pt lifted a box from floor to table, that was SBA, pain 2/10"
+    )
+    assert said(text, "assist_level")[-1] == ("SBA", "today")
+    assert said("Reports wife helps at home with min A.", "assist_level") == [("min A", "history")]
+
+
+@pytest.mark.parametrize("text", ["took part in tasks as per plan, max A", "activities per POC, max A"])
+def test_as_per_plan_is_not_the_plan(text):
+    assert said(text, "assist_level") == [("max A", "today")]
+
+
+def test_paragraph_of_a_code_ends_the_section_plan():
+    text = "Plan: 2x/week, 97110, 97530.\n97530 11 min: made toast, min A.\nPlan: try stairs with mod A."
+    assert said(text, "assist_level") == [("min A", "today"), ("mod A", "plan")]
+
+
+def test_codes_not_ticked_make_no_section():
+    text = "☑ 97530 ☐ 97110 ☐ 97116 Time 25\nAssist: ☐ S ☑ CGA ☐ min"
+    assert [m.code for m in read(text) if m.kind == "assist_level"] == [None]
+
+
+@pytest.mark.parametrize("text", ["COPD GOLD 3", "G20.A1", "G81.91 hemiplegia"])
+def test_grade_of_a_disease_and_diagnosis_are_no_goals(text):
+    assert not said(text, "goal_ref")
+
+
+def test_weight_alone_is_not_the_thing_that_a_goal_names():
+    cans = "97530: stocked the overhead shelf with 3 lb cans; VC to load half a spoon"
+    assert not linked(cans, STG1="Pt will carry a 14 lb laundry basket up 12 steps")
+
+
+def test_student_named_with_an_initial_performed_the_treatment():
+    assert {m.value for m in read("Transfers performed by J. Doe, SPT.") if m.kind == "student"} >= {
+        "performed"
+    }
+
+
+def test_speech_of_the_therapist_is_a_cue_and_no_response():
+    assert (
+        facts('97530 1u. Bench rise-ups. Steadying hand on her back, said "feet back" each time.')["response"]
+        == "no"
+    )
+    assert facts("97530 1u. Bench rise-ups, CGA. Pt said it felt easier.")["response"] == "yes"
+
+
+def test_aim_of_safety_is_no_response():
+    assert facts("97530 25 MIN. TUB TRANSFERS TO INCREASE SAFETY AWARENESS. MOD A.")["response"] == "no"
+
+
+def test_exercises_unnamed_are_no_specific_activity():
+    assert facts("97530 20 min. Same exercises & activities as Tuesday, SBA.")["specific_activity"] is False
+    assert facts("97530 20 min. Wall slides 2x10, SBA.")["specific_activity"] is True
+
+
+def test_goal_to_feed_self_is_met_by_eating():
+    assert linked(
+        "97530: lunch, scoop dish, weighted spoon, ate 60%", STG1="Pt will feed self w/ R hand, min A"
+    )
+
+
 @pytest.mark.parametrize("name", lexicon_names())
 def test_lexicons_say_what_they_hold_and_that_they_are_unverified(name):
     content = lexicon(name)

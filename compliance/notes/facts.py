@@ -40,6 +40,11 @@ def facts_table(mentions: pl.DataFrame, notes: pl.DataFrame, code: str = "97530"
         n_named_exercise=(_COUNTS & pl.col("kind").eq("exercise") & pl.col("value").ne("sets_reps"))
         .sum()
         .cast(pl.Int64),
+        n_specific=(
+            _COUNTS & pl.col("kind").eq("exercise") & ~pl.col("value").is_in(["sets_reps", "general"])
+        )
+        .sum()
+        .cast(pl.Int64),
         n_passive=count("passive"),
         n_neuro=count("neuro"),
         n_gait=count("gait"),
@@ -113,8 +118,11 @@ def _judged(facts: pl.DataFrame, code: str) -> pl.DataFrame:
         gait=pl.col("n_gait") > 0,
         selfcare=pl.col("n_selfcare") > 0,
         skilled=pl.col("n_skilled") > 0,
+        # "same exercises as Tuesday" names none
         specific_activity=functional
-        | drilled
+        | (pl.col("n_specific") > 0)
+        | bare_sets & (pl.col("n_exercise") > pl.col("n_named_exercise"))
+        | (pl.col("n_neuro") > 0)
         | (pl.col("n_passive") + pl.col("n_gait") + pl.col("n_selfcare") > 0),
         passive_only=(pl.col("n_passive") > 0) & ~functional & ~drilled & (pl.col("n_gait") == 0),
         exercise_only=drilled & ~functional,

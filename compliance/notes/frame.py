@@ -100,12 +100,12 @@ def frame(note: list[Word]) -> Frame:
     size = len(note)
     made = Frame([TODAY] * size, [False] * size, [None] * size, [0] * size, [None] * size, [False] * size)
     _number_sentences(note, made)
+    _silence_boxes(note, made)
     headings = _headings(note, cues)
     _apply_codes(note, cues, headings, made)
     _apply_sections(note, headings, made)
     _apply_time(note, cues, made)
     _apply_negation(note, cues, made)
-    _silence_boxes(note, made)
     return made
 
 
@@ -239,11 +239,22 @@ def _section_end(note: list[Word], heading: Heading, following: int) -> int:
         return min(end, _sentence_end(note, heading.body)) if heading.name in _ONE_SENTENCE else end
     if heading.name == "subjective" and following == len(note):
         return end if end < len(note) else _sentence_end(note, heading.body)
-    while end + 1 < following and note[end + 1].spelling != "\n":
+    while end + 1 < following and note[end + 1].spelling != "\n" and not _starts_code(note, end + 1):
         end = _line_end(note, end + 1)
     if end == heading.body:
         end = _line_end(note, min(end + 1, len(note)))
     return end
+
+
+def _starts_code(note: list[Word], place: int) -> bool:
+    """Whether a line opens with a code and its minutes, and so tells of what was done under it."""
+    if not CODE.fullmatch(note[place].spelling):
+        return False
+    opening = note[place + 1 : min(place + 6, _line_end(note, place))]
+    return any(word.spelling in _MINUTES for word in opening)
+
+
+_MINUTES = frozenset({"min", "mins", "minutes", "minute"})
 
 
 def _sentence_end(note: list[Word], place: int) -> int:
@@ -318,7 +329,7 @@ def _anchors(note: list[Word], cues: dict[str, list[Match]], made: Frame) -> lis
     numbers = [
         Anchor(place, place + 1, word.spelling.upper())
         for place, word in enumerate(note)
-        if word.sort == "number" and CODE.fullmatch(word.spelling)
+        if word.sort == "number" and CODE.fullmatch(word.spelling) and not made.silent[place]
     ]
     named = [
         Anchor(match.first, match.last, match.sense.value, named=True)
@@ -492,7 +503,8 @@ def _reach(
     if name == "past_after":  # "from min A", "was CGA": what follows
         return match.first, last, HISTORY
     if name == "home":
-        return (*_sentence_span(note, made, match.first), HISTORY)
+        start, end = _sentence_span(note, made, match.first)
+        return start, _done_here(note, match.last, end), HISTORY
     if name == "future":
         return _plan_start(note, made, match), _sentence_span(note, made, match.first)[1], PLAN
     if name == "future_subject":  # "stairs to be started": what comes before is planned
@@ -500,6 +512,24 @@ def _reach(
     if name == "goal_quote":
         return match.first, _sentence_span(note, made, match.first)[1], GOAL
     return match.first, _purpose_end(note, made, match.last), AIM if name == "aim" else GOAL
+
+
+_PATIENTS = frozenset({"pt", "patient", "client", "child", "resident"})
+_DID = frozenset({"stood", "sat", "did", "got", "rose", "put", "took", "went", "made", "wrote", "held", "threw", "ate",
+                  "swung", "bent", "knelt", "drove", "cut", "rode", "swept", "set"})  # fmt: skip
+
+
+def _done_here(note: list[Word], place: int, end: int) -> int:
+    """Where a run-on account of home ends: at a clause that says what the patient did (", pt lifted a box")."""
+    for at in range(place, end - 2):
+        verb = note[at + 2].spelling
+        if (
+            note[at].spelling in ",;"
+            and note[at + 1].spelling in _PATIENTS
+            and (verb.endswith("ed") or verb in _DID)
+        ):
+            return at
+    return end
 
 
 def _clause_start(note: list[Word], made: Frame, place: int) -> int:

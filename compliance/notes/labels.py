@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import NamedTuple
 
 from compliance.notes.words import Word, number_of
@@ -10,6 +11,8 @@ _TERM = {"stg": "STG", "stgs": "STG", "st": "STG", "ltg": "LTG", "ltgs": "LTG", 
 _GOAL = {"goal", "goals", "gold", "golds", "objective", "objectives", "obj", "objs", "gol"}
 _HEADS = frozenset({*_TERM, *_GOAL, "short", "long", "g"})
 """Words that may begin a goal's label."""
+_GRADED_BY_GOLD = frozenset({"copd", "stage", "pd", "grade", "class"})
+"""Before "GOLD 3" they make it a grade of lung disease; dictation writes "gold 3" for "goal 3"."""
 _LETTERS = frozenset("abcde")
 _JOINING = frozenset({",", "&", "and", "/", "+", "to", "through", "thru", "#"})
 _WHOLE = frozenset({"all", "both", "each", "every"})
@@ -72,6 +75,7 @@ class Reference(NamedTuple):
     label: str
 
 
+@cache
 def normal_label(label: str) -> str:
     """`STG#2`, `Short-term goal 2` and `stg 2` are `STG2`; `Obj 1` is `OBJ1`; a bare `1` stays `1`."""
     spelt = re.sub(r"[\s#.:_\-()]+", " ", label.lower()).strip()
@@ -115,10 +119,20 @@ def _head(note: list[Word], place: int) -> tuple[str, int] | None:
     if word in ("obj", "objs", "objective", "objectives"):
         return ("OBJ", place + 1) if _is_label(note, place + 1) else None
     if word in _GOAL:
-        return "GOAL", place + 1
+        graded = word.startswith("gold") and place and note[place - 1].spelling in _GRADED_BY_GOLD
+        return None if graded else ("GOAL", place + 1)
     if word == "g" and _is_label(note, place + 1) and note[place].end == note[place + 1].start:
-        return "GOAL", place + 1
+        return None if _is_diagnosis(note, place + 1) else ("GOAL", place + 1)
     return None
+
+
+def _is_diagnosis(note: list[Word], place: int) -> bool:
+    """Whether the number after a "G" is of an ICD-10 code ("G20.A1", "G81.91")."""
+    return "." in note[place].spelling or (
+        place + 2 < len(note)
+        and note[place + 1].spelling == "."
+        and note[place + 2].start == note[place + 1].end == note[place].end + 1
+    )
 
 
 def _is_label(note: list[Word], place: int) -> bool:

@@ -119,7 +119,7 @@ class Phrases:
             found += self.stems.get(spelling[:n], ())
         if number_of(spelling) is not None and not CODE.fullmatch(spelling):
             found += self.vocabulary.get(NUMBER, ())
-        if not found and SHORTEST_MISSPELT <= len(spelling) <= LONGEST_WORD:
+        if not found and SHORTEST_MISSPELT <= len(spelling) <= LONGEST_WORD and spelling not in _real_words():
             near = next((word for word in _misspelt(spelling) if self._may_be(word, spelling)), "")
             found += self.vocabulary.get(near, ())
         return tuple(dict.fromkeys(found))
@@ -206,18 +206,26 @@ def _singulars(word: str) -> Iterator[str]:
 
 
 def _misspelt(word: str) -> Iterator[str]:
-    """Words one slip of a key away, with the same first letter."""
+    """Words one slip away, with the same first letter: two letters swapped, one doubled, one left out.
+
+    One letter typed for another is no slip here: "setting" is not "sitting", nor "planning" "planting".
+    """
     letters = "abcdefghijklmnopqrstuvwxyz"
     for n in range(1, len(word)):
         head, tail = word[:n], word[n:]
-        yield head + tail[1:]
         if len(tail) > 1:
             yield head + tail[1] + tail[0] + tail[2:]
+        if word[n] == word[n - 1]:
+            yield head + tail[1:]
         for letter in letters:
-            yield head + letter + tail[1:]
             yield head + letter + tail
-    for letter in letters:
-        yield word + letter
+
+
+@cache
+def _real_words() -> frozenset[str]:
+    """Words that are what they are, and no slip for another: those of every lexicon, and plain English ones."""
+    known = {word for group in ("mentions", "frame") for word in phrases(group).vocabulary}
+    return frozenset(known | set(lexicon("plain_words")["values"]["english"]))
 
 
 def inflected(verb: str) -> list[str]:

@@ -75,9 +75,13 @@ def _links(text: str, plan: tuple[Goal, ...]) -> tuple[tuple[Any, ...], ...]:
     rows = list(_by_label(text, mentions, plan))
     linked = {row[0] for row in rows if row[4]}
     left_out = {row[0] for row in rows if row[5] == "not_addressed"}
+    done = [
+        m for m in mentions if m.kind in ("action", "object") and m.when in (TODAY, GOAL) and not m.negated
+    ]
+    codes = tuple(dict.fromkeys(m.code for m in mentions))
     for goal in plan:
         if goal.status == OPEN and goal.goal_id not in linked | left_out:
-            rows += _by_meaning(text, mentions, goal)
+            rows += _by_meaning(text, done, codes, goal)
     return tuple(rows)
 
 
@@ -140,13 +144,18 @@ def _group(reference: str, plan: tuple[Goal, ...]) -> Iterator[Goal]:
         yield from open_ones
 
 
-def _by_meaning(text: str, mentions: tuple[Mention, ...], goal: Goal) -> Iterator[tuple[Any, ...]]:
-    """An action and a thing that the goal and today's work have in common, in one section."""
+def _by_meaning(
+    text: str, done: list[Mention], codes: tuple[str | None, ...], goal: Goal
+) -> Iterator[tuple[Any, ...]]:
+    """An action and a thing that the goal and today's work (`done`) have in common, in one section."""
     actions, things = concepts(goal.text)
-    for code in dict.fromkeys(m.code for m in mentions):
-        spoken = [m for m in mentions if m.when in (TODAY, GOAL) and not m.negated and m.code in (code, None)]
-        acted = [m for m in spoken if m.kind == "action" and m.value in actions]
-        met = [m for m in spoken if m.kind == "object" and m.value in things]
+    all_acted = [m for m in done if m.kind == "action" and m.value in actions]
+    all_met = [m for m in done if m.kind == "object" and m.value in things]
+    if not all_acted or not all_met:
+        return
+    for code in codes:
+        acted = [m for m in all_acted if m.code in (code, None)]
+        met = [m for m in all_met if m.code in (code, None)]
         if acted and met:
             start, end = _nearest(acted, met)
             yield (

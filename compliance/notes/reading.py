@@ -22,6 +22,8 @@ LONGEST_NOTE = 40_000
 """Characters of a note that are read; longer texts are no notes, and the rest is left unread."""
 
 _BESIDE_AN_AIM = frozenset({"assist_level", "cueing", "response", "weak_response"})
+_MEASURED = frozenset({"pain", "vitals", "accuracy", "fatigue", "words"})
+"""Responses that are no aim: "to improve tolerance and safety awareness" reports neither."""
 TASKS = frozenset({"functional_activity", "adl", "iadl"})
 _CONTENT = TASKS | {
     "exercise",
@@ -117,7 +119,7 @@ def _mention(note: list[Word], around: Frame, span: _Span, purpose: bool) -> Men
     head = span.first
     when = around.when[head]
     if when == AIM:
-        beside = span.kind in _BESIDE_AN_AIM and span.value != "change"
+        beside = span.kind in _BESIDE_AN_AIM and (span.kind != "response" or span.value in _MEASURED)
         when = TODAY if beside else GOAL
     elif purpose and when == TODAY:
         when = GOAL
@@ -167,12 +169,31 @@ def _spans(note: list[Word], text: str, around: Frame) -> list[_Span]:
     found += _quotations(note, around)
     found = list(_longest(found))
     found += [_Span(r.first, r.last, "goal_ref", r.label) for r in references(note)]
-    return [span for span in found if span.kind != "ignore" and not _is_silent(around, span)]
+    return [
+        span
+        for span in found
+        if span.kind != "ignore" and not _is_silent(around, span) and _is_by_patient(note, around, span)
+    ]
 
 
 def _is_silent(around: Frame, span: _Span) -> bool:
     """Words of a heading or of an unticked box say nothing; titles and goal labels in headings do."""
     return span.kind not in ("goal_ref", "generic_title") and around.silent[span.first]
+
+
+_PEOPLE_TREATED = frozenset({"pt", "patient", "client", "child", "she", "he", "they", "resident", "kid", "caregiver",
+                             "wife", "husband", "daughter", "son", "mother", "mom", "father", "dad", "parent"})  # fmt: skip
+_SPEAKER_REACH = 4
+
+
+def _is_by_patient(note: list[Word], around: Frame, span: _Span) -> bool:
+    """Whether a verb of speech is the patient's: it opens its sentence, or a person treated stands before it."""
+    if (span.kind, span.value) != ("response", "speech"):
+        return True
+    sentence = around.sentence[span.first]
+    before = [note[place].spelling for place in range(span.first) if around.sentence[place] == sentence]
+    spoken = [word for word in before if word.isalpha()]
+    return len(spoken) <= 1 or bool(_PEOPLE_TREATED & set(spoken[-_SPEAKER_REACH:]))
 
 
 def _longest(found: list[_Span]) -> Iterator[_Span]:

@@ -122,8 +122,10 @@ def _without_shortening_stops(found: list[Word]) -> list[Word]:
         if not (
             word.spelling == "."
             and 0 < place < len(found) - 1
-            and found[place - 1].spelling in _SHORTENED
-            and found[place + 1].spelling in _LEVEL_WORDS
+            and (
+                (found[place - 1].spelling in _SHORTENED and found[place + 1].spelling in _LEVEL_WORDS)
+                or _is_initial(found, place - 1)
+            )
         )
     ]
 
@@ -131,6 +133,14 @@ def _without_shortening_stops(found: list[Word]) -> list[Word]:
 def _word(match: re.Match[str]) -> Word:
     spelling, sort = _spelt(match.group(), match.lastgroup)
     return Word(spelling, match.start(), match.end(), sort)
+
+
+def _is_initial(found: list[Word], place: int) -> bool:
+    """Whether one letter is the initial of a name ("performed by J. Doe")."""
+    return place > 0 and len(found[place].spelling) == 1 and found[place - 1].spelling in _BEFORE_NAMES
+
+
+_BEFORE_NAMES = frozenset({"by", "dr", "mr", "ms", "mrs"})
 
 
 @lru_cache(maxsize=100_000)
