@@ -113,7 +113,7 @@ def audit(
     )
     notes = _polars(charts["notes"])
     progress("Reading the notes", 1, steps)
-    readings = reading_tables(notes, records.tables["goals"])
+    readings = reading_tables(notes, records.tables["goals"], records.tables["supervision_contacts"])
     charts.add({name: nw.from_native(native(table)).lazy() for name, table in readings.items()})
     values = ParameterValues(policies)
     facts = Facts(

@@ -1,4 +1,5 @@
-"""What reading the notes gives the checks: `mentions`, `goal_links`, `note_facts`, `goal_facts`, `searched`.
+"""What reading the notes gives the checks: `mentions`, `goal_links`, `note_facts`, `goal_facts`, `searched`; and
+`contact_mentions`, what the texts of supervision contacts say (the columns of `mentions`, by contact_id).
 
 Reading happens once, when an audit starts; rules see only these tables. Their columns are documented in
 `reading`, `linking` and `facts`.
@@ -41,8 +42,10 @@ def spoken(notes: pl.DataFrame, interventions: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def reading_tables(notes: pl.DataFrame, goals: pl.DataFrame) -> Mapping[str, pl.DataFrame]:
-    """The tables of readings. `notes`: note_id, text, plan_id, service_date; `goals`: the contract's."""
+def reading_tables(
+    notes: pl.DataFrame, goals: pl.DataFrame, contacts: pl.DataFrame
+) -> Mapping[str, pl.DataFrame]:
+    """The tables of readings. `notes`: note_id, text, plan_id, service_date; `goals`, `contacts`: the contract's."""
     mentions = mention_table(notes)
     return {
         "mentions": mentions,
@@ -50,6 +53,9 @@ def reading_tables(notes: pl.DataFrame, goals: pl.DataFrame) -> Mapping[str, pl.
         "note_facts": facts_table(mentions, notes, THERAPEUTIC_ACTIVITIES),
         "goal_facts": goal_facts(goals),
         "searched": searched_table(notes, goals),
+        "contact_mentions": mention_table(contacts.select("text", note_id="contact_id")).rename(
+            {"note_id": "contact_id"}
+        ),
     }
 
 

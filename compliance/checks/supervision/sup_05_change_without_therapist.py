@@ -55,6 +55,7 @@ def change_without_therapist(
     supervision_contacts: nw.LazyFrame,
     therapists: nw.LazyFrame,
     mentions: nw.LazyFrame,
+    contact_mentions: nw.LazyFrame,
     as_of: datetime,
 ) -> nw.LazyFrame:
     """An assistant acts within the plan; a change of it is the therapist's, and must be written as theirs.
@@ -67,9 +68,9 @@ def change_without_therapist(
     A service outside the plan is not covered; a change without the therapist shows no clinical judgement.
 
     ## How we read the rule
-    - A therapist's entry names the change: a note or addendum of a therapist with words of change or the code, a
-      logged contact with a text, or the plan's signed change, from the previous visit until the payer's hours
-      (24) after the visit. "Per PT", "PT ordered" in the assistant's own text is such an entry, also for goals.
+    - A therapist's entry of the assistant's discipline names the change: a note or addendum with words of change or
+      the code, a logged contact whose text names a change, an activity or a code ("chart reviewed" names none), or
+      the plan's signed change, from the previous visit until the payer's hours (24) after the visit. "Per PT", "PT ordered" in the assistant's own text is such an entry, also for goals.
     - Where the visit's end is not recorded, the hours run from the end of its day.
     - A new code, goal or frequency is a repayment risk; grading within the plan a weakness of documentation.
     - At risk is the new code's line. A changed goal or frequency has no line of its own.
@@ -83,7 +84,9 @@ def change_without_therapist(
     read = notes.with_columns(has_text=flag(~nw.col("text").is_null()), visit_ends_at=ended)
     given = services(interventions, read, claim_lines, CONTEXT).filter(nw.col("by_assistant") > 0)
     visits = given.select("note_id", *CONTEXT).unique()
-    entries = _with_entries(visits, notes, therapists, supervision_contacts, plans_of_care, mentions)
+    entries = _with_entries(
+        visits, notes, therapists, _naming(supervision_contacts, contact_mentions), plans_of_care, mentions
+    )
     said = _said(mentions)
     visits = (
         entries.join(said, on="note_id", how="left")
@@ -147,6 +150,17 @@ def _said(mentions: nw.LazyFrame) -> nw.LazyFrame:
     )
 
 
+NAMES_A_CHANGE = ["change_verb", "code_title", "by_therapist", "functional_activity", "adl", "iadl", "exercise", "gait",
+                  "neuro", "passive"]  # fmt: skip
+
+
+def _naming(contacts: nw.LazyFrame, contact_mentions: nw.LazyFrame) -> nw.LazyFrame:
+    """Contacts whose text names a change, an activity or a code."""
+    names = nw.col("kind").is_in(NAMES_A_CHANGE) | ~nw.col("code").is_null()
+    told = contact_mentions.filter(names & ~nw.col("negated")).select("contact_id").unique()
+    return contacts.join(told, on="contact_id", how="inner")
+
+
 def _with_entries(
     visits: nw.LazyFrame,
     notes: nw.LazyFrame,
@@ -170,18 +184,18 @@ def _with_entries(
     )
     written = nw.coalesce(nw.col("written_at"), nw.col("signed_on"), nw.col("service_date"))
     own = notes.filter(nw.col("author_role") == "therapist").join(naming, on="note_id", how="inner")
-    own = own.select("patient_id", said_at=written)
-    able = therapists.filter(nw.col("role") == "therapist").select(supervisor_id="therapist_id")
-    logged = contacts.filter(~nw.col("text").is_null() & ~nw.col("patient_id").is_null())
-    logged = logged.join(able, on="supervisor_id", how="inner").select("patient_id", said_at="date")
+    own = own.select(*PATIENT, said_at=written)
+    able = therapists.filter(nw.col("role") == "therapist").select("discipline", supervisor_id="therapist_id")
+    logged = contacts.filter(~nw.col("patient_id").is_null())
+    logged = logged.join(able, on="supervisor_id", how="inner").select(*PATIENT, said_at="date")
     signed = plans.filter(~nw.col("change_signed_by").is_null() & ~nw.col("changed_on").is_null())
-    signed = signed.select("patient_id", said_at="changed_on")
+    signed = signed.select(*PATIENT, said_at="changed_on")
     said = nw.concat([own, logged, signed], how="vertical").unique()
     hours = (nw.col("said_at") - nw.col("visit_ends_at")).dt.total_minutes()
     since = nw.col("previous_on").is_null() | (nw.col("said_at") >= nw.col("previous_on"))
     entries = (
-        visits.select("note_id", "patient_id", "visit_ends_at", "previous_on", "change_documentation_hours")
-        .join(said, on="patient_id", how="inner")
+        visits.select("note_id", *PATIENT, "visit_ends_at", "previous_on", "change_documentation_hours")
+        .join(said, on=PATIENT, how="inner")
         .filter(since & (hours <= nw.col("change_documentation_hours") * HOUR_MINUTES))
         .select("note_id")
         .unique()
