@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import polars as pl
-from scipy.stats import chi2
+from scipy.special import gammaincinv
 
 from compliance import formats, risk
 from compliance.audit import LINE_ITEMS, Audit, visit_findings
@@ -97,8 +97,9 @@ def per_hundred(n: int, of: int) -> tuple[float, float, float] | None:
     """Findings per 100 with their exact 95 % Poisson interval (one visit can have several); None of nothing."""
     if not of:
         return None
-    low = float(chi2.ppf(0.025, 2 * n)) / 2 if n else 0.0
-    return 100 * n / of, 100 * low / of, 100 * float(chi2.ppf(0.975, 2 * n + 2)) / 2 / of
+    # a quantile of chi-square with 2k degrees of freedom is twice one of the gamma distribution of shape k
+    low = float(gammaincinv(n, 0.025)) if n else 0.0
+    return 100 * n / of, 100 * low / of, 100 * float(gammaincinv(n + 1, 0.975)) / of
 
 
 def fact_words(fact: str) -> str:
