@@ -70,7 +70,8 @@ def change_without_therapist(
     ## How we read the rule
     - A therapist's entry of the assistant's discipline names the change: a note or addendum with words of change or
       the code, a logged contact whose text names a change, an activity or a code ("chart reviewed" names none), or
-      the plan's signed change, from the previous visit until the payer's hours (24) after the visit. "Per PT", "PT ordered" in the assistant's own text is such an entry, also for goals.
+      the plan's signed change, from the previous visit until the payer's hours (24) after the visit. "Per PT",
+      "PT ordered" in the assistant's own text is such an entry, also for goals.
     - Where the visit's end is not recorded, the hours run from the end of its day.
     - A new code, goal or frequency is a repayment risk; grading within the plan a weakness of documentation.
     - At risk is the new code's line. A changed goal or frequency has no line of its own.
