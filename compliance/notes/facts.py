@@ -36,6 +36,7 @@ def facts_table(mentions: pl.DataFrame, notes: pl.DataFrame, code: str = "97530"
     cue = pl.col("kind").eq("cueing")
     facts = own.group_by("note_id").agg(
         n_functional=count(*sorted(TASKS)),
+        n_general=(_COUNTS & pl.col("value").eq("adl_general")).sum().cast(pl.Int64),
         n_exercise=count("exercise"),
         n_named_exercise=(_COUNTS & pl.col("kind").eq("exercise") & pl.col("value").ne("sets_reps"))
         .sum()
@@ -51,7 +52,7 @@ def facts_table(mentions: pl.DataFrame, notes: pl.DataFrame, code: str = "97530"
         n_selfcare=count("selfcare"),
         n_dynamic=count("dynamic"),
         n_skilled=count("skill"),
-        n_paired=_pairs(),
+        n_paired=count("paired"),
         n_goal_refs=(pl.col("kind").eq("goal_ref") & ~pl.col("negated")).sum().cast(pl.Int64),
         level=level(),
         cueing=(cue & _SAID & (~pl.col("negated") | pl.col("value").eq("none_needed"))).any(),
@@ -65,22 +66,6 @@ def facts_table(mentions: pl.DataFrame, notes: pl.DataFrame, code: str = "97530"
         "note_id", has_text=pl.col("text").fill_null("").str.strip_chars().str.len_chars() > 0
     )
     return _judged(listed.join(facts, on="note_id", how="left", maintain_order="left"), code)
-
-
-def _pairs() -> pl.Expr:
-    """Whether an action and a thing were both named today: a task that no lexicon lists by name."""
-    acted = (_COUNTS & pl.col("kind").eq("action") & ~pl.col("value").is_in(_PLAIN_ACTIONS)).any()
-    thing = (_COUNTS & pl.col("kind").eq("object") & ~pl.col("value").is_in(_PLAIN_OBJECTS)).any()
-    return (acted & thing).cast(pl.Int64)
-
-
-_PLAIN_ACTIONS = ["sit", "stand", "manage", "operate", "walk", "turn", "care", "work", "lift", "push", "place",
-                  "retrieve", "enter", "stabilise", "childcare", "transfer", "rise", "groom", "don"]  # fmt: skip
-"""Actions that exercise and passive treatment name too."""
-_PLAIN_OBJECTS = ["bed", "mat", "chair", "seat", "floor", "load", "wheelchair", "sink", "counter", "two_hands", "work",
-                  "ball", "surroundings", "cart", "orthosis", "doorway", "curb",
-                  "stairs", "child", "paper", "house", "bag",
-                  "toys"]  # fmt: skip
 
 
 def _judged(facts: pl.DataFrame, code: str) -> pl.DataFrame:
@@ -118,8 +103,9 @@ def _judged(facts: pl.DataFrame, code: str) -> pl.DataFrame:
         gait=pl.col("n_gait") > 0,
         selfcare=pl.col("n_selfcare") > 0,
         skilled=pl.col("n_skilled") > 0,
-        # "same exercises as Tuesday" names none
-        specific_activity=functional
+        # "ADL retraining" and "same exercises as Tuesday" name none
+        specific_activity=(pl.col("n_functional") > pl.col("n_general"))
+        | (pl.col("n_paired") > 0)
         | (pl.col("n_specific") > 0)
         | bare_sets & (pl.col("n_exercise") > pl.col("n_named_exercise"))
         | (pl.col("n_neuro") > 0)

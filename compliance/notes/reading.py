@@ -121,7 +121,7 @@ def _mention(note: list[Word], around: Frame, span: _Span, purpose: bool) -> Men
     if when == AIM:
         beside = span.kind in _BESIDE_AN_AIM and (span.kind != "response" or span.value in _MEASURED)
         when = TODAY if beside else GOAL
-    elif purpose and when == TODAY:
+    elif (purpose or _names_goal(note, around, span)) and when == TODAY:
         when = GOAL
     # the phrase itself may hold the negation ("no physical assist"): only words before it can deny it
     negated = around.negated[head]
@@ -134,6 +134,25 @@ def _mention(note: list[Word], around: Frame, span: _Span, purpose: bool) -> Men
     return Mention(
         note[head].start, note[span.last - 1].end, span.kind, span.value, when, negated, around.code[head]
     )
+
+
+_LONGEST_GOAL_NAME = 3
+
+
+def _names_goal(note: list[Word], around: Frame, span: _Span) -> bool:
+    """Whether a task only says what a goal is of: it alone follows the goal's label ("LTG1 crochet.")."""
+    if span.kind not in TASKS | _CONCEPTS | {"paired"} or not span.first:
+        return False
+    sentence = around.sentence[span.first]
+    first = span.first
+    while first > 0 and around.sentence[first - 1] == sentence:
+        first -= 1
+    last = span.last
+    while last < len(note) and around.sentence[last] == sentence and note[last].spelling != ".":
+        last += 1
+    named = next((r for r in references(note[first:last]) if r.first == 0), None)
+    after = note[first + named.last : last] if named else []
+    return bool(after) and len(after) <= _LONGEST_GOAL_NAME and all(word.sort == "word" for word in after)
 
 
 _ASIDE = frozenset({"deferred", "held", "hold", "postponed", "unable", "excluded", "omitted", "skipped"})
@@ -167,12 +186,18 @@ def _spans(note: list[Word], text: str, around: Frame) -> list[_Span]:
     found += _changes(note)
     found += _successes(note)
     found += _quotations(note, around)
+    found += _filled_cues(note, around)
     found = list(_longest(found))
+    found += _pairs(found, around)
     found += [_Span(r.first, r.last, "goal_ref", r.label) for r in references(note)]
+    cues = {span.last for span in found if span.kind == "cueing"}
     return [
         span
         for span in found
-        if span.kind != "ignore" and not _is_silent(around, span) and _is_by_patient(note, around, span)
+        if span.kind != "ignore"
+        and not _is_silent(around, span)
+        and _is_by_patient(note, around, span)
+        and not _is_told_to_patient(note, around, span, cues)
     ]
 
 
@@ -194,6 +219,39 @@ def _is_by_patient(note: list[Word], around: Frame, span: _Span) -> bool:
     before = [note[place].spelling for place in range(span.first) if around.sentence[place] == sentence]
     spoken = [word for word in before if word.isalpha()]
     return len(spoken) <= 1 or bool(_PEOPLE_TREATED & set(spoken[-_SPEAKER_REACH:]))
+
+
+_ASKED_REACH = 4
+_LEADS_TO = frozenset({"to", "for", "on", "not", "re"})
+
+
+def _is_told_to_patient(note: list[Word], around: Frame, span: _Span, cues: set[int]) -> bool:
+    """Whether a response is what a cue asked for ("cues to breathe out"): `cues` holds the places after cues."""
+    if span.kind != "response" or span.value in ("pain", "vitals", "words", "speech"):
+        return False
+    for place in range(span.first - 1, max(-1, span.first - 1 - _ASKED_REACH), -1):
+        if note[place].spelling in ",;:(" or around.sentence[place] != around.sentence[span.first]:
+            return False
+        if place in cues and note[place].spelling in _LEADS_TO:
+            return True
+    return False
+
+
+_NONE = frozenset({"none", "no", "n/a", "na", "not", "0", "nil", "independent", "i"})
+
+
+def _filled_cues(note: list[Word], around: Frame) -> Iterator[_Span]:
+    """What stands under a heading for cues was cued ("Cues: shoulder down x4"), unless it says none."""
+    place = 0
+    while place < len(note):
+        last = place + 1
+        if around.section[place] == "cue" and not around.silent[place]:
+            while last < len(note) and around.section[last] == "cue" and not around.silent[last]:
+                last += 1
+            said = [word for word in note[place:last] if word.sort == "word"]
+            if said and not any(word.spelling in _NONE for word in said):
+                yield _Span(place, last, "cueing", "unspecified")
+        place = last
 
 
 def _longest(found: list[_Span]) -> Iterator[_Span]:
@@ -226,6 +284,25 @@ def _covers(other: _Span, span: _Span) -> bool:
     if span.kind == "response":
         return longer and other.kind in ("cueing", "assist_level", "generic_title")
     return False
+
+
+_PAIR_REACH = 8
+
+
+def _pairs(found: list[_Span], around: Frame) -> Iterator[_Span]:
+    """An action and a thing near each other in one sentence: a task that no lexicon lists by name."""
+    plain = {*lexicon("concepts_action")["plain"], *lexicon("concepts_object")["plain"]}
+    things = [span for span in found if span.kind == "object" and span.value not in plain]
+    for action in found:
+        if action.kind != "action" or action.value in plain:
+            continue
+        for thing in things:
+            first, last = min(action.first, thing.first), max(action.last, thing.last)
+            apart = action.last <= thing.first or thing.last <= action.first
+            same = around.sentence[action.first] == around.sentence[thing.first]
+            if apart and same and last - first <= _PAIR_REACH:
+                yield _Span(first, last, "paired", action.value)
+                break
 
 
 # -- levels that are no plain phrases ------------------------------------------------------------------------
