@@ -57,7 +57,8 @@ def facts_table(mentions: pl.DataFrame, notes: pl.DataFrame, code: str = "97530"
         level=level(),
         cueing=(cue & _SAID & (~pl.col("negated") | pl.col("value").eq("none_needed"))).any(),
         response=(_SAID & pl.col("kind").eq("response")).sum().cast(pl.Int64),
-        weak=(_SAID & pl.col("kind").eq("weak_response")).any(),
+        # "continue plan of care" speaks of the plan wherever it stands, and is as weak there
+        weak=((_SAID | pl.col("value").eq("continues")) & pl.col("kind").eq("weak_response")).any(),
         deficit=(pl.col("kind").eq("deficit") & ~pl.col("when").eq("plan") & ~pl.col("negated")).any(),
         adl=(pl.col("kind").is_in(["adl", "iadl", "functional_activity"])).any(),
         has_section=pl.col("code").eq(code).any().fill_null(False),
@@ -134,7 +135,7 @@ FACT_COLUMNS = [
 
 _UNIT = r"(?:reps?|lbs?|#|ft|feet|m|meters?|steps?|stairs?|secs?|seconds?|mins?|minutes?|hours?|h|%|percent|x|times|"
 _MEASURE = re.compile(
-    r"(?i)(\d+(?:\.\d+)?\s?-?" + _UNIT
+    r"(?i)(\d+(?:\.\d+)?[+-]?\s?-?" + _UNIT
     + r"trials?|cm|in(?:ch(?:es)?)?|deg(?:rees)?|°|/\s?10|/\s?\d+|of\s\d+|out of|miles?|words?|"
     r"letters?|items?|blocks?|"
     r"points?|person|bags?|objects?|mm|kg|cues?|vcs?|mph|rungs?|buttons?|days?/)"

@@ -192,12 +192,15 @@ def concepts(goal_text: str) -> tuple[frozenset[str], frozenset[str]]:
 def searched_table(notes: pl.DataFrame, goals: pl.DataFrame) -> pl.DataFrame:
     """What was looked for in each note: note_id, searched (a sentence naming labels, actions and things)."""
     by_plan = _goals_by_plan(goals)
+    dated = "service_date" in notes.columns
     rows = []
-    for note_id, plan_id in notes.select("note_id", "plan_id").iter_rows():
+    for note in notes.iter_rows(named=True):
+        note_id = note["note_id"]
+        plan = _on_the_day(by_plan.get(note["plan_id"], []), note["service_date"] if dated else None)
         sought = [
-            f"{goal['label'] or 'unlabelled goal'} ({_sought(goal['text'] or '')})"
-            for goal in by_plan.get(plan_id, [])
-            if (goal["status"] or OPEN) == OPEN
+            f"{goal.label or 'unlabelled goal'} ({_sought(goal.text)})"
+            for goal in plan
+            if goal.status == OPEN
         ]
         rows.append(
             (note_id, f"Looked for: {'; '.join(sought)}." if sought else "The plan holds no open goal.")

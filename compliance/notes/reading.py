@@ -15,7 +15,7 @@ import polars as pl
 
 from compliance.notes.frame import AIM, GOAL, HISTORY, PLAN, TODAY, Frame, frame
 from compliance.notes.labels import references
-from compliance.notes.lexicon import lexicon, phrases
+from compliance.notes.lexicon import CODE, lexicon, phrases
 from compliance.notes.words import Word, number_of, words
 
 LONGEST_NOTE = 40_000
@@ -187,6 +187,7 @@ def _spans(note: list[Word], text: str, around: Frame) -> list[_Span]:
     found += _successes(note)
     found += _quotations(note, around)
     found += _filled_cues(note, around)
+    found += _comparisons(note, found)
     found = list(_longest(found))
     found += _pairs(found, around)
     found += [_Span(r.first, r.last, "goal_ref", r.label) for r in references(note)]
@@ -203,7 +204,7 @@ def _spans(note: list[Word], text: str, around: Frame) -> list[_Span]:
 
 def _is_silent(around: Frame, span: _Span) -> bool:
     """Words of a heading or of an unticked box say nothing; titles and goal labels in headings do."""
-    return span.kind not in ("goal_ref", "generic_title") and around.silent[span.first]
+    return span.kind not in ("goal_ref", "generic_title", "measure") and around.silent[span.first]
 
 
 _PEOPLE_TREATED = frozenset({"pt", "patient", "client", "child", "she", "he", "they", "resident", "kid", "caregiver",
@@ -466,6 +467,91 @@ def _changes(note: list[Word]) -> Iterator[_Span]:
         ):
             continue
         yield _Span(place - 1, last + 1, "response", "change")
+
+
+_EARLIER = frozenset({"was", "were", "from", "previously", "prev", "prior", "previous", "initially", "initial", "baseline",
+                      "eval", "last", "ie", "soc", "started", "start"})  # fmt: skip
+_NOW = frozenset({"now", "currently", "current", "today", "presently", "present", "to", "→"})
+_VALUE_REACH, _ARROW_REACH, _COMPARISON_REACH = 8, 4, 24
+
+
+def _comparisons(note: list[Word], found: Iterable[_Span]) -> Iterator[_Span]:
+    """A value beside its earlier one, a number or a level: "TUG 21 s (3/02) → 14 s", "was mod A on 3/02; now CGA"."""
+    dated = _dates(note)
+    levels = {span.first: span.last for span in found if span.kind == "assist_level"}
+    values = {
+        place: levels.get(place, place + 1)
+        for place, word in enumerate(note)
+        if place in levels
+        or (word.sort == "number" and place not in dated and not CODE.fullmatch(word.spelling))
+    }
+    undated = [place for place in range(len(note)) if place not in dated]
+    for at, place in enumerate(undated):
+        word = note[place].spelling
+        if word not in _NOW:
+            continue
+        after = _first_value(note, undated[at + 1 :][:_VALUE_REACH], values)
+        before = undated[max(0, at - _COMPARISON_REACH) : at][::-1]
+        first = (
+            _value_before(note, before, values)
+            if word == "→"
+            else _earlier(note, before, values, word, dated)
+        )
+        if after is not None and first is not None:
+            yield _Span(first, values[after], "measure", "with_earlier")
+
+
+def _dates(note: list[Word]) -> set[int]:
+    """Places of dates: in brackets ("(3/02)", "(1/07/26)") or after "on", "since", "by"."""
+    found: set[int] = set()
+    for place, word in enumerate(note):
+        if word.spelling not in ("(", "on", "since", "by", "dated"):
+            continue
+        at = place + 1
+        while at < len(note) and (note[at].sort == "number" or note[at].spelling == "/"):
+            at += 1
+        parts = [note[each].spelling for each in range(place + 1, at)]
+        if "/" in parts and (word.spelling != "(" or (at < len(note) and note[at].spelling == ")")):
+            found.update(range(place, at + (word.spelling == "(")))
+    return found
+
+
+def _first_value(note: list[Word], places: Iterable[int], values: dict[int, int]) -> int | None:
+    """The first value at these places, up to the end of the line or the sentence."""
+    for place in places:
+        if note[place].spelling in "\n.":
+            return None
+        if place in values:
+            return place
+    return None
+
+
+def _value_before(note: list[Word], before: list[int], values: dict[int, int]) -> int | None:
+    """The value that an arrow leads from ("21 s →"): in its own clause, a few words before it."""
+    for place in before[:_ARROW_REACH]:
+        if note[place].spelling in ",;.\n":
+            return None
+        if place in values:
+            return place
+    return None
+
+
+def _earlier(
+    note: list[Word], before: list[int], values: dict[int, int], now: str, dated: set[int]
+) -> int | None:
+    """Where a value of before begins: at its word ("was mod A; now", "from 21 s to"), or dated ("3/5 on 2/02, now")."""
+    valued = False
+    for place in before:
+        spelling = note[place].spelling
+        if spelling in ".\n":
+            return None
+        if valued and (spelling == "from" if now == "to" else spelling in _EARLIER):
+            return place
+        if place in values:
+            valued = True
+            if values[place] in dated:
+                return place
+    return None
 
 
 _PARTS = frozenset(
