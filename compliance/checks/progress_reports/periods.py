@@ -13,7 +13,7 @@ from typing import Any, Literal
 import narwhals as nw
 import polars as pl
 
-from compliance.checks.progress_reports.terms import author_doubt, written_on
+from compliance.checks.progress_reports.terms import author_doubt, of_own_discipline, written_on
 from compliance.checks.tables import REPORT_KINDS
 from compliance.checks.terms import ONE_DAY, fold, like
 
@@ -328,7 +328,7 @@ def _report_rows(notes: nw.LazyFrame, absent: frozenset[str]) -> nw.LazyFrame:
     clinician = nw.col("author_role").is_null() | (nw.col("author_role") == "therapist")
     return (
         report_notes(notes)
-        .filter(signed & clinician)
+        .filter(signed & clinician & of_own_discipline())
         .with_columns(doubt=doubt, written_on=written)
         .with_columns(ends_on=nw.when(ends > written).then(written).otherwise(ends))
         .select(
@@ -454,7 +454,7 @@ def _allowed(row: dict[str, Any]) -> str:
 def _counted(rows: list[dict[str, Any]], period: Period, uncovered: int) -> list[datetime]:
     """The treatment days that a finding counts: since the last report, until the late one was written if it was."""
     days = [row["service_date"] for row in rows]
-    if period.outcome == "passed" or period.outcome == "unknown":
+    if period.outcome in ("passed", "unknown", "undischarged"):
         return days[period.first : period.last + 1]
     if period.report:
         return [day for day in days[uncovered:] if day < period.report.written_on]

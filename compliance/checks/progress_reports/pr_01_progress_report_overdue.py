@@ -30,8 +30,8 @@ PARTICIPATION = ("active_participation_required", "delayed_participation_allowed
         "open": "{treatment_days} treatment days since {since} ({allowed}): a report is due and can be written "
         "in time "
         "until {deadline}",
-        "undischarged": "No discharge note closes the last {treatment_days} treatment days; there was no visit for "
-        "{discharge_note_days} days after {episode_to}",
+        "undischarged": "No therapist's discharge note closes the last period, from {period_from} to {period_to} "
+        "(treatment days: {treatment_days}); there was no visit for {discharge_note_days} days after {episode_to}",
     },
     fix={
         "late": "The report for the treatment days {period_from} to {period_to} came after {deadline}. State "
@@ -72,7 +72,7 @@ def progress_report_overdue(
     - Each discipline has its own count; days under a payer without such a rule are not counted.
     - Absences and days without treatment do not count, and do not lift the duty to write.
     - A report is a signed progress report, recertification, re-evaluation or discharge note, or any signed
-      note that names its period's dates, written by a therapist. A co-signature does not make an
+      note that names its period's dates, written by a therapist of the discipline. A co-signature does not make an
       assistant's report the therapist's (PR-02).
     - A report that names no end covers the days until it was written; none can end after it was written.
     - Each report serves one period. Closed early, it moves the next due day and leaves this deadline as it

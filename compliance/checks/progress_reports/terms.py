@@ -30,6 +30,12 @@ def written_on() -> nw.Expr:
     return nw.coalesce(nw.col("written_at"), nw.col("signed_on")).dt.truncate("1d")
 
 
+def of_own_discipline() -> nw.Expr:
+    """Whether a note's author may be of its discipline: a report of physical therapy is a physical therapist's."""
+    trained, treated = nw.col("author_discipline"), nw.col("discipline")
+    return trained.is_null() | treated.is_null() | (trained == treated)
+
+
 def author_doubt() -> nw.Expr:
     """The missing fact where a note's author, or what the author is, is unknown; else null."""
     return first_missing(

@@ -28,7 +28,8 @@ def with_presence(units: nw.LazyFrame, shifts: nw.LazyFrame, therapists: nw.Lazy
     `covered`, the supervisor's clock covers the whole service at the clinic; `anyone`, some therapist's of the
     discipline does; `kept`, the supervisor's clock is kept around that day (between the first and the last clocked
     shift of the records); `clinic_kept`, that of some therapist of the discipline at the clinic is; `unended`, a
-    shift that would decide has no end; `on_leave`, the supervisor was on leave that day.
+    shift that would decide has no end; `punched`, the supervisor clocked in somewhere that day; `scheduled`, a schedule
+    has the supervisor at the clinic for the whole service; `on_leave`, the supervisor was on leave that day.
     """
     able = therapists.filter(nw.col("role") == "therapist").select(
         "therapist_id", able_discipline="discipline"
@@ -52,6 +53,8 @@ def with_presence(units: nw.LazyFrame, shifts: nw.LazyFrame, therapists: nw.Lazy
     return (
         units.join(_covering(near), on=list(UNIT), how="left")
         .join(_kept(unit, there), on=list(UNIT), how="left")
+        .join(_punched(unit, there), on=list(UNIT), how="left")
+        .join(_scheduled(unit, shifts), on=list(UNIT), how="left")
         .join(_leave(unit, shifts), on=list(UNIT), how="left")
     )
 
@@ -93,6 +96,31 @@ def _kept(unit: nw.LazyFrame, there: nw.LazyFrame) -> nw.LazyFrame:
             kept=flag((on >= nw.col("first_day")) & (on <= nw.col("last_day"))),
             clinic_kept=flag((on >= nw.col("site_first")) & (on <= nw.col("site_last"))),
         )
+    )
+
+
+def _punched(unit: nw.LazyFrame, there: nw.LazyFrame) -> nw.LazyFrame:
+    """Whether the supervisor clocked in on the unit's day, at any clinic."""
+    days = there.select(supervisor_id="therapist_id", service_date="day").unique()
+    return (
+        unit.join(days, on=["supervisor_id", "service_date"], how="inner")
+        .select(*UNIT)
+        .unique()
+        .with_columns(punched=nw.lit(1).cast(nw.Int64))
+    )
+
+
+def _scheduled(unit: nw.LazyFrame, shifts: nw.LazyFrame) -> nw.LazyFrame:
+    """Whether a scheduled shift of the supervisor at the clinic covers the unit."""
+    planned = shifts.filter(nw.col("kind") == "scheduled").select(
+        "clinic_id", supervisor_id="therapist_id", from_at="starts_at", to_at="ends_at"
+    )
+    return (
+        unit.join(planned, on=["supervisor_id", "clinic_id"], how="inner")
+        .filter((nw.col("from_at") <= nw.col("starts_at")) & (nw.col("to_at") >= nw.col("ends_at")))
+        .select(*UNIT)
+        .unique()
+        .with_columns(scheduled=nw.lit(1).cast(nw.Int64))
     )
 
 

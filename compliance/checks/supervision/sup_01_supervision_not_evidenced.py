@@ -43,6 +43,8 @@ FIX = (
         "({level} supervision required)",
         "other_on_site": "{deliverer} ({deliverer_is}) gave {cpt}; {supervisor}, named as supervisor, was not on site, "
         "but another {discipline} therapist was",
+        "contradicted": "{deliverer} ({deliverer_is}) gave {cpt}; the note says that {supervisor} was there, and the "
+        "clock that {supervisor} was not ({level} supervision required)",
         "not_on_site": "{deliverer} ({deliverer_is}) gave {cpt} and no supervising {discipline} therapist was on site "
         "({level} supervision required)",
         "not_in_room": "{deliverer} ({deliverer_is}) gave {cpt} and the therapist was not in the room (personal "
@@ -51,7 +53,7 @@ FIX = (
         "no_contact": "{deliverer} ({deliverer_is}) gave {cpt} under {supervisor}, and no contact is recorded",
     },
     fix=dict.fromkeys(
-        ("said_none", "unqualified", "on_leave", "other_on_site", "not_on_site", "not_in_room", "nobody", "no_contact"),
+        ("said_none", "unqualified", "on_leave", "other_on_site", "contradicted", "not_on_site", "not_in_room", "nobody", "no_contact"),
         FIX,
     ),
 )  # fmt: skip
@@ -76,10 +78,12 @@ def supervision_not_evidenced(
 
     ## How we read the rule
     - The stricter of the payer's level and the state's counts. Remote monitoring has a level of its own.
-    - Direct: the named supervisor's clock covers the whole service at the same clinic; a schedule proves
-      nothing. Where nobody is named, any therapist of the discipline on that clock is presence.
-    - The note's `in_room` or `on_site` is presence too: always where a therapist wrote or co-signed the note,
-      else unless the clock says otherwise. A logged in-person contact with the patient that day is.
+    - Direct: the named supervisor's clock covers the whole service at the same clinic. A schedule proves nothing,
+      but where it has the supervisor there and no clock is kept of that day, nothing can be told. Where nobody is
+      named, any therapist of the discipline on that clock is presence.
+    - The note's `in_room` or `on_site` is presence too, unless the clock of that day or a leave says otherwise; a
+      day without any clocked shift contradicts it only where no therapist wrote or co-signed the note. A logged
+      in-person contact with the patient that day is presence.
     - Real-time audio and video counts as presence on the days on which the payer lets it; a telephone does not.
     - At the patient's home the clinic's clock proves nothing.
     - The named supervisor was away but another therapist was on site: a weakness of documentation.
@@ -238,10 +242,12 @@ def _judged(units: nw.LazyFrame) -> nw.LazyFrame:
             & nw.coalesce(nw.col("virtual_counts_as_direct"), nw.lit(False))
         ),
     )
-    away = yes("on_leave") | (yes("kept_here") & yes("timed") & ~yes("clocked") & ~yes("unended"))
+    expected = yes("scheduled") & ~yes("punched")
+    off_clock = yes("kept_here") & yes("timed") & ~yes("clocked") & ~yes("unended") & ~expected
+    away = yes("on_leave") | off_clock
     units = units.with_columns(away=flag(away))
     fit = yes("named") & ~yes("unfit")
-    trusted = fit & (yes("by_therapist_said") | ~yes("away"))
+    trusted = fit & (~yes("away") | (yes("by_therapist_said") & ~yes("on_leave") & ~yes("punched")))
     return units.with_columns(
         in_room=flag((said == "in_room") & trusted),
         present=flag(
@@ -277,6 +283,10 @@ def _reasons(units: nw.LazyFrame, unnameable: bool) -> nw.LazyFrame:
         ("unqualified", (nw.col("rank") > 0) & yes("unfit")),
         ("other_on_site", direct & ~yes("present") & yes("named") & yes("someone")),
         ("on_leave", (nw.col("rank") > 0) & yes("on_leave") & ~yes("present") & ~yes("in_room")),
+        (
+            "contradicted",
+            close & ~yes("present") & ~yes("in_room") & yes("away") & said.is_in(["in_room", "on_site"]),
+        ),
         ("not_on_site", direct & ~yes("present") & (remote | yes("away"))),
         ("not_in_room", personal & ~yes("in_room") & (elsewhere | yes("away"))),
         ("nobody", general & ~yes("named") & nw.lit(not unnameable)),

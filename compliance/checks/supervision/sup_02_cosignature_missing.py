@@ -48,7 +48,7 @@ def cosignature_missing(notes: nw.LazyFrame, therapists: nw.LazyFrame, as_of: da
 
     ## How we read the rule
     - The day of service is day 0; the last timely day is the service date plus the days allowed.
-    - Only a therapist's co-signature counts; the author's own, or an assistant's, is none.
+    - Only the co-signature of a therapist of the discipline counts; the author's own, or an assistant's, is none.
     - Until the deadline has passed a missing co-signature is a reminder.
     - Where the payer names no number of days, a co-signature is required and never late.
     - It is a weakness of documentation, unless the payer's policy makes it a condition of payment.
@@ -57,9 +57,13 @@ def cosignature_missing(notes: nw.LazyFrame, therapists: nw.LazyFrame, as_of: da
     ## What it does not check
     The author's own signature (INT-03); who writes progress reports (PR-02).
     """
-    signers = therapists.select(cosigned_by="therapist_id", signer_role="role")
+    signers = therapists.select(
+        cosigned_by="therapist_id", signer_role="role", signer_discipline="discipline"
+    )
     names = therapists.select(supervisor_id="therapist_id", supervisor="name")
-    signed = ~nw.col("cosigned_by").is_null() & (nw.col("signer_role") == "therapist")
+    trained, treated = nw.col("signer_discipline"), nw.col("discipline")
+    of_discipline = trained.is_null() | treated.is_null() | (trained == treated)
+    signed = ~nw.col("cosigned_by").is_null() & (nw.col("signer_role") == "therapist") & of_discipline
     undated = signed & nw.col("cosigned_on").is_null() & ~nw.col("cosign_days").is_null()
     elapsed = nw.coalesce(nw.col("cosigned_on"), nw.lit(as_of).cast(nw.Datetime("us"))) - nw.col(
         "service_date"
