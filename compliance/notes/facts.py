@@ -46,10 +46,16 @@ def facts_table(mentions: pl.DataFrame, notes: pl.DataFrame, code: str = "97530"
         )
         .sum()
         .cast(pl.Int64),
+        n_firm=(
+            _COUNTS & pl.col("kind").is_in(["exercise", "neuro"]) & ~pl.col("value").is_in(_DONE_TO_PATIENT)
+        )
+        .sum()
+        .cast(pl.Int64),
         n_passive=count("passive"),
         n_neuro=count("neuro"),
         n_gait=count("gait"),
         n_selfcare=count("selfcare"),
+        n_technique=(_COUNTS & pl.col("value").eq("technique")).sum().cast(pl.Int64),
         n_dynamic=count("dynamic"),
         n_skilled=count("skill"),
         n_paired=count("paired"),
@@ -69,6 +75,10 @@ def facts_table(mentions: pl.DataFrame, notes: pl.DataFrame, code: str = "97530"
     return _judged(listed.join(facts, on="note_id", how="left", maintain_order="left"), code)
 
 
+_DONE_TO_PATIENT = ["sets_reps", "plain_stretch", "nerve_glide", "desensitization"]
+"""What beside heat and massage is more often done to the patient than by the patient."""
+
+
 def _judged(facts: pl.DataFrame, code: str) -> pl.DataFrame:
     names = dict(enumerate(lexicon("assist_level")["rank"]))
     zero = [
@@ -81,6 +91,7 @@ def _judged(facts: pl.DataFrame, code: str) -> pl.DataFrame:
     # sets and repetitions alone are exercise, but not beside heat or massage ("10 x 8" may be a setting)
     bare_sets = (pl.col("n_exercise") > 0) & (pl.col("n_passive") == 0)
     drilled = (pl.col("n_named_exercise") > 0) | bare_sets | (pl.col("n_neuro") > 0)
+    passive_only = (pl.col("n_passive") > 0) & ~functional & (pl.col("n_firm") == 0) & (pl.col("n_gait") == 0)
     # "no physical assist" beside cues is help by cueing alone
     rank = (
         pl.when((pl.col("level") <= _rank("no_physical_assist")) & pl.col("cueing"))
@@ -104,15 +115,15 @@ def _judged(facts: pl.DataFrame, code: str) -> pl.DataFrame:
         gait=pl.col("n_gait") > 0,
         selfcare=pl.col("n_selfcare") > 0,
         skilled=pl.col("n_skilled") > 0,
-        # "ADL retraining" and "same exercises as Tuesday" name none
+        # "ADL retraining", "same exercises as Tuesday", "body mechanics" name none
         specific_activity=(pl.col("n_functional") > pl.col("n_general"))
         | (pl.col("n_paired") > 0)
         | (pl.col("n_specific") > 0)
         | bare_sets & (pl.col("n_exercise") > pl.col("n_named_exercise"))
         | (pl.col("n_neuro") > 0)
-        | (pl.col("n_passive") + pl.col("n_gait") + pl.col("n_selfcare") > 0),
-        passive_only=(pl.col("n_passive") > 0) & ~functional & ~drilled & (pl.col("n_gait") == 0),
-        exercise_only=drilled & ~functional,
+        | (pl.col("n_passive") + pl.col("n_gait") + pl.col("n_selfcare") - pl.col("n_technique") > 0),
+        passive_only=passive_only,
+        exercise_only=drilled & ~functional & ~passive_only,
     ).with_columns(assistance=pl.col("assistance_rank").replace_strict(names, return_dtype=pl.String))
     facts_of_text = [name for name in FACT_COLUMNS if name not in ("note_id", "code", "has_text")]
     return said.with_columns(

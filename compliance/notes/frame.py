@@ -68,6 +68,7 @@ _UNIT_WORDS = frozenset(
         "charge",
         "service",
         "services",
+        "today",
         "for",
         "of",
         "and",
@@ -317,8 +318,30 @@ def _apply_codes(
             if at + 1 < len(anchors) and _is_trailing(note, anchors[at + 1], made):
                 end = min(end, _trailing_start(note, anchors[at + 1], made, anchor.last))
             end = _blank_line(note, anchor.last, end)
+            if at + 1 == len(anchors):
+                end = _own_line(note, anchors, end)
             _assign(made, anchor.first, end, anchor.code)
             covered = end
+
+
+_FEWEST_WORDS = 1
+
+
+def _own_line(note: list[Word], anchors: list[Anchor], end: int) -> int:
+    """Where each code has its line, the last one's ends with it: what stands below speaks of the whole visit."""
+    lines = [(anchor.last, _line_end(note, anchor.last)) for anchor in anchors]
+    filled = all(
+        _starts_line(note, anchor.first)
+        and sum(not _says_units(word) for word in note[first:last]) >= _FEWEST_WORDS
+        for anchor, (first, last) in zip(anchors, lines, strict=True)
+    )
+    below = lines[-1][1] + 1
+    listed = (
+        (below < len(note)
+        and note[below].spelling in "•–*")
+        or (below < len(note) and note[below].sort == "number")
+    )
+    return min(end, lines[-1][1]) if filled and not listed else end
 
 
 def _assign(made: Frame, first: int, last: int, code: str) -> None:
@@ -765,7 +788,7 @@ def _silence_boxes(note: list[Word], made: Frame) -> None:
     for place, word in enumerate(note):
         if word.sort == "box":
             open_box = True
-        elif word.sort == "ticked" or word.spelling == "\n":
+        elif word.sort == "ticked" or word.spelling in ("\n", "."):
             open_box = False
         if open_box:
             made.silent[place] = True

@@ -141,7 +141,11 @@ _LONGEST_GOAL_NAME = 3
 
 def _names_goal(note: list[Word], around: Frame, span: _Span) -> bool:
     """Whether a task only says what a goal is of: it alone follows the goal's label ("LTG1 crochet.")."""
-    if span.kind not in TASKS | _CONCEPTS | {"paired"} or not span.first:
+    if span.kind not in TASKS | _CONCEPTS | {"paired"}:
+        return False
+    if span.last < len(note) and note[span.last].spelling in ("goal", "goals"):
+        return True
+    if not span.first:
         return False
     sentence = around.sentence[span.first]
     first = span.first
@@ -188,6 +192,8 @@ def _spans(note: list[Word], text: str, around: Frame) -> list[_Span]:
     found += _quotations(note, around)
     found += _filled_cues(note, around)
     found += _comparisons(note, found)
+    found = _changed(note, found, around)
+    found += _named_codes(note)
     found = list(_longest(found))
     found += _pairs(found, around)
     found += [_Span(r.first, r.last, "goal_ref", r.label) for r in references(note)]
@@ -304,6 +310,60 @@ def _pairs(found: list[_Span], around: Frame) -> Iterator[_Span]:
             if apart and same and last - first <= _PAIR_REACH:
                 yield _Span(first, last, "paired", action.value)
                 break
+
+
+# -- changes -------------------------------------------------------------------------------------------------
+
+_ACTIVITIES = TASKS | {"exercise", "gait", "neuro", "selfcare", "passive", "paired"}
+_NEW = frozenset({"added", "initiated", "introduced", "new_activity", "trial", "substituted"})
+_PARAMETERS = frozenset({"lb", "lbs", "#", "reps", "sets", "weight", "load", "resistance", "band", "height", "seat", "level",
+                         "speed", "distance", "steps", "surface", "frequency", "goal", "goals", "program", "hep", "plan",
+                         "treatment", "box", "assist"})  # fmt: skip
+_CHANGE_REACH = 8
+
+
+def _changed(note: list[Word], found: list[_Span], around: Frame) -> list[_Span]:
+    """Leave out words of change that change nothing ("pt has progressed well"); add the activities that were changed.
+
+    `added_activity` and `changed_activity` hold an activity's value, beside a verb that brings it in or alters it.
+    """
+    activities = [
+        span for span in found if span.kind in _ACTIVITIES and span.value not in ("sets_reps", "general")
+    ]
+    kept: list[_Span] = []
+    for span in found:
+        if span.kind != "change_verb":
+            kept.append(span)
+            continue
+        sentence = around.sentence[span.first]
+        near = [
+            each
+            for each in activities
+            if around.sentence[each.first] == sentence
+            and each.first - span.last < _CHANGE_REACH
+            and span.first - each.last < _CHANGE_REACH
+        ]
+        following = note[span.last : span.last + _CHANGE_REACH]
+        tuned = any(
+            word.spelling in _PARAMETERS and around.sentence[span.last + at] == sentence
+            for at, word in enumerate(following)
+        )
+        if not (near or tuned or span.last - span.first > 1):
+            continue
+        kept.append(span)
+        kind = "added_activity" if span.value in _NEW else "changed_activity"
+        kept += [_Span(each.first, each.last, kind, each.value) for each in near]
+    return kept
+
+
+def _named_codes(note: list[Word]) -> Iterator[_Span]:
+    """Codes by number, or by a name of several words ("gait training"): `code_named`."""
+    for place, word in enumerate(note):
+        if word.sort == "number" and CODE.fullmatch(word.spelling):
+            yield _Span(place, place + 1, "code_named", word.spelling.upper())
+    for match in phrases("frame").matches(note):
+        if match.sense.kind == "code_name" and match.last - match.first > 1:
+            yield _Span(match.first, match.last, "code_named", match.sense.value)
 
 
 # -- levels that are no plain phrases ------------------------------------------------------------------------

@@ -53,7 +53,8 @@ FIX = (
         "no_contact": "{deliverer} ({deliverer_is}) gave {cpt} under {supervisor}, and no contact is recorded",
     },
     fix=dict.fromkeys(
-        ("said_none", "unqualified", "on_leave", "other_on_site", "contradicted", "not_on_site", "not_in_room", "nobody", "no_contact"),
+        ("said_none", "unqualified", "on_leave", "other_on_site", "contradicted", "not_on_site", "not_in_room", "nobody",
+         "no_contact"),
         FIX,
     ),
 )  # fmt: skip

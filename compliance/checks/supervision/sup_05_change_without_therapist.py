@@ -20,7 +20,19 @@ GOAL = (
     r"(?:short[- ]term |long[- ]term )?(?:goal|ltg|stg)|new (?:goal|ltg|stg)"
 )
 HOUR_MINUTES = 60
-NO = nw.lit(0).cast(nw.Int64)
+NO, ONE = nw.lit(0).cast(nw.Int64), nw.lit(1).cast(nw.Int64)
+GOAL_OR_FREQUENCY = r"(?i)frequency|[0-9] ?x ?/ ?w|times (?:a|per) week|goal|ltg|stg"
+ACTIVITIES = [
+    "functional_activity",
+    "adl",
+    "iadl",
+    "exercise",
+    "gait",
+    "neuro",
+    "selfcare",
+    "passive",
+    "paired",
+]
 
 
 @rule(
@@ -68,10 +80,13 @@ def change_without_therapist(
     A service outside the plan is not covered; a change without the therapist shows no clinical judgement.
 
     ## How we read the rule
-    - A therapist's entry of the assistant's discipline names the change: a note or addendum with words of change or
-      the code, a logged contact whose text names a change, an activity or a code ("chart reviewed" names none), or
-      the plan's signed change, from the previous visit until the payer's hours (24) after the visit. "Per PT",
-      "PT ordered" in the assistant's own text is such an entry, also for goals.
+    - The entry is a note or addendum of a therapist of the discipline, a logged contact, or the plan's signed change,
+      from the previous visit until the payer's hours (24) after the visit.
+    - It must name the change: the activity that was changed, with words of change or of an order (*added*, *may
+      progress*, *authorize*); the code by number or name; for goals and frequency, the goal or frequency.
+    - An activity that was added, or a code, may also stand in the therapist's last note before the visit.
+    - "Per PT", "PT ordered" in the assistant's own text is such an entry, also for goals.
+    - "Progressed well", or a pain that increased, is no change of treatment.
     - Where the visit's end is not recorded, the hours run from the end of its day.
     - A new code, goal or frequency is a repayment risk; grading within the plan a weakness of documentation.
     - At risk is the new code's line. A changed goal or frequency has no line of its own.
@@ -84,28 +99,33 @@ def change_without_therapist(
     ended = nw.coalesce(nw.col("ended_at"), nw.col("service_date").dt.truncate("1d") + ONE_DAY)
     read = notes.with_columns(has_text=flag(~nw.col("text").is_null()), visit_ends_at=ended)
     given = services(interventions, read, claim_lines, CONTEXT).filter(nw.col("by_assistant") > 0)
-    visits = given.select("note_id", *CONTEXT).unique()
-    entries = _with_entries(
-        visits, notes, therapists, _naming(supervision_contacts, contact_mentions), plans_of_care, mentions
-    )
-    said = _said(mentions)
+    entries, said = _therapists_entries(notes, therapists, supervision_contacts, mentions, contact_mentions)
+    visits = _with_window(given.select("note_id", *CONTEXT).unique(), notes)
+    heard = _heard(visits, entries)
+    signed = _signed_changes(visits, plans_of_care)
+    graded = _graded(mentions, heard, said)
+    ordered = heard.filter(nw.col("in_time") > 0).filter(nw.col("entry_text").str.contains(GOAL_OR_FREQUENCY))
+    ordered = ordered.select("note_id").unique().with_columns(ordered=ONE)
     visits = (
-        entries.join(said, on="note_id", how="left")
-        .with_columns(
-            changed_code=nw.lit(None, dtype=nw.String),
-            edited=flag(nw.col("text").str.contains(GOAL) | nw.col("text").str.contains(FREQUENCY)),
-        )
-        .with_columns(unplanned=NO, unread=flag(nw.col("has_text") == 0))
+        visits.join(signed, on="note_id", how="left")
+        .join(_own_words(mentions), on="note_id", how="left")
+        .join(graded, on="note_id", how="left")
+        .join(ordered, on="note_id", how="left")
     )
-    new = _new_codes(given, interventions, plans_of_care).join(
-        visits.drop("changed_code", "unplanned", "unread", "changed", "edited"), on="note_id", how="inner"
+    edited = flag(nw.col("text").str.contains(GOAL) | nw.col("text").str.contains(FREQUENCY))
+    whole = visits.with_columns(
+        changed_code=nw.lit(None, dtype=nw.String),
+        unplanned=NO,
+        edited=edited,
+        unread=flag(nw.col("has_text") == 0),
+    ).with_columns(
+        entry=nw.when(nw.col("edited") > 0).then(flag(yes("ordered"))).otherwise(flag(~yes("unnamed")))
     )
-    new = new.with_columns(changed=NO, edited=NO, unread=NO).join(
-        _named_codes(notes, mentions), on=[*PATIENT, "changed_code"], how="left"
+    new = _new_codes(given, interventions, plans_of_care).join(visits, on="note_id", how="inner")
+    new = new.join(_codes_named(heard, said), on=["note_id", "changed_code"], how="left").with_columns(
+        edited=NO, unread=NO, changed=NO, entry=flag(yes("code_named"))
     )
-    named = nw.coalesce(nw.col("named_on") <= nw.col("service_date") + ONE_DAY, nw.lit(False))
-    new = new.with_columns(entry=flag(yes("entry") | named)).drop("named_on")
-    units = nw.concat([visits.select(UNIT), new.select(UNIT)], how="vertical")
+    units = nw.concat([whole.select(UNIT), new.select(UNIT)], how="vertical")
     elapsed = (nw.lit(as_of).cast(nw.Datetime("us")) - nw.col("visit_ends_at")).dt.total_minutes()
     in_time = elapsed <= nw.col("change_documentation_hours") * HOUR_MINUTES
     kind = first(
@@ -113,8 +133,8 @@ def change_without_therapist(
         ("goal_or_frequency", nw.col("edited") > 0),
         ("graded", yes("changed")),
     )
+    authorized = yes("entry") | yes("by_therapist_word") | yes("plan_signed")
     units = units.with_columns(fault=kind)
-    alone = ~nw.col("fault").is_null() & ~yes("entry") & ~yes("by_therapist_word")
     case = nw.when(nw.coalesce(in_time, nw.lit(False))).then(nw.lit("open")).otherwise(nw.col("fault"))
     risk = nw.col("fault").is_in(["new_code", "goal_or_frequency"])
     severity = first(("info", in_time), ("medium", risk), ("low", nw.lit(True)))
@@ -123,9 +143,9 @@ def change_without_therapist(
         applies=~nw.col("change_documentation_hours").is_null() | ~nw.col("policy_missing").is_null(),
         cannot_tell={
             "notes.text": nw.col("unread") > 0,
-            "plans_of_care.interventions": (nw.col("unplanned") < 0) & ~yes("entry"),
+            "plans_of_care.interventions": (nw.col("unplanned") < 0) & ~authorized,
         },
-        fails=alone,
+        fails=~nw.col("fault").is_null() & ~authorized,
     ).select(
         "note_id", "changed_code", "outcome", "missing", "fault", "service_date", "previous_on",
         "change_documentation_hours__id", case=case, severity=severity,
@@ -135,10 +155,10 @@ def change_without_therapist(
 
 UNIT = ["note_id", "changed_code", "service_date", "visit_ends_at", "previous_on", "change_documentation_hours",
         "change_documentation_hours__id", "policy_missing", "unplanned", "edited", "changed", "unread", "entry",
-        "by_therapist_word"]  # fmt: skip
+        "by_therapist_word", "plan_signed"]  # fmt: skip
 
 
-def _said(mentions: nw.LazyFrame) -> nw.LazyFrame:
+def _own_words(mentions: nw.LazyFrame) -> nw.LazyFrame:
     """Of each note, whether its words of today change the treatment and whether they name the therapist's order."""
     today = mentions.filter(~nw.col("negated") & (nw.col("when") == "today"))
     kind = nw.col("kind")
@@ -151,59 +171,138 @@ def _said(mentions: nw.LazyFrame) -> nw.LazyFrame:
     )
 
 
-NAMES_A_CHANGE = ["change_verb", "code_title", "by_therapist", "functional_activity", "adl", "iadl", "exercise", "gait",
-                  "neuro", "passive"]  # fmt: skip
+def _with_window(visits: nw.LazyFrame, notes: nw.LazyFrame) -> nw.LazyFrame:
+    """Add `previous_on`, the patient's visit before, and `therapist_on`, the day of the therapist's last note till then."""
+    on = nw.col("service_date")
+
+    def last(rows: nw.LazyFrame, name: str, holds: nw.Expr) -> nw.LazyFrame:
+        dated = rows.select(*PATIENT, before="service_date").unique()
+        return (
+            visits.select("note_id", *PATIENT, "service_date")
+            .join(dated, on=PATIENT, how="inner")
+            .filter(holds)
+            .group_by("note_id")
+            .agg(nw.col("before").max().alias(name))
+        )
+
+    previous = last(notes.filter(nw.col("is_visit")), "previous_on", nw.col("before") < on)
+    own = notes.filter(nw.col("author_role") == "therapist")
+    therapist = last(own, "therapist_on", nw.col("before") <= on)
+    return visits.join(previous, on="note_id", how="left").join(therapist, on="note_id", how="left")
 
 
-def _naming(contacts: nw.LazyFrame, contact_mentions: nw.LazyFrame) -> nw.LazyFrame:
-    """Contacts whose text names a change, an activity or a code."""
-    names = nw.col("kind").is_in(NAMES_A_CHANGE) | ~nw.col("code").is_null()
-    told = contact_mentions.filter(names & ~nw.col("negated")).select("contact_id").unique()
-    return contacts.join(told, on="contact_id", how="inner")
-
-
-def _with_entries(
-    visits: nw.LazyFrame,
+def _therapists_entries(
     notes: nw.LazyFrame,
     therapists: nw.LazyFrame,
     contacts: nw.LazyFrame,
-    plans: nw.LazyFrame,
     mentions: nw.LazyFrame,
-) -> nw.LazyFrame:
-    """Add `previous_on`, the visit before, and `entry`, whether a therapist's entry stands in the window."""
-    earlier = notes.filter(nw.col("is_visit")).select(*PATIENT, before="service_date").unique()
-    previous = (
-        visits.select("note_id", *PATIENT, "service_date")
-        .join(earlier, on=PATIENT, how="inner")
-        .filter(nw.col("before") < nw.col("service_date"))
-        .group_by("note_id")
-        .agg(previous_on=nw.col("before").max())
-    )
-    visits = visits.join(previous, on="note_id", how="left")
-    naming = (
-        mentions.filter(~nw.col("negated") & (nw.col("kind") == "change_verb")).select("note_id").unique()
-    )
+    contact_mentions: nw.LazyFrame,
+) -> tuple[nw.LazyFrame, nw.LazyFrame]:
+    """Therapists' notes and logged contacts by patient and discipline, and what they say: entry_id, kind, value."""
     written = nw.coalesce(nw.col("written_at"), nw.col("signed_on"), nw.col("service_date"))
-    own = notes.filter(nw.col("author_role") == "therapist").join(naming, on="note_id", how="inner")
-    own = own.select(*PATIENT, said_at=written)
+    own = notes.filter(nw.col("author_role") == "therapist").select(
+        *PATIENT, entry_id="note_id", said_at=written, noted_on="service_date", entry_text="text"
+    )
+    logged_id = nw.concat_str([nw.lit("contact "), nw.col("contact_id")])
     able = therapists.filter(nw.col("role") == "therapist").select("discipline", supervisor_id="therapist_id")
-    logged = contacts.filter(~nw.col("patient_id").is_null())
-    logged = logged.join(able, on="supervisor_id", how="inner").select(*PATIENT, said_at="date")
-    signed = plans.filter(~nw.col("change_signed_by").is_null() & ~nw.col("changed_on").is_null())
-    signed = signed.select(*PATIENT, said_at="changed_on")
-    said = nw.concat([own, logged, signed], how="vertical").unique()
+    logged = (
+        contacts.filter(~nw.col("patient_id").is_null())
+        .join(able, on="supervisor_id", how="inner")
+        .with_columns(noted_on=nw.lit(None, dtype=nw.Datetime("us")))
+        .select(*PATIENT, "noted_on", entry_id=logged_id, said_at="date", entry_text="text")
+    )
+    columns = [*PATIENT, "entry_id", "said_at", "noted_on", "entry_text"]
+    said = nw.concat(
+        [
+            mentions.filter(~nw.col("negated")).select("kind", "value", entry_id="note_id"),
+            contact_mentions.filter(~nw.col("negated")).select("kind", "value", entry_id=logged_id),
+        ],
+        how="vertical",
+    ).unique()
+    return nw.concat([own.select(columns), logged.select(columns)], how="vertical"), said
+
+
+def _heard(visits: nw.LazyFrame, entries: nw.LazyFrame) -> nw.LazyFrame:
+    """Entries that bear on each visit: `in_time` where in the window, `last_note` where the therapist's last note."""
     hours = (nw.col("said_at") - nw.col("visit_ends_at")).dt.total_minutes()
     since = nw.col("previous_on").is_null() | (nw.col("said_at") >= nw.col("previous_on"))
-    entries = (
+    by_deadline = nw.coalesce(hours <= nw.col("change_documentation_hours") * HOUR_MINUTES, nw.lit(False))
+    return (
+        visits.select(
+            "note_id", *PATIENT, "visit_ends_at", "previous_on", "therapist_on", "change_documentation_hours"
+        )
+        .join(entries, on=PATIENT, how="inner")
+        .filter(by_deadline)
+        .with_columns(in_time=flag(since), last_note=flag(nw.col("noted_on") == nw.col("therapist_on")))
+        .select("note_id", "entry_id", "entry_text", "in_time", "last_note")
+    )
+
+
+def _graded(mentions: nw.LazyFrame, heard: nw.LazyFrame, said: nw.LazyFrame) -> nw.LazyFrame:
+    """Notes with a change that no entry names: note_id, `unnamed` 1.
+
+    A changed activity is named by an entry in time that speaks of change and of that activity; one that was added
+    also by the therapist's last note where it holds it. A change of no known activity wants an entry that speaks of change.
+    """
+    today = mentions.filter(~nw.col("negated") & (nw.col("when") == "today"))
+    changes = today.filter(nw.col("kind").is_in(["added_activity", "changed_activity"]))
+    changes = changes.select("note_id", "value", added=flag(nw.col("kind") == "added_activity"))
+    speaking = said.filter(nw.col("kind").is_in(["change_verb", "change_order", "by_therapist"]))
+    speaking = speaking.select("entry_id").unique().with_columns(speaks=ONE)
+    about = said.filter(nw.col("kind").is_in(ACTIVITIES)).select("entry_id", "value").unique()
+    named = (
+        heard.join(about, on="entry_id", how="inner")
+        .join(speaking, on="entry_id", how="left")
+        .with_columns(orders=flag((nw.col("in_time") > 0) & yes("speaks")))
+        .group_by("note_id", "value")
+        .agg(nw.col("orders").max(), holds=(nw.col("in_time") + nw.col("last_note")).max())
+    )
+    lacking = (
+        changes.join(named, on=["note_id", "value"], how="left")
+        .filter(~yes("orders") & ~((nw.col("added") > 0) & yes("holds")))
+        .select("note_id")
+    )
+    general = heard.filter(nw.col("in_time") > 0).join(speaking, on="entry_id", how="inner")
+    general = general.select("note_id").unique().with_columns(general=ONE)
+    specific = changes.select("note_id").unique().with_columns(specific=ONE)
+    vague = (
+        today.filter(nw.col("kind") == "change_verb")
+        .select("note_id")
+        .unique()
+        .join(specific, on="note_id", how="left")
+        .join(general, on="note_id", how="left")
+        .filter(~yes("specific") & ~yes("general"))
+        .select("note_id")
+    )
+    return nw.concat([lacking, vague], how="vertical").unique().with_columns(unnamed=ONE)
+
+
+def _codes_named(heard: nw.LazyFrame, said: nw.LazyFrame) -> nw.LazyFrame:
+    """Codes that an entry in time or the therapist's last note names: note_id, changed_code, `code_named` 1."""
+    codes_said = said.filter(nw.col("kind") == "code_named").select("entry_id", changed_code="value")
+    bears = (nw.col("in_time") > 0) | (nw.col("last_note") > 0)
+    return (
+        heard.filter(bears)
+        .join(codes_said, on="entry_id", how="inner")
+        .select("note_id", "changed_code")
+        .unique()
+        .with_columns(code_named=ONE)
+    )
+
+
+def _signed_changes(visits: nw.LazyFrame, plans: nw.LazyFrame) -> nw.LazyFrame:
+    """Visits in whose window a change of the plan was signed: note_id, `plan_signed` 1."""
+    signed = plans.filter(~nw.col("change_signed_by").is_null() & ~nw.col("changed_on").is_null())
+    signed = signed.select(*PATIENT, said_at="changed_on").unique()
+    hours = (nw.col("said_at") - nw.col("visit_ends_at")).dt.total_minutes()
+    since = nw.col("previous_on").is_null() | (nw.col("said_at") >= nw.col("previous_on"))
+    return (
         visits.select("note_id", *PATIENT, "visit_ends_at", "previous_on", "change_documentation_hours")
-        .join(said, on=PATIENT, how="inner")
+        .join(signed, on=PATIENT, how="inner")
         .filter(since & (hours <= nw.col("change_documentation_hours") * HOUR_MINUTES))
         .select("note_id")
         .unique()
-        .with_columns(entry=nw.lit(1).cast(nw.Int64))
-    )
-    return visits.join(entries, on="note_id", how="left").with_columns(
-        entry=nw.coalesce(nw.col("entry"), nw.lit(0))
+        .with_columns(plan_signed=ONE)
     )
 
 
@@ -242,18 +341,4 @@ def _new_codes(given: nw.LazyFrame, interventions: nw.LazyFrame, plans: nw.LazyF
             .otherwise(nw.lit(1))
             .cast(nw.Int64),
         )
-    )
-
-
-def _named_codes(notes: nw.LazyFrame, mentions: nw.LazyFrame) -> nw.LazyFrame:
-    """Since when a therapist's text names a code: patient_id, discipline, changed_code, named_on."""
-    sections = mentions.filter(~nw.col("code").is_null()).select("note_id", changed_code="code")
-    titles = mentions.filter(nw.col("kind") == "code_title").select("note_id", changed_code="value")
-    own = notes.filter(nw.col("author_role") == "therapist").select("note_id", *PATIENT, "service_date")
-    return (
-        nw.concat([sections, titles], how="vertical")
-        .unique()
-        .join(own, on="note_id", how="inner")
-        .group_by(*PATIENT, "changed_code")
-        .agg(named_on=nw.col("service_date").min())
     )
