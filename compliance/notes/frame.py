@@ -92,6 +92,7 @@ class Frame:
     sentence: list[int]
     section: list[str | None]
     silent: list[bool]
+    code_names: list[Match]
     """Words of headings and of unticked boxes: they name what could be said, and say nothing."""
 
 
@@ -99,7 +100,8 @@ def frame(note: list[Word]) -> Frame:
     """The frame of every word of a note."""
     cues = _longest(phrases("frame").matches(note))
     size = len(note)
-    made = Frame([TODAY] * size, [False] * size, [None] * size, [0] * size, [None] * size, [False] * size)
+    made = Frame([TODAY] * size, [False] * size, [None] * size, [0] * size, [None] * size, [False] * size, [])
+    made.code_names = cues.get("code_name", [])
     _number_sentences(note, made)
     _silence_boxes(note, made)
     headings = _headings(note, cues)
@@ -336,10 +338,8 @@ def _own_line(note: list[Word], anchors: list[Anchor], end: int) -> int:
         for anchor, (first, last) in zip(anchors, lines, strict=True)
     )
     below = lines[-1][1] + 1
-    listed = (
-        (below < len(note)
-        and note[below].spelling in "•–*")
-        or (below < len(note) and note[below].sort == "number")
+    listed = (below < len(note) and note[below].spelling in "•–*") or (
+        below < len(note) and note[below].sort == "number"
     )
     return min(end, lines[-1][1]) if filled and not listed else end
 

@@ -87,7 +87,7 @@ def read(text: str) -> tuple[Mention, ...]:
         return ()
     around = frame(note)
     spans = _spans(note, text, around)
-    purposes = _purposes(note, around, spans)
+    purposes = _purposes(note, around, spans) | _goal_names(note, around, spans)
     made = {_mention(note, around, span, span in purposes) for span in spans}
     return tuple(sorted(made, key=lambda m: (m.start, m.end, m.kind, m.value, m.when)))
 
@@ -121,7 +121,7 @@ def _mention(note: list[Word], around: Frame, span: _Span, purpose: bool) -> Men
     if when == AIM:
         beside = span.kind in _BESIDE_AN_AIM and (span.kind != "response" or span.value in _MEASURED)
         when = TODAY if beside else GOAL
-    elif (purpose or _names_goal(note, around, span)) and when == TODAY:
+    elif purpose and when == TODAY:
         when = GOAL
     # the phrase itself may hold the negation ("no physical assist"): only words before it can deny it
     negated = around.negated[head]
@@ -137,26 +137,37 @@ def _mention(note: list[Word], around: Frame, span: _Span, purpose: bool) -> Men
 
 
 _LONGEST_GOAL_NAME = 3
+_NAMING = TASKS | _CONCEPTS | {"paired"}
 
 
-def _names_goal(note: list[Word], around: Frame, span: _Span) -> bool:
-    """Whether a task only says what a goal is of: it alone follows the goal's label ("LTG1 crochet.")."""
-    if span.kind not in TASKS | _CONCEPTS | {"paired"}:
+def _goal_names(note: list[Word], around: Frame, spans: Iterable[_Span]) -> set[_Span]:
+    """Tasks that only say what a goal is of: alone after its label ("LTG1 crochet."), or before the word "goal"."""
+    alone = {
+        around.sentence[span.first]
+        for span in spans
+        if span.kind == "goal_ref" and _only_names(note, around, span)
+    }
+    return {
+        span
+        for span in spans
+        if span.kind in _NAMING
+        and (
+            around.sentence[span.first] in alone
+            or (span.last < len(note) and note[span.last].spelling in ("goal", "goals"))
+        )
+    }
+
+
+def _only_names(note: list[Word], around: Frame, label: _Span) -> bool:
+    """Whether a label begins its sentence, and a few words without number or sign end it."""
+    sentence = around.sentence[label.first]
+    if label.first > 0 and around.sentence[label.first - 1] == sentence:
         return False
-    if span.last < len(note) and note[span.last].spelling in ("goal", "goals"):
-        return True
-    if not span.first:
-        return False
-    sentence = around.sentence[span.first]
-    first = span.first
-    while first > 0 and around.sentence[first - 1] == sentence:
-        first -= 1
-    last = span.last
+    last = label.last
     while last < len(note) and around.sentence[last] == sentence and note[last].spelling != ".":
         last += 1
-    named = next((r for r in references(note[first:last]) if r.first == 0), None)
-    after = note[first + named.last : last] if named else []
-    return bool(after) and len(after) <= _LONGEST_GOAL_NAME and all(word.sort == "word" for word in after)
+    after = note[label.last : last]
+    return 0 < len(after) <= _LONGEST_GOAL_NAME and all(word.sort == "word" for word in after)
 
 
 _ASIDE = frozenset({"deferred", "held", "hold", "postponed", "unable", "excluded", "omitted", "skipped"})
@@ -193,7 +204,7 @@ def _spans(note: list[Word], text: str, around: Frame) -> list[_Span]:
     found += _filled_cues(note, around)
     found += _comparisons(note, found)
     found = _changed(note, found, around)
-    found += _named_codes(note)
+    found += _named_codes(note, around)
     found = list(_longest(found))
     found += _pairs(found, around)
     found += [_Span(r.first, r.last, "goal_ref", r.label) for r in references(note)]
@@ -356,13 +367,13 @@ def _changed(note: list[Word], found: list[_Span], around: Frame) -> list[_Span]
     return kept
 
 
-def _named_codes(note: list[Word]) -> Iterator[_Span]:
+def _named_codes(note: list[Word], around: Frame) -> Iterator[_Span]:
     """Codes by number, or by a name of several words ("gait training"): `code_named`."""
     for place, word in enumerate(note):
         if word.sort == "number" and CODE.fullmatch(word.spelling):
             yield _Span(place, place + 1, "code_named", word.spelling.upper())
-    for match in phrases("frame").matches(note):
-        if match.sense.kind == "code_name" and match.last - match.first > 1:
+    for match in around.code_names:
+        if match.last - match.first > 1:
             yield _Span(match.first, match.last, "code_named", match.sense.value)
 
 
