@@ -75,6 +75,7 @@ def facts_table(mentions: pl.DataFrame, notes: pl.DataFrame, code: str = "97530"
     return _judged(listed.join(facts, on="note_id", how="left", maintain_order="left"), code)
 
 
+_LIST = 3
 _DONE_TO_PATIENT = ["sets_reps", "plain_stretch", "nerve_glide", "desensitization"]
 """What beside heat and massage is more often done to the patient than by the patient."""
 
@@ -87,7 +88,9 @@ def _judged(facts: pl.DataFrame, code: str) -> pl.DataFrame:
         if name.startswith("n_") or name in ("level", "response")
     ]
     flags = [pl.col(name).fill_null(False) for name in ("cueing", "weak", "deficit", "adl", "has_section")]
-    functional = (pl.col("n_functional") > 0) | (pl.col("n_paired") > 0)
+    # beside a list of exercises or of modalities, a verb and a noun that meet by chance are no task
+    listed = (pl.col("n_firm") >= _LIST) | (pl.col("n_passive") >= _LIST)
+    functional = (pl.col("n_functional") > 0) | ((pl.col("n_paired") > 0) & ~listed)
     # sets and repetitions alone are exercise, but not beside heat or massage ("10 x 8" may be a setting)
     bare_sets = (pl.col("n_exercise") > 0) & (pl.col("n_passive") == 0)
     drilled = (pl.col("n_named_exercise") > 0) | bare_sets | (pl.col("n_neuro") > 0)
