@@ -109,8 +109,10 @@ def test_remittances_agree_with_golden_tables(name):
 
 @pytest.mark.parametrize("file", OTHERS, ids=name_of)
 def test_other_sets_are_named_and_refused(file):
-    records = load(file)
-    assert sum(table.height for table in records.tables.values()) == 0
+    with pytest.raises(InputError, match="version 00"):  # alone, it would be checked and found without fault
+        load(file)
+    records = load_files([("notes.csv", b"note_id\nN1\n"), (file.name, file.read_bytes())])
+    assert sum(table.height for table in records.tables.values()) == 1
     (refusal,) = records.report.refusals
     assert re.search(r"(837|835) (institutional|professional|remittance), version 00", refusal.found)
 
@@ -339,6 +341,84 @@ def test_a_file_cut_off_loses_its_last_claim_only():
     records = load_files([(name, data[: data.rindex(b"LX*2")])])
     assert records.tables["claims"]["claim_id"].to_list() == ["C0"]
     assert "cut off" in records.report.render()
+
+
+WHOLE_837 = file_837(claim("C1"), claim("C2"))[1].decode()
+BODY = len(ISA)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (re.sub(r"ST\*837[^~]*~", "", WHOLE_837), "no transaction set"),
+        (WHOLE_837[:BODY] + WHOLE_837[BODY:].replace("~", "\n"), "segments ended by '~'"),
+        (WHOLE_837[:BODY] + WHOLE_837[BODY:].replace("*", "|"), "elements parted by '*'"),
+        (WHOLE_837[:BODY], "no transaction set"),
+        (WHOLE_837[: BODY - 1], "an ISA segment of 16 elements"),
+        (interchange("837", [], "005010X222A1"), "no claim and no remittance"),
+    ],
+)
+def test_a_claim_file_without_a_set_is_refused_by_name(text, said):
+    with pytest.raises(InputError, match=re.escape(said)) as alone:
+        load_files([("lost.837", text.encode())])
+    assert "lost.837" in str(alone.value)
+    beside = load_files([("lost.837", text.encode()), file_837(claim("C9"))]).report
+    assert "lost.837" in beside.render()
+    assert [r.file for r in beside.refusals] == (["lost.837"] if "no claim" not in said else [])
+
+
+@pytest.mark.parametrize(
+    ("text", "refused"),
+    [
+        (WHOLE_837.replace("~ST*837", "~CLM*C0*5***11:B:1~ST*837"), ["CLM*C0*5***11:B:1"]),
+        (WHOLE_837.replace("~GE*", "~CLP*C0*1*5*5~GE*"), ["CLP*C0*1*5*5"]),
+        (WHOLE_837.replace("~CLM*C2", "~CLP*C0*1*5*5~CLM*C2"), ["CLP*C0*1*5*5"]),
+        (WHOLE_837.replace("~CLM*C2", "\nCLM*C2"), ["1 claims (CLM or CLP) within other segments"]),
+    ],
+)
+def test_claims_outside_a_set_are_refused(text, refused):
+    report = load_files([("x.837", text.encode())]).report
+    assert [r.found for r in report.refusals] == refused
+
+
+def test_an_interchange_without_a_set_is_refused_beside_one_with():
+    other = WHOLE_837[:BODY] + WHOLE_837[BODY:].replace("*", "|")
+    records = load_files([("x.837", (WHOLE_837 + "\n" + other).encode())])
+    assert records.tables["claims"]["claim_id"].to_list() == ["C1", "C2"]
+    (refusal,) = records.report.refusals
+    assert "no transaction set" in refusal.found
+
+
+def test_nul_after_each_segment_hides_nothing():
+    records = load_files([("x.837", WHOLE_837.replace("~", "~\0").encode())])
+    assert records.tables["claims"]["claim_id"].to_list() == ["C1", "C2"]
+    assert "NUL characters were left out" in records.report.render()
+
+
+@pytest.mark.parametrize("count", ["²", "9" * 5_000, "٣"])
+def test_counts_that_are_no_digits_are_told(count):
+    text = re.sub(r"SE\*\d+", f"SE*{count}", WHOLE_837).replace("LX*2", f"LX*{count}")
+    report = load_files([("x.837", text.encode())]).report
+    assert "segments; " in report.render()
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [("HI*", "HI*ABF:" + "M" * 200_000 + "*"), ("CLM*C2", "CLM*" + "C" * 200_000)]
+)
+def test_a_segment_too_long_to_be_read_whole_costs_its_claim(before, after):
+    text = after.join(WHOLE_837.rsplit(before, 1))
+    records = load_files([("x.837", text.encode())])
+    assert records.tables["claims"]["claim_id"].to_list() == ["C1"]
+    (refusal,) = records.report.refusals
+    assert "100,000 characters" in refusal.expected
+    assert len(refusal.found) <= 160
+
+
+def test_a_remittance_segment_too_long_costs_its_answer():
+    name, data = file_835("CLP*C1*1*150*100*20*MB*ICN1", "LQ*HE*" + "N" * 200_000, "CLP*C2*1*5*5*0*MB*I")
+    records = load_files([(name, data)])
+    assert records.tables["remittances"]["claim_id"].to_list() == ["C2"]
+    assert "100,000 characters" in records.report.refusals[0].expected
 
 
 def test_many_interchanges_with_their_own_delimiters():

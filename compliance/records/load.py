@@ -88,7 +88,19 @@ def _load(found: Found) -> Records:
         raws.remove(raw)
     if not raws and not claim_files:
         raise InputError(f"{report.notices[-1].message} (expected a header and rows)")
-    return _assembled(raws, claim_files, report)
+    records = _assembled(raws, claim_files, report)
+    if not raws and not any(line.rows_read for line in report.tables):
+        raise InputError(_why_nothing(claim_files, report))
+    return records
+
+
+def _why_nothing(claim_files: list[Source], report: LoadReport) -> str:
+    """Why claim files came to nothing. Without any record a check would find nothing wrong, which nobody may believe."""
+    if not report.refusals:
+        named = claim_files[0].name + (f" and {len(claim_files) - 1:,} more" if len(claim_files) > 1 else "")
+        return f"{named}: no claim and no remittance in it (expected CLM or CLP segments)"
+    more = len(report.refusals) - 1
+    return f"{report.refusals[0]}" + (f"; and {more:,} more like it, nothing could be read" if more else "")
 
 
 def _raw(source: Source) -> RawTable:

@@ -2,12 +2,14 @@
 
 Delimiters come from each ISA. Segment positions, by which the load report names a place, count the segments of the file
 from 1. The counts of SE, GE and IEA are checked and differences told; a broken segment costs its claim, not the file.
+An interchange without a set, and a claim outside one, are refused by name: what is not read must not look like nothing.
 """
 
 import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import count as counting
 
 import polars as pl
 
@@ -25,6 +27,12 @@ SETS = {
 GUIDES = {"X222": "professional", "X223": "institutional", "X224": "dental", "X098": "professional",
           "X096": "institutional", "X097": "dental"}  # fmt: skip
 LONGEST_SEGMENT = 100_000
+"""Characters of one segment; of a longer one the rest is not read, and its claim is refused."""
+CLAIM_SEGMENTS = {"CLM": ("837", "claims"), "CLP": ("835", "remittances")}
+"""Segments that open a claim or its answer: in which set they belong, and which table they feed."""
+LONGEST_FOUND = 160
+DIGITS = re.compile(r"[0-9]{1,9}")
+"""A count as X12 writes it; `str.isdigit` also takes ², and `int` refuses thousands of digits."""
 
 
 class Broken(Exception):
@@ -42,6 +50,7 @@ class Segment:
     position: int
     elements: Elements
     component: str
+    whole: bool = True
 
     @property
     def name(self) -> str:
@@ -56,8 +65,26 @@ class Segment:
         """Components of a composite element."""
         return [part.strip() for part in self.get(place).split(self.component)]
 
+    def check(self) -> None:
+        """Raise Broken where the segment was too long to be read whole."""
+        if not self.whole:
+            wanted = f"segments of at most {LONGEST_SEGMENT:,} characters"
+            raise Broken(self.position, f"{self.name}, a segment longer than that", wanted)
+
     def __str__(self) -> str:
         return "*".join(self.elements)
+
+
+@dataclass(frozen=True)
+class Delimiters:
+    """How an interchange parts elements, components and segments."""
+
+    element: str
+    component: str
+    terminator: str
+
+    def __str__(self) -> str:
+        return f"elements parted by {self.element!r} and segments ended by {self.terminator!r}"
 
 
 @dataclass
@@ -87,7 +114,8 @@ class Exchange:
         self, file: str, position: int | None, found: str, expected: str, table: str | None = None
     ) -> None:
         """Tell of a part of a file that could not be used."""
-        self.refusals.append(Refusal(file, position, table, None, found, expected))
+        shown = found if len(found) <= LONGEST_FOUND else found[: LONGEST_FOUND - 1] + "…"
+        self.refusals.append(Refusal(file, position, table, None, shown, expected))
 
 
 def read_x12(files: list[tuple[str, bytes]], known_lines: pl.DataFrame | None) -> Exchange:
@@ -137,93 +165,154 @@ def _not_ours(given: TransactionSet) -> str | None:
 
 def transaction_sets(file: str, text: str, exchange: Exchange) -> Iterator[TransactionSet]:
     """The transaction sets of a file, envelopes checked and differences told."""
-    current: TransactionSet | None = None
-    group_version = interchange_version = ""
-    counts: Counter[str] = Counter()
-    opened: dict[str, str] = {}
-    for segment in segments(file, text, exchange):
-        counts["segments"] += 1
+    positions = counting(1)
+    chunks = _interchanges(_without_nul(file, text, exchange))
+    for chunk in chunks:
+        given = _delimiters(chunk)
+        if given is None:
+            wanted = "an ISA segment of 16 elements, or a GS or ST segment"
+            exchange.refuse(file, next(positions), chunk[:40], wanted)
+            continue
+        if not chunk.startswith("ISA"):
+            exchange.note(file, f"no ISA: {given}")
+        sets = _Sets(file, exchange)
+        for segment in segments(file, chunk, given, positions, exchange):
+            yield from sets.take(segment)
+        yield from sets.end()
+        _refuse_lost(file, chunk, given, sets, exchange)
+    if not chunks:
+        exchange.refuse(file, None, "no segment", READ)
+
+
+def _without_nul(file: str, text: str, exchange: Exchange) -> str:
+    """Some transfers pad segments with NUL, which would hide the name of each that follows."""
+    count = text.count("\0")
+    if count:
+        exchange.note(file, f"{count:,} NUL characters were left out", count)
+    return text.replace("\0", "")
+
+
+class _Sets:
+    """The sets of one interchange, gathered segment by segment, and the claims that lie in none."""
+
+    def __init__(self, file: str, exchange: Exchange) -> None:
+        self.file, self.exchange = file, exchange
+        self.current: TransactionSet | None = None
+        self.first = 0
+        self.group_version = self.interchange_version = self.opened = ""
+        self.counts: Counter[str] = Counter()
+        self.claims = 0
+        self.lost: list[Segment] = []
+
+    def take(self, segment: Segment) -> Iterator[TransactionSet]:
+        """Read a segment; yields the set that it ends."""
+        self.first = self.first or segment.position
         match segment.name:
             case "ISA":
-                interchange_version, group_version = segment.get(12), ""
-                counts["groups"] = 0
-                opened["ISA"] = segment.get(13)
+                self.interchange_version, self.opened = segment.get(12), segment.get(13)
             case "GS":
-                group_version = segment.get(8) or (segment.elements[-1] if len(segment.elements) > 6 else "")
-                counts["groups"] += 1
-                counts["sets"] = 0
+                version = segment.elements[-1] if len(segment.elements) > 6 else ""
+                self.group_version = segment.get(8) or version
+                self.counts["groups"] += 1
+                self.counts["sets"] = 0
             case "GE":
-                _count(exchange, file, segment, counts["sets"], "transaction sets")
+                _count(self.exchange, self.file, segment, self.counts["sets"], "transaction sets")
             case "IEA":
-                _count(exchange, file, segment, counts["groups"], "groups")
-                interchange_version = group_version = ""
-                if opened.get("ISA", segment.get(2)) != segment.get(2):
-                    exchange.note(
-                        file, f"IEA closes interchange {segment.get(2)}, but ISA opened {opened['ISA']}"
-                    )
+                self._closed(segment)
             case "ST":
-                if current:
-                    exchange.note(file, f"the set at segment {current.segments[0].position} has no SE")
-                    yield current
-                counts["sets"] += 1
-                version = segment.get(3) or group_version or interchange_version
-                current = TransactionSet(file, segment.get(1), version, [segment])
+                yield from self._unclosed("")
+                self._open(segment)
             case "SE":
-                if current:
-                    current.complete = True
-                    _count(exchange, file, segment, len(current.segments) + 1, "segments")
-                    yield current
-                    current = None
+                yield from self._complete(segment)
             case _:
-                if current:
-                    current.segments.append(segment)
-    if current:
-        exchange.note(
-            file, f"the set at segment {current.segments[0].position} has no SE: the file may be cut off"
-        )
-        yield current
-    if not counts["segments"]:
-        exchange.refuse(file, None, "no segment", READ)
+                self._inside(segment)
+
+    def end(self) -> Iterator[TransactionSet]:
+        """The set that nothing closed."""
+        yield from self._unclosed(": the file may be cut off")
+
+    def _open(self, segment: Segment) -> None:
+        self.counts["sets"] += 1
+        self.counts["all sets"] += 1
+        version = segment.get(3) or self.group_version or self.interchange_version
+        self.current = TransactionSet(self.file, segment.get(1), version, [segment])
+
+    def _complete(self, segment: Segment) -> Iterator[TransactionSet]:
+        current, self.current = self.current, None
+        if current:
+            current.complete = True
+            _count(self.exchange, self.file, segment, len(current.segments) + 1, "segments")
+            yield current
+
+    def _unclosed(self, because: str) -> Iterator[TransactionSet]:
+        current, self.current = self.current, None
+        if current:
+            said = f"the set at segment {current.segments[0].position} has no SE{because}"
+            self.exchange.note(self.file, said)
+            yield current
+
+    def _closed(self, segment: Segment) -> None:
+        _count(self.exchange, self.file, segment, self.counts["groups"], "groups")
+        if self.opened and self.opened != segment.get(2):
+            said = f"IEA closes interchange {segment.get(2)}, but ISA opened {self.opened}"
+            self.exchange.note(self.file, said)
+
+    def _inside(self, segment: Segment) -> None:
+        kind, _ = CLAIM_SEGMENTS.get(segment.name, (None, None))
+        if self.current:
+            self.current.segments.append(segment)
+        if kind is None:
+            return
+        if self.current is None or (self.current.kind != kind and self.current.kind in {"835", "837"}):
+            self.lost.append(segment)
+        else:
+            self.claims += 1
+
+
+def _refuse_lost(file: str, chunk: str, given: Delimiters, sets: _Sets, exchange: Exchange) -> None:
+    """Refuse what no set holds: the whole interchange, or claims outside a set or hidden in another segment."""
+    if not sets.counts["all sets"]:
+        wanted = f"a transaction set (ST to SE), {given} as the start of the file says"
+        exchange.refuse(file, sets.first or None, f"no transaction set in {chunk[:40]}…", wanted)
+        return
+    for segment in sets.lost:
+        kind, table = CLAIM_SEGMENTS[segment.name]
+        exchange.refuse(file, segment.position, str(segment)[:80], f"a claim within an {kind} set", table)
+    parted = re.escape(given.element + given.component)
+    opening = rf"(?<![A-Za-z0-9 {parted}])(CLM|CLP){re.escape(given.element)}"
+    hidden = len(re.findall(opening, chunk)) - sets.claims - len(sets.lost)
+    if hidden > 0:
+        found = f"{hidden:,} claims (CLM or CLP) within other segments"
+        exchange.refuse(file, sets.first, found, f"{given}, as the start of the file says")
 
 
 def _count(exchange: Exchange, file: str, segment: Segment, counted: int, what: str) -> None:
     said = segment.get(1)
-    if said != str(counted) and not (said.isdigit() and int(said) == counted):
+    if said != str(counted) and not (DIGITS.fullmatch(said) and int(said) == counted):
         exchange.note(
             file,
-            f"{segment.name} at segment {segment.position} says {said or 'no'} {what}; {counted} are there",
+            f"{segment.name} at segment {segment.position} says {said[:20] or 'no'} {what}; {counted} are there",
         )
 
 
-def segments(file: str, text: str, exchange: Exchange) -> Iterator[Segment]:
-    """The segments of a file in order, each interchange under its own delimiters."""
-    position = 0
-    for chunk in _interchanges(text):
-        found = _delimiters(chunk)
-        if found is None:
-            exchange.refuse(
-                file, position + 1, chunk[:40], "an ISA segment of 16 elements, or a GS or ST segment"
-            )
+def segments(
+    file: str, chunk: str, given: Delimiters, positions: Iterator[int], exchange: Exchange
+) -> Iterator[Segment]:
+    """The segments of one interchange in order."""
+    component = given.component
+    for raw in _split(chunk, given.terminator):
+        bare = raw.strip()
+        if not bare:
             continue
-        element, component, terminator = found
-        if not chunk.startswith("ISA"):
-            exchange.note(file, f"no ISA: elements were parted at {element!r}, segments at {terminator!r}")
-        for raw in _split(chunk, terminator):
-            bare = raw.strip()
-            if not bare:
-                continue
-            position += 1
-            elements = bare[:LONGEST_SEGMENT].split(element)
-            own = component
-            if elements[0] in {"SVC", "SV1", "HI", "CLM"}:
-                own = _component(elements, component)
-                if own != component:
-                    component = own
-                    exchange.note(
-                        file,
-                        f"parts of elements are separated by {own!r}, not as ISA says; so they were read",
-                    )
-            yield Segment(position, elements, own)
+        elements = bare[:LONGEST_SEGMENT].split(given.element)
+        own = component
+        if elements[0] in {"SVC", "SV1", "HI", "CLM"}:
+            own = _component(elements, component)
+            if own != component:
+                component = own
+                said = f"parts of elements are separated by {own!r}, not as ISA says; so they were read"
+                exchange.note(file, said)
+        yield Segment(next(positions), elements, own, len(bare) <= LONGEST_SEGMENT)
 
 
 def _interchanges(text: str) -> list[str]:
@@ -240,7 +329,7 @@ def _interchanges(text: str) -> list[str]:
     return [before, *cut] if before else cut
 
 
-def _delimiters(chunk: str) -> tuple[str, str, str] | None:
+def _delimiters(chunk: str) -> Delimiters | None:
     """Element separator, component separator and segment terminator; null where the start is no envelope."""
     head = re.match(r"(ISA|GS|ST)([^A-Za-z0-9\s])", chunk)
     if head is None:
@@ -248,7 +337,8 @@ def _delimiters(chunk: str) -> tuple[str, str, str] | None:
     element = head[2]
     if head[1] != "ISA":
         following = re.search(r"([^A-Za-z0-9\s.,\-])\s*(?:ST|BPR|BHT)" + re.escape(element), chunk[3:2000])
-        return element, ":", following[1] if following and following[1] != element else "\n"
+        ended = following[1] if following and following[1] != element else "\n"
+        return Delimiters(element, ":", ended)
     place = -1
     for _ in range(16):
         place = chunk.find(element, place + 1, 400)
@@ -257,7 +347,7 @@ def _delimiters(chunk: str) -> tuple[str, str, str] | None:
     if place + 2 >= len(chunk):
         return None
     terminator = chunk[place + 2]
-    return element, chunk[place + 1], "\n" if terminator in "\r\n" else terminator
+    return Delimiters(element, chunk[place + 1], "\n" if terminator in "\r\n" else terminator)
 
 
 def _split(chunk: str, terminator: str) -> Iterator[str]:
@@ -284,14 +374,14 @@ def _component(elements: Elements, declared: str) -> str:
 
 def iso_date(segment: Segment, text: str) -> str:
     """A date of eight digits as ISO. Raises Broken where it is none."""
-    if not re.match(r"^(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])$", text):
+    if not re.match(r"^(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])$", text, re.ASCII):
         raise Broken(segment.position, str(segment), "a date of eight digits: 20260301")
     return f"{text[:4]}-{text[4:6]}-{text[6:]}"
 
 
 def amount(segment: Segment, text: str, what: str) -> float:
     """A number as X12 writes it. Raises Broken where it is none."""
-    if not re.match(r"^-?(?:\d+\.?\d*|\.\d+)$", text) or len(text) > 18:
+    if not re.match(r"^-?(?:\d+\.?\d*|\.\d+)$", text, re.ASCII) or len(text) > 18:
         raise Broken(segment.position, str(segment), f"{what}, a number")
     return float(text)
 

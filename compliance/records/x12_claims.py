@@ -13,6 +13,7 @@ import polars as pl
 
 from compliance.records.delimited import ROW, RawTable
 from compliance.records.x12 import (
+    DIGITS,
     Broken,
     Exchange,
     Segment,
@@ -310,6 +311,7 @@ class _Set:
             self._line(segment, self.claim, self.claim.lines[-1])
         else:
             self._claim_detail(segment, self.claim)
+        segment.check()
 
     def _level(self, segment: Segment) -> None:
         self.last = None
@@ -359,6 +361,7 @@ class _Set:
                 self.payer = party
 
     def _claim(self, segment: Segment) -> Claim:
+        segment.check()
         number = segment.get(1)
         place, _, frequency = [*segment.parts(5), "", "", ""][:3]
         if self.billing and not self.billing.taxonomy:
@@ -418,7 +421,7 @@ class _Set:
         assert self.claim is not None
         given = segment.get(1)
         line = self.claim.lines[-1]
-        if given.isdigit() and 0 < int(given) < 10_000:
+        if DIGITS.fullmatch(given) and 0 < int(given) < 10_000:
             line.number = int(given)
         if line.number in {other.number for other in self.claim.lines[:-1]}:
             raise Broken(segment.position, str(segment), "a line number of its own in LX01")

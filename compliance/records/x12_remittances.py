@@ -298,6 +298,7 @@ class _Set:
             self._detail(
                 segment, self.answer, self.answer.lines[-1] if self.answer.lines else self.answer.whole
             )
+        segment.check()
 
     def _header(self, segment: Segment) -> None:
         if segment.name == "BPR":
@@ -309,6 +310,7 @@ class _Set:
             self.made_on = iso_date(segment, segment.get(2))
 
     def _claim(self, segment: Segment) -> ClaimAnswer:
+        segment.check()
         paid_on = self.payment_day or self.made_on
         number = segment.get(1)
         if not number:
