@@ -114,6 +114,25 @@ class ChartTables:
             .select("claim_id", "line", "allowed")
         )
 
+    def _fees(self, lines: nw.LazyFrame) -> nw.LazyFrame:
+        """What the payer's fee schedule pays for a line's units: claim_id, line, fee; no row where it says several things."""
+        on = nw.col("service_date")
+        fees = self._records["fees"].filter(~nw.col("amount").is_null())
+        return (
+            lines.select("claim_id", "line", "payer_id", "cpt", "service_date", "units")
+            .join(
+                fees.select("payer_id", "cpt", "amount", begins="from", ends="to"),
+                on=["payer_id", "cpt"],
+                how="inner",
+            )
+            .filter((nw.col("begins") <= on) & (nw.col("ends").is_null() | (nw.col("ends") >= on)))
+            .with_columns(fee=nw.col("amount") * nw.col("units"))
+            .group_by("claim_id", "line")
+            .agg(fee=nw.col("fee").min(), most=nw.col("fee").max())
+            .filter(nw.col("fee") == nw.col("most"))
+            .select("claim_id", "line", "fee")
+        )
+
     @cached_property
     def _line_context(self) -> nw.LazyFrame:
         """Standing lines with who, when, discipline and dollars, before their note is found."""
@@ -132,20 +151,21 @@ class ChartTables:
         for modifier, discipline in (("GN", "SLP"), ("GO", "OT"), ("GP", "PT")):
             named = nw.coalesce(padded.str.contains(f" {modifier} ", literal=True), nw.lit(False))
             by_modifier = nw.when(named).then(nw.lit(discipline)).otherwise(by_modifier)
+        lines = self._records["claim_lines"].join(claims, on="claim_id", how="inner")
+        dollars = {"allowed": "allowed", "fee": "fee schedule", "charge": "charge"}
+        basis = nw.lit("unknown")
+        for column, name in reversed(dollars.items()):
+            basis = nw.when(~nw.col(column).is_null()).then(nw.lit(name)).otherwise(basis)
         return (
-            self._records["claim_lines"]
-            .join(claims, on="claim_id", how="inner")
-            .join(therapists, on="therapist_id", how="left")
+            lines.join(therapists, on="therapist_id", how="left")
             .join(self.amounts, on=["claim_id", "line"], how="left")
+            .join(self._fees(lines), on=["claim_id", "line"], how="left")
             .with_columns(
                 modifier_discipline=by_modifier,
-                amount=nw.coalesce(nw.col("allowed"), nw.col("charge"), nw.lit(0.0)),
-                amount_basis=nw.when(~nw.col("allowed").is_null())
-                .then(nw.lit("allowed"))
-                .otherwise(
-                    nw.when(~nw.col("charge").is_null()).then(nw.lit("charge")).otherwise(nw.lit("unknown"))
-                ),
+                amount=nw.coalesce(*(nw.col(column) for column in dollars), nw.lit(0.0)),
+                amount_basis=basis,
             )
+            .drop("fee")
         )
 
     @cached_property
@@ -181,7 +201,8 @@ class ChartTables:
         """Standing lines, each with its claim's payer and clinic, its note, discipline, episode and `amount`.
 
         `note_id` is the line's own, else the visit note of the same patient, date and discipline (one that holds
-        the code comes first). `amount` is allowed dollars, else the charge (`amount_basis` says which).
+        the code comes first). `amount` is allowed dollars, else the payer's fee, else the charge
+        (`amount_basis` says which).
         """
         lines = self._line_context.with_columns(
             line_discipline=_first("modifier_discipline", "rendering_discipline")
