@@ -127,6 +127,46 @@ def test_typed_cells_that_do_not_fit_are_bad(given):
     assert read_cells(given, COLUMNS[Kind.NUMBER]).bad[0]
 
 
+@pytest.mark.parametrize(
+    ("cells", "meant"),
+    [
+        (["03/04/2026", "13/04/2026", "05/05/2026", "2026-03-04"], [False, False, True, True]),
+        (["03/04/2026", "13/04/2026", "04/13/2026"], [False, False, True]),
+        (["03-04-2026 09:00", "13/04/2026"], [False, False]),
+        (["03/04/2026", "04/13/2026"], [True, True]),
+        (["03/04/2026", "99/04/2026", "13/13/2026"], [True, False, False]),
+        (["03/04/2026", None, "4 March 2026"], [True, False, True]),
+    ],
+)
+def test_dates_beside_one_that_is_day_first_are_not_guessed(cells, meant):
+    result = read(Kind.DATE, *cells)
+    assert (result.values.is_not_null() & ~result.bad).to_list() == meant
+    doubted = "13/04/2026" in cells and "03/04/2026" in cells
+    assert (
+        any("13/04/2026, which can only be day first" in wanted for _, wanted in result.faults) or not doubted
+    )
+
+
+LARGEST = 2**53
+
+
+@pytest.mark.parametrize(
+    "given",
+    [pl.Series(["1e308"]), pl.Series(["-1e16"]), pl.Series(["9007199254740994"]), pl.Series([1e308]),
+     pl.Series([-1e300]), pl.Series([2**63], dtype=pl.UInt64), pl.Series([2**60]), pl.Series(["$99,007,199,254,740,993"])],
+)  # fmt: skip
+@pytest.mark.parametrize("kind", [Kind.MONEY, Kind.DECIMAL, Kind.UPPER_BOUND, Kind.NUMBER])
+def test_amounts_beyond_what_a_number_holds_are_refused(kind, given):
+    result = read_cells(given, COLUMNS[kind])
+    assert result.bad[0]
+    assert all("at most 9,007,199,254,740,992" in wanted for _, wanted in result.faults)
+
+
+@pytest.mark.parametrize("given", [pl.Series([float(LARGEST)]), pl.Series([str(LARGEST)])])
+def test_the_largest_amount_is_read(given):
+    assert not read_cells(given, COLUMNS[Kind.MONEY]).bad[0]
+
+
 NOTHING = {"", "null", "\\n", "nan", "nat", "#n/a", "<na>"}
 
 

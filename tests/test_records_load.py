@@ -115,6 +115,17 @@ def test_a_row_that_cannot_be_used_is_refused_alone(row, column, found):
     assert "row 4" in records.report.render()
 
 
+def test_a_refused_date_of_unknown_order_says_why():
+    rows = "1,1,03/04/2026\n1,2,13/04/2026\n1,3,2026-04-13\n"
+    records = lines_of(f"claim_id,line,service_date\n{rows}")
+    assert refusals(records) == [
+        ("claim_lines.csv", 2, "service_date", "03/04/2026"),
+        ("claim_lines.csv", 3, "service_date", "13/04/2026"),
+    ]
+    assert "can only be day first" in records.report.refusals[0].expected
+    assert records.tables["claim_lines"]["line"].to_list() == [3]
+
+
 def test_rows_that_repeat_count_once_and_are_told():
     records = lines_of(f"{HEADER}\n{ROW}\n{ROW}\n")
     assert not records.report.refusals

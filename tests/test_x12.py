@@ -381,6 +381,12 @@ def test_claims_outside_a_set_are_refused(text, refused):
     assert [r.found for r in report.refusals] == refused
 
 
+def test_a_set_that_breaks_off_before_its_first_claim_is_refused():
+    cut = WHOLE_837[: WHOLE_837.index("CLM*C1")]
+    report = load_files([("cut.837", cut.encode()), file_837(claim("C9"))]).report
+    assert [(r.file, r.found[:6]) for r in report.refusals] == [("cut.837", "ST*837")]
+
+
 def test_an_interchange_without_a_set_is_refused_beside_one_with():
     other = WHOLE_837[:BODY] + WHOLE_837[BODY:].replace("*", "|")
     records = load_files([("x.837", (WHOLE_837 + "\n" + other).encode())])

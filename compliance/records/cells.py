@@ -2,12 +2,13 @@
 
 Each kind of cell has a plain form, read by vectorised expressions, and the forms that people and spreadsheets write
 (`$1,234.50`, `3/1/2026 14:05`, Excel's day numbers), read one distinct value at a time. What neither understands is
-`Unreadable` and refuses its row; nothing is guessed.
+`Unreadable` and refuses its row; nothing is guessed. What reads well and yet says nothing certain (a date that may be
+day first, a key with characters that nobody sees) is a fault with an explanation of its own (`_faults`).
 """
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from typing import Any
 
@@ -75,11 +76,16 @@ RANGE = re.compile(r"^(\d+(?:\.\d+)?)\s*(?:-|–|to)\s*(\d+(?:\.\d+)?)$", re.ASC
 TIMES = re.compile(r"^(\d+(?:\.\d+)?)\s*[x×](?:\s*(?:/|per|a)?\s*(?:wk|week|w))?$", re.IGNORECASE | re.ASCII)
 LARGEST = 2.0**53  # beyond it a float no longer holds every whole number
 SHORTENED = r"^\d(?:\.\d+)?[eE]\+\d+$"
-ADJUSTMENTS = r"^(?:[A-Z]{2}-[A-Z0-9]+:-?\d+(?:\.\d+)?)(?: [A-Z]{2}-[A-Z0-9]+:-?\d+(?:\.\d+)?)*$"
+SLASHED = r"^([0-9]{1,2})[-/]([0-9]{1,2})[-/][0-9]{4}(?:[T ]|$)"
+"""Dates whose order only the habit of their writer tells."""
+ADJUSTMENT = r"[A-Z]{2}-[A-Z0-9]+:-?[0-9]{1,15}(?:\.[0-9]+)?"
 PATTERNS: dict[str, tuple[str, str]] = {
     "clinics.state": ("^[A-Z]{2}$", "the two letters of a state: NC"),
     "therapists.license_state": ("^[A-Z]{2}$", "the two letters of a state: NC"),
-    "remittances.adjustments": (ADJUSTMENTS, "GROUP-CARC:amount, as CO-50:96.20 PR-2:18.10"),
+    "remittances.adjustments": (
+        f"^{ADJUSTMENT}(?: {ADJUSTMENT})*$",
+        "GROUP-CARC:amount, as CO-50:96.20 PR-2:18.10",
+    ),
 }
 """Columns whose cells must also look a certain way, and how to say it."""
 
@@ -90,11 +96,15 @@ class Unreadable(ValueError):
 
 @dataclass(frozen=True)
 class CellsRead:
-    """A column after reading: values, which cells could not be read, and remarks on how cells were understood."""
+    """A column after reading: values, which cells could not be used, and remarks on how cells were understood.
+
+    `faults`: of the bad cells, those whose explanation is another than `expected`, and that explanation.
+    """
 
     values: pl.Series
     bad: pl.Series
     remarks: dict[str, int]
+    faults: tuple[tuple[pl.Series, str], ...] = field(default=())
 
 
 def expected(column: Column) -> str:
@@ -110,21 +120,58 @@ def read_cells(given: pl.Series, column: Column) -> CellsRead:
     remarks: dict[str, int] = {}
     cells = _as_strings(given, column, remarks)
     if cells is None:
-        return _typed(given, column, remarks)
-    cells = _trimmed(cells, column.kind, remarks)
+        values, bad = _typed(given, column, remarks)
+    else:
+        cells = _trimmed(cells, column.kind, remarks)
+        values, bad = _written(cells, column, remarks)
+    faults = tuple((mask, wanted) for mask, wanted in _faults(cells, values, column) if mask.any())
+    for mask, _ in faults:
+        bad = bad | mask
+    return CellsRead(values.rename(column.name), bad, remarks, faults)
+
+
+def _written(cells: pl.Series, column: Column, remarks: dict[str, int]) -> tuple[pl.Series, pl.Series]:
+    """Strings read, and which of them could not be."""
     values = PLAIN[column.kind](cells, column)
     odd = cells.is_not_null() & values.is_null()
     if odd.any():
         values = _one_by_one(cells, values, odd, column, remarks)
     bad = cells.is_not_null() & values.is_null()
+    if column.kind in (Kind.CODES, Kind.LABELS):
+        values = values.set((values.str.len_bytes() == 0).fill_null(False), None)
     pattern = PATTERNS.get(f"{column.table}.{column.name}")
     if pattern:
         bad = bad | ~values.str.contains(pattern[0]).fill_null(True)
-    if column.kind in (Kind.CODES, Kind.LABELS):
-        values = values.set((values.str.len_bytes() == 0).fill_null(False), None)
-    if column.kind is Kind.KEY and values.dtype == pl.String:
+    if column.kind is Kind.KEY:
         bad = bad | values.str.contains(SHORTENED).fill_null(False)
-    return CellsRead(values.rename(column.name), bad, remarks)
+    return values, bad
+
+
+def _faults(cells: pl.Series | None, values: pl.Series, column: Column) -> Iterator[tuple[pl.Series, str]]:
+    """Cells that read well and are refused all the same, and what would have been right."""
+    if column.held_as in (pl.Float64, pl.Int64):
+        wanted = f"{EXPECTED[column.kind]}, of at most {int(LARGEST):,}"
+        yield (values.abs() > LARGEST).fill_null(False), wanted
+    if isinstance(column.held_as, pl.Datetime) and cells is not None:
+        yield from _of_unknown_order(cells)
+
+
+def _of_unknown_order(cells: pl.Series) -> Iterator[tuple[pl.Series, str]]:
+    """Dates that read month first, in a column where another can only be day first: 03/04/2026 beside 13/04/2026."""
+    apart = cells.filter(cells.str.contains(SLASHED).fill_null(False)).unique()
+    if not apart.len():
+        return
+    first, second = (apart.str.extract(SLASHED, place).cast(pl.Int64) for place in (1, 2))
+    months = second.is_between(1, 12)
+    day_first = apart.filter(months & first.is_between(13, 31))
+    if not day_first.len():
+        return
+    doubtful = apart.filter(months & first.is_between(1, 12) & (first != second))
+    yield (
+        cells.is_in(doubtful.implode()).fill_null(False),
+        "a date whose order is known, such as 2026-03-04, because this column also has "
+        f"{day_first.min()}, which can only be day first",
+    )
 
 
 def _as_strings(given: pl.Series, column: Column, remarks: dict[str, int]) -> pl.Series | None:
@@ -157,8 +204,8 @@ def _as_strings(given: pl.Series, column: Column, remarks: dict[str, int]) -> pl
         return pl.Series(given.name, [f"({dtype})"], pl.String).new_from_index(0, given.len())
 
 
-def _typed(given: pl.Series, column: Column, remarks: dict[str, int]) -> CellsRead:
-    """A column whose type already fits: dates, numbers and flags of Parquet and of frames."""
+def _typed(given: pl.Series, column: Column, remarks: dict[str, int]) -> tuple[pl.Series, pl.Series]:
+    """A column whose type already fits, of Parquet or of a frame: values, and which do not fit after all."""
     if isinstance(column.held_as, pl.Datetime):
         values = _datetimes(given, column, remarks)
         in_range = (
@@ -176,7 +223,7 @@ def _typed(given: pl.Series, column: Column, remarks: dict[str, int]) -> CellsRe
         values = given.cast(column.held_as, strict=False)
     if column.kind is Kind.NUMBER:
         values = pl.select(pl.when(values >= 0).then(values)).to_series()
-    return CellsRead(values.rename(column.name), given.is_not_null() & values.is_null(), remarks)
+    return values, given.is_not_null() & values.is_null()
 
 
 def _datetimes(given: pl.Series, column: Column, remarks: dict[str, int]) -> pl.Series:

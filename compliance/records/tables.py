@@ -6,7 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
-from compliance.records.cells import TIME_ALONE, expected, read_cells
+from compliance.records.cells import TIME_ALONE, CellsRead, expected, read_cells
 from compliance.records.delimited import ROW, RawTable, match_headers
 from compliance.records.models import CLOCK_DAY, TABLES, Column, Kind, columns, schema
 from compliance.records.report import InputError, Notice, Refusal
@@ -94,7 +94,7 @@ def read_table(raw: RawTable, refused: Refused) -> tuple[pl.DataFrame, list[Noti
         cells = read_cells(given, column)
         bad = cells.bad
         if bad.any():
-            refused.add(_rows(file, place, given, bad), raw.table, column.name, expected(column))
+            _refuse(_rows(file, place, given), cells, column, refused)
         if column.required:
             lacking = cells.values.is_null() & ~bad
             if lacking.any():
@@ -110,6 +110,15 @@ def read_table(raw: RawTable, refused: Refused) -> tuple[pl.DataFrame, list[Noti
     typed = pl.DataFrame([*read.values(), file, place])
     typed, usable = _clocks(typed, usable, raw.table, refused)
     return (typed if usable.all() else typed.filter(usable)), told
+
+
+def _refuse(rows: pl.DataFrame, cells: CellsRead, column: Column, refused: Refused) -> None:
+    """Refuse the bad cells of a column, each once and with the explanation that fits it."""
+    rest = cells.bad
+    for mask, wanted in cells.faults:
+        refused.add(rows.filter(mask & rest), column.table, column.name, wanted)
+        rest = rest & ~mask
+    refused.add(rows.filter(rest), column.table, column.name, expected(column))
 
 
 def _a_value(column: Column) -> str:

@@ -246,10 +246,14 @@ class _Sets:
 
     def _unclosed(self, because: str) -> Iterator[TransactionSet]:
         current, self.current = self.current, None
-        if current:
-            said = f"the set at segment {current.segments[0].position} has no SE{because}"
-            self.exchange.note(self.file, said)
-            yield current
+        if current is None:
+            return
+        position = current.segments[0].position
+        self.exchange.note(self.file, f"the set at segment {position} has no SE{because}")
+        if not any(segment.name in CLAIM_SEGMENTS for segment in current.segments):
+            wanted = "a set that ends with SE; this one breaks off before its first claim"
+            self.exchange.refuse(self.file, position, str(current.segments[0]), wanted)
+        yield current
 
     def _closed(self, segment: Segment) -> None:
         _count(self.exchange, self.file, segment, self.counts["groups"], "groups")
