@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 from rich.console import Console
 
+from compliance import formats
+
 if TYPE_CHECKING:
     import polars as pl
 
@@ -35,6 +37,7 @@ cli = typer.Typer(
 errors = Console(stderr=True)
 UsageError: Any = typer.BadParameter.__mro__[1]
 """What typer raises for a wrong call; it names only its heir BadParameter in public."""
+WRITTEN = "How results are written. In csv, cells that a spreadsheet would run as formulas begin with an apostrophe."
 FAILING = {"high": ("high",), "medium": ("high", "medium"), "low": ("high", "medium", "low"), "never": ()}
 
 
@@ -85,7 +88,7 @@ def main() -> None:
     from compliance.records.load import InputError
 
     try:
-        raise SystemExit(cli(sys.argv[1:] or ["--help"], standalone_mode=False))
+        raise SystemExit(cli(sys.argv[1:] or ["--help"], prog_name="compliance", standalone_mode=False))
     except UsageError as error:
         context = error.ctx.command_path if error.ctx else "compliance"
         said = error.format_message().rstrip(".")
@@ -100,7 +103,7 @@ def main() -> None:
 
 
 def _refuse(message: str) -> NoReturn:
-    sys.stderr.write(f"compliance: {' '.join(message.split())}\n")
+    sys.stderr.write(f"compliance: {formats.terminal(' '.join(message.split()))}\n")
     raise SystemExit(2)
 
 
@@ -116,7 +119,7 @@ def _day(text: str | None, option: str, default: date | None = None) -> date | N
 @cli.command(epilog="Example: compliance check sample_data --rule SUP --format csv --output findings.csv")
 def check(
     path: DataPath,
-    format: Annotated[Format, typer.Option(help="How findings are written.")] = Format.table,
+    format: Annotated[Format, typer.Option(help=WRITTEN)] = Format.table,
     output: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write there, not to standard output.")
     ] = None,
@@ -170,7 +173,7 @@ def check(
         assert output is not None
         result.findings.write_parquet(output)
     else:
-        _write(written.FORMATS[format.value](result, records, chosen, claims), output)
+        _write(written.FORMATS[format.value](result, records, chosen, claims), output, data=True)
     if planted is not None:
         _say_truth(result, planted)
     failing = FAILING[fail_on.value]
@@ -205,15 +208,20 @@ def _progress() -> Generator[Callable[[str, int, int], None]]:
         return
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=errors, transient=True) as bar:
         task = bar.add_task("Starting", total=None)
-        yield lambda name, done, of: bar.update(task, description=name, completed=done, total=of)
+        yield lambda name, done, of: bar.update(
+            task, description=formats.terminal(name), completed=done, total=of
+        )
 
 
-def _write(text: str, output: Path | None) -> None:
+def _write(text: str, output: Path | None, *, data: bool = False) -> None:
+    """Write text; `data` is for programs and goes to files and pipes as it is, but to a terminal as a terminal needs it."""
+    # half a character, as in a file name of another encoding, has no bytes of its own: JSON's escape stands for it
+    text = text.encode("utf-8", "backslashreplace").decode("utf-8")
     if output is None:
-        sys.stdout.write(text)
+        sys.stdout.write(formats.terminal_lines(text) if data and sys.stdout.isatty() else text)
         sys.stdout.flush()
         return
     try:
@@ -243,13 +251,14 @@ def validate(
     format: Annotated[Format, typer.Option(help="table or json.")] = Format.table,
 ) -> None:
     """Load only: per table the rows read, the rows refused, why and where."""
+    from compliance import output as written
     from compliance.records.load import load
 
     report = load(path).report
     if format is Format.json:
-        _write(json.dumps(report.as_dict(), indent=2, ensure_ascii=False) + "\n", None)
+        _write(json.dumps(report.as_dict(), indent=2, ensure_ascii=False) + "\n", None, data=True)
     elif format is Format.table:
-        _write(report.render().rstrip("\n") + "\n", None)
+        _write(written.report_text(report).rstrip("\n") + "\n", None)
     else:
         _refuse(f"validate writes table or json, not {format.value}")
 
@@ -274,7 +283,7 @@ def rules(
         return
     chosen = load_policies(policies)
     pages = [rulebook.page(rule, chosen, day) for rule in select([code])]
-    _write("\n\n".join(pages) + "\n", None)
+    _write(formats.terminal_lines("\n\n".join(pages)) + "\n", None)
 
 
 @cli.command(epilog="Example: compliance policies medicare --on 2024-06-30")
@@ -292,16 +301,15 @@ def policies(
     day = _day(on, "--on", date.today())
     assert day is not None
     chosen = load_policies(folder)
-    _write(
-        (policy_list_text(chosen) if id is None else policy_text(chosen, id, day)).rstrip("\n") + "\n", None
-    )
+    text = policy_list_text(chosen) if id is None else policy_text(chosen, id, day)
+    _write(formats.terminal_lines(text.rstrip("\n")) + "\n", None)
 
 
 @cli.command(epilog="Example: compliance risk sample_data --by payer")
 def risk(
     path: DataPath,
     by: Annotated[By, typer.Option(help="What each row of the table is.")] = By.therapist,
-    format: Annotated[Format, typer.Option(help="How the table is written.")] = Format.table,
+    format: Annotated[Format, typer.Option(help=WRITTEN)] = Format.table,
     output: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write there, not to standard output.")
     ] = None,
@@ -320,12 +328,10 @@ def risk(
             _refuse("--format parquet needs --output FILE")
         table.write_parquet(output)
         return
-    text = (
-        written.risk_text(table, by.value)
-        if format is Format.table
-        else written.frame_text(table, format.value)
-    )
-    _write(text, output)
+    if format is Format.table:
+        _write(written.risk_text(table, by.value), output)
+    else:
+        _write(written.frame_text(table, format.value), output, data=True)
 
 
 @cli.command(epilog="Example: compliance synth demo --patients 200 --seed 7")
@@ -342,7 +348,7 @@ def synth(
     with _progress() as step:
         step("Writing synthetic clinics", 0, 1)
         summary = write(folder, patients, seed)
-    _write(f"{summary}\n", None)
+    _write(formats.terminal_lines(f"{summary}\n"), None)
 
 
 @cli.command(epilog="Example: compliance app sample_data")

@@ -1,8 +1,27 @@
-"""How numbers, dates and rates are written, once, for pages, commands and reports."""
+"""How numbers, dates and rates are written, once, for pages, commands and reports; and text from records, a way a medium.
 
+Names, notes, file names and addresses were written by others. Each medium would run some of it: a terminal its control
+characters, Markdown its images and links, a spreadsheet its formulas. `terminal`, `markdown` and `spreadsheet` are the
+only ways in; HTML has the standard library's `html.escape`.
+"""
+
+import re
 from datetime import date
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import polars as pl
 
 NOTHING = "–"
+CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Control characters, marks that turn the direction of text around, and halves of characters."""
+PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")
+LINKED = re.compile(r"(:(?=\S)|@(?=\S)|\bwww(?=\.))", re.IGNORECASE)
+"""Where the page makes links, icons and emoji of plain text, backslash or not: `https://`, `www.`, `a@b.org`, `:x:`."""
+WORD_JOINER = "\u2060"
+"""Takes no place and is not seen."""
+FORMULA = r"^['\s]*[=+\-@＝＋－＠]|^'*[\t\r\n]"
+"""What a spreadsheet would run; apostrophes before it count, so that taking one away gives back what was written."""
 
 
 def count(number: int) -> str:
@@ -55,3 +74,35 @@ def span(first: date | None, last: date | None) -> str:
         return day(first or last)
     start = f"{first:%b} {first.day}" if first.year == last.year else day(first)
     return f"{start} – {day(last)}"
+
+
+def terminal(text: str) -> str:
+    """Text as one line of a terminal: control characters are shown (`\\x1b`), not obeyed."""
+    return CONTROLS.sub(lambda found: _code(ord(found.group())), text)
+
+
+def terminal_lines(text: str) -> str:
+    """Text of several lines for a terminal: as `terminal`, each line by itself."""
+    return "\n".join(terminal(line) for line in text.split("\n"))
+
+
+def _code(point: int) -> str:
+    return f"\\x{point:02x}" if point < 256 else f"\\u{point:04x}"
+
+
+def markdown(text: str) -> str:
+    """Text as Markdown that shows the same text, in one line: no image is fetched, no link, formula or heading drawn."""
+    broken = LINKED.sub(rf"\1{WORD_JOINER}", " ".join(text.split()))
+    return PUNCTUATION.sub(r"\\\g<0>", broken)
+
+
+def spreadsheet(table: "pl.DataFrame") -> str:
+    """CSV in which no cell begins as a formula: such a cell gets an apostrophe before it, and no other cell does.
+
+    To read it back, take one apostrophe from each cell that is a formula behind it.
+    """
+    import polars as pl
+
+    texts = pl.col(pl.String)
+    guarded = pl.when(texts.str.contains(FORMULA)).then("'" + texts).otherwise(texts)
+    return table.with_columns(guarded.name.keep()).write_csv()

@@ -6,16 +6,18 @@ The same audit gives the same bytes: every list is sorted, every number is writt
 import io
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from compliance.audit import COUNTS, Audit
-from compliance.formats import money, plural, rate
+from compliance.formats import money, plural, rate, spreadsheet, terminal
 from compliance.policy import Policies
-from compliance.records.load import Records
+from compliance.records.load import LoadReport, Records
 from compliance.risk import SEVERITY_ORDER, at_risk, summary
 
 SCHEMA_VERSION = "1"
@@ -83,12 +85,15 @@ def as_jsonl(result: Audit, records: Records, policies: Policies, claims: Claims
 
 
 def as_csv(result: Audit, records: Records, policies: Policies, claims: Claims) -> str:
-    """The findings table; with the pre-bill gate, each finding's claim also says hold or release."""
+    """The findings table; with the pre-bill gate, each finding's claim also says hold or release.
+
+    Cells that a spreadsheet would run as formulas are made text.
+    """
     table = result.findings.with_columns(pl.col("service_date").dt.strftime("%Y-%m-%d"))
     if claims is not None:
         decisions = pl.DataFrame(claims, schema={"claim_id": pl.String, "decision": pl.String}, strict=False)
         table = table.join(decisions, on="claim_id", how="left", maintain_order="left")
-    return table.write_csv()
+    return spreadsheet(table)
 
 
 FORMATS: dict[str, Callable[[Audit, Records, Policies, Claims], str]] = {
@@ -130,15 +135,18 @@ def as_table(result: Audit, records: Records, claims: Claims, *, color: bool) ->
             MARKS[row["severity"]],
             row["rule"],
             row["service_date"].date().isoformat() if row["service_date"] else "",
-            row["patient_id"] or "",
-            row["therapist_id"] or "",
-            row["payer_id"] or "",
+            *(_cell(row[name]) for name in ("patient_id", "therapist_id", "payer_id")),
             money(row["amount_at_risk"], cents=True) if row["amount_at_risk"] else "",
-            row["message"],
+            _cell(row["message"]),
             style=STYLES[row["severity"]] if color else "",
         )
     text = _rendered(table, color) if result.findings.height else ""
     return text + "\n".join(["", *_closing(result, records), *_gate(claims), ""])
+
+
+def _cell(text: str | None) -> Text:
+    """Text from the records as a cell: neither markup of `rich` nor a control character in it is obeyed."""
+    return Text(terminal(text or ""))
 
 
 def _closing(result: Audit, records: Records) -> list[str]:
@@ -170,7 +178,7 @@ def _gate(claims: Claims) -> list[str]:
     held = [claim for claim in claims if claim["decision"] == "hold"]
     said = [f"Pre-bill: hold {len(held):,} of {len(claims):,} unsubmitted claims."]
     return said + [
-        f"  {claim['decision']:8}{claim['claim_id']}  {money(claim['amount'], cents=True)}"
+        f"  {claim['decision']:8}{terminal(claim['claim_id'])}  {money(claim['amount'], cents=True)}"
         for claim in claims
     ]
 
@@ -180,6 +188,24 @@ def _rendered(table: Table, color: bool) -> str:
     console = Console(file=buffer, force_terminal=color, no_color=not color, width=None if color else 180)
     console.print(table)
     return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()) + "\n"
+
+
+def report_text(report: LoadReport) -> str:
+    """The load report for a terminal; what it quotes from files is shown in one line, and nothing in it obeyed."""
+    tables = [
+        replace(each, unknown_columns=list(map(terminal, each.unknown_columns))) for each in report.tables
+    ]
+    refusals = [
+        replace(
+            each,
+            file=terminal(each.file),
+            column=each.column and terminal(each.column),
+            found=each.found and terminal(each.found),
+        )
+        for each in report.refusals
+    ]
+    notices = [replace(each, message=terminal(each.message)) for each in report.notices]
+    return replace(report, tables=tables, refusals=refusals, notices=notices).render()
 
 
 def named(table: pl.DataFrame, records: Records, by: str) -> pl.DataFrame:
@@ -205,7 +231,7 @@ def risk_text(table: pl.DataFrame, by: str) -> str:
         label = row[key] or "(none)"
         name = f"{label}  {row['name']}" if row.get("name") else label
         shown.add_row(
-            name,
+            _cell(name),
             money(row["dollars"], cents=True),
             f"{row['findings']:,}",
             rate(row["n"], row["of"], row["share_low"], row["share_high"]),
@@ -215,9 +241,9 @@ def risk_text(table: pl.DataFrame, by: str) -> str:
 
 
 def frame_text(table: pl.DataFrame, kind: str) -> str:
-    """A frame as JSON, JSON lines or CSV."""
+    """A frame as JSON, JSON lines or CSV; cells that a spreadsheet would run as formulas are made text."""
     if kind == "json":
         return json.dumps(table.to_dicts(), indent=2, ensure_ascii=False) + "\n"
     if kind == "jsonl":
         return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in table.to_dicts())
-    return table.write_csv()
+    return spreadsheet(table)

@@ -1,5 +1,6 @@
 """The commands as a person calls them: what they print, where, and with which exit status."""
 
+import csv
 import io
 import json
 import subprocess
@@ -8,7 +9,7 @@ import tempfile
 from contextlib import redirect_stderr, redirect_stdout
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from unittest.mock import patch
 
 import polars as pl
@@ -16,6 +17,7 @@ import pytest
 
 from compliance.cli import main
 from compliance.findings import FINDING_SCHEMA
+from compliance.formats import CONTROLS
 from compliance.synth import write
 
 ROOT = Path(__file__).parent.parent
@@ -41,12 +43,19 @@ class Called(NamedTuple):
     stderr: str
 
 
-def run(*arguments: str | Path) -> Called:
+class Terminal(io.StringIO):
+    """Standard output that a person watches."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def run(*arguments: str | Path, watched: bool = False) -> Called:
     """Call the command line in this process, as the console script does."""
     given = [str(argument) for argument in arguments]
     if SAMPLE in given:
         given[given.index(SAMPLE)] = str(small_clinic())
-    out, err = io.StringIO(), io.StringIO()
+    out, err = Terminal() if watched else io.StringIO(), io.StringIO()
     arguments_given = patch.object(sys, "argv", ["compliance", *given])
     with redirect_stdout(out), redirect_stderr(err), arguments_given, pytest.raises(SystemExit) as ended:
         main()
@@ -215,3 +224,70 @@ def test_validate_reports_what_was_loaded() -> None:
     assert told.returncode == 0
     assert "claim_lines" in told.stdout
     assert json.loads(run("validate", SAMPLE, "--format", "json").stdout)["tables"]
+
+
+HOSTILE = "=[/b][red]\x1b[2J"
+"""A formula, markup of two kinds, and a terminal's *clear the screen*, as a name in an export could hold them."""
+SHOWN = "=[/b][red]\\x1b[2J"
+
+
+def rewrite(file: Path, column: str, put: Any) -> None:
+    """Put something else into each cell of a column."""
+    with file.open(newline="", encoding="utf-8") as opened:
+        rows = list(csv.DictReader(opened))
+    with file.open("w", newline="", encoding="utf-8") as opened:
+        writer = csv.DictWriter(opened, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(row | {column: put(row[column])} for row in rows)
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clinic with names, labels and dates that would act on who reads them."""
+    folder = tmp_path_factory.mktemp("hostile")
+    write(folder, patients=5, seed=7)
+    rewrite(folder / "therapists.csv", "name", lambda name: HOSTILE + name)
+    rewrite(folder / "goals.csv", "label", lambda label: HOSTILE + label)
+    rewrite(folder / "goals.csv", "due_on", lambda due: f"{HOSTILE}\nNo row was refused." if due else due)
+    return folder
+
+
+@pytest.mark.parametrize("command", [("check",), ("risk",), ("risk", "--by", "rule"), ("validate",)])
+def test_text_of_the_records_is_shown_to_a_terminal_and_not_obeyed(
+    hostile: Path, command: tuple[str, ...]
+) -> None:
+    told = run(command[0], hostile, *command[1:], *(() if command[0] == "validate" else AS_OF))
+    assert told.returncode in (0, 1)
+    assert not CONTROLS.search(told.stdout.replace("\n", ""))
+    if "rule" not in command:
+        assert SHOWN in told.stdout.replace("\n", "")
+    assert "\nNo row was refused" not in told.stdout
+
+
+def test_data_for_programs_is_escaped_for_a_terminal_alone(hostile: Path) -> None:
+    piped = run("risk", hostile, "--format", "csv", *AS_OF)
+    assert HOSTILE in piped.stdout
+    watched = run("risk", hostile, "--format", "csv", *AS_OF, watched=True)
+    assert SHOWN in watched.stdout and "\x1b" not in watched.stdout
+
+
+@pytest.mark.parametrize("command", ["check", "risk"])
+def test_no_cell_of_a_csv_is_a_formula_and_each_can_be_read_back(hostile: Path, command: str) -> None:
+    told = run(command, hostile, "--format", "csv", *AS_OF).stdout
+    cells = [cell for row in csv.reader(io.StringIO(told)) for cell in row if not is_number(cell)]
+    assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@"))]
+    if command == "risk":
+        assert any(cell.startswith(f"'{HOSTILE}") for cell in cells)
+    assert "apostrophe" in run(command, "--help").stdout
+
+
+def is_number(cell: str) -> bool:
+    try:
+        return bool(float(cell)) or True
+    except ValueError:
+        return False
+
+
+def test_a_wrong_call_quotes_nothing_that_a_terminal_obeys() -> None:
+    told = run("check", "no\x1b[2Jwhere")
+    assert told.returncode == 2 and "no\\x1b[2Jwhere" in told.stderr and "\x1b" not in told.stderr

@@ -1,7 +1,11 @@
 """Numbers and dates as people read them."""
 
+import csv
+import io
+import re
 from datetime import date, datetime
 
+import polars as pl
 import pytest
 
 from compliance import formats
@@ -47,3 +51,55 @@ def test_one_visit_two_visits():
     assert formats.plural(1, "visit") == "1 visit"
     assert formats.plural(1240, "visit") == "1,240 visits"
     assert formats.plural(2, "fix", "fixes") == "2 fixes"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("O'Neil, Ana–Maria", "O'Neil, Ana–Maria"),
+        ("\x1b[31mred\n\x07\x9b", "\\x1b[31mred\\x0a\\x07\\x9b"),
+        ("\u202enimda", "\\u202enimda"),
+        ("\udcff", "\\udcff"),
+    ],
+)
+def test_a_terminal_is_shown_control_characters(text, shown):
+    assert formats.terminal(text) == shown
+    assert formats.terminal_lines(f"{text}\n").endswith("\n")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "![i](http://e.invalid/t.png) [l](http://e.invalid)",
+        "<img src=x> &lt; $x^2$ `code` ~~struck~~ **bold** _it_ :red[hi] | # head",
+        "1. first - + * > quoted\\",
+        "plain",
+    ],
+)
+def test_markdown_of_any_text_shows_that_text(text):
+    written = formats.markdown(text)
+    assert re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", written).replace(formats.WORD_JOINER, "") == text
+    assert not re.search(r"(?<!\\)[!-/:-@\[-`{-~](?<!\\)", re.sub(r"\\.", "", written))
+
+
+@pytest.mark.parametrize(
+    "text", ["https://e.invalid", "WWW.e.invalid", "a@e.invalid", ":smile:", ":material/home:"]
+)
+def test_what_the_page_links_by_itself_is_broken_up(text):
+    assert formats.WORD_JOINER in formats.markdown(text)
+
+
+def test_markdown_of_a_text_is_one_line_without_indent():
+    assert formats.markdown("    a\n\n# b\n===") == r"a \# b \=\=\="
+
+
+WRITTEN = ["=1+1", "'=1+1", "@x", "-2", "\t=1", " =1", "\n=1", "＝1", "'tis", "fine", "", "''"]
+
+
+def test_a_spreadsheet_runs_no_cell_and_each_can_be_read_back():
+    table = pl.DataFrame({"What": WRITTEN, "At risk": [-float(place) for place in range(len(WRITTEN))]})
+    rows = list(csv.reader(io.StringIO(formats.spreadsheet(table))))[1:]
+    cells = [row[0] for row in rows]
+    assert not [cell for cell in cells if cell.strip()[:1] in tuple("=+-@＝")]
+    assert [cell[1:] if re.match(f"'(?:{formats.FORMULA[1:]})", cell) else cell for cell in cells] == WRITTEN
+    assert [float(row[1]) for row in rows] == table["At risk"].to_list(), "numbers stay numbers"

@@ -1,6 +1,7 @@
 """Every page as the app-test harness runs it: with data, with filters, with nothing found, with no data, refused."""
 
 from pathlib import Path
+from unittest.mock import patch
 
 import polars as pl
 import pytest
@@ -155,4 +156,7 @@ def test_names_in_free_text_give_way_to_numbers():
 
 def test_a_downloaded_table_runs_no_formula():
     table = pl.DataFrame({"What": ["=1+1", "@x", "-2", "fine"], "At risk": [1.0, -2.0, 3.0, 4.0]})
-    assert parts.safe_csv(table).splitlines()[1:] == ["'=1+1,1.0", "'@x,-2.0", "'-2,3.0", "fine,4.0"]
+    with patch("streamlit.download_button") as button:
+        parts.download(table, "findings", "findings.csv")
+    written = button.call_args.args[1]()
+    assert written.splitlines()[1:] == ["'=1+1,1.0", "'@x,-2.0", "'-2,3.0", "fine,4.0"]

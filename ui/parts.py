@@ -15,7 +15,6 @@ from compliance.policy import PolicyError
 from compliance.records.load import InputError
 from ui import data, filters, frame
 
-FORMULA = r"^[=+\-@\t\r]"
 DOLLARS = st.column_config.NumberColumn(format="dollar")
 DAY = st.column_config.DateColumn(format="MMM D, YYYY")
 
@@ -118,26 +117,13 @@ def download(table: pl.DataFrame, key: str, name: str) -> None:
     """A button that gives the table as CSV; cells that a spreadsheet would run as formulas are made text."""
     st.download_button(
         "Download CSV",
-        lambda: safe_csv(table),
+        lambda: formats.spreadsheet(table),
         name,
         "text/csv",
         key=f"{key}_csv",
         on_click="ignore",
         type="tertiary",
     )
-
-
-def safe_csv(table: pl.DataFrame) -> str:
-    """CSV in which no cell begins as a formula (=, +, -, @), as spreadsheets would run it."""
-    texts = [name for name, dtype in table.schema.items() if dtype == pl.String]
-    as_text = [
-        pl.when(pl.col(name).str.contains(FORMULA))
-        .then("'" + pl.col(name))
-        .otherwise(pl.col(name))
-        .alias(name)
-        for name in texts
-    ]
-    return table.with_columns(as_text).write_csv()
 
 
 def severity_badge(severity: str) -> str:
