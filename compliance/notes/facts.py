@@ -92,8 +92,8 @@ def _judged(facts: pl.DataFrame, code: str) -> pl.DataFrame:
     listed = (pl.col("n_firm") >= _LIST) | (pl.col("n_passive") >= _LIST)
     functional = (pl.col("n_functional") > 0) | ((pl.col("n_paired") > 0) & ~listed)
     # sets and repetitions alone are exercise, but not beside heat or massage ("10 x 8" may be a setting)
-    bare_sets = (pl.col("n_exercise") > 0) & (pl.col("n_passive") == 0)
-    drilled = (pl.col("n_named_exercise") > 0) | bare_sets | (pl.col("n_neuro") > 0)
+    bare_sets = (pl.col("n_exercise") > pl.col("n_named_exercise")) & (pl.col("n_passive") == 0)
+    drilled = (pl.col("n_specific") > 0) | bare_sets | (pl.col("n_neuro") > 0)
     passive_only = (pl.col("n_passive") > 0) & ~functional & (pl.col("n_firm") == 0) & (pl.col("n_gait") == 0)
     # "no physical assist" beside cues is help by cueing alone
     rank = (
@@ -122,7 +122,7 @@ def _judged(facts: pl.DataFrame, code: str) -> pl.DataFrame:
         specific_activity=(pl.col("n_functional") > pl.col("n_general"))
         | (pl.col("n_paired") > 0)
         | (pl.col("n_specific") > 0)
-        | bare_sets & (pl.col("n_exercise") > pl.col("n_named_exercise"))
+        | bare_sets
         | (pl.col("n_neuro") > 0)
         | (pl.col("n_passive") + pl.col("n_gait") + pl.col("n_selfcare") - pl.col("n_technique") > 0),
         passive_only=passive_only,

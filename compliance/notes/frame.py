@@ -240,8 +240,12 @@ def _section_end(note: list[Word], heading: Heading, following: int) -> int:
     end = _line_end(note, heading.body)
     if heading.name not in LONG_SECTION:
         return min(end, _sentence_end(note, heading.body)) if heading.name in _ONE_SENTENCE else end
-    if heading.name == "subjective" and following == len(note):
-        return end if end < len(note) else _sentence_end(note, heading.body)
+    if heading.name == "subjective":
+        if following == len(note):
+            return end if end < len(note) else _sentence_end(note, heading.body)
+        told = (at for at in range(heading.body, min(end, following)) if CODE.fullmatch(note[at].spelling))
+        if (code := next(told, None)) is not None:
+            return code  # what stands under a code was done
     while end + 1 < following and note[end + 1].spelling != "\n" and not _starts_code(note, end + 1):
         end = _line_end(note, end + 1)
     if end == heading.body:

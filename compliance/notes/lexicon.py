@@ -199,7 +199,7 @@ def _place(nodes: list[tuple[Node, int | None]]) -> Place:
 
 def _singulars(word: str) -> Iterator[str]:
     yield word[:-1]
-    if word.endswith("es"):
+    if word.endswith(("ses", "xes", "zes", "ches", "shes", "oes")):
         yield word[:-2]
     if word.endswith("ies"):
         yield word[:-3] + "y"
