@@ -401,7 +401,9 @@ def _visit(
     )
     if clinician.role == "assistant":
         visit.supervisor = supervisor_for(episode, day)
-        visit.supervision = "on_site" if episode.patient.site.clocked or rng.random() < 0.5 else "available"
+        near = episode.patient.site.clocked or rng.random() < 0.5
+        # a Medicaid plan wants the therapist on site, and the clinic knows it
+        visit.supervision = "on_site" if near or episode.patient.payer_kind == "medicaid" else "available"
     elif kind == "treatment" and rng.random() < 0.05:
         learners = episode.patient.site.staff(episode.discipline, "student")
         if learners and learners[0].free(day, hour):
