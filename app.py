@@ -5,6 +5,7 @@ PATH (or `COMPLIANCE_DATA`) names the records, `COMPLIANCE_POLICIES` a folder of
 
 import streamlit as st
 
+from compliance import formats
 from compliance.records.load import InputError
 from ui import data, filters, frame
 
@@ -12,6 +13,7 @@ page = frame.navigation()
 try:
     filters.draw(data.choices())
 except InputError as refusal:
-    st.error(f"These records cannot be opened: {refusal}. Nothing was changed. Open others under Records.")
+    said = f"These records cannot be opened: {refusal}. Nothing was changed. Open others under Records."
+    st.error(formats.markdown(said))
     filters.draw(filters.Choices())
 page.run()

@@ -25,9 +25,8 @@ chosen_here = asked == st.session_state.get("findings_opened")  # written by thi
 if asked and asked not in set(found["finding_id"]) and not (chosen_here or search):
     known = data.audited().findings.filter(pl.col("finding_id") == asked)
     if known.is_empty():
-        st.warning(
-            f"Finding {asked} is not in these records: it may be fixed, or the link is of other records."
-        )
+        said = f"Finding {asked} is not in these records: it may be fixed, or the link is of other records."
+        st.warning(formats.markdown(said))
     else:
         st.info("The linked finding lies outside the filters; it is shown all the same.")
         found = pl.concat([known.with_columns(dollars=pl.lit(0.0)), found], how="diagonal")

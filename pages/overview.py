@@ -10,9 +10,8 @@ view = parts.ready("Overview")
 figures = risk.summary(view.audit)
 frame.heading("Overview", views.overview_sentence(figures), data.context())
 with st.container(horizontal=True, vertical_alignment="center", key="overview_unknowns"):
-    st.caption(
-        views.unknowns_sentence(view.audit.coverage, int(figures["visits_cannot_tell"])), width="content"
-    )
+    unknowns = views.unknowns_sentence(view.audit.coverage, int(figures["visits_cannot_tell"]))
+    st.caption(formats.markdown(unknowns), width="content")
     if st.button("See records", type="tertiary", key="overview_records"):
         frame.go("records")
 if view.audit.findings.is_empty():
@@ -45,8 +44,8 @@ with right, st.container(key="card_causes"):
     ):
         told, dollars, opened = st.columns([7, 1.5, 1.1], vertical_alignment="center", gap="small")
         people = parts.people("therapist_id"), parts.people("patient_id")
-        told.markdown(f"{place}\\. {views.cause_words(cause, *people)}")
-        dollars.markdown(f"**{formats.money(cause['dollars'])}**".replace("$", "\\$"), text_alignment="right")
+        told.markdown(formats.markdown(f"{place}. {views.cause_words(cause, *people)}"))
+        dollars.markdown(f"**{formats.markdown(formats.money(cause['dollars']))}**", text_alignment="right")
         if opened.button("Open", key=f"cause_{place}", type="tertiary", help=cause["rule"]):
             frame.go("findings", {"finding": cause["finding_id"]})
 

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from compliance import views
+from compliance import formats, views
 from compliance.policy import PolicyError
 from compliance.records.load import InputError
 from ui import data, frame, parts
@@ -15,7 +15,7 @@ try:
 except (InputError, PolicyError) as refusal:
     report = audit = None
     frame.heading("Records", "These records cannot be opened; look at others here.")
-    st.error(f"{refusal}. Nothing was changed.")
+    st.error(formats.markdown(f"{refusal}. Nothing was changed."))
 
 with st.container(key="card_drop"):
     files = st.file_uploader(
@@ -31,7 +31,8 @@ with st.container(key="card_drop"):
                     data.upload([(each.name, each.getvalue()) for each in files])
                 st.rerun()
             except InputError as refusal:
-                st.error(f"{refusal}. Nothing was changed: the earlier records are still shown.")
+                said = f"{refusal}. Nothing was changed: the earlier records are still shown."
+                st.error(formats.markdown(said))
         if data.uploaded() and st.button("Back to the first records", key="records_back"):
             data.forget_upload()
             st.rerun()

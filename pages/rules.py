@@ -5,7 +5,7 @@ from datetime import date
 import polars as pl
 import streamlit as st
 
-from compliance import rulebook, views
+from compliance import formats, rulebook, views
 from compliance.checks.rule import catalogue
 from ui import data, frame, parts
 
@@ -19,7 +19,7 @@ frame.heading("Rules", f"{ran} of {table.height} rules ran on these records.{res
 asked = st.query_params.get("code")
 codes = table["rule"].to_list()
 if asked and asked not in codes:
-    st.warning(f"There is no rule {asked} here.")
+    st.warning(formats.markdown(f"There is no rule {asked} here."))
 start = codes.index(asked) if asked in codes else 0
 listed, opened = st.columns([1, 1.15], gap="small")
 with listed:

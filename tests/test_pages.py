@@ -1,5 +1,6 @@
 """Every page as the app-test harness runs it: with data, with filters, with nothing found, with no data, refused."""
 
+import re
 from pathlib import Path
 from unittest.mock import patch
 
@@ -50,6 +51,77 @@ def text(app: AppTest) -> str:
     said += [str(each.value.to_dict()) for each in app.dataframe]
     said += [str(each.proto) for each in app.get("code")]
     return "\n".join(said)
+
+
+HOSTILE = "![i](http://e.invalid/t.png) [l](http://e.invalid) www.e.invalid $x^2$ :red[hi] <img src=x>"
+
+
+def as_markdown(app: AppTest) -> str:
+    """All of the page that Streamlit reads as Markdown: sentences, notices, what is written on buttons and beside them."""
+    kinds = (
+        app.title,
+        app.subheader,
+        app.markdown,
+        app.caption,
+        app.info,
+        app.warning,
+        app.error,
+        app.success,
+    )
+    said = [each.value for kind in kinds for each in kind]
+    said += [words for each in app.button for words in (each.label, each.proto.help)]
+    return "\n".join(said)
+
+
+def assert_inert(said: str) -> None:
+    unescaped = re.sub(r"\\.", "", said)
+    assert not [drawn for drawn in ("![", "](", "http:", "www.", "$", ":red", "<img") if drawn in unescaped]
+    assert "\\!\\[i\\]" in said, "it is shown, all the same"
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory):
+    """A clinic whose every name would be an image, a link, a formula."""
+    folder = clinic.write(tmp_path_factory.mktemp("hostile"))
+    for table in ("therapists", "payers", "patients", "clinics"):
+        rows = pl.read_csv(folder / f"{table}.csv", infer_schema=False)
+        clinic.write_table(
+            folder / f"{table}.csv",
+            rows.with_columns(pl.col("name").str.replace(",", "") + " " + HOSTILE).to_dicts(),
+        )
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("name", "query"),
+    [
+        ("overview", {}),
+        ("findings", {"therapist": "T1", "payer": "MCR"}),
+        ("overview", {"payer": HOSTILE}),
+        ("overview", {"from": HOSTILE}),
+        ("findings", {"finding": HOSTILE}),
+    ],
+)
+def test_what_names_and_addresses_hold_is_shown_and_not_drawn(visit, hostile, name, query):
+    assert_inert(as_markdown(visit(name, data=hostile, **query)))
+
+
+def test_an_address_asking_for_a_rule_is_shown_and_not_drawn(visit, hostile):
+    warned = "".join(each.value for each in visit("rules", data=hostile, code=HOSTILE).warning)
+    assert_inert(warned)
+
+
+@pytest.mark.parametrize("name", ["overview", "records"])
+def test_names_of_files_are_shown_and_not_drawn(visit, tmp_path, name):
+    said = as_markdown(visit(name, data=tmp_path / "![i](www.e.invalid)"))
+    assert_inert(said)
+
+
+def test_an_upload_that_is_refused_is_shown_and_not_drawn(visit, hostile):
+    app = visit("records", data=hostile)
+    app.file_uploader(key="records_files").upload(f"{HOSTILE.replace('/', '')}.xyz", b"x,y").run()
+    app.button(key="records_look").click().run()
+    assert_inert(as_markdown(app))
 
 
 @pytest.mark.parametrize("name", PAGES)

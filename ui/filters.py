@@ -25,6 +25,7 @@ from urllib.parse import urlencode
 import polars as pl
 import streamlit as st
 
+from compliance import formats
 from compliance.chart_theme import SEVERITIES, SEVERITY_SIGNS
 
 LISTS: dict[str, tuple[str, str]] = {
@@ -304,7 +305,7 @@ def draw(choices: Choices) -> None:
     st.session_state[_CURRENT] = filters
     st.session_state[_NAMES] = Names(choices, hidden)
     if ignored:
-        st.warning("Ignored: " + " ".join(ignored))
+        st.warning(formats.markdown("Ignored: " + " ".join(ignored)))
 
 
 def _draw_visible(held: Mapping[str, str], choices: Choices) -> bool:

@@ -20,8 +20,8 @@ DAY = st.column_config.DateColumn(format="MMM D, YYYY")
 
 
 def empty(why: str) -> None:
-    """An empty state: says why there is nothing, offers to clear the filters, and ends the page."""
-    st.info(why)
+    """An empty state: says why there is nothing (plain text), offers to clear the filters, and ends the page."""
+    st.info(formats.markdown(why))
     if filters.current().active and st.button("Clear the filters", key="empty_clear"):
         filters.put(since=None, until=None, **dict.fromkeys(filters.LISTS))
         st.rerun()
@@ -164,7 +164,7 @@ def chips(shown: int = 6) -> None:
     """What is filtered, each chip lifting its own filter; nothing where nothing is filtered."""
     told = filter_words(filters.current())
     for place, (text, change) in enumerate(told[:shown]):
-        if st.button(f"{text}  ✕", key=f"chip_{place}", help="Lift this filter"):
+        if st.button(f"{formats.markdown(text)}  ✕", key=f"chip_{place}", help="Lift this filter"):
             filters.put(**change)
             st.rerun()
     if len(told) > shown:

@@ -1,9 +1,12 @@
 """The frame in a real browser: deep links on a cold server, filters in the URL, nothing asked of other hosts."""
 
 import re
+from urllib.parse import quote
 
+import polars as pl
 import pytest
 
+from tests import clinic
 from tests.browser.harness import Visitor, visit
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
@@ -97,6 +100,36 @@ def test_every_page_opens_by_its_address(visitor):
         visitor.open("/" if name == "overview" else f"/{name}")
         assert visitor.title().lower() == name
     visitor.clean()
+
+
+HOSTILE = (
+    "![i](http://e.invalid/i.png) [l](http://e.invalid/l) http://e.invalid/b www.e.invalid a@e.invalid "
+    "<img src=http://e.invalid/h.png> $x^2$ :material/home:"
+)
+
+
+def test_names_addresses_and_files_ask_nothing_of_other_hosts(window, cold_server, tmp_path):
+    folder = clinic.write(tmp_path)
+    for table in ("therapists", "payers", "patients", "clinics"):
+        rows = pl.read_csv(folder / f"{table}.csv", infer_schema=False)
+        clinic.write_table(
+            folder / f"{table}.csv", rows.with_columns(pl.col("name") + " " + HOSTILE).to_dicts()
+        )
+    asked = quote(HOSTILE)
+    with visit(window, cold_server(folder)) as visitor:
+        for path in (
+            "/", f"/?payer={asked}", "/findings?therapist=T1&payer=MCR", f"/findings?finding={asked}", f"/rules?code={asked}",
+            "/therapists", "/payers", "/records",
+        ):  # fmt: skip
+            visitor.open(path)
+            visitor.page.wait_for_timeout(500)
+            assert not visitor.page.locator("a[href*='e.invalid'], img[src*='e.invalid'], .katex").count(), (
+                path
+            )
+            if asked in path:
+                notice = visitor.page.inner_text("[data-testid='stAlert']").replace("\u2060", "")
+                assert " ".join(HOSTILE.split()) in notice
+            visitor.clean()
 
 
 def test_records_that_cannot_be_opened_are_explained(window, cold_server, tmp_path):
