@@ -4,6 +4,7 @@ Results go to standard output, progress and diagnostics to standard error. Exit 
 `--fail-on`; 1 findings at or above it; 2 the input or the call is wrong, said in one line.
 """
 
+import difflib
 import json
 import os
 import subprocess
@@ -23,7 +24,7 @@ from compliance import formats
 if TYPE_CHECKING:
     import polars as pl
 
-    from compliance.audit import Audit
+    from compliance.audit import Audit, Scope
     from compliance.policy import Policies
     from compliance.records.load import Records
 
@@ -69,12 +70,31 @@ class By(StrEnum):
     rule = "rule"
 
 
+def _place(text: str) -> Path:
+    """A path as typed. An empty one (an unset variable in a script) is not the current folder."""
+    if not text.strip() or "\0" in text:
+        raise typer.BadParameter(f"{text!r} is no path (expected a file or folder; . is the current folder)")
+    return Path(text)
+
+
 DataPath = Annotated[
-    Path, typer.Argument(metavar="PATH", help="A folder of tables, a zip of them, or X12 claim files.")
+    Path,
+    typer.Argument(
+        metavar="PATH", parser=_place, help="A folder of tables, a zip of them, or X12 claim files."
+    ),
 ]
 PolicyFolder = Annotated[
     Path | None,
-    typer.Option("--policies", metavar="FOLDER", help="Your own policy files, laid over the built-in ones."),
+    typer.Option(
+        "--policies",
+        metavar="FOLDER",
+        parser=_place,
+        help="Your own policy files, laid over the built-in ones.",
+    ),
+]
+OutputFile = Annotated[
+    Path | None,
+    typer.Option("--output", metavar="FILE", parser=_place, help="Write there, not to standard output."),
 ]
 AsOf = Annotated[
     str | None, typer.Option("--as-of", metavar="DATE", help="The day on which overdue is judged (today).")
@@ -120,9 +140,7 @@ def _day(text: str | None, option: str, default: date | None = None) -> date | N
 def check(
     path: DataPath,
     format: Annotated[Format, typer.Option(help=WRITTEN)] = Format.table,
-    output: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write there, not to standard output.")
-    ] = None,
+    output: OutputFile = None,
     rule: Annotated[
         list[str] | None, typer.Option(metavar="CODE", help="Only this rule, or a family (SUP). Repeatable.")
     ] = None,
@@ -140,7 +158,9 @@ def check(
     as_of: AsOf = None,
     truth: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Planted violations (synth): print recall and precision."),
+        typer.Option(
+            metavar="FILE", parser=_place, help="Planted violations (synth): print recall and precision."
+        ),
     ] = None,
     unsubmitted: Annotated[
         bool,
@@ -161,6 +181,8 @@ def check(
         until=_day(to, "--to"),
         unsubmitted=unsubmitted,
     )
+    if scope.since and scope.until and scope.since > scope.until:
+        _refuse(f"--from {scope.since} lies after --to {scope.until}: no date of service can match")
     if format is Format.parquet and output is None:
         _refuse("--format parquet needs --output FILE")
     planted = None if truth is None else _planted(truth)
@@ -182,7 +204,7 @@ def check(
 
 
 def _audited(
-    path: Path, folder: Path | None, as_of: str | None, rules: list[str] | None, scope: Any
+    path: Path, folder: Path | None, as_of: str | None, rules: list[str] | None, scope: "Scope"
 ) -> tuple["Records", "Policies", "Audit"]:
     from compliance.audit import audit
     from compliance.checks.rule import select
@@ -196,8 +218,42 @@ def _audited(
     with _progress() as step:
         step(f"Loading {path}", 0, 1)
         records = load(path)
+        _known(scope, records)
         result = audit(records, chosen, day, chosen_rules, scope=scope, progress=step)
     return records, chosen, result
+
+
+def _known(scope: "Scope", records: "Records") -> None:
+    """Refuse a payer or therapist that the records do not name: a slip of the pen would pass every gate."""
+    for option, key, asked in (
+        ("--payer", "payers.payer_id", scope.payers),
+        ("--therapist", "therapists.therapist_id", scope.therapists),
+    ):
+        named = _named(records, key) if asked else set()
+        for each in asked:
+            if each not in named:
+                _refuse(f"{option} {each!r}: not in these records.{_nearby(each, named)}")
+
+
+def _named(records: "Records", key: str) -> set[str]:
+    """Every value of a key (`payers.payer_id`), in its own table and wherever the records refer to it."""
+    from compliance.records.models import TABLES
+
+    own, _, column = key.partition(".")
+    places = [(own, column)]
+    places += [
+        (table, name) for table in TABLES for name, to in TABLES[table].references.items() if to == key
+    ]
+    return {each for table, name in places for each in records.tables[table][name].drop_nulls().unique()}
+
+
+def _nearby(asked: str, named: set[str]) -> str:
+    folded = {each.casefold(): each for each in sorted(named)}
+    near = difflib.get_close_matches(asked.strip().casefold(), folded, n=1)
+    if near:
+        return f" Did you mean {folded[near[0]]}?"
+    shown = ", ".join(sorted(named)[:10])
+    return f" They name {shown}{', …' if len(named) > 10 else ''}." if named else " They name none."
 
 
 @contextmanager
@@ -310,9 +366,7 @@ def risk(
     path: DataPath,
     by: Annotated[By, typer.Option(help="What each row of the table is.")] = By.therapist,
     format: Annotated[Format, typer.Option(help=WRITTEN)] = Format.table,
-    output: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write there, not to standard output.")
-    ] = None,
+    output: OutputFile = None,
     policies: PolicyFolder = None,
     as_of: AsOf = None,
 ) -> None:
@@ -336,7 +390,9 @@ def risk(
 
 @cli.command(epilog="Example: compliance synth demo --patients 200 --seed 7")
 def synth(
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where the tables go (made if absent).")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", parser=_place, help="Where the tables go (made if absent).")
+    ],
     patients: Annotated[int, typer.Option(min=1, help="How many patients.")] = 200,
     seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 1,
 ) -> None:
@@ -354,7 +410,8 @@ def synth(
 @cli.command(epilog="Example: compliance app sample_data")
 def app(
     path: Annotated[
-        Path | None, typer.Argument(metavar="[PATH]", help="Records to open (else drop files there).")
+        Path | None,
+        typer.Argument(metavar="[PATH]", parser=_place, help="Records to open (else drop files there)."),
     ] = None,
     policies: PolicyFolder = None,
     port: Annotated[int, typer.Option(help="The port of this machine to serve on.")] = 8501,

@@ -155,6 +155,23 @@ def test_the_pre_bill_gate_says_hold_or_release_for_each_claim() -> None:
         (("chek", SAMPLE), "Did you mean 'check'?"),
         (("check",), "PATH"),
         (("check", SAMPLE, "--policies", str(ROOT / "tests")), "holds no policy file"),
+        (
+            ("check", SAMPLE, "--from", "2026-06-01", "--to", "2026-01-01"),
+            "--from 2026-06-01 lies after --to",
+        ),
+        (("check", SAMPLE, "--payer", "NOPE"), "--payer 'NOPE': not in these records. They name"),
+        (("check", SAMPLE, "--payer", "mcr"), "Did you mean MCR?"),
+        (("check", SAMPLE, "--payer", ""), "--payer '': not in these records"),
+        (("check", SAMPLE, "--payer", "MCR", "--payer", "MRC"), "Did you mean MCR?"),
+        (("check", SAMPLE, "--therapist", "NOPE"), "--therapist 'NOPE': not in these records"),
+        (("check", ""), "'' is no path"),
+        (("check", "a\0b"), "is no path"),
+        (("validate", ""), "'' is no path"),
+        (("risk", ""), "'' is no path"),
+        (("synth", ""), "'' is no path"),
+        (("app", ""), "'' is no path"),
+        (("check", SAMPLE, "--policies", ""), "'' is no path"),
+        (("check", SAMPLE, "--output", ""), "'' is no path"),
     ],
 )
 def test_a_wrong_call_is_one_line_and_status_two(arguments: tuple[str, ...], said: str) -> None:
