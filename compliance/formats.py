@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import polars as pl
 
+    from compliance.records.report import LoadReport
+
 NOTHING = "–"
 CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 """Control characters, marks that turn the direction of text around, and halves of characters."""
@@ -32,6 +34,17 @@ def count(number: int) -> str:
 def plural(number: int, one: str, many: str | None = None) -> str:
     """`1 visit`, `1,240 visits`; `many` where adding an s is wrong."""
     return f"{count(number)} {one if number == 1 else many or one + 's'}"
+
+
+def refused(report: "LoadReport") -> str:
+    """`12 rows`, `12 rows and 1 part of a file`, or nothing: a row with several unreadable cells is one row."""
+    rows = sum(table.rows_refused for table in report.tables)
+    parts = sum(refusal.table is None for refusal in report.refusals)
+    told = [
+        plural(rows, "row") if rows else "",
+        plural(parts, "part of a file", "parts of files") if parts else "",
+    ]
+    return " and ".join(filter(None, told))
 
 
 def money(amount: float | None, cents: bool = False) -> str:

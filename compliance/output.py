@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from compliance.audit import COUNTS, Audit
-from compliance.formats import money, plural, rate, spreadsheet, terminal
+from compliance.formats import money, plural, rate, refused, spreadsheet, terminal
 from compliance.policy import Policies
 from compliance.records.load import LoadReport, Records
 from compliance.risk import SEVERITY_ORDER, at_risk, summary
@@ -23,6 +23,7 @@ from compliance.risk import SEVERITY_ORDER, at_risk, summary
 SCHEMA_VERSION = "1"
 MARKS = {"high": "▲ high", "medium": "◆ medium", "low": "● low", "info": "○ info"}
 STYLES = {"high": "red", "medium": "yellow", "low": "cyan", "info": "dim"}
+LEFT_OUT_SHOWN = 10
 BLOCKING = ("high", "medium")
 Claims = list[dict[str, Any]] | None
 
@@ -66,7 +67,11 @@ def as_json(result: Audit, records: Records, policies: Policies, claims: Claims)
         "records": {
             "fingerprint": records.fingerprint,
             "tables": {name: records.tables[name].height for name in sorted(records.tables)},
-            "refused": len(records.report.refusals),
+            "refused": sum(table.rows_refused for table in records.report.tables),
+            "left_out": [
+                {"kind": each.kind, "file": each.file, "message": each.message}
+                for each in records.report.left_out
+            ],
         },
         "policies": {"fingerprint": policies.fingerprint, "ids": sorted(policies.policy_ids)},
         "as_of": result.as_of.isoformat(),
@@ -141,7 +146,7 @@ def as_table(result: Audit, records: Records, claims: Claims, *, color: bool) ->
             style=STYLES[row["severity"]] if color else "",
         )
     text = _rendered(table, color) if result.findings.height else ""
-    return text + "\n".join(["", *_closing(result, records), *_gate(claims), ""])
+    return text + "\n".join(["", *_closing(result, records), *_gate(claims), *_left_out(records.report), ""])
 
 
 def _cell(text: str | None) -> Text:
@@ -158,9 +163,8 @@ def _closing(result: Audit, records: Records) -> list[str]:
         f"{plural(figures['units_cannot_tell'], 'check')} on {plural(figures['visits_cannot_tell'], 'visit')} "
         f"could not be told{_mostly(result)}.",
     ]
-    refused = len(records.report.refusals)
-    if refused:
-        lines.append(f"{plural(refused, 'row')} of the input refused: see compliance validate.")
+    if told := refused(records.report):
+        lines.append(f"{told} refused: see compliance validate.")
     lines += [f"{lack.rule} not run, because {lack.because}." for lack in result.not_run]
     return lines
 
@@ -181,6 +185,16 @@ def _gate(claims: Claims) -> list[str]:
         f"  {claim['decision']:8}{terminal(claim['claim_id'])}  {money(claim['amount'], cents=True)}"
         for claim in claims
     ]
+
+
+def _left_out(report: LoadReport) -> list[str]:
+    """The files of which nothing was read: what they hold was not checked, however clean the rest is."""
+    told = [f"  {terminal(each.message)}" for each in report.left_out]
+    if not told:
+        return []
+    rest = len(told) - LEFT_OUT_SHOWN
+    more = [f"  … and {rest:,} more: see compliance validate"] if rest > 0 else []
+    return [f"Not checked, because nothing was read of it ({len(told):,}):", *told[:LEFT_OUT_SHOWN], *more]
 
 
 def _rendered(table: Table, color: bool) -> str:

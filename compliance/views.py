@@ -15,7 +15,7 @@ from compliance import formats, risk
 from compliance.audit import LINE_ITEMS, Audit, visit_findings
 from compliance.chart_theme import SEVERITIES, SEVERITY_SIGNS
 from compliance.checks.rule import Rule, catalogue
-from compliance.records.load import LoadReport
+from compliance.records.load import LoadReport, Notice
 from compliance.rulebook import FAMILIES
 
 REAL = pl.col("severity") != "info"
@@ -453,6 +453,17 @@ def refused_sheet(report: LoadReport) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=dict.fromkeys(heads, pl.String) | {"Row": pl.Int64}, orient="row")
 
 
+def noticed(report: LoadReport) -> list[tuple[str, list[Notice]]]:
+    """What was noticed, by what became of it, each with its heading: files left out, and what was read all the same."""
+    read = [notice for notice in report.notices if notice not in report.left_out]
+    files = formats.plural(len(report.left_out), "file or folder", "files or folders")
+    parted = [
+        (f"Left out: {files} of which nothing was read", report.left_out),
+        (f"Noticed in what was read ({len(read):,})", read),
+    ]
+    return [(heading, notices) for heading, notices in parted if notices]
+
+
 def not_run_sheet(result: Audit) -> pl.DataFrame:
     """The rules that could not run, and the table or column that they lack."""
     titles = catalogue()
@@ -477,7 +488,6 @@ def unknown_sheet(coverage: pl.DataFrame) -> pl.DataFrame:
 def records_sentence(report: LoadReport) -> str:
     """What was loaded and what was refused, in one sentence."""
     rows = sum(each.rows_loaded for each in report.tables)
-    refused = len(report.refusals) + report.refusals_not_kept
     present = sum(1 for each in report.tables if each.files)
-    told = formats.plural(refused, "row") if refused else "no row"
+    told = formats.refused(report) or "no row"
     return f"{formats.plural(rows, 'row')} loaded from {formats.plural(present, 'table')}; {told} refused."

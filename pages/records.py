@@ -59,9 +59,9 @@ with left:
         parts.download(refused, "records_refused", "refused.csv")
     else:
         st.caption("No row was refused.")
-    if report.notices:
-        with st.expander(f"Noticed while reading ({len(report.notices)}); no row was lost by it"):
-            st.text("\n".join(str(notice) for notice in report.notices[:200]))
+    for heading, notices in views.noticed(report):
+        with st.expander(heading):
+            st.text("\n".join(str(notice) for notice in notices[:200]))
 with right:
     st.subheader("Rules that could not run", anchor=False)
     lacks = views.not_run_sheet(audit)

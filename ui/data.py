@@ -168,8 +168,6 @@ def note(note_id: str) -> dict[str, Any] | None:
 def context() -> str:
     """What is looked at: dates of service, clinics, as of when, rows refused."""
     offered = choices()
-    report = records().report
-    refused = len(report.refusals) + report.refusals_not_kept
     whose = (
         "Your upload, in this session only"
         if uploaded()
@@ -182,6 +180,6 @@ def context() -> str:
         formats.span(offered.first, offered.last),
         formats.plural(len(offered.clinics), "clinic"),
         f"as of {formats.day(date.today())}",
-        f"{formats.plural(refused, 'row')} refused" if refused else "no row refused",
+        f"{formats.refused(records().report) or 'no row'} refused",
     ]
     return " · ".join(part for part in parts if part)
