@@ -5,6 +5,7 @@ Results go to standard output, progress and diagnostics to standard error. Exit 
 """
 
 import difflib
+import io
 import json
 import os
 import subprocess
@@ -48,6 +49,13 @@ class Format(StrEnum):
     table = "table"
     json = "json"
     jsonl = "jsonl"
+    csv = "csv"
+    parquet = "parquet"
+
+
+class TableFormat(StrEnum):
+    """How synthetic tables are written."""
+
     csv = "csv"
     parquet = "parquet"
 
@@ -173,6 +181,7 @@ def check(
     """Load, run every check, print findings."""
     from compliance import output as written
     from compliance.audit import Scope
+    from compliance.synth.truth import read
 
     scope = Scope(
         payers=tuple(payer or ()),
@@ -183,17 +192,15 @@ def check(
     )
     if scope.since and scope.until and scope.since > scope.until:
         _refuse(f"--from {scope.since} lies after --to {scope.until}: no date of service can match")
-    if format is Format.parquet and output is None:
-        _refuse("--format parquet needs --output FILE")
-    planted = None if truth is None else _planted(truth)
+    _ready(output, format)
+    planted = None if truth is None else read(truth)
     records, chosen, result = _audited(path, policies, as_of, rule, scope)
     claims = written.pre_bill(result) if unsubmitted else None
     if format is Format.table:
         text = written.as_table(result, records, claims, color=output is None and sys.stdout.isatty())
         _write(text, output)
     elif format is Format.parquet:
-        assert output is not None
-        result.findings.write_parquet(output)
+        _write_parquet(result.findings, output)
     else:
         _write(written.FORMATS[format.value](result, records, chosen, claims), output, data=True)
     if planted is not None:
@@ -272,6 +279,28 @@ def _progress() -> Generator[Callable[[str, int, int], None]]:
         )
 
 
+def _ready(output: Path | None, format: Format) -> None:
+    """Refuse an output that cannot be written before the work is done, not after."""
+    if output is None:
+        if format is Format.parquet:
+            _refuse("--format parquet needs --output FILE")
+        return
+    if output.is_dir():
+        _refuse(f"--output {output}: is a folder (expected a file)")
+    if not output.parent.is_dir():
+        _refuse(f"--output {output}: there is no folder {output.parent}")
+
+
+def _write_parquet(table: "pl.DataFrame", output: Path | None) -> None:
+    assert output is not None
+    buffer = io.BytesIO()
+    table.write_parquet(buffer)
+    try:
+        output.write_bytes(buffer.getvalue())
+    except OSError as error:
+        _refuse(f"--output {output}: {error.strerror}")
+
+
 def _write(text: str, output: Path | None, *, data: bool = False) -> None:
     """Write text; `data` is for programs and goes to files and pipes as it is, but to a terminal as a terminal needs it."""
     # half a character, as in a file name of another encoding, has no bytes of its own: JSON's escape stands for it
@@ -284,15 +313,6 @@ def _write(text: str, output: Path | None, *, data: bool = False) -> None:
         output.write_text(text, encoding="utf-8")
     except OSError as error:
         _refuse(f"--output {output}: {error.strerror}")
-
-
-def _planted(truth: Path) -> "pl.DataFrame":
-    import polars as pl
-
-    try:
-        return pl.read_csv(truth, infer_schema=False)
-    except (OSError, pl.exceptions.PolarsError) as error:
-        _refuse(f"--truth {truth}: {str(error).splitlines()[0]}")
 
 
 def _say_truth(result: "Audit", planted: "pl.DataFrame") -> None:
@@ -375,12 +395,11 @@ def risk(
     from compliance.audit import Scope
     from compliance.risk import risk_table
 
+    _ready(output, format)
     records, _, result = _audited(path, policies, as_of, None, Scope())
     table = written.named(risk_table(result, by.value), records, by.value)
     if format is Format.parquet:
-        if output is None:
-            _refuse("--format parquet needs --output FILE")
-        table.write_parquet(output)
+        _write_parquet(table, output)
         return
     if format is Format.table:
         _write(written.risk_text(table, by.value), output)
@@ -393,8 +412,10 @@ def synth(
     folder: Annotated[
         Path, typer.Argument(metavar="FOLDER", parser=_place, help="Where the tables go (made if absent).")
     ],
-    patients: Annotated[int, typer.Option(min=1, help="How many patients.")] = 200,
+    patients: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many patients.")] = 200,
     seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 1,
+    months: Annotated[int, typer.Option(min=2, max=60, help="Calendar months from January 2026.")] = 6,
+    format: Annotated[TableFormat, typer.Option(help="What each table is.")] = TableFormat.csv,
 ) -> None:
     """Write realistic synthetic records with known planted violations (truth.csv)."""
     from compliance.synth import write
@@ -403,7 +424,10 @@ def synth(
         _refuse(f"{folder} is a file (expected a folder)")
     with _progress() as step:
         step("Writing synthetic clinics", 0, 1)
-        summary = write(folder, patients, seed)
+        try:
+            summary = write(folder, patients, seed, months, format.value)
+        except OSError as error:
+            _refuse(f"{folder}: cannot be written ({error.strerror or error})")
     _write(formats.terminal_lines(f"{summary}\n"), None)
 
 
@@ -414,7 +438,7 @@ def app(
         typer.Argument(metavar="[PATH]", parser=_place, help="Records to open (else drop files there)."),
     ] = None,
     policies: PolicyFolder = None,
-    port: Annotated[int, typer.Option(help="The port of this machine to serve on.")] = 8501,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="The port of this machine to serve on.")] = 8501,
 ) -> None:
     """Open the dashboard in the browser."""
     script = Path(__file__).resolve().parent.parent / "app.py"

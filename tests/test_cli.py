@@ -19,6 +19,7 @@ from compliance.cli import main
 from compliance.findings import FINDING_SCHEMA
 from compliance.formats import CONTROLS
 from compliance.synth import write
+from tests import clinic
 
 ROOT = Path(__file__).parent.parent
 WHOLE_SAMPLE = ROOT / "sample_data"
@@ -172,6 +173,24 @@ def test_the_pre_bill_gate_says_hold_or_release_for_each_claim() -> None:
         (("app", ""), "'' is no path"),
         (("check", SAMPLE, "--policies", ""), "'' is no path"),
         (("check", SAMPLE, "--output", ""), "'' is no path"),
+        (("check", SAMPLE, "--format", "parquet", "--output", str(ROOT)), "is a folder (expected a file)"),
+        (
+            ("check", SAMPLE, "--format", "parquet", "--output", "nowhere/f.parquet"),
+            "there is no folder nowhere",
+        ),
+        (("risk", SAMPLE, "--format", "parquet", "--output", str(ROOT)), "is a folder (expected a file)"),
+        (
+            ("risk", SAMPLE, "--format", "parquet", "--output", "nowhere/f.parquet"),
+            "there is no folder nowhere",
+        ),
+        (("risk", SAMPLE, "--format", "parquet"), "needs --output FILE"),
+        (("check", SAMPLE, "--truth", str(ROOT)), "expected the CSV that synth writes"),
+        (("check", SAMPLE, "--truth", str(ROOT / "README.md")), "expected the CSV that synth writes"),
+        (("check", SAMPLE, "--truth", str(WHOLE_SAMPLE / "payers.csv")), "its columns are payer_id, name"),
+        (("app", "--port", "99999999"), "65535"),
+        (("synth", "/proc/nowhere", "--patients", "1"), "cannot be written"),
+        (("synth", "nowhere", "--patients", "99999999999999999999"), "1000000"),
+        (("synth", "nowhere", "--months", "1"), "--months"),
     ],
 )
 def test_a_wrong_call_is_one_line_and_status_two(arguments: tuple[str, ...], said: str) -> None:
@@ -180,6 +199,58 @@ def test_a_wrong_call_is_one_line_and_status_two(arguments: tuple[str, ...], sai
     assert said in result.stderr
     assert len(result.stderr.strip().splitlines()) == 1
     assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("truth", "said"),
+    [
+        ("", "empty"),
+        ("\xff\xfe\0", "its columns are"),
+        ("rule\nSUP-01\n", "its columns are rule"),
+        ("rule,note_id\nSUP-99,N1\n", "column rule: SUP-99 is no rule"),
+        ("rule,note_id\n,N1\n", "column rule: nothing is no rule"),
+    ],
+)
+def test_a_file_that_is_no_truth_table_is_refused(tmp_path: Path, truth: str, said: str) -> None:
+    (tmp_path / "truth.csv").write_bytes(truth.encode("latin-1"))
+    told = run("check", SAMPLE, "--truth", tmp_path / "truth.csv")
+    assert told.returncode == 2 and said in told.stderr and len(told.stderr.splitlines()) == 1
+
+
+def test_synth_writes_as_many_months_and_in_the_format_asked_for(tmp_path: Path) -> None:
+    told = run("synth", tmp_path, "--patients", "2", "--months", "2", "--format", "parquet")
+    assert told.returncode == 0
+    notes = pl.read_parquet(tmp_path / "notes")
+    assert notes["service_date"].max() < "2026-03"  # type: ignore[operator]
+
+
+@pytest.fixture(scope="module")
+def partly_read(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clinic of whose files two cannot be read, and one row has two unreadable cells."""
+    folder = clinic.write(tmp_path_factory.mktemp("partly"), patients=2)
+    (folder / "authorizations.xlsx").write_bytes(b"PK")
+    (folder / "fees.csv").write_bytes(b"")
+    cells = {"note_id": "N9", "patient_id": "P000", "service_date": "2026-13-45", "signed_on": "never"}
+    notes = pl.read_csv(folder / "notes.csv", infer_schema=False)
+    clinic.write_table(folder / "notes.csv", [*notes.to_dicts(), cells])
+    return folder
+
+
+def test_check_ends_with_the_files_that_it_could_not_use(partly_read: Path) -> None:
+    last = run("check", partly_read, "--unsubmitted", *AS_OF).stdout.splitlines()[-3:]
+    assert last[0] == "Not checked, because nothing was read of it (2):"
+    assert any("authorizations.xlsx" in line for line in last[1:])
+    assert any("fees.csv" in line for line in last[1:])
+    told = json.loads(run("check", partly_read, "--format", "json", *AS_OF).stdout)["records"]["left_out"]
+    assert {(each["kind"], each["file"]) for each in told} == {
+        ("ignored", "authorizations.xlsx"),
+        ("empty", "fees.csv"),
+    }
+
+
+def test_a_row_refused_for_two_cells_is_one_row(partly_read: Path) -> None:
+    assert "\n1 row refused: see compliance validate." in run("check", partly_read, *AS_OF).stdout
+    assert json.loads(run("check", partly_read, "--format", "json", *AS_OF).stdout)["records"]["refused"] == 1
 
 
 def test_each_command_has_help_with_an_example() -> None:

@@ -5,13 +5,34 @@ A finding and a truth row of one rule agree where they share a note, a claim lin
 patient and discipline. Debatable rows may be found and need not be: they count for precision only.
 """
 
+from pathlib import Path
+
 import polars as pl
+
+from compliance.checks.rule import catalogue
+from compliance.records.load import InputError
 
 KEYS = ("rule", "claim_id", "line", "note_id", "plan_id", "goal_id", "patient_id", "discipline")
 GOAL_OF_EVIDENCE = r'"goal_id": ?"([^"]+)"'
 """Findings name their goal among the facts of their evidence."""
 LINES = pl.List(pl.Struct({"claim_id": pl.String, "line": pl.Int64}))
 COLUMNS = ("planted", "recalled", "findings", "matched", "recall", "precision")
+
+
+def read(file: Path) -> pl.DataFrame:
+    """The truth table of a file. Raises InputError, one line, where it holds none."""
+    expected = "expected the CSV that synth writes: rule, and claim_id and line, note_id, plan_id or goal_id"
+    try:
+        truth = pl.read_csv(file.read_bytes(), infer_schema=False)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        why = getattr(error, "strerror", None) or (str(error) or type(error).__name__).splitlines()[0]
+        raise InputError(f"{file}: {why} ({expected})") from None
+    if "rule" not in truth.columns or not set(KEYS[1:]) & set(truth.columns):
+        raise InputError(f"{file}: its columns are {', '.join(truth.columns[:6])} ({expected})")
+    unknown = [code for code in truth["rule"].unique(maintain_order=True) if code not in catalogue()]
+    if unknown:
+        raise InputError(f"{file}, column rule: {unknown[0] or 'nothing'} is no rule ({expected})")
+    return truth
 
 
 def compare(findings: pl.DataFrame, truth: pl.DataFrame) -> pl.DataFrame:
