@@ -5,7 +5,7 @@ import streamlit as st
 from compliance import formats, views
 from compliance.policy import PolicyError
 from compliance.records.load import InputError
-from ui import data, frame, parts
+from ui import data, filters, frame, parts
 
 frame.enter()
 try:
@@ -51,7 +51,7 @@ with left:
             + ", ".join(each.replace("_", " ") for each in report.absent_tables)
         )
     st.subheader("Refused, and why", anchor=False)
-    refused = views.refused_sheet(report)
+    refused = parts.masked(views.refused_sheet(report), "Found")
     if refused.height:
         parts.sheet(
             refused, "Rows refused: where, what was found, what was expected", height=220, row_height=26
@@ -61,7 +61,7 @@ with left:
         st.caption("No row was refused.")
     for heading, notices in views.noticed(report):
         with st.expander(heading):
-            st.text("\n".join(str(notice) for notice in notices[:200]))
+            st.text("\n".join(filters.names().masked(str(notice)) for notice in notices[:200]))
 with right:
     st.subheader("Rules that could not run", anchor=False)
     lacks = views.not_run_sheet(audit)

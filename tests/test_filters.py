@@ -122,3 +122,37 @@ def test_whom_only_claims_name_can_be_chosen_by_id():
     assert dict(offered.therapists) == {"1999999984": "1999999984", "T1": "Zoe"}
     assert dict(offered.clinics) == {"C1": "C1"}
     assert (offered.first, offered.last) == (date(2026, 3, 1), date(2026, 3, 1))
+
+
+PEOPLE = Choices(
+    therapists={"T0014": "Walter Xiong", "T2": "O'Neil, Anne-Marie", "T3": "Will Walker"},
+    patients={
+        "P00002": "Gloria Sutherland", "P4": "José (Pepe) Núñez Jr.", "P5": "Bo Li", "P6": "May Reyes", "17": "Person 17",
+        "P7": "Ana Cruz", "P8": "Ana Diaz", "P9": "", "P-10": "-",
+    },
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("SUTHERLAND, GLORIA", "Patient 3"),
+        ("gloria walked", "Patient 3 walked"),
+        ("Gloria  Sutherland, Gloria\nSutherland", "Patient 3"),
+        ("G. Sutherland’s chair", "Patient 3’s chair"),
+        ("José (Pepe) Núñez Jr. said", "Patient 4. said"),
+        ("Nunez walks; JOSE NUN\u0303EZ rests", "Patient 4 walks; Patient 4 rests"),
+        ("Anne-Marie O’Neil, o'neil and ONeil", "Therapist 2 and Therapist 2"),
+        ("Xiong_PTA", "Therapist 1_PTA"),
+        ("p00002 and t0014, P-10", "Patient 3 and Therapist 1, Patient 2"),
+        ("Bo Li said Bo li", "Patient 5 said Patient 5"),
+        ("Ana said; Ana Cruz", "a listed person said; Patient 7"),
+        ("Person 17 on day 17", "Patient 1 on day 17"),
+        ("The person will use a walker on May 12", "The person will use a walker on May 12"),
+        ("Will and Walker saw May", "Therapist 3 and Therapist 3 saw Patient 6"),
+        ("a b c, Xiongs, P000021", "a b c, Xiongs, P000021"),
+    ],
+)
+def test_names_are_hidden_however_a_note_spells_them(written, shown):
+    assert Names(PEOPLE, hidden=True).masked(written) == shown
+    assert Names(PEOPLE).masked(written) == written

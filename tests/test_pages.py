@@ -233,6 +233,20 @@ def test_hidden_names_show_nowhere(visit):
         assert not [each for each in (*NAMES, "Person 0") if each in said], name
 
 
+def test_hidden_names_show_in_no_refused_row_and_no_notice(visit, tmp_path):
+    clinic.write(tmp_path, patients=2)
+    notes = pl.read_csv(tmp_path / "notes.csv", infer_schema=False).to_dicts()
+    clinic.write_table(
+        tmp_path / "notes.csv", [*notes, {"note_id": "N9", "service_date": "seen by ANA ALVAREZ"}]
+    )
+    shown, hidden = (
+        next(each.value for each in app.dataframe if "Found" in each.value.columns)["Found"].to_list()
+        for app in (visit("records", data=tmp_path), visit("records", data=tmp_path, hide_names="true"))
+    )
+    assert "seen by ANA ALVAREZ" in shown
+    assert "seen by Therapist 2" in hidden
+
+
 def test_a_chip_says_what_is_filtered():
     chosen = filters.Filters(severities=("high", "low"), disciplines=("PT",))
     told = parts.filter_words(chosen)

@@ -14,7 +14,6 @@ writes the shown label of a bound widget into the URL, so the bound widgets are 
 ones write to them.
 """
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -27,6 +26,7 @@ import streamlit as st
 
 from compliance import formats
 from compliance.chart_theme import SEVERITIES, SEVERITY_SIGNS
+from ui.masking import Masker, numbered
 
 LISTS: dict[str, tuple[str, str]] = {
     "clinic": ("Clinic", "All clinics"),
@@ -65,6 +65,21 @@ class Choices:
     rules: Mapping[str, str] = field(default_factory=dict)
     first: date | None = None
     last: date | None = None
+
+    @cached_property
+    def ranks(self) -> dict[str, dict[str, int]]:
+        """The number of each `Patient` and `Therapist` by id, in the order of ids: it tells nothing of the name."""
+        people = {"Patient": self.patients, "Therapist": self.therapists}
+        return {
+            word: {key: rank for rank, key in enumerate(sorted(listed), start=1)}
+            for word, listed in people.items()
+        }
+
+    @cached_property
+    def masker(self) -> Masker:
+        """Replaces these people in free text."""
+        people = (("Patient", self.patients), ("Therapist", self.therapists))
+        return Masker(each for word, listed in people for each in numbered(word, listed, self.ranks[word]))
 
     def of(self, key: str) -> Mapping[str, str]:
         """The choices of one filter by its key in the URL."""
@@ -145,43 +160,18 @@ class Names:
         return self.choices.payers.get(payer_id or "", payer_id or "–")
 
     def masked(self, text: str) -> str:
-        """Free text as shown: where names are hidden, listed people's names, surnames and ids give way to numbers."""
+        """Free text as shown: where names are hidden, listed people's names and ids give way to numbers."""
         if not self.hidden or not text:
             return text
-        return self._listed.sub(lambda found: self._pseudonyms[found.group()], text)
-
-    @cached_property
-    def _pseudonyms(self) -> dict[str, str]:
-        shown: dict[str, str] = {}
-        for say, people in ((self.patient, self.choices.patients), (self.therapist, self.choices.therapists)):
-            for key, name in people.items():
-                shown |= dict.fromkeys((key, *_name_forms(name)), say(key))
-        return shown
-
-    @cached_property
-    def _listed(self) -> re.Pattern[str]:
-        longest = sorted(self._pseudonyms, key=len, reverse=True)
-        return re.compile(rf"\b(?:{'|'.join(map(re.escape, longest)) or '(?!)'})\b")
+        return self.choices.masker.masked(text)
 
     def _person(self, word: str, people: Mapping[str, str], key: str | None) -> str:
         if key is None:
             return "–"
         if not self.hidden:
             return people.get(key, key)
-        ranks = self._ranks(people)
-        return f"{word} {ranks[key]}" if key in ranks else f"{word} not listed"
-
-    @staticmethod
-    def _ranks(people: Mapping[str, str]) -> dict[str, int]:
-        return {key: rank for rank, key in enumerate(sorted(people), start=1)}
-
-
-def _name_forms(name: str) -> list[str]:
-    """A name as it stands in notes: whole, and its surname (`Alvarez, Ana`; `Ana Alvarez`)."""
-    first, comma, rest = name.partition(",")
-    surname = first if comma else name.split()[-1] if name.split() else ""
-    turned = [f"{rest.strip()} {first.strip()}"] if comma else []
-    return [form for form in (name, *turned, surname.strip()) if len(form) > 2 and not form.isdigit()]
+        rank = self.choices.ranks[word].get(key)
+        return f"{word} {rank}" if rank else f"{word} not listed"
 
 
 def choices_from(tables: Mapping[str, pl.DataFrame], rules: Mapping[str, str]) -> Choices:

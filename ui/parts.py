@@ -194,10 +194,19 @@ def named(table: pl.DataFrame, *columns: str) -> pl.DataFrame:
         pl.Series(column, [people(column)(value) for value in table[column]], dtype=pl.String)
         for column in columns
     ]
+    return masked(table.with_columns(shown), "message")
+
+
+def masked(table: pl.DataFrame, *columns: str) -> pl.DataFrame:
+    """The table with people in these columns of free text replaced where names are hidden; absent ones do not matter."""
     names = filters.names()
-    if names.hidden and "message" in table.columns:
-        shown.append(pl.Series("message", [names.masked(each) for each in table["message"]], dtype=pl.String))
-    return table.with_columns(shown)
+    if not names.hidden:
+        return table
+    texts = [column for column in columns if column in table.columns]
+    said = [[each and names.masked(each) for each in table[column]] for column in texts]
+    return table.with_columns(
+        pl.Series(column, words, dtype=pl.String) for column, words in zip(texts, said, strict=True)
+    )
 
 
 def mapping(table: pl.DataFrame, column: str) -> dict[str, str]:
