@@ -55,7 +55,7 @@ def link_table(notes: pl.DataFrame, goals: pl.DataFrame) -> pl.DataFrame:
 
 def _goals_by_plan(goals: pl.DataFrame) -> dict[str, list[dict[str, Any]]]:
     by_plan: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for goal in goals.iter_rows(named=True):
+    for goal in goals.sort("plan_id", "goal_id").iter_rows(named=True):
         by_plan[goal["plan_id"]].append(goal)
     return by_plan
 

@@ -253,9 +253,12 @@ def _graded(mentions: nw.LazyFrame, heard: nw.LazyFrame, said: nw.LazyFrame) -> 
     named = (
         heard.join(about, on="entry_id", how="inner")
         .join(speaking, on="entry_id", how="left")
-        .with_columns(orders=flag((nw.col("in_time") > 0) & yes("speaks")))
+        .with_columns(
+            orders=flag((nw.col("in_time") > 0) & yes("speaks")),
+            holds=nw.col("in_time") + nw.col("last_note"),
+        )
         .group_by("note_id", "value")
-        .agg(nw.col("orders").max(), holds=(nw.col("in_time") + nw.col("last_note")).max())
+        .agg(nw.col("orders").max(), nw.col("holds").max())
     )
     lacking = (
         changes.join(named, on=["note_id", "value"], how="left")
