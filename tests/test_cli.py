@@ -208,6 +208,7 @@ def test_a_wrong_call_is_one_line_and_status_two(arguments: tuple[str, ...], sai
         ("\xff\xfe\0", "its columns are"),
         ("rule\nSUP-01\n", "its columns are rule"),
         ("rule,note_id\nSUP-99,N1\n", "column rule: SUP-99 is no rule"),
+        ("rule,claim_id,line\nSUP-01,C1,x\n", "column line: 'x' is no number"),
         ("rule,note_id\n,N1\n", "column rule: nothing is no rule"),
     ],
 )

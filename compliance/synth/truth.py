@@ -29,6 +29,9 @@ def read(file: Path) -> pl.DataFrame:
         raise InputError(f"{file}: {why} ({expected})") from None
     if "rule" not in truth.columns or not set(KEYS[1:]) & set(truth.columns):
         raise InputError(f"{file}: its columns are {', '.join(truth.columns[:6])} ({expected})")
+    lines = truth["line"].drop_nulls() if "line" in truth.columns else pl.Series([], dtype=pl.String)
+    if (strange := lines.filter(~lines.str.contains(r"^\d+$"))).len():
+        raise InputError(f"{file}, column line: {strange[0]!r} is no number of a line ({expected})")
     unknown = [code for code in truth["rule"].unique(maintain_order=True) if code not in catalogue()]
     if unknown:
         raise InputError(f"{file}, column rule: {unknown[0] or 'nothing'} is no rule ({expected})")
