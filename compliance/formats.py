@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import polars as pl
 
-    from compliance.records.report import LoadReport
+    from compliance.records.report import LoadReport, Notice
 
 NOTHING = "–"
 CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -45,6 +45,11 @@ def refused(report: "LoadReport") -> str:
         plural(parts, "part of a file", "parts of files") if parts else "",
     ]
     return " and ".join(filter(None, told))
+
+
+def left_out(report: "LoadReport") -> "list[Notice]":
+    """The notices of files of which nothing was read; every other notice is of something that was."""
+    return [notice for notice in report.notices if notice.kind in ("ignored", "empty")]
 
 
 def money(amount: float | None, cents: bool = False) -> str:

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from compliance.audit import COUNTS, Audit
-from compliance.formats import money, plural, rate, refused, spreadsheet, terminal
+from compliance.formats import left_out, money, plural, rate, refused, spreadsheet, terminal
 from compliance.policy import Policies
 from compliance.records.load import LoadReport, Records
 from compliance.risk import SEVERITY_ORDER, at_risk, summary
@@ -70,7 +70,7 @@ def as_json(result: Audit, records: Records, policies: Policies, claims: Claims)
             "refused": sum(table.rows_refused for table in records.report.tables),
             "left_out": [
                 {"kind": each.kind, "file": each.file, "message": each.message}
-                for each in records.report.left_out
+                for each in left_out(records.report)
             ],
         },
         "policies": {"fingerprint": policies.fingerprint, "ids": sorted(policies.policy_ids)},
@@ -189,7 +189,7 @@ def _gate(claims: Claims) -> list[str]:
 
 def _left_out(report: LoadReport) -> list[str]:
     """The files of which nothing was read: what they hold was not checked, however clean the rest is."""
-    told = [f"  {terminal(each.message)}" for each in report.left_out]
+    told = [f"  {terminal(each.message)}" for each in left_out(report)]
     if not told:
         return []
     rest = len(told) - LEFT_OUT_SHOWN

@@ -455,10 +455,11 @@ def refused_sheet(report: LoadReport) -> pl.DataFrame:
 
 def noticed(report: LoadReport) -> list[tuple[str, list[Notice]]]:
     """What was noticed, by what became of it, each with its heading: files left out, and what was read all the same."""
-    read = [notice for notice in report.notices if notice not in report.left_out]
-    files = formats.plural(len(report.left_out), "file or folder", "files or folders")
+    unread = formats.left_out(report)
+    read = [notice for notice in report.notices if notice not in unread]
+    files = formats.plural(len(unread), "file or folder", "files or folders")
     parted = [
-        (f"Left out: {files} of which nothing was read", report.left_out),
+        (f"Left out: {files} of which nothing was read", unread),
         (f"Noticed in what was read ({len(read):,})", read),
     ]
     return [(heading, notices) for heading, notices in parted if notices]
