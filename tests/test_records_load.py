@@ -1,6 +1,8 @@
 """From files to records: dirty tables, archives, refusals with their place, and input that is none."""
 
+import gzip
 import io
+import os
 import zipfile
 from datetime import datetime
 
@@ -207,6 +209,100 @@ def bomb():
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("notes.csv", b"0" * 20_000_000)
     return packed.getvalue()
+
+
+def packed(*members):
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in members:
+            archive.writestr(name, data)
+    return held.getvalue()
+
+
+@pytest.mark.parametrize("name", ["n0", "x.dat", "inner.zip", "claims.gz", "more"])
+def test_an_archive_within_an_archive_is_never_opened(name):
+    inner = packed(("notes.csv", "note_id\nN1\n"))
+    for _ in range(30):
+        inner = packed((name, inner))
+    with pytest.raises(InputError, match="an archive within an archive is not opened"):
+        load_files([("deep.zip", inner)])
+    records = load_files([("a.zip", packed((name, inner), ("claims.csv", "claim_id\nC1\n")))])
+    assert [str(notice) for notice in records.report.left_out] == [
+        f"a.zip/{name} was left out: an archive within an archive is not opened; unpack it first"
+    ]
+
+
+def test_unpacked_bytes_count_over_all_archives(monkeypatch):
+    monkeypatch.setattr("compliance.records.sources.MOST_UNPACKED", 2_500_000)
+    table = b"claim_id\n" + b"".join(b"%d\n" % number for number in range(150_000))
+    archives = [(f"{place}.zip", packed(("claims.csv", table))) for place in range(4)]
+    assert load_files(archives[:1]).tables["claims"].height == 150_000
+    for files in (archives, [("claims.csv.gz", gzip.compress(table)), *archives[:2]]):
+        with pytest.raises(InputError, match="GB in all"):
+            load_files(files)
+
+
+def test_names_in_archives_are_cut_and_harmless():
+    records = load_files(
+        [("a.zip", packed(("x" * 60_000 + "/\x1b[2Jclaims.bin", b"no"), ("claims.csv", "claim_id\nC1\n")))]
+    )
+    (notice,) = records.report.left_out
+    assert len(str(notice)) < 250
+    assert "\\x1b[2Jclaims.bin was left out" in str(notice) and "\x1b" not in records.report.render()
+
+
+def test_a_packed_table_is_read_and_a_bomb_is_not(tmp_path):
+    plain = f"{HEADER}\n{ROW}\n".encode()
+    (tmp_path / "claim_lines.csv.gz").write_bytes(gzip.compress(plain))
+    (tmp_path / "backup.sql.gz").write_bytes(gzip.compress(b"select 1"))
+    records = load(tmp_path)
+    assert records.fingerprint == CLEAN.fingerprint
+    assert [notice.file for notice in records.report.left_out] == ["backup.sql.gz"]
+    for data in (gzip.compress(b"0" * 50_000_000), b"\x1f\x8bbroken", gzip.compress(plain)[:-20]):
+        with pytest.raises(InputError, match=r"notes\.csv\.gz"):
+            load_files([("notes.csv.gz", data)])
+
+
+def test_what_is_left_unread_is_told(tmp_path):
+    (tmp_path / "notes.csv").write_text("note_id\nN1\n")
+    (tmp_path / "claims.csv").symlink_to(tmp_path / "nowhere")
+    os.mkfifo(tmp_path / "payers.csv")
+    (tmp_path / "goals").mkdir()
+    (tmp_path / "patients").symlink_to(tmp_path / "goals")
+    (tmp_path / "fees.csv").touch()
+    for name in ("_clinics.csv", "therapists.xlsx", ".notes.csv", "._notes.csv", "_SUCCESS"):
+        (tmp_path / name).write_text("note_id\nN1\n")
+    report = load(tmp_path).report
+    told = {str(notice).partition(" was left out: ")[0]: str(notice) for notice in report.left_out}
+    assert set(told) == {
+        "claims.csv", "payers.csv", "goals/", "patients/", "fees.csv", "_clinics.csv", ".notes.csv", "therapists.xlsx",
+    }  # fmt: skip
+    assert "a link to nothing" in told["claims.csv"] and "a pipe" in told["payers.csv"]
+    assert "empty" in told["goals/"] and "empty" in told["fees.csv"] and "not followed" in told["patients/"]
+    assert all(text in report.render() for text in told.values())
+
+
+@pytest.mark.parametrize("name", ["pipe", "gone", "/dev/zero"])
+def test_a_path_that_is_no_file_is_refused_at_once(name, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "gone").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(InputError, match=r"a pipe or a device|a link to nothing"):
+        load(tmp_path / name)
+
+
+def test_a_readme_in_a_folder_of_parts_is_left_out():
+    files = [("claims/README.txt", b"These are the claims of March.\n"), ("claims/a.csv", b"claim_id\nC1\n")]
+    records = load_files(files)
+    assert records.tables["claims"].height == 1
+    assert [notice.file for notice in records.report.left_out] == ["claims/README.txt"]
+    with pytest.raises(InputError, match="no column of claims"):  # a part that cannot be read is no readme
+        load_files([files[1], ("claims/b.csv", b"These are the claims of March.\n")])
+
+
+def test_refused_rows_are_counted_as_rows_not_as_cells():
+    report = lines_of(f"{HEADER}\n{ROW}\n00013,1,soon,97110,GP,two,much\n").report
+    assert (report.rows_refused, len(report.refusals), report.as_dict()["rows_refused"]) == (1, 3, 1)
+    assert "Refused (1 rows):" in report.render()
 
 
 @pytest.mark.parametrize(

@@ -173,7 +173,7 @@ def read_delimited(data: bytes, file: str, table: str) -> RawTable:
     """A CSV file as columns of strings. Raises InputError where the file as a whole is no table."""
     text, told = decode(data, file)
     if not text.strip():
-        notices = [*told, Notice("empty", f"{file} is empty", file, table)]
+        notices = [*told, Notice("empty", f"{file} was left out: it is empty", file, table)]
         return RawTable(file, table, pl.DataFrame(schema={ROW: pl.Int64}), 0, notices=notices)
     lines = _Lines(text)
     header, separator = _header(lines, file, table)

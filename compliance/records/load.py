@@ -82,7 +82,7 @@ def from_frames(frames: Mapping[str, pl.DataFrame]) -> Records:
 def _load(found: Found) -> Records:
     report = LoadReport(notices=list(found.notices))
     claim_files = [source for source in found.sources if source.shape == "x12"]
-    raws = [_raw(source) for source in found.sources if source.shape != "x12"]
+    raws = [raw for source in found.sources if source.shape != "x12" and (raw := _raw(source, report))]
     for raw in [raw for raw in raws if raw.cells.width < 2]:
         report.notices += raw.notices
         raws.remove(raw)
@@ -103,11 +103,19 @@ def _why_nothing(claim_files: list[Source], report: LoadReport) -> str:
     return f"{report.refusals[0]}" + (f"; and {more:,} more like it, nothing could be read" if more else "")
 
 
-def _raw(source: Source) -> RawTable:
+def _raw(source: Source, report: LoadReport) -> RawTable | None:
+    """The cells of a table file; null, with a notice, for a readme in a folder of parts."""
     assert source.table is not None
     if source.shape == "parquet":
         return read_parquet(source.path or source.read(), source.name, source.table)
-    return read_delimited(source.read(), source.name, source.table)
+    try:
+        return read_delimited(source.read(), source.name, source.table)
+    except InputError as error:
+        if not source.stray:
+            raise
+        because = str(error).partition(": ")[2]
+        report.notices.append(Notice("ignored", f"{source.name} was left out: {because}", source.name))
+        return None
 
 
 def _assembled(raws: list[RawTable], claim_files: list[Source], report: LoadReport) -> Records:

@@ -1,16 +1,32 @@
 """What loading did: per table the rows read and refused, each refusal with its place, and what was noticed."""
 
 import textwrap
+import unicodedata
 from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+LEFT_OUT = ("ignored", "empty")
+"""Kinds of notices that tell of a file or folder of which nothing was read."""
 SHOWN_REFUSALS = 50
 """Refusals that the text shows; the JSON has all that are kept."""
 
 
 class InputError(Exception):
     """The input as a whole cannot be used. Its message is one line: what, where, and what would be right."""
+
+
+def printable(text: str) -> str:
+    """The text in one line of visible characters; others as Python writes them, so that no terminal obeys them."""
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else _escaped(each) for each in text)
+
+
+def _escaped(character: str) -> str:
+    if unicodedata.category(character) == "Zs":
+        return " "
+    return character.encode("unicode_escape").decode("ascii")
 
 
 @dataclass(frozen=True)
@@ -29,6 +45,11 @@ class Refusal:
     found: str | None
     expected: str
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "file", printable(self.file))
+        if self.found is not None:
+            object.__setattr__(self, "found", printable(self.found))
+
     def __str__(self) -> str:
         place = ", ".join(
             part
@@ -43,7 +64,8 @@ class Refusal:
 class Notice:
     """Something that the reader of the report should know and that cost no row: an encoding, a dangling reference.
 
-    `kind` is one of ignored, encoding, separator, header, empty, cells, duplicate, reference, merge, x12.
+    `kind` is one of ignored, encoding, separator, header, empty, cells, duplicate, reference, merge, x12; of these
+    ignored and empty name a file or folder of which nothing was read (`LoadReport.left_out`).
     """
 
     kind: str
@@ -51,6 +73,9 @@ class Notice:
     file: str | None = None
     table: str | None = None
     count: int | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "message", printable(self.message))
 
     def __str__(self) -> str:
         return self.message
@@ -83,11 +108,27 @@ class LoadReport:
     refusals_not_kept: int = 0
     absent_tables: list[str] = field(default_factory=list)
 
+    @property
+    def left_out(self) -> list[Notice]:
+        """The files and folders of which nothing was read, each with the reason."""
+        return [notice for notice in self.notices if notice.kind in LEFT_OUT]
+
+    @property
+    def rows_refused(self) -> int:
+        """Rows of tables that were refused, each once however many of its cells are at fault."""
+        return sum(table.rows_refused for table in self.tables)
+
+    @property
+    def parts_refused(self) -> int:
+        """Refused parts of files that are no row of a table, such as a claim file without a transaction set."""
+        return sum(refusal.table is None for refusal in self.refusals)
+
     def as_dict(self) -> dict[str, Any]:
         """The report as JSON values."""
         return {
             "rows_read": sum(table.rows_read for table in self.tables),
-            "rows_refused": sum(table.rows_refused for table in self.tables),
+            "rows_refused": self.rows_refused,
+            "parts_refused": self.parts_refused,
             "rows_loaded": sum(table.rows_loaded for table in self.tables),
             "tables": [asdict(table) for table in self.tables],
             "absent_tables": list(self.absent_tables),
@@ -131,14 +172,15 @@ class LoadReport:
         return ["", "Columns kept out, because no table of ours has them:", *told] if told else []
 
     def _refused(self) -> list[str]:
-        if not self.refusals:
+        if not self.refusals and not self.rows_refused:
             return ["", "No row was refused."]
         total = len(self.refusals) + self.refusals_not_kept
         shown = [f"  {refusal}" for refusal in self.refusals[:SHOWN_REFUSALS]]
         rest = total - len(shown)
         why = Counter((refusal.table or "file", refusal.column or "row") for refusal in self.refusals)
         summary = [f"  … and {rest:,} more; by column: " + _counted(why)] if rest > 0 else []
-        return ["", f"Refused ({total:,}):", *shown, *summary]
+        parts = f" and {self.parts_refused:,} parts of files" if self.parts_refused else ""
+        return ["", f"Refused ({self.rows_refused:,} rows{parts}):", *shown, *summary]
 
     def _noticed(self) -> list[str]:
         return (

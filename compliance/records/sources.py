@@ -1,31 +1,40 @@
 """What lies under a path: table files, claim files, archives; each named, sized and read within limits.
 
 Nothing is unpacked to disk: members of an archive are read in memory, and their names choose a table, never a path.
+An archive within an archive is not opened, and the limits count everything under the path together. What is left out is
+told, file by file: a table that is there and unread must not look like a table without rows.
 """
 
+import gzip
 import io
 import os
 import re
 import zipfile
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from compliance.records.delimited import table_named
-from compliance.records.report import InputError, Notice
+from compliance.records.report import InputError, Notice, printable
 
 MOST_FILES = 20_000
 MOST_BYTES = 8 * 2**30
 """Bytes of one file on disk."""
 MOST_UNPACKED = 4 * 2**30
-"""Bytes of an archive's members together, unpacked."""
+"""Bytes of all members of all archives under a path together, unpacked."""
 STEEPEST = 1_000
 """How many times its packed size a member may hold, once it is beyond `SMALL`."""
 SMALL = 2**20
 TEXT_SUFFIXES = {".csv", ".tsv", ".psv", ".txt", ".tab"}
 PARQUET_SUFFIXES = {".parquet", ".pq"}
 WORKBOOKS = {".xlsx", ".xls", ".xlsm", ".ods"}
+ARCHIVES = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
+"""How a zip archive begins, whatever its name says."""
+NO_ARCHIVES = WORKBOOKS | TEXT_SUFFIXES | PARQUET_SUFFIXES
+"""Files of these names are what they are called or an error; a workbook is a zip that is not for opening."""
+LONGEST_NAME = 120
+NESTED = "an archive within an archive is not opened; unpack it first"
 X12_START = re.compile(
     rb"^(?:\xef\xbb\xbf)?\s*(?:ISA[^A-Za-z0-9\s]|GS[^A-Za-z0-9\s]|ST[^A-Za-z0-9\s,;]{1,2}\d{3}[^A-Za-z0-9\s,;])"
 )
@@ -35,13 +44,17 @@ TRUTH = "truth"
 
 @dataclass(frozen=True)
 class Source:
-    """A file: what to call it, what it holds (`delimited`, `parquet`, `x12`) and, for a table, which one."""
+    """A file: what to call it, what it holds (`delimited`, `parquet`, `x12`) and, for a table, which one.
+
+    `stray`: only its folder names the table and it may as well be a readme, to be left out where it is no table.
+    """
 
     name: str
     shape: str
     table: str | None
     path: Path | None = None
     data: bytes | None = None
+    stray: bool = False
 
     def read(self) -> bytes:
         """The bytes of the file. Raises InputError where they cannot be read."""
@@ -56,24 +69,38 @@ class Source:
 
 @dataclass
 class Found:
-    """The sources under a path and what was noticed while looking."""
+    """The sources under a path, what was noticed while looking, and how many files and unpacked bytes were met."""
 
     sources: list[Source] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
+    files: int = 0
+    unpacked: int = 0
+
+    def leave_out(self, name: str, because: str, table: str | None = None, kind: str = "ignored") -> None:
+        """Tell of something of which nothing is read."""
+        self.notices.append(Notice(kind, f"{name} was left out: {because}", name, table))
+
+    def count(self, files: int, where: str) -> None:
+        """Count files; raises InputError beyond the limit."""
+        self.files += files
+        if self.files > MOST_FILES:
+            raise InputError(f"{where}: more than {MOST_FILES:,} files (expected one folder of tables)")
 
 
 def under(path: Path) -> Found:
     """The sources of a file, an archive or a folder. Raises InputError where there is nothing to read."""
+    found = Found()
     try:
         if path.is_dir():
-            found = Found()
-            for name, file in _files(path):
+            for name, file in _files(path, found):
                 _add(found, name, file, None)
-        elif path.exists():
-            found = Found()
+        elif path.is_file():
             _add(found, path.name, path, None)
+        elif path.exists():
+            raise InputError(f"{path}: a pipe or a device (expected a file or a folder)")
         else:
-            raise InputError(f"{path}: no such file or folder")
+            what = "a link to nothing" if path.is_symlink() else "no such file or folder"
+            raise InputError(f"{path}: {what}")
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
     return _not_nothing(found, str(path))
@@ -96,47 +123,114 @@ def _not_nothing(found: Found, what: str) -> Found:
     return found
 
 
-def _files(folder: Path) -> Iterator[tuple[str, Path]]:
-    """Files below a folder in order of name; hidden ones and links to folders left out."""
-    count = 0
-    for here, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith((".", "__MACOSX")))
+def _files(folder: Path, found: Found) -> Iterator[tuple[str, Path]]:
+    """Files below a folder in order of name; what is hidden, no plain file or a link to a folder is left out."""
+    for here, folders, names in os.walk(folder, onerror=lambda error: _unreadable(folder, found, error)):
+        place = Path(here)
+        inside = str(place.relative_to(folder))
+        if not folders and not names and (table := table_named(place.stem)) and place != folder:
+            found.leave_out(f"{printable(inside)}/", "the folder is empty", table, "empty")
+        folders[:] = _entered(place, folder, sorted(folders), found)
         for name in sorted(names):
-            if name.startswith((".", "_", "~$")):
-                continue
-            count += 1
-            if count > MOST_FILES:
-                raise InputError(f"{folder}: more than {MOST_FILES:,} files (expected one folder of tables)")
-            file = Path(here) / name
-            if file.is_file():
-                yield str(file.relative_to(folder)), file
+            found.count(1, str(folder))
+            shown = printable(str((place / name).relative_to(folder)))
+            because = _no_file(place / name)
+            if because:
+                if not name.startswith(("._", "~$")) and (not _hidden(name) or table_named(_bare(name))):
+                    found.leave_out(shown, because, table_named(_bare(name)))
+            else:
+                yield str((place / name).relative_to(folder)), place / name
 
 
-def _add(found: Found, name: str, path: Path | None, data: bytes | None) -> None:
-    """Classify a file by its name and its first bytes, and keep it or say why not."""
-    pure = PurePosixPath(name)
-    suffix, stem = pure.suffix.lower(), pure.stem
+def _unreadable(folder: Path, found: Found, error: OSError) -> None:
+    inside = Path(error.filename)
+    if inside == folder:
+        raise error
+    shown = printable(str(inside.relative_to(folder)))
+    found.leave_out(f"{shown}/", f"it cannot be opened ({error.strerror})", table_named(inside.stem))
+
+
+def _entered(place: Path, folder: Path, folders: list[str], found: Found) -> list[str]:
+    """The folders to go into: not hidden ones, and no links, which may lead in a circle."""
+    entered = []
+    for name in folders:
+        if name.startswith((".", "__MACOSX")):
+            continue
+        if (place / name).is_symlink():
+            shown = printable(str((place / name).relative_to(folder)))
+            because = "links to folders are not followed; put the folder itself here"
+            found.leave_out(f"{shown}/", because, table_named(Path(name).stem))
+        else:
+            entered.append(name)
+    return entered
+
+
+def _hidden(name: str) -> bool:
+    return name.startswith((".", "_", "~$"))
+
+
+def _bare(name: str) -> str:
+    """The stem of a file name as it would be without its first mark and its endings: `_claims.csv.gz` is `claims`."""
+    return name.lstrip("._").partition(".")[0]
+
+
+def _no_file(file: Path) -> str | None:
+    """Why an entry of a folder is not to be read; null where it is."""
+    if _hidden(file.name):
+        return f"names that begin with {file.name[0]} are not read; rename it"
+    if file.is_file():
+        return None
+    return (
+        "a link to nothing" if file.is_symlink() and not file.exists() else "a pipe or a device, not a file"
+    )
+
+
+def _shown(name: str) -> str:
+    """A name for the report: in one line, and of a long one the end, which tells what it is."""
+    shown = printable(name[-2 * LONGEST_NAME :])
+    return shown if len(shown) <= LONGEST_NAME else "…" + shown[1 - LONGEST_NAME :]
+
+
+def _add(found: Found, name: str, path: Path | None, data: bytes | None, packed: bool = False) -> None:
+    """Classify a file by its name and its first bytes, and keep it or say why not. `packed`: it lay in an archive."""
+    name = _shown(name)
     size = len(data) if data is not None else path.stat().st_size if path else 0
     if size > MOST_BYTES:
         raise InputError(f"{name}: {size / 2**30:,.0f} GB (expected at most {MOST_BYTES // 2**30} GB a file)")
     head = data[:600] if data is not None else _head(path, name)
-    table = table_named(stem) or table_named(pure.parent.name)
-    if suffix in TEXT_SUFFIXES and stem.lower() == TRUTH:
+    suffix, table, own = _named(name)
+    if suffix in TEXT_SUFFIXES and PurePosixPath(name).stem.lower() == TRUTH:
         return
     if X12_START.match(head):
         found.sources.append(Source(name, "x12", None, path, data))
-    elif suffix == ".zip" or (head.startswith(b"PK\x03\x04") and suffix not in WORKBOOKS | TEXT_SUFFIXES):
-        _unpack(found, name, path, data)
+    elif suffix == ".zip" or (head.startswith(ARCHIVES) and suffix not in NO_ARCHIVES):
+        _nested(found, name) if packed else _unpack(found, name, path, data)
+    elif suffix == ".gz":
+        _nested(found, name) if packed else _gunzip(found, name, path, data)
     elif table and suffix in TEXT_SUFFIXES | PARQUET_SUFFIXES:
-        shape = "parquet" if suffix in PARQUET_SUFFIXES else "delimited"
-        if shape == "delimited" and head.startswith(b"PAR1"):
-            shape = "parquet"
-            found.notices.append(
-                Notice("ignored", f"{name} is a Parquet file and was read as one", name, table)
-            )
-        found.sources.append(Source(name, shape, table, path, data))
+        _keep(found, Source(name, "", table, path, data, suffix == ".txt" and not own), suffix, head)
     else:
-        found.notices.append(Notice("ignored", f"{name} was left out: {_why_not(suffix, table)}", name))
+        found.leave_out(name, _why_not(suffix, table), table)
+
+
+def _named(name: str) -> tuple[str, str | None, bool]:
+    """The ending of a file name, the table that it or its folder names, and whether its own name does."""
+    pure = PurePosixPath(name)
+    own = table_named(pure.stem)
+    return pure.suffix.lower(), own or table_named(PurePosixPath(pure.parent.name).stem), own is not None
+
+
+def _keep(found: Found, source: Source, suffix: str, head: bytes) -> None:
+    shape = "parquet" if suffix in PARQUET_SUFFIXES else "delimited"
+    if shape == "delimited" and head.startswith(b"PAR1"):
+        shape = "parquet"
+        said = f"{source.name} is a Parquet file and was read as one"
+        found.notices.append(Notice("encoding", said, source.name, source.table))
+    found.sources.append(replace(source, shape=shape))
+
+
+def _nested(found: Found, name: str) -> None:
+    found.leave_out(name, NESTED, table_named(_bare(PurePosixPath(name).name)))
 
 
 def _why_not(suffix: str, table: str | None) -> str:
@@ -187,29 +281,66 @@ def _opened(path: Path | None, data: bytes | None) -> zipfile.ZipFile:
 
 def _members(found: Found, name: str, archive: zipfile.ZipFile) -> None:
     members = [each for each in archive.infolist() if not each.is_dir()]
-    if len(members) > MOST_FILES:
-        raise InputError(f"{name}: more than {MOST_FILES:,} files (expected one folder of tables)")
-    total = 0
+    found.count(len(members), name)
     for member in sorted(members, key=lambda each: each.filename):
         inner = PurePosixPath(member.filename.replace("\\", "/"))
-        if any(part.startswith((".", "__MACOSX", "_")) and part not in {"..", "."} for part in inner.parts):
+        within = inner.name if len(inner.parts) < 2 else f"{inner.parent.name}/{inner.name}"
+        shown = f"{name}/{_shown(within)}"
+        if any(_hidden(part) and part not in {"..", "."} for part in inner.parts):
+            if (table := table_named(_bare(inner.name))) and not inner.name.startswith("._"):
+                found.leave_out(shown, "hidden names (. or _ before them) are not read; rename it", table)
             continue
-        shown = f"{name}/{inner.name}" if len(inner.parts) < 2 else f"{name}/{inner.parent.name}/{inner.name}"
         if member.flag_bits & 1:
             raise InputError(f"{shown}: locked with a password (expected an open archive)")
-        if inner.suffix.lower() == ".zip":
-            found.notices.append(
-                Notice("ignored", f"{shown} was left out: an archive within an archive", shown)
-            )
-            continue
         steep = member.file_size > SMALL and member.file_size > STEEPEST * max(member.compress_size, 1)
-        total += member.file_size
-        if steep or total > MOST_UNPACKED:
-            raise InputError(
-                f"{shown}: unpacks to {member.file_size:,} bytes (expected at most {STEEPEST:,} times its packed size "
-                f"and {MOST_UNPACKED // 2**30} GB in all)"
-            )
-        _add(found, shown, None, _bounded(archive, member, shown))
+        _spend(found, shown, member.file_size, steep)
+        if inner.suffix.lower() in {".zip", ".gz"} or _begins_as_archive(archive, member):
+            _nested(found, shown)
+        else:
+            _add(found, shown, None, _bounded(archive, member, shown), packed=True)
+
+
+def _spend(found: Found, shown: str, size: int, steep: bool) -> None:
+    """Count unpacked bytes, whatever archive they come from. Raises InputError beyond the limits."""
+    found.unpacked += size
+    if steep or found.unpacked > MOST_UNPACKED:
+        raise InputError(
+            f"{shown}: unpacks to {size:,} bytes or more (expected at most {STEEPEST:,} times its packed size "
+            f"and {MOST_UNPACKED // 2**30} GB in all)"
+        )
+
+
+def _begins_as_archive(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bool:
+    """Whether a member is itself an archive by its first bytes; only these are read. Workbooks are zips too."""
+    if PurePosixPath(member.filename).suffix.lower() in NO_ARCHIVES:
+        return False
+    with archive.open(member) as packed:
+        return packed.read(4) in ARCHIVES
+
+
+def _gunzip(found: Found, name: str, path: Path | None, data: bytes | None) -> None:
+    """Read a packed table or claim file (`claims.csv.gz`) in memory, within the limits of archives."""
+    inner = name[: -len(".gz")]
+    suffix, table, _ = _named(inner)
+    given = io.BytesIO(data) if data is not None else path
+    size = len(data) if data is not None else path.stat().st_size if path else 0
+    most = min(MOST_UNPACKED - found.unpacked, max(SMALL, STEEPEST * size))
+    try:
+        assert given is not None
+        with gzip.open(given) as packed:
+            head = packed.read(600)
+            if not X12_START.match(head) and not (table and suffix in TEXT_SUFFIXES | PARQUET_SUFFIXES):
+                found.leave_out(name, _why_not(suffix, table), table)
+                return
+            unpacked = head + packed.read(most + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        why = str(error) or type(error).__name__
+        raise InputError(f"{name}: not a gzip file that can be read ({why})") from None
+    _spend(found, name, len(unpacked), len(unpacked) > most)
+    if X12_START.match(head):
+        found.sources.append(Source(name, "x12", None, None, unpacked))
+    else:
+        _keep(found, Source(name, "", table, None, unpacked), suffix, head)
 
 
 def _bounded(archive: zipfile.ZipFile, member: zipfile.ZipInfo, shown: str) -> bytes:
