@@ -1,6 +1,9 @@
 """Policies: the regulators' values on their boundary days, layers, narrowing and what is refused."""
 
+import os
+import re
 from datetime import date, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -111,6 +114,80 @@ def test_what_is_wrong_is_refused_in_one_line(tmp_path, text, said):
         overlay(tmp_path, text)
     assert said in str(refused.value)
     assert "ours.yaml" in str(refused.value) and "\n" not in str(refused.value)
+
+
+ONE = "cosign_days: [{from: 2020-01-01, value: %s, source: x}]"
+BOMB = "a: &a [lol, lol]\n" + "".join(
+    f"{b}: &{b} [*{a}, *{a}, *{a}]\n" for a, b in pairwise("abcdefghijklmnopqrst")
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("id: [a]", "no id"),
+        ("? [a, b]\n: 1\nid: x", "line 1: a list or mapping as a name"),
+        ("id: medicare\n? {a: b}\n: 1", "line 2: a list or mapping as a name"),
+        ("id: medicare\nname: [a]", "name is ['a']. Give text"),
+        ('id: medicare\nname: "\\e[31mx"', "name is '\\x1b[31mx'. Give text of visible characters"),
+        (f"id: medicare\n{BOMB}", "an alias (*)"),
+        ("id: medicare\n" + ONE % ("[" * 5_000 + "]" * 5_000), "more than 20 levels"),
+        ("id: medicare\n" + ONE % ("x" * 10_000), "Give a whole number"),
+        ("id: medicare\n" + ONE % 10**26, "Give a whole number from 0 to 1,000,000"),
+        ("id: medicare\nassistant_payment_factor: [{from: 2020-01-01, value: .inf, source: x}]", "Give a number from 0"),
+        ("id: medicare\nassistant_payment_factor: [{from: 2020-01-01, value: .nan, source: x}]", "Give a number from 0"),
+        ("id: mine\nbased_on: mine", "based_on names the policy itself"),
+        ("id: mine", "sets no parameter and inherits none"),
+        ("id: mine\nname: Mine", "Give it a parent, such as `based_on: commercial`"),
+    ],
+)  # fmt: skip
+def test_hostile_files_are_refused_in_one_short_line(tmp_path, text, said):
+    with pytest.raises(PolicyError) as refused:
+        overlay(tmp_path, text)
+    assert said in str(refused.value)
+    assert (
+        "ours.yaml" in str(refused.value) and "\n" not in str(refused.value) and len(str(refused.value)) < 400
+    )
+
+
+def test_a_chain_of_policies_without_a_value_is_refused(tmp_path):
+    (tmp_path / "b.yaml").write_text("id: b")
+    with pytest.raises(PolicyError, match=r"sets no parameter and inherits none"):
+        overlay(tmp_path, "id: a\nbased_on: b")
+    (tmp_path / "b.yaml").write_text("id: b\nbased_on: medicaid")
+    assert load_policies(tmp_path).value("a", "cosign_required", date(2026, 1, 1)).layer == "medicaid"
+
+
+def test_what_is_named_as_a_policy_and_is_no_file_is_refused(tmp_path):
+    (tmp_path / "medicare.yaml").mkdir()
+    with pytest.raises(PolicyError, match=r"medicare\.yaml: a folder or a device, not a file"):
+        load_policies(tmp_path)
+    (tmp_path / "medicare.yaml").rmdir()
+    for name in ("medicare.yaml", "references.yaml"):
+        (tmp_path / name).symlink_to(tmp_path / "nowhere")
+        with pytest.raises(PolicyError, match=f"{re.escape(name)}: a link to nothing"):
+            overlay(tmp_path, "id: tx\nbased_on: medicaid")
+        (tmp_path / name).unlink()
+    os.mkfifo(tmp_path / "medicare.yaml")
+    with pytest.raises(PolicyError, match="not a file"):
+        load_policies(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["? [a]\n: {title: 5}", "id: [*a]", "- 1", "x: 5", "x: " + "[" * 3_000])
+def test_sources_that_cannot_be_read_are_refused(tmp_path, text):
+    (tmp_path / "references.yaml").write_text(text)
+    with pytest.raises(PolicyError, match=r"^references\.yaml"):
+        overlay(tmp_path, "id: tx\nbased_on: medicaid")
+
+
+def test_a_policy_under_the_name_of_the_parameters_is_not_passed_over(tmp_path):
+    (tmp_path / "parameters.yaml").write_text("id: medicare")
+    with pytest.raises(PolicyError, match=r"parameters\.yaml: .* Rename it"):
+        overlay(tmp_path, "id: tx\nbased_on: medicaid")
+
+
+def test_a_policy_whose_file_name_is_in_capitals_counts(tmp_path):
+    assert "tx" in overlay(tmp_path, "id: tx\nbased_on: medicaid", "TX.YAML").policy_ids
 
 
 @given(

@@ -10,11 +10,17 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from compliance.policy.models import Parameter, PolicyError, Reference, Row
+from compliance.policy.models import Parameter, PolicyError, Reference, Row, shown
 from compliance.policy.policies import Layer, Policies, did_you_mean
 
 BUILT_IN = Path(__file__).parent
 ABOUT = ("parameters.yaml", "references.yaml")
+SUFFIXES = (".yaml", ".yml")
+DEEPEST = 20
+"""Levels of lists and mappings within each other; a policy file has three."""
+MOST_BYTES = 5_000_000
+MOST_ROWS = 2_000
+"""Rows of one parameter in one file; each is held against each other."""
 HEAD = ("id", "name", "based_on")
 KEYS = ("from", "to", "value", "source", "verified", "note", "setting", "state", "discipline", "cpt")
 Stack = dict[str, list[Layer]]
@@ -43,15 +49,21 @@ def _with_overlay(folder: Path) -> Policies:
         raise PolicyError(
             f"{folder}: holds no policy file. Give a folder with at least one file such as medicare.yaml."
         )
+    if (folder / "parameters.yaml").exists():
+        raise PolicyError(
+            "parameters.yaml: the parameters are the program's own and this file would not be read. "
+            "Rename it if it is a policy, such as ours.yaml, or remove it."
+        )
     base = _built_in()
     own = folder / "references.yaml"
-    references = {**base.references, **(_references(own) if own.exists() else {})}
+    references = {**base.references, **(_references(own) if own.exists() or own.is_symlink() else {})}
     return _assemble(_files(folder), base, base.parameters, references)
 
 
 def _files(folder: Path) -> list[Path]:
-    found = (path for path in folder.iterdir() if path.suffix in (".yaml", ".yml") and path.name not in ABOUT)
-    return sorted(found)
+    """The policy files of a folder: all YAML but that about parameters and sources."""
+    named = (path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    return sorted(path for path in named if path.name not in ABOUT)
 
 
 def _assemble(
@@ -64,17 +76,31 @@ def _assemble(
     read: dict[str, tuple[Path, dict[str, Any], Layer]] = {}
     for path in files:
         said = _mapping(path)
-        layer = _layer(path, said, parameters, overlays=base is not None and said.get("id") in base.names)
+        _head(path, said)
+        layer = _layer(path, said, parameters, overlays=base is not None and said["id"] in base.names)
         if said["id"] in read:
             raise PolicyError(
-                f"{path.name}: id {said['id']!r} is already in {read[said['id']][0].name}. Join them."
+                f"{path.name}: id {shown(said['id'])} is already in {read[said['id']][0].name}. Join them."
             )
         read[said["id"]] = (path, said, layer)
     names = dict(base.names) if base else {}
     for id_, (_, said, _) in read.items():
         names[id_] = said.get("name") or names.get(id_, id_)
     layers = {id_: _chain(id_, read, base, names, ()) for id_ in names}
+    _refuse_empty(read, layers)
     return Policies(names, layers, parameters, references)
+
+
+def _refuse_empty(
+    read: Mapping[str, tuple[Path, Any, Layer]], layers: Mapping[str, tuple[Layer, ...]]
+) -> None:
+    """A policy without any value, its own or inherited, would leave all of its payers' lines unjudged."""
+    for id_, (path, _, _) in read.items():
+        if not any(layer.rows for layer in layers[id_]):
+            raise PolicyError(
+                f"{path.name}: {shown(id_)} sets no parameter and inherits none, so that nothing of its payers could be "
+                "judged. Give it a parent, such as `based_on: commercial`, or parameters."
+            )
 
 
 def _chain(
@@ -87,51 +113,67 @@ def _chain(
     own = [layer] if layer else []
     built_in = base.layers[id_] if base and id_ in base.names else ()
     parent = said.get("based_on")
+    if parent == id_ and not built_in:
+        raise PolicyError(
+            f"{path.name}: based_on names the policy itself. Name its parent, such as `based_on: commercial`."
+        )
     if built_in:
         ancestor = (
             next((name for name in base.names if base.layers[name] == built_in[1:]), None) if base else None
         )
         if parent not in (None, id_, ancestor):
             raise PolicyError(
-                f"{path.name}: based_on {parent!r}, but {id_!r} is built in. Leave based_on out, or choose a new id."
+                f"{path.name}: based_on {shown(parent)}, but {shown(id_)} is built in. Leave based_on out, or choose a new id."
             )
         own += built_in[:1]
         parent = ancestor
     if parent in (None, id_):
         return tuple(own)
     if parent not in names:
-        raise PolicyError(f"{path.name}: based_on {parent!r} is no policy.{did_you_mean(parent, names)}")
+        raise PolicyError(f"{path.name}: based_on {shown(parent)} is no policy.{did_you_mean(parent, names)}")
     return (*own, *_chain(parent, read, base, names, (*below, id_)))
+
+
+def _head(path: Path, said: Mapping[str, Any]) -> None:
+    """Refuse an id, a name or a parent that is no text. Raises PolicyError."""
+    if not isinstance(said.get("id"), str) or not said["id"].strip():
+        raise PolicyError(f"{path.name}: no id. Give the policy an id, such as `id: medicare`.")
+    for key in HEAD:
+        told = said.get(key)
+        if not isinstance(told, str | None) or not (told or "").isprintable():
+            raise PolicyError(f"{path.name}: {key} is {shown(told)}. Give text of visible characters.")
 
 
 def _layer(path: Path, said: Mapping[str, Any], parameters: Mapping[str, Parameter], overlays: bool) -> Layer:
     """The file's rows by parameter. Raises PolicyError at the first mistake."""
-    if not isinstance(said.get("id"), str) or not said["id"].strip():
-        raise PolicyError(f"{path.name}: no id. Give the policy an id, such as `id: medicare`.")
     rows: dict[str, tuple[Row, ...]] = {}
     for name, listed in said.items():
         if name in HEAD:
-            if not isinstance(listed, str | None):
-                raise PolicyError(f"{path.name}: {name} is {listed!r}. Give text.")
             continue
         if name not in parameters:
-            raise PolicyError(f"{path.name}: {name} is no parameter.{did_you_mean(name, (*parameters, *HEAD))}"
+            raise PolicyError(f"{path.name}: {_bare(name)} is no parameter.{did_you_mean(name, (*parameters, *HEAD))}"
                               " See parameters.yaml for the names.")  # fmt: skip
         if not isinstance(listed, list) or not listed:
             raise PolicyError(f"{path.name}: {name}: no rows. Give a list of rows {{from, value, source}}.")
+        if len(listed) > MOST_ROWS:
+            raise PolicyError(f"{path.name}: {name}: more than {MOST_ROWS:,} rows. Give each payer a file.")
         rows[name] = tuple(_row(f"{path.name}: {name}, row {n}", row, parameters[name])
                            for n, row in enumerate(listed, 1))  # fmt: skip
         _refuse_ties(f"{path.name}: {name}", rows[name])
     return Layer(f"{said['id']} ({path.name})" if overlays else said["id"], rows)
 
 
+def _bare(name: Any) -> str:
+    return name if isinstance(name, str) and name.isprintable() and len(name) <= 60 else shown(name)
+
+
 def _row(where: str, said: Any, parameter: Parameter) -> Row:
     if not isinstance(said, dict):
-        raise PolicyError(f"{where}: {said!r} is no row. Give {{from, value, source}}.")
+        raise PolicyError(f"{where}: {shown(said)} is no row. Give {{from, value, source}}.")
     for key in said:
         if key not in KEYS:
             raise PolicyError(
-                f"{where}: unknown key {key!r}.{did_you_mean(key, KEYS)} Keys: {', '.join(KEYS)}."
+                f"{where}: unknown key {shown(key)}.{did_you_mean(key, KEYS)} Keys: {', '.join(KEYS)}."
             )
     if said.get("from") is None:
         raise PolicyError(f"{where}: no from. Give the first day in force, such as `from: 2025-01-01`.")
@@ -183,28 +225,62 @@ def _told(error: ValidationError) -> str:
     key = ".".join(str(part) for part in first["loc"])
     found = first.get("input")
     said = first["msg"].removeprefix("Value error, ")
-    return f"{said}." if not key else f"{key} {found!r} cannot be read: {said}."
+    return f"{said}." if not key else f"{key} {shown(found)} cannot be read: {said}."
 
 
 class _Strict(yaml.SafeLoader):
-    """YAML whose mappings name each key once; PyYAML would keep the last silently."""
+    """YAML of plain keys, each there once (PyYAML would keep the last silently), without aliases and shallow.
+
+    A few lines of aliases can stand for more values than any memory holds, and no policy needs them.
+    """
+
+    depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        line = self.peek_event().start_mark.line + 1
+        if self.check_event(yaml.AliasEvent):
+            raise PolicyError(f"line {line}: an alias (*). Write the value out in each place.")
+        self.depth += 1
+        if self.depth > DEEPEST:
+            raise PolicyError(f"line {line}: more than {DEEPEST} levels of lists. Give a list of rows.")
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[str] = set()
         for key, _ in node.value:
+            line = key.start_mark.line + 1
+            if not isinstance(key, yaml.ScalarNode):
+                raise PolicyError(f"line {line}: a list or mapping as a name. Give a name, such as `id`.")
             if key.value in seen:
-                line = key.start_mark.line + 1
-                raise PolicyError(f"line {line}: {key.value} is there twice. Keep one.")
-            seen.add(str(key.value))
+                raise PolicyError(f"line {line}: {_bare(key.value)} is there twice. Keep one.")
+            seen.add(key.value)
         return super().construct_mapping(node, deep)
 
 
-def _mapping(path: Path) -> dict[str, Any]:
+def _text(path: Path) -> str:
+    """The text of a policy file. Raises PolicyError where it is no file of a policy's size."""
     try:
-        said = yaml.load(path.read_text(encoding="utf-8-sig"), _Strict)
+        if not path.is_file():
+            what = "a link to nothing" if path.is_symlink() and not path.exists() else "a folder or a device"
+            raise PolicyError(f"{path.name}: {what}, not a file. Put the file itself here, or remove it.")
+        if path.stat().st_size > MOST_BYTES:
+            raise PolicyError(f"{path.name}: more than {MOST_BYTES // 1_000_000} MB. Give one policy a file.")
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise PolicyError(f"{path.name}: cannot be read ({error.strerror}). Make it readable.") from None
+    except UnicodeDecodeError as error:
+        raise PolicyError(f"{path.name}: not readable as YAML: {error}. Write it in UTF-8 YAML.") from None
+
+
+def _mapping(path: Path) -> dict[str, Any]:
+    text = _text(path)
+    try:
+        said = yaml.load(text, _Strict)
     except PolicyError as error:
         raise PolicyError(f"{path.name}, {error}") from None
-    except (yaml.YAMLError, UnicodeDecodeError, ValueError) as error:
+    except (yaml.YAMLError, ValueError, OverflowError) as error:
         said_ = " ".join(str(error).split())
         raise PolicyError(f"{path.name}: not readable as YAML: {said_}. Write it in UTF-8 YAML.") from None
     if said is None:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date, timedelta
+from reprlib import Repr
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -10,12 +11,22 @@ Setting = Literal[
     "private_practice", "rehab_agency", "corf", "hospital_outpatient", "snf_part_b", "home_health_part_b", "school"
 ]  # fmt: skip
 NARROWING = ("setting", "state", "discipline", "cpt")
+LARGEST = 1_000_000
+"""No day count, unit or dollar of a policy comes near it; a date so many days on can still be written."""
+CUT = Repr()
+CUT.maxstring = CUT.maxother = 60
+CUT.maxlevel = 2
 UNKNOWN = "unknown"
 """A value that says: the payer may have a rule, nobody has read it. Rules answer cannot tell."""
 
 
 class PolicyError(ValueError):
     """A policy file or a lookup is wrong; the message is one line with file, parameter, row and remedy."""
+
+
+def shown(value: Any) -> str:
+    """A value for a message, cut to what a line holds."""
+    return CUT.repr(value)
 
 
 class Border(BaseModel):
@@ -47,8 +58,10 @@ class Parameter(Border):
         if value is None or (value == UNKNOWN and self.type in ("choice", "text")):
             return None
         wanted = {
-            "integer": isinstance(value, int) and not isinstance(value, bool) and value >= 0,
-            "number": isinstance(value, int | float) and not isinstance(value, bool) and value >= 0,
+            "integer": isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LARGEST,
+            "number": isinstance(value, int | float)
+            and not isinstance(value, bool)
+            and 0 <= value <= LARGEST,
             "boolean": isinstance(value, bool),
             "choice": isinstance(value, str) and value in self.allowed,
             "text": isinstance(value, str) and bool(value.strip()),
@@ -58,11 +71,14 @@ class Parameter(Border):
         if wanted:
             return None
         expected = {
-            "integer": "a whole number, 0 or more", "number": "a number, 0 or more", "boolean": "true or false",
+            "integer": f"a whole number from 0 to {LARGEST:,}", "number": f"a number from 0 to {LARGEST:,}",
+            "boolean": "true or false",
             "choice": f"one of {', '.join((*self.allowed, UNKNOWN))}", "text": "text",
             "list": f"a list of {', '.join(self.allowed) or 'texts'}",
         }[self.type]  # fmt: skip
-        return f"value {value!r} does not fit. Give {expected}, or null where the payer has no such rule."
+        return (
+            f"value {shown(value)} does not fit. Give {expected}, or null where the payer has no such rule."
+        )
 
 
 class Row(Border):

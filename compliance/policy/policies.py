@@ -186,7 +186,7 @@ def policy_of(payer_kind: str | None, payer_policy: str | None = None) -> str | 
 
 def did_you_mean(name: str, known: Any) -> str:
     """` Did you mean 'x'?`, or nothing where no known name is near."""
-    near = get_close_matches(str(name), [str(other) for other in known], n=1)
+    near = get_close_matches(str(name)[:60], [str(other) for other in known], n=1)
     return f" Did you mean {near[0]!r}?" if near else ""
 
 
