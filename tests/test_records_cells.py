@@ -1,6 +1,6 @@
 """How cells are read: what is plain, what people write, and what is refused."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import polars as pl
 import pytest
@@ -33,7 +33,9 @@ DATES = [
     ("03/04/2026", datetime(2026, 3, 4)), ("9999-12-31", datetime(9999, 12, 31)), ("", None), ("NULL", None),
     ("13/45/2026", "refused"), ("25/12/2026", "refused"), ("2026-02-30", "refused"), ("3/1/26", "refused"),
     ("yesterday", "refused"), ("2026", "refused"), ("0026-03-01", "refused"), ("99999", "refused"),
-    ("2026-03-01T25:05", MARCH_1), ("1e5", "refused"), ("nan", None), ("inf", "refused"), ("１２", "refused"),
+    ("2026-03-01T25:05", "refused"),
+    ("2026-03-01 25:61", "refused"), ("3/1/2026 13:05 PM", "refused"),
+    ("1e5", "refused"), ("nan", None), ("inf", "refused"), ("１２", "refused"),
 ]  # fmt: skip
 
 
@@ -145,6 +147,85 @@ def test_dates_beside_one_that_is_day_first_are_not_guessed(cells, meant):
     assert (
         any("13/04/2026, which can only be day first" in wanted for _, wanted in result.faults) or not doubted
     )
+
+
+def of(table, name, *cells):
+    column = next(column for column in columns(table) if column.name == name)
+    result = read_cells(pl.Series(list(cells)), column)
+    return [None if bad else meant for meant, bad in zip(result.values, result.bad, strict=True)]
+
+
+@pytest.mark.parametrize("table", ["claim_lines", "interventions", "fees"])
+def test_procedure_codes_are_five_characters(table):
+    assert of(table, "cpt", "97530", " g0283 ", "97530.0", "0001F") == ["97530", "G0283", "97530", "0001F"]
+    wrong = (
+        "97530,97110",
+        "abc",
+        "9753O",
+        "O7530",
+        "97S30",
+        "=97530",
+        "97530-GO",
+        "9753",
+        "975300",
+        "９７５３０",
+    )
+    assert of(table, "cpt", *wrong) == [None] * len(wrong)
+
+
+def test_modifiers_are_parted_where_that_is_certain_and_else_refused():
+    written = ("GO/KX", "GOKX", "gokxco", "GP, kx;59", "GP KX", "GP")
+    assert of("claim_lines", "modifiers", *written) == [
+        "GO KX",
+        "GO KX",
+        "GO KX CO",
+        "GP KX 59",
+        "GP KX",
+        "GP",
+    ]
+    assert of("claim_lines", "modifiers", "GPX", "GO.KX", "G", "GOKXC") == [None] * 4
+
+
+@pytest.mark.parametrize(
+    "key", ["C\x1b[31m1", "C\x001", "C\ufffd1", "C\u200b1", "C\u202e1", "C\x851", "C\n1"]
+)
+def test_keys_with_characters_that_nobody_sees_are_refused(key):
+    result = read(Kind.KEY, key, "C1", "Ünï-1")
+    assert result.bad.to_list() == [True, False, False]
+    assert "can be seen" in result.faults[0][1]
+
+
+@pytest.mark.parametrize(
+    ("kind", "given"),
+    [
+        (Kind.DATE, pl.Series([timedelta(days=3)])), (Kind.NUMBER, pl.Series([timedelta(minutes=3)])),
+        (Kind.KEY, pl.Series([["C1", "P2"]])), (Kind.KEY, pl.Series([{"a": "C1"}])), (Kind.KEY, pl.Series([True])),
+        (Kind.CODES, pl.Series([[["GP"]]])), (Kind.CODES, pl.Series([[{"a": "GP"}]])),
+        (Kind.DATE, pl.Series([{"a": "2026-03-01"}])), (Kind.TEXT, pl.Series([["a"]])),
+        (Kind.MONEY, pl.Series([[1.5]])), (Kind.KEY, pl.Series([["C1"]], dtype=pl.Array(pl.String, 1))),
+    ],
+)  # fmt: skip
+def test_columns_of_a_type_that_holds_no_such_cells_are_refused_whole(kind, given):
+    result = read_cells(pl.concat([given, pl.Series([None], dtype=given.dtype)]), COLUMNS[kind])
+    assert result.unfit and result.bad.to_list() == [True, False]
+    assert result.values.null_count() == 2
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        (pl.Series([0.1 + 0.2, 1e17, 7.0, float("nan")]), [True, True, False, False]),
+        (pl.Series([b"\xff\xfe1", b"C1", None]), [True, False, False]),
+        (pl.Series(["1.50", "7.00"]).cast(pl.Decimal(9, 2)), [True, False]),
+    ],
+)
+def test_keys_of_parquet_that_name_nothing_certain_are_refused(given, meant):
+    assert read_cells(given, COLUMNS[Kind.KEY]).bad.to_list() == meant
+
+
+def test_bytes_that_are_no_text_are_refused_in_any_column():
+    result = read_cells(pl.Series([b"\xff", b"fine"]), COLUMNS[Kind.TEXT])
+    assert result.bad.to_list() == [True, False] and result.faults[0][1] == "text in UTF-8"
 
 
 LARGEST = 2**53

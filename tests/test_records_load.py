@@ -128,6 +128,17 @@ def test_a_refused_date_of_unknown_order_says_why():
     assert records.tables["claim_lines"]["line"].to_list() == [3]
 
 
+def test_a_column_of_structures_is_one_refusal():
+    frame = pl.DataFrame({"note_id": ["N1", "N2"], "service_date": [{"a": 1}, {"a": 2}]})
+    report = from_frames({"notes": frame}).report
+    (refusal,) = report.refusals
+    assert (refusal.column, refusal.found, report.rows_refused) == (
+        "service_date",
+        "a column of structures, in 2 rows",
+        2,
+    )
+
+
 def test_rows_that_repeat_count_once_and_are_told():
     records = lines_of(f"{HEADER}\n{ROW}\n{ROW}\n")
     assert not records.report.refusals

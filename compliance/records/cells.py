@@ -78,10 +78,25 @@ LARGEST = 2.0**53  # beyond it a float no longer holds every whole number
 SHORTENED = r"^\d(?:\.\d+)?[eE]\+\d+$"
 SLASHED = r"^([0-9]{1,2})[-/]([0-9]{1,2})[-/][0-9]{4}(?:[T ]|$)"
 """Dates whose order only the habit of their writer tells."""
+LOST = "\ufffd"
+UNSEEN = r"[\x00-\x1f\x7f-\x9f\u{ad}\u{200b}-\u{200f}\u{2028}-\u{202e}\u{2060}-\u{2064}\u{feff}\u{fffd}]"
+"""Characters that nobody sees, by which two keys that look alike differ, and the mark of bytes that were no text."""
+PROCEDURE = (
+    "^(?:[0-9]{4}[0-9AFMTU]|[A-HJ-NP-Z][0-9]{4})$",
+    "one CPT or HCPCS code of five characters: 97110, 0001F or G0283",
+)
+"""Only these letters end a CPT code; no code begins with I or O, which are mistaken digits."""
 ADJUSTMENT = r"[A-Z]{2}-[A-Z0-9]+:-?[0-9]{1,15}(?:\.[0-9]+)?"
 PATTERNS: dict[str, tuple[str, str]] = {
     "clinics.state": ("^[A-Z]{2}$", "the two letters of a state: NC"),
     "therapists.license_state": ("^[A-Z]{2}$", "the two letters of a state: NC"),
+    "claim_lines.cpt": PROCEDURE,
+    "interventions.cpt": PROCEDURE,
+    "fees.cpt": PROCEDURE,
+    "claim_lines.modifiers": (
+        "^[A-Z0-9]{2}(?: [A-Z0-9]{2})*$",
+        "modifiers of two characters each: GP KX",
+    ),
     "remittances.adjustments": (
         f"^{ADJUSTMENT}(?: {ADJUSTMENT})*$",
         "GROUP-CARC:amount, as CO-50:96.20 PR-2:18.10",
@@ -98,13 +113,15 @@ class Unreadable(ValueError):
 class CellsRead:
     """A column after reading: values, which cells could not be used, and remarks on how cells were understood.
 
-    `faults`: of the bad cells, those whose explanation is another than `expected`, and that explanation.
+    `faults`: of the bad cells, those whose explanation is another than `expected`, and that explanation. `unfit`: the
+    type of the column where none of its cells can be what the column holds.
     """
 
     values: pl.Series
     bad: pl.Series
     remarks: dict[str, int]
     faults: tuple[tuple[pl.Series, str], ...] = field(default=())
+    unfit: str | None = None
 
 
 def expected(column: Column) -> str:
@@ -118,16 +135,51 @@ def expected(column: Column) -> str:
 def read_cells(given: pl.Series, column: Column) -> CellsRead:
     """Read a column of any type as its kind says. Never raises: what cannot be read is null and marked bad."""
     remarks: dict[str, int] = {}
+    unfit = _unfit(given.dtype, column)
+    if unfit:
+        nothing = pl.Series(column.name, [None], column.held_as).new_from_index(0, given.len())
+        return CellsRead(nothing, given.is_not_null(), remarks, unfit=unfit)
+    binary = given.dtype == pl.Binary
+    if binary:
+        given = as_text(given)
     cells = _as_strings(given, column, remarks)
     if cells is None:
         values, bad = _typed(given, column, remarks)
     else:
         cells = _trimmed(cells, column.kind, remarks)
         values, bad = _written(cells, column, remarks)
-    faults = tuple((mask, wanted) for mask, wanted in _faults(cells, values, column) if mask.any())
+    lost = [(given.str.contains(LOST).fill_null(False), "text in UTF-8")] if binary else []
+    found = [*lost, *_faults(cells, values, column), *_fractions(given, column)]
+    faults = tuple((mask, wanted) for mask, wanted in found if mask.any())
     for mask, _ in faults:
         bad = bad | mask
     return CellsRead(values.rename(column.name), bad, remarks, faults)
+
+
+def _unfit(dtype: pl.DataType, column: Column) -> str | None:
+    """The type, in words, of a column of Parquet or of a frame that cannot hold what the column should; else null."""
+    listed = column.kind in (Kind.CODES, Kind.LABELS)
+    if (
+        isinstance(dtype, pl.List)
+        and listed
+        and (dtype.inner in (pl.String, pl.Null) or _is_whole(dtype.inner))
+    ):
+        return None
+    if dtype == pl.Boolean and column.kind in (Kind.KEY, Kind.CODE):
+        return "true and false"
+    if isinstance(dtype, (pl.Struct, pl.List, pl.Array)):
+        return "structures" if isinstance(dtype, pl.Struct) else "lists"
+    return {pl.Duration: "durations", pl.Object: "objects"}.get(dtype.base_type())
+
+
+def _is_whole(dtype: object) -> bool:
+    return isinstance(dtype, pl.DataType) and dtype.is_integer()
+
+
+def as_text(given: pl.Series) -> pl.Series:
+    """A column of bytes as text; what is no UTF-8 bears the mark of it (`LOST`)."""
+    texts = [None if each is None else each.decode("utf-8", errors="replace") for each in given]
+    return pl.Series(given.name, texts, dtype=pl.String)
 
 
 def _written(cells: pl.Series, column: Column, remarks: dict[str, int]) -> tuple[pl.Series, pl.Series]:
@@ -154,6 +206,17 @@ def _faults(cells: pl.Series | None, values: pl.Series, column: Column) -> Itera
         yield (values.abs() > LARGEST).fill_null(False), wanted
     if isinstance(column.held_as, pl.Datetime) and cells is not None:
         yield from _of_unknown_order(cells)
+    if column.kind is Kind.KEY:
+        wanted = "an identifier of characters that can be seen, in UTF-8 or Windows-1252"
+        yield values.str.contains(UNSEEN).fill_null(False), wanted
+
+
+def _fractions(given: pl.Series, column: Column) -> Iterator[tuple[pl.Series, str]]:
+    """Numbers of Parquet that name nothing: 0.30000000000000004, or one so large that its last digits are lost."""
+    if column.kind in (Kind.KEY, Kind.CODE) and (given.dtype.is_float() or given.dtype.is_decimal()):
+        number = given.cast(pl.Float64).fill_nan(None)
+        whole = (number == number.round()) & (number.abs() < LARGEST)
+        yield (~whole).fill_null(False), f"{EXPECTED[column.kind]}, as text or as a whole number below 2^53"
 
 
 def _of_unknown_order(cells: pl.Series) -> Iterator[tuple[pl.Series, str]]:
@@ -189,6 +252,8 @@ def _as_strings(given: pl.Series, column: Column, remarks: dict[str, int]) -> pl
         return None
     if dtype.is_numeric() and held in (pl.Float64, pl.Int64):
         return None
+    if dtype.is_decimal():
+        given, dtype = given.cast(pl.Float64), pl.Float64()
     if dtype.is_float():
         whole = (given == given.round()) & (given.abs() < 2**53)
         written = given.cast(pl.Int64, strict=False).cast(pl.String)
@@ -198,10 +263,7 @@ def _as_strings(given: pl.Series, column: Column, remarks: dict[str, int]) -> pl
             )
         other = given.cast(pl.String).replace("NaN", None)
         return pl.select(pl.when(whole).then(written).otherwise(other)).to_series()
-    try:
-        return given.cast(pl.String)
-    except pl.exceptions.PolarsError:
-        return pl.Series(given.name, [f"({dtype})"], pl.String).new_from_index(0, given.len())
+    return given.cast(pl.String)
 
 
 def _typed(given: pl.Series, column: Column, remarks: dict[str, int]) -> tuple[pl.Series, pl.Series]:
@@ -311,12 +373,28 @@ def _plain_code(cells: pl.Series, column: Column) -> pl.Series:
 
 
 def _plain_codes(cells: pl.Series, column: Column) -> pl.Series:
+    if column.name == "modifiers":
+        cells = _modifiers_apart(cells)
     words = cells.str.to_uppercase()
     simple = words.str.contains(r"""[,;|\[\]{}'"\s]""").fill_null(False)
     if simple.any():
         parted = words.str.replace_all(r"""[,;|\[\]{}'"\s]+""", " ").str.strip_chars(" ")
         words = parted.set(parted.str.len_bytes() == 0, "")
     return words
+
+
+def _modifiers_apart(cells: pl.Series) -> pl.Series:
+    """Modifiers that `/` parts, or nothing does and they come out even: `GO/KX` and `GOKX` are `GO KX`."""
+    joined = cells.str.contains("/|[A-Za-z0-9]{4}").fill_null(False)
+    if not joined.any():
+        return cells
+    odd = cells.filter(joined).unique()
+    return cells.replace(odd, pl.Series([_in_pairs(text) for text in odd], dtype=pl.String))
+
+
+def _in_pairs(text: str) -> str:
+    run = r"(?<![A-Za-z0-9])(?:[A-Za-z0-9]{2}){2,4}(?![A-Za-z0-9])"
+    return re.sub(run, lambda found: " ".join(re.findall("..", found[0])), text.replace("/", " "))
 
 
 def _plain_labels(cells: pl.Series, column: Column) -> pl.Series:
@@ -387,6 +465,8 @@ def _day_and_time(found: re.Match[str], kind: Kind, remark: list[str]) -> dateti
         raise Unreadable(found.string)
     day = datetime(year, month, int(parts["day"]))
     if kind is Kind.DATE:
+        if parts["hour"] is not None:
+            _time(found, [])  # the day counts, and a time that is none makes it doubtful
         return day
     if parts["hour"] is None:
         return day + timedelta(hours=23, minutes=59, seconds=59) if kind is Kind.END_OF_DAY else day

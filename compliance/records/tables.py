@@ -6,7 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
-from compliance.records.cells import TIME_ALONE, CellsRead, expected, read_cells
+from compliance.records.cells import TIME_ALONE, CellsRead, as_text, expected, read_cells
 from compliance.records.delimited import ROW, RawTable, match_headers
 from compliance.records.models import CLOCK_DAY, TABLES, Column, Kind, columns, schema
 from compliance.records.report import InputError, Notice, Refusal
@@ -114,6 +114,10 @@ def read_table(raw: RawTable, refused: Refused) -> tuple[pl.DataFrame, list[Noti
 
 def _refuse(rows: pl.DataFrame, cells: CellsRead, column: Column, refused: Refused) -> None:
     """Refuse the bad cells of a column, each once and with the explanation that fits it."""
+    if cells.unfit:
+        found = f"a column of {cells.unfit}, in {int(cells.bad.sum()):,} rows"
+        refused.kept.append(Refusal(rows[FILE][0], None, column.table, column.name, found, expected(column)))
+        return
     rest = cells.bad
     for mask, wanted in cells.faults:
         refused.add(rows.filter(mask & rest), column.table, column.name, wanted)
@@ -131,7 +135,8 @@ def _rows(
     found = pl.Series("found", [None], pl.String).new_from_index(0, file.len())
     if given is not None:
         try:
-            found = given.cast(pl.String).rename("found")
+            text = as_text(given) if given.dtype == pl.Binary else given.cast(pl.String)
+            found = text.rename("found")
         except pl.exceptions.PolarsError:
             found = pl.Series("found", [f"({given.dtype})"], pl.String).new_from_index(0, file.len())
     frame = pl.DataFrame([file, place, found])
