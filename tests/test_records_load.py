@@ -139,6 +139,39 @@ def test_a_column_of_structures_is_one_refusal():
     )
 
 
+@pytest.mark.parametrize(
+    ("text", "ids", "counts"),
+    [
+        ("claim_id,Claim ID,form\n,C1,\n ,C2,\n", ["C1", "C2"], "column 2 counts, the one before is empty"),
+        ("claim_id,Claim ID,form\nC1,X1,\n,X2,\n", ["C1"], "the first counts"),
+        ("claim_id,form,Claim ID,claimId\n,,,C1\n", ["C1"], "column 4 counts"),
+    ],
+)
+def test_of_two_columns_of_one_name_the_one_with_content_counts(text, ids, counts):
+    records = lines_of(text, "claims.csv")
+    assert records.tables["claims"]["claim_id"].to_list() == ids
+    assert counts in records.report.render()
+    frame = pl.read_csv(io.StringIO(text), infer_schema=False)
+    assert from_frames({"claims": frame}).tables["claims"]["claim_id"].to_list() == ids
+
+
+DOCUMENT = "D%d,P1,PL1,referral,2026-02-02,X,%s\n"
+
+
+def test_a_row_that_a_quote_swallowed_is_told():
+    header = "document_id,patient_id,plan_id,kind,dated_on,signed_by,text\n"
+    swallowed = DOCUMENT % (1, '"never closed') + DOCUMENT % (2, '5 inch"') + DOCUMENT % (3, "fine")
+    report = lines_of(header + swallowed, "documents.csv").report
+    (notice,) = [each for each in report.notices if each.kind == "cells"]
+    assert str(notice).startswith(
+        "documents.csv, row 2, text: the cell holds a line with as many cells as a row"
+    )
+    told = DOCUMENT % (1, '"He walked, sat, stood, turned.\nThen stairs, twice, and rest, and home."')
+    assert not [
+        each for each in lines_of(header + told, "documents.csv").report.notices if each.kind == "cells"
+    ]
+
+
 def test_rows_that_repeat_count_once_and_are_told():
     records = lines_of(f"{HEADER}\n{ROW}\n{ROW}\n")
     assert not records.report.refusals

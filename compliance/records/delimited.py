@@ -57,18 +57,19 @@ def column_name(header: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", parted.lower()).strip("_")
 
 
-def match_headers(headers: list[str], table: str) -> tuple[dict[int, str], list[str], list[str]]:
-    """Which header stands for which column: places and names, headers of no column, headers said twice."""
+def match_headers(headers: list[str], table: str) -> tuple[dict[int, str], list[str], dict[int, str]]:
+    """Which header stands for which column: places and names, headers of no column, places of columns said again."""
     names = {**{column_name(name): name for name in schema(table)}}
     taken: dict[int, str] = {}
-    unknown, again = [], []
+    unknown: list[str] = []
+    again: dict[int, str] = {}
     for place, header in enumerate(headers):
         name = names.get(column_name(header))
         if name is None:
             if header.strip():
                 unknown.append(header.strip()[:60])
         elif name in taken.values():
-            again.append(header.strip()[:60])
+            again[place] = name
         else:
             taken[place] = name
     return taken, unknown, again
@@ -186,15 +187,67 @@ def read_delimited(data: bytes, file: str, table: str) -> RawTable:
     if separator != ",":
         named = {"\t": "tabs", ";": "semicolons", "|": "pipes"}[separator]
         told.append(Notice("separator", f"{file}: cells are separated by {named}", file, table))
-    told += [
-        Notice("header", f"{file}: column {name} stands twice; the first counts", file, table)
-        for name in again
-    ]
     raw = RawTable(file, table, pl.DataFrame(), 0, unknown, notices=told)
     while header and not header[-1].strip():
         header.pop()
-    raw.cells = _columns(lines, separator, len(header), taken, raw)
+    spare = {place: spare_name(place, name) for place, name in again.items()}
+    raw.cells = _columns(lines, separator, len(header), {**taken, **spare}, raw)
+    settle_twice(raw, again)
+    _tell_swallowed(raw, separator, len(header))
     return raw
+
+
+def spare_name(place: int, name: str) -> str:
+    """How a column that stands again is called until it is known which one counts."""
+    return f"{name} of column {place + 1}"
+
+
+def settle_twice(raw: RawTable, again: dict[int, str]) -> None:
+    """Of columns of one name keep the first with content, else the first, and tell."""
+    for place, name in again.items():
+        spare = spare_name(place, name)
+        use = not _has_content(raw.cells[name]) and _has_content(raw.cells[spare])
+        which = f"column {place + 1} counts, the one before is empty" if use else "the first counts"
+        said = f"{raw.file}: column {name} stands twice; {which}"
+        raw.notices.append(Notice("header", said, raw.file, raw.table))
+        if use:
+            raw.cells = raw.cells.with_columns(pl.col(spare).alias(name))
+        raw.cells = raw.cells.drop(spare)
+
+
+def _has_content(cells: pl.Series) -> bool:
+    if cells.dtype != pl.String:
+        return cells.null_count() < cells.len()
+    return bool(cells.str.contains(r"\S").any())
+
+
+def _tell_swallowed(raw: RawTable, separator: str, width: int) -> None:
+    """Tell of cells that hold a whole row: a quote that closes only further down makes it a part of another's cell."""
+    if width < 3:
+        return
+    for name in raw.cells.columns:
+        cells = raw.cells[name]
+        if cells.dtype != pl.String:
+            continue
+        broken = raw.cells.lazy().filter(pl.col(name).str.contains(r"[\r\n]")).select(ROW, name)
+        asked = broken.filter(pl.col(name).str.count_matches(separator, literal=True) >= width - 1).collect()
+        rows = [row for row, cell in asked.iter_rows() if _holds_a_row(cell, separator, width)]
+        if rows:
+            said = (
+                f"{raw.file}, row {rows[0]}, {name}: the cell holds a line with as many cells as a row has; a quote "
+                "that is not closed may have swallowed the next row"
+            ) + (f" (and {len(rows) - 1:,} more such cells)" if len(rows) > 1 else "")
+            raw.notices.append(Notice("cells", said, raw.file, raw.table, len(rows)))
+
+
+def _holds_a_row(cell: str, separator: str, width: int) -> bool:
+    """Whether a line of the cell after its first has a row's number of cells and begins with one word, as a key does."""
+    for line in cell.splitlines()[1:]:
+        if line.count(separator) >= width - 1:
+            cells = next(csv.reader([line], delimiter=separator), [])
+            if len(cells) == width and re.fullmatch(r"\S+", cells[0].strip()):
+                return True
+    return False
 
 
 def _header(lines: _Lines, file: str, table: str) -> tuple[list[str], str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from compliance.records.cells import TIME_ALONE, CellsRead, as_text, expected, read_cells
-from compliance.records.delimited import ROW, RawTable, match_headers
+from compliance.records.delimited import ROW, RawTable, match_headers, settle_twice, spare_name
 from compliance.records.models import CLOCK_DAY, TABLES, Column, Kind, columns, schema
 from compliance.records.report import InputError, Notice, Refusal
 
@@ -30,23 +30,29 @@ def read_parquet(source: Path | bytes, file: str, table: str) -> RawTable:
             )
         if isinstance(given, io.BytesIO):
             given.seek(0)
-        cells = pl.read_parquet(given, columns=[headers[place] for place in taken])
+        cells = pl.read_parquet(given, columns=[headers[place] for place in {**taken, **again}])
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, ValueError) as error:
         said = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
         raise InputError(f"{file}: not a Parquet file that can be read ({said})") from None
-    cells = cells.select(pl.col(headers[place]).alias(name) for place, name in taken.items())
-    notices = [
-        Notice("header", f"{file}: column {name} stands twice; the first counts", file, table)
-        for name in again
-    ]
-    return RawTable(file, table, numbered(cells), cells.height, unknown, notices=notices)
+    raw = RawTable(file, table, cells, cells.height, unknown)
+    _under_our_names(raw, headers, taken, again)
+    return raw
 
 
 def of_frame(frame: pl.DataFrame, table: str) -> RawTable:
     """A frame in memory as a raw table."""
-    taken, unknown, _ = match_headers(frame.columns, table)
-    cells = frame.select(pl.col(frame.columns[place]).alias(name) for place, name in taken.items())
-    return RawTable(table, table, numbered(cells), frame.height, unknown)
+    taken, unknown, again = match_headers(frame.columns, table)
+    raw = RawTable(table, table, frame, frame.height, unknown)
+    _under_our_names(raw, frame.columns, taken, again)
+    return raw
+
+
+def _under_our_names(raw: RawTable, headers: list[str], taken: dict[int, str], again: dict[int, str]) -> None:
+    names = {**taken, **{place: spare_name(place, name) for place, name in again.items()}}
+    raw.cells = numbered(
+        raw.cells.select(pl.col(headers[place]).alias(name) for place, name in names.items())
+    )
+    settle_twice(raw, again)
 
 
 def numbered(cells: pl.DataFrame) -> pl.DataFrame:
