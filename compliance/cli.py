@@ -327,14 +327,13 @@ def validate(
     format: Annotated[Format, typer.Option(help="table or json.")] = Format.table,
 ) -> None:
     """Load only: per table the rows read, the rows refused, why and where."""
-    from compliance import output as written
     from compliance.records.load import load
 
     report = load(path).report
     if format is Format.json:
         _write(json.dumps(report.as_dict(), indent=2, ensure_ascii=False) + "\n", None, data=True)
     elif format is Format.table:
-        _write(written.report_text(report).rstrip("\n") + "\n", None)
+        _write(report.render().rstrip("\n") + "\n", None)
     else:
         _refuse(f"validate writes table or json, not {format.value}")
 

@@ -6,17 +6,16 @@ only ways in; HTML has the standard library's `html.escape`.
 """
 
 import re
+import unicodedata
 from datetime import date
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from compliance.records.report import LoadReport, Notice
+    from compliance.records.report import LoadReport
 
 NOTHING = "–"
-CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-"""Control characters, marks that turn the direction of text around, and halves of characters."""
 PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")
 LINKED = re.compile(r"(:(?=\S)|@(?=\S)|\bwww(?=\.))", re.IGNORECASE)
 """Where the page makes links, icons and emoji of plain text, backslash or not: `https://`, `www.`, `a@b.org`, `:x:`."""
@@ -38,18 +37,12 @@ def plural(number: int, one: str, many: str | None = None) -> str:
 
 def refused(report: "LoadReport") -> str:
     """`12 rows`, `12 rows and 1 part of a file`, or nothing: a row with several unreadable cells is one row."""
-    rows = sum(table.rows_refused for table in report.tables)
-    parts = sum(refusal.table is None for refusal in report.refusals)
+    rows, parts = report.rows_refused, report.parts_refused
     told = [
         plural(rows, "row") if rows else "",
         plural(parts, "part of a file", "parts of files") if parts else "",
     ]
     return " and ".join(filter(None, told))
-
-
-def left_out(report: "LoadReport") -> "list[Notice]":
-    """The notices of files of which nothing was read; every other notice is of something that was."""
-    return [notice for notice in report.notices if notice.kind in ("ignored", "empty")]
 
 
 def money(amount: float | None, cents: bool = False) -> str:
@@ -95,8 +88,10 @@ def span(first: date | None, last: date | None) -> str:
 
 
 def terminal(text: str) -> str:
-    """Text as one line of a terminal: control characters are shown (`\\x1b`), not obeyed."""
-    return CONTROLS.sub(lambda found: _code(ord(found.group())), text)
+    """Text in one line of visible characters: others are shown as Python writes them (`\\x1b`), so that none is obeyed."""
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else _escaped(each) for each in text)
 
 
 def terminal_lines(text: str) -> str:
@@ -104,8 +99,10 @@ def terminal_lines(text: str) -> str:
     return "\n".join(terminal(line) for line in text.split("\n"))
 
 
-def _code(point: int) -> str:
-    return f"\\x{point:02x}" if point < 256 else f"\\u{point:04x}"
+def _escaped(character: str) -> str:
+    if unicodedata.category(character) == "Zs":
+        return " "
+    return character.encode("unicode_escape").decode("ascii")
 
 
 def markdown(text: str) -> str:

@@ -6,7 +6,6 @@ The same audit gives the same bytes: every list is sorted, every number is writt
 import io
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import polars as pl
@@ -15,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from compliance.audit import COUNTS, Audit
-from compliance.formats import left_out, money, plural, rate, refused, spreadsheet, terminal
+from compliance.formats import money, plural, rate, refused, spreadsheet, terminal
 from compliance.policy import Policies
 from compliance.records.load import LoadReport, Records
 from compliance.risk import SEVERITY_ORDER, at_risk, summary
@@ -67,10 +66,10 @@ def as_json(result: Audit, records: Records, policies: Policies, claims: Claims)
         "records": {
             "fingerprint": records.fingerprint,
             "tables": {name: records.tables[name].height for name in sorted(records.tables)},
-            "refused": sum(table.rows_refused for table in records.report.tables),
+            "refused": records.report.rows_refused,
             "left_out": [
                 {"kind": each.kind, "file": each.file, "message": each.message}
-                for each in left_out(records.report)
+                for each in records.report.left_out
             ],
         },
         "policies": {"fingerprint": policies.fingerprint, "ids": sorted(policies.policy_ids)},
@@ -189,7 +188,7 @@ def _gate(claims: Claims) -> list[str]:
 
 def _left_out(report: LoadReport) -> list[str]:
     """The files of which nothing was read: what they hold was not checked, however clean the rest is."""
-    told = [f"  {terminal(each.message)}" for each in left_out(report)]
+    told = [f"  {terminal(each.message)}" for each in report.left_out]
     if not told:
         return []
     rest = len(told) - LEFT_OUT_SHOWN
@@ -202,24 +201,6 @@ def _rendered(table: Table, color: bool) -> str:
     console = Console(file=buffer, force_terminal=color, no_color=not color, width=None if color else 180)
     console.print(table)
     return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()) + "\n"
-
-
-def report_text(report: LoadReport) -> str:
-    """The load report for a terminal; what it quotes from files is shown in one line, and nothing in it obeyed."""
-    tables = [
-        replace(each, unknown_columns=list(map(terminal, each.unknown_columns))) for each in report.tables
-    ]
-    refusals = [
-        replace(
-            each,
-            file=terminal(each.file),
-            column=each.column and terminal(each.column),
-            found=each.found and terminal(each.found),
-        )
-        for each in report.refusals
-    ]
-    notices = [replace(each, message=terminal(each.message)) for each in report.notices]
-    return replace(report, tables=tables, refusals=refusals, notices=notices).render()
 
 
 def named(table: pl.DataFrame, records: Records, by: str) -> pl.DataFrame:

@@ -455,7 +455,7 @@ def refused_sheet(report: LoadReport) -> pl.DataFrame:
 
 def noticed(report: LoadReport) -> list[tuple[str, list[Notice]]]:
     """What was noticed, by what became of it, each with its heading: files left out, and what was read all the same."""
-    unread = formats.left_out(report)
+    unread = report.left_out
     read = [notice for notice in report.notices if notice not in unread]
     files = formats.plural(len(unread), "file or folder", "files or folders")
     parted = [

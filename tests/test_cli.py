@@ -17,7 +17,6 @@ import pytest
 
 from compliance.cli import main
 from compliance.findings import FINDING_SCHEMA
-from compliance.formats import CONTROLS
 from compliance.synth import write
 from tests import clinic
 
@@ -347,7 +346,7 @@ def test_text_of_the_records_is_shown_to_a_terminal_and_not_obeyed(
 ) -> None:
     told = run(command[0], hostile, *command[1:], *(() if command[0] == "validate" else AS_OF))
     assert told.returncode in (0, 1)
-    assert not CONTROLS.search(told.stdout.replace("\n", ""))
+    assert told.stdout.replace("\n", "").isprintable()
     if "rule" not in command:
         assert SHOWN in told.stdout.replace("\n", "")
     assert "\nNo row was refused" not in told.stdout

@@ -57,7 +57,7 @@ def test_one_visit_two_visits():
     ("text", "shown"),
     [
         ("O'Neil, Ana–Maria", "O'Neil, Ana–Maria"),
-        ("\x1b[31mred\n\x07\x9b", "\\x1b[31mred\\x0a\\x07\\x9b"),
+        ("\x1b[31mred\n\x07\x9b", "\\x1b[31mred\\n\\x07\\x9b"),
         ("\u202enimda", "\\u202enimda"),
         ("\udcff", "\\udcff"),
     ],

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
+from compliance.formats import terminal
 from compliance.records.delimited import ROW, RawTable, read_delimited
 from compliance.records.merge import merged
 from compliance.records.models import TABLES, columns, empty_tables, schema
@@ -183,7 +184,9 @@ def _typed(
         if raw.file not in line.files:
             line.files.append(raw.file)
         line.rows_read += raw.rows_read
-        line.unknown_columns += [name for name in raw.unknown_columns if name not in line.unknown_columns]
+        line.unknown_columns += [
+            name for name in map(terminal, raw.unknown_columns) if name not in line.unknown_columns
+        ]
         carried.setdefault(raw.table, set()).update(name for name in raw.cells.columns if name != ROW)
         kept.kept += raw.refusals
         typed, told = read_table(raw, kept)

@@ -1,10 +1,11 @@
 """What loading did: per table the rows read and refused, each refusal with its place, and what was noticed."""
 
 import textwrap
-import unicodedata
 from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import Any
+
+from compliance.formats import terminal
 
 LEFT_OUT = ("ignored", "empty")
 """Kinds of notices that tell of a file or folder of which nothing was read."""
@@ -14,19 +15,6 @@ SHOWN_REFUSALS = 50
 
 class InputError(Exception):
     """The input as a whole cannot be used. Its message is one line: what, where, and what would be right."""
-
-
-def printable(text: str) -> str:
-    """The text in one line of visible characters; others as Python writes them, so that no terminal obeys them."""
-    if text.isprintable():
-        return text
-    return "".join(each if each.isprintable() else _escaped(each) for each in text)
-
-
-def _escaped(character: str) -> str:
-    if unicodedata.category(character) == "Zs":
-        return " "
-    return character.encode("unicode_escape").decode("ascii")
 
 
 @dataclass(frozen=True)
@@ -46,9 +34,9 @@ class Refusal:
     expected: str
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "file", printable(self.file))
+        object.__setattr__(self, "file", terminal(self.file))
         if self.found is not None:
-            object.__setattr__(self, "found", printable(self.found))
+            object.__setattr__(self, "found", terminal(self.found))
 
     def __str__(self) -> str:
         place = ", ".join(
@@ -75,7 +63,7 @@ class Notice:
     count: int | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "message", printable(self.message))
+        object.__setattr__(self, "message", terminal(self.message))
 
     def __str__(self) -> str:
         return self.message

@@ -15,8 +15,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
+from compliance.formats import terminal
 from compliance.records.delimited import table_named
-from compliance.records.report import InputError, Notice, printable
+from compliance.records.report import InputError, Notice
 
 MOST_FILES = 20_000
 MOST_BYTES = 8 * 2**30
@@ -129,11 +130,11 @@ def _files(folder: Path, found: Found) -> Iterator[tuple[str, Path]]:
         place = Path(here)
         inside = str(place.relative_to(folder))
         if not folders and not names and (table := table_named(place.stem)) and place != folder:
-            found.leave_out(f"{printable(inside)}/", "the folder is empty", table, "empty")
+            found.leave_out(f"{terminal(inside)}/", "the folder is empty", table, "empty")
         folders[:] = _entered(place, folder, sorted(folders), found)
         for name in sorted(names):
             found.count(1, str(folder))
-            shown = printable(str((place / name).relative_to(folder)))
+            shown = terminal(str((place / name).relative_to(folder)))
             because = _no_file(place / name)
             if because:
                 if not name.startswith(("._", "~$")) and (not _hidden(name) or table_named(_bare(name))):
@@ -146,7 +147,7 @@ def _unreadable(folder: Path, found: Found, error: OSError) -> None:
     inside = Path(error.filename)
     if inside == folder:
         raise error
-    shown = printable(str(inside.relative_to(folder)))
+    shown = terminal(str(inside.relative_to(folder)))
     found.leave_out(f"{shown}/", f"it cannot be opened ({error.strerror})", table_named(inside.stem))
 
 
@@ -157,7 +158,7 @@ def _entered(place: Path, folder: Path, folders: list[str], found: Found) -> lis
         if name.startswith((".", "__MACOSX")):
             continue
         if (place / name).is_symlink():
-            shown = printable(str((place / name).relative_to(folder)))
+            shown = terminal(str((place / name).relative_to(folder)))
             because = "links to folders are not followed; put the folder itself here"
             found.leave_out(f"{shown}/", because, table_named(Path(name).stem))
         else:
@@ -187,7 +188,7 @@ def _no_file(file: Path) -> str | None:
 
 def _shown(name: str) -> str:
     """A name for the report: in one line, and of a long one the end, which tells what it is."""
-    shown = printable(name[-2 * LONGEST_NAME :])
+    shown = terminal(name[-2 * LONGEST_NAME :])
     return shown if len(shown) <= LONGEST_NAME else "…" + shown[1 - LONGEST_NAME :]
 
 
