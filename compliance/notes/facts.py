@@ -2,10 +2,11 @@
 
 Columns of `facts_table`: note_id; code; has_text; has_section (the note has a section of the code); assistance (the
 greatest level of help today: an entry of `assist_level.yaml`, `cueing_only` or `none`); assistance_rank (its place in
-that file's `rank`); cueing; response (yes, weak, no); functional, dynamic, exercise, passive, neuro, gait, selfcare,
-specific_activity, passive_only, exercise_only, skilled, deficit, adl (true or false); n_functional, n_exercise,
-n_passive, n_goal_refs (counts). Only what was said of today, was not denied, and stands in the code's section or speaks
-for the whole note counts.
+that file's `rank`); assistance_unclear (none is known, but the writer did something); cueing; response (yes, weak, no);
+functional, dynamic, exercise, passive, neuro, gait, selfcare, passive_only, exercise_only, skilled, deficit, adl (true
+or false); specific_activity (null: words remain that may name one); n_functional, n_exercise, n_passive, n_goal_refs
+(counts). Only what was said of today, was not denied, and stands in the code's section or speaks for the whole note
+counts.
 
 Columns of `goal_facts`: goal_id, measure (its words, or null), has_measure, has_function, has_timeframe, measurable.
 """
@@ -59,6 +60,8 @@ def facts_table(mentions: pl.DataFrame, notes: pl.DataFrame, code: str = "97530"
         n_dynamic=count("dynamic"),
         n_skilled=count("skill"),
         n_paired=count("paired"),
+        n_unread=count("unread"),
+        acts=(_COUNTS & pl.col("kind").eq("therapist_act")).any(),
         n_goal_refs=(pl.col("kind").eq("goal_ref") & ~pl.col("negated")).sum().cast(pl.Int64),
         level=level(),
         cueing=(cue & _SAID & (~pl.col("negated") | pl.col("value").eq("none_needed"))).any(),
@@ -76,6 +79,8 @@ def facts_table(mentions: pl.DataFrame, notes: pl.DataFrame, code: str = "97530"
 
 
 _LIST = 3
+_MANY_UNREAD = 5
+"""So many words that may name an activity, and none that is known to: then it cannot be told."""
 _DONE_TO_PATIENT = ["sets_reps", "plain_stretch", "nerve_glide", "desensitization"]
 """What beside heat and massage is more often done to the patient than by the patient."""
 
@@ -87,7 +92,9 @@ def _judged(facts: pl.DataFrame, code: str) -> pl.DataFrame:
         for name in facts.columns
         if name.startswith("n_") or name in ("level", "response")
     ]
-    flags = [pl.col(name).fill_null(False) for name in ("cueing", "weak", "deficit", "adl", "has_section")]
+    flags = [
+        pl.col(name).fill_null(False) for name in ("cueing", "weak", "deficit", "adl", "has_section", "acts")
+    ]
     # beside a list of exercises or of modalities, a verb and a noun that meet by chance are no task
     listed = (pl.col("n_firm") >= _LIST) | (pl.col("n_passive") >= _LIST)
     functional = (pl.col("n_functional") > 0) | ((pl.col("n_paired") > 0) & ~listed)
@@ -101,6 +108,15 @@ def _judged(facts: pl.DataFrame, code: str) -> pl.DataFrame:
         .then(_rank("cueing_only"))
         .otherwise(pl.col("level"))
     )
+    # "ADL retraining", "same exercises as Tuesday", "body mechanics" name no activity
+    specific = (
+        (pl.col("n_functional") > pl.col("n_general"))
+        | (pl.col("n_paired") > 0)
+        | (pl.col("n_specific") > 0)
+        | bare_sets
+        | (pl.col("n_neuro") > 0)
+        | (pl.col("n_passive") + pl.col("n_gait") + pl.col("n_selfcare") - pl.col("n_technique") > 0)
+    )
     filled = facts.with_columns(*zero, *flags)
     said = filled.with_columns(
         code=pl.lit(code),
@@ -110,6 +126,7 @@ def _judged(facts: pl.DataFrame, code: str) -> pl.DataFrame:
         .when("weak")
         .then(pl.lit("weak"))
         .otherwise(pl.lit("no")),
+        assistance_unclear=pl.col("acts") & (rank == 0),
         functional=functional,
         dynamic=pl.col("n_dynamic") > 0,
         exercise=pl.col("n_exercise") > 0,
@@ -118,13 +135,7 @@ def _judged(facts: pl.DataFrame, code: str) -> pl.DataFrame:
         gait=pl.col("n_gait") > 0,
         selfcare=pl.col("n_selfcare") > 0,
         skilled=pl.col("n_skilled") > 0,
-        # "ADL retraining", "same exercises as Tuesday", "body mechanics" name none
-        specific_activity=(pl.col("n_functional") > pl.col("n_general"))
-        | (pl.col("n_paired") > 0)
-        | (pl.col("n_specific") > 0)
-        | bare_sets
-        | (pl.col("n_neuro") > 0)
-        | (pl.col("n_passive") + pl.col("n_gait") + pl.col("n_selfcare") - pl.col("n_technique") > 0),
+        specific_activity=pl.when(specific).then(True).when(pl.col("n_unread") < _MANY_UNREAD).then(False),
         passive_only=passive_only,
         exercise_only=drilled & ~functional & ~passive_only,
     ).with_columns(assistance=pl.col("assistance_rank").replace_strict(names, return_dtype=pl.String))
@@ -139,9 +150,10 @@ def _rank(level: str) -> int:
 
 
 FACT_COLUMNS = [
-    "note_id", "code", "has_text", "has_section", "assistance", "assistance_rank", "cueing", "response", "functional",
-    "dynamic", "exercise", "passive", "neuro", "gait", "selfcare", "specific_activity", "passive_only", "exercise_only",
-    "skilled", "n_functional", "n_exercise", "n_passive", "n_goal_refs", "deficit", "adl",
+    "note_id", "code", "has_text", "has_section", "assistance", "assistance_rank", "assistance_unclear", "cueing",
+    "response", "functional", "dynamic", "exercise", "passive", "neuro", "gait", "selfcare", "specific_activity",
+    "passive_only", "exercise_only", "skilled", "n_functional", "n_exercise", "n_passive", "n_goal_refs", "deficit",
+    "adl",
 ]  # fmt: skip
 
 

@@ -201,9 +201,14 @@ def _heading(note: list[Word], match: Match) -> Heading | None:
     before = note[match.first - 1] if match.first else None
     if letter and before and before.spelling in ("/", "&", "+"):
         return None
+    if letter and colon and [word.spelling for word in note[after + 1 : after + 2]] in _LEVELS_AFTER_S:
+        return None  # "S: distant" is supervision
     if not letter and not line_start and before and before.sort == "number":
         return None  # "97110 15 min: ..."
     return Heading(match.first, after + int(colon or dashed), match.sense.value, 0)
+
+
+_LEVELS_AFTER_S = (["distant"], ["close"], ["supervision"], ["supv"])
 
 
 def _after_brackets(note: list[Word], after: int) -> int:
@@ -305,7 +310,7 @@ def _apply_codes(
     anchors = _anchors(note, cues, made)
     if len({anchor.code for anchor in anchors}) < 2:
         return
-    sections = _without_billing_list(note, anchors)
+    sections = [anchor for anchor in _without_billing_list(note, anchors) if not _is_denied(note, anchor)]
     listed = [anchor.first for anchor in anchors if anchor not in sections]
     anchors = sections
     stops = [h.first for h in headings if h.name in ("assessment", "plan", "subjective", "response", "billing",
@@ -331,6 +336,14 @@ def _apply_codes(
 
 
 _FEWEST_WORDS = 1
+
+
+_DENIED = frozenset({"none", "n/a", "not", "no", "0"})
+
+
+def _is_denied(note: list[Word], anchor: Anchor) -> bool:
+    """Whether a code is named only to say that it was not given ("97150 none")."""
+    return anchor.last < len(note) and note[anchor.last].spelling in _DENIED
 
 
 def _own_line(note: list[Word], anchors: list[Anchor], end: int) -> int:
@@ -786,13 +799,20 @@ def _deny_before(note: list[Word], made: Frame, match: Match) -> None:
         place -= 1
 
 
+def _names_field(note: list[Word], place: int) -> bool:
+    """Whether a word and a colon after it name the next field of a form ("[ ]kitchen  Detail: ...")."""
+    following = note[place + 1] if place + 1 < len(note) else None
+    apart = place > 0 and note[place].start - note[place - 1].end > 1
+    return apart and note[place].sort == "word" and following is not None and following.spelling == ":"
+
+
 def _silence_boxes(note: list[Word], made: Frame) -> None:
     """An unticked box silences its label: up to the next box or the end of the line."""
     open_box = False
     for place, word in enumerate(note):
         if word.sort == "box":
             open_box = True
-        elif word.sort == "ticked" or word.spelling in ("\n", "."):
+        elif word.sort == "ticked" or word.spelling in ("\n", ".") or _names_field(note, place):
             open_box = False
         if open_box:
             made.silent[place] = True

@@ -3,9 +3,10 @@
 import re
 from collections.abc import Iterator
 from functools import cache
+from itertools import pairwise
 from typing import NamedTuple
 
-from compliance.notes.words import Word, number_of
+from compliance.notes.words import Word, number_of, words
 
 _TERM = {"stg": "STG", "stgs": "STG", "st": "STG", "ltg": "LTG", "ltgs": "LTG", "lt": "LTG"}
 _GOAL = {"goal", "goals", "gold", "golds", "objective", "objectives", "obj", "objs", "gol"}
@@ -121,7 +122,7 @@ def _head(note: list[Word], place: int) -> tuple[str, int] | None:
     if word in _GOAL:
         graded = word.startswith("gold") and place and note[place - 1].spelling in _GRADED_BY_GOLD
         return None if graded else ("GOAL", place + 1)
-    if word == "g" and _is_label(note, place + 1) and note[place].end == note[place + 1].start:
+    if word == "g" and _is_label(note, place + 1) and note[place + 1].start - note[place].end <= 1:
         return None if _is_diagnosis(note, place + 1) else ("GOAL", place + 1)
     return None
 
@@ -221,6 +222,33 @@ def _group(note: list[Word], place: int, after: int, prefix: str) -> Iterator[Re
         yield Reference(place, after, f"ALL_{prefix}" if plural else f"ONE_{prefix}")
     elif {"toward", "towards", "per", "addressing", "addressed", "address", "to"} & set(before):
         yield Reference(place, after, "WORDS")
+
+
+_SPINE = re.compile(r"[ACLPST][0-9]{1,2}")
+"""Levels of the spine, pulleys of the hand and their like: alone they name no goal."""
+
+
+def is_named_freely(label: str) -> bool:
+    """Whether a plan calls a goal by a code of its own ("OT-1", "A1") that no general form of labels covers."""
+    normal = normal_label(label)
+    return prefix_and_number(normal)[0] == normal and bool(re.search(r"\d", normal)) and len(normal) > 1
+
+
+def free_references(note: list[Word], label: str) -> Iterator[Reference]:
+    """Where a note holds a code that the plan has for a goal. `A1` or `L4` may be a body part: a goal word leads to them."""
+    wanted = [word.spelling for word in words(label) if word.sort in ("word", "number")]
+    normal = normal_label(label)
+    for place in range(len(note) - len(wanted) + 1):
+        found = note[place : place + len(wanted)]
+        close = all(after.start - before.end <= 1 for before, after in pairwise(found))
+        if [word.spelling for word in found] != wanted or not close:
+            continue
+        before = {word.spelling for word in note[max(0, place - _LEADS_REACH) : place]}
+        if not _SPINE.fullmatch(normal) or before & (_GOAL | set(_TERM)):
+            yield Reference(place, place + len(wanted), normal)
+
+
+_LEADS_REACH = 3
 
 
 def prefix_and_number(label: str) -> tuple[str, str]:

@@ -2,10 +2,10 @@
 
 A label links when the plan holds it, the goal is open on the day, and the note does not say that it was left for
 another time. Without a label, activity and goal meet when they share an action and a thing ("toilet" and "commode"
-are one thing; see the `concepts_*` lexicons).
+are one thing; see the `concepts_*` lexicons), or where the note uses two of the goal's own words.
 
 Columns of `link_table`: note_id; goal_id (null: no such label); label; how (label, meaning, none); status (open, met,
-modified, discontinued, unknown_label); links; why_not (not_open, unknown_label, not_addressed, planned, history); code
+modified, discontinued, unknown_label); links; why_not (not_open, unknown_label, not_addressed, planned, history, perhaps); code
 (the section in which the words stand); start, end, words.
 """
 
@@ -16,9 +16,10 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from compliance.notes.frame import GOAL, HISTORY, PLAN, TODAY
-from compliance.notes.labels import normal_label, prefix_and_number
-from compliance.notes.reading import Mention, read
+from compliance.notes.frame import AIM, GOAL, HISTORY, PLAN, TODAY, frame
+from compliance.notes.labels import free_references, is_named_freely, normal_label, prefix_and_number
+from compliance.notes.reading import Mention, boilerplate, read
+from compliance.notes.words import words
 
 LINK_SCHEMA = {
     "note_id": pl.String, "goal_id": pl.String, "label": pl.String, "how": pl.String, "status": pl.String,
@@ -72,7 +73,10 @@ def _on_the_day(goals: list[dict[str, Any]], day: Any) -> Iterator[Goal]:
 @lru_cache(maxsize=50_000)
 def _links(text: str, plan: tuple[Goal, ...]) -> tuple[tuple[Any, ...], ...]:
     mentions = read(text)
-    rows = list(_by_label(text, mentions, plan))
+    free = [goal for goal in plan if goal.label and is_named_freely(goal.label)]
+    rows = [*_by_own_code(text, free)] if free else []
+    covered = [(row[7], row[8]) for row in rows]
+    rows += [row for row in _by_label(text, mentions, plan) if not _overlaps(row[7], row[8], covered)]
     linked = {row[0] for row in rows if row[4]}
     left_out = {row[0] for row in rows if row[5] == "not_addressed"}
     done = [
@@ -82,6 +86,10 @@ def _links(text: str, plan: tuple[Goal, ...]) -> tuple[tuple[Any, ...], ...]:
     for goal in plan:
         if goal.status == OPEN and goal.goal_id not in linked | left_out:
             rows += _by_meaning(text, done, codes, goal)
+    open_ones = [goal for goal in plan if goal.status == OPEN and goal.goal_id not in left_out]
+    served = {row[6] for row in rows if row[4]}
+    if open_ones and None not in served:
+        rows += _by_words(text, tuple(code for code in codes or (None,) if code not in served), open_ones)
     return tuple(rows)
 
 
@@ -97,6 +105,24 @@ def _by_label(text: str, mentions: tuple[Mention, ...], plan: tuple[Goal, ...]) 
         for goal in named:
             why_not = _why_not(mention, goal)
             yield (goal.goal_id, goal.label, "label", goal.status, why_not is None, why_not, *place)
+
+
+def _by_own_code(text: str, goals: list[Goal]) -> Iterator[tuple[Any, ...]]:
+    """Goals whose plan gives them a code of its own, where the note holds that code."""
+    note = words(text)
+    around = frame(note)
+    for goal in goals:
+        for found in free_references(note, goal.label):
+            start, end = note[found.first].start, note[found.last - 1].end
+            mention = Mention(start, end, "goal_ref", found.label, around.when[found.first],
+                              around.negated[found.first], around.code[found.first])  # fmt: skip
+            why_not = _why_not(mention, goal)
+            yield (goal.goal_id, goal.label, "label", goal.status, why_not is None, why_not, mention.code,
+                   start, end, text[start:end])  # fmt: skip
+
+
+def _overlaps(start: int, end: int, spans: list[tuple[int, int]]) -> bool:
+    return any(start < last and first < end for first, last in spans)
 
 
 def _why_not(mention: Mention, goal: Goal) -> str | None:
@@ -158,6 +184,8 @@ def _by_meaning(
         met = [m for m in all_met if m.code in (code, None)]
         if acted and met:
             start, end = _nearest(acted, met)
+            if end - start > _FARTHEST:
+                continue
             yield (
                 goal.goal_id,
                 goal.label,
@@ -172,6 +200,71 @@ def _by_meaning(
             )
             if code is None:
                 return
+
+
+_WORDS_SHARED = 2
+"""Words of its own that a goal and today's work must share to meet, where no lexicon knows what is done."""
+
+
+def _by_words(text: str, codes: tuple[str | None, ...], goals: list[Goal]) -> Iterator[tuple[Any, ...]]:
+    """Goals whose own words the note uses ("dish rack", "layup"). One such word alone does not tell: `perhaps`.
+
+    A word that all goals have in common (the patient's name, the prosthesis) is none of their own.
+    """
+    said = list(_content(text))
+    by_goal = [(goal, {word for word, *_ in _content(goal.text, goal=True)}) for goal in goals]
+    common = set.intersection(*(own for _, own in by_goal)) if len(goals) > 1 else set()
+    for code in codes:
+        spoken = [each for each in said if each[3] in (code, None)]
+        for goal, own in by_goal:
+            met = {word: (start, end) for word, start, end, _ in spoken if word in own - common}
+            if met:
+                start, end = min(met.values())[0], max(place[1] for place in met.values())
+                links = len(met) >= _WORDS_SHARED
+                how, why_not = ("meaning", None) if links else ("none", "perhaps")
+                yield (
+                    goal.goal_id,
+                    goal.label,
+                    how,
+                    goal.status,
+                    links,
+                    why_not,
+                    code,
+                    start,
+                    end,
+                    text[start:end],
+                )
+
+
+_SHORTEST_OWN = 3
+_TELLS_LEVEL = frozenset({"assist_level", "cueing", "response", "weak_response", "measure"})
+
+
+def _content(text: str, goal: bool = False) -> Iterator[tuple[str, int, int, str | None]]:
+    """Words that say what is done and with what: stem, start, end, code. Of a note, those of today alone."""
+    note = words(text)
+    around = frame(note)
+    measured = {place for m in read(text) if m.kind in _TELLS_LEVEL for place in range(m.start, m.end)}
+    for place, word in enumerate(note):
+        plain = word.sort != "word" or len(word.spelling) < _SHORTEST_OWN or word.spelling in boilerplate()
+        done = goal or (
+            around.when[place] in (TODAY, AIM) and not around.negated[place] and not around.silent[place]
+        )
+        if not plain and done and word.start not in measured:
+            yield _stem(word.spelling), word.start, word.end, around.code[place]
+
+
+def _stem(word: str) -> str:
+    """The word without its ending: lacing, laces and lace are one."""
+    for ending in ("ings", "ing", "ies", "ied", "es", "ed", "s", "e", "y"):
+        if word.endswith(ending) and len(word) - len(ending) >= _SHORTEST_OWN:
+            word = word.removesuffix(ending)
+            break
+    return word[:-1] if len(word) > _SHORTEST_OWN and word[-1] == word[-2] else word
+
+
+_FARTHEST = 45
+"""Characters from an action to its thing; what stands farther apart was not done with it."""
 
 
 def _nearest(acted: list[Mention], met: list[Mention]) -> tuple[int, int]:

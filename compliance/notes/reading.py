@@ -8,12 +8,12 @@ A mention counts today for a code when `when` is today, it is not negated, and c
 """
 
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 import polars as pl
 
-from compliance.notes.frame import AIM, GOAL, HISTORY, PLAN, TODAY, Frame, frame
+from compliance.notes.frame import AIM, GOAL, HISTORY, PLAN, SENTENCE_ENDS, TODAY, Frame, frame
 from compliance.notes.labels import references
 from compliance.notes.lexicon import CODE, lexicon, phrases
 from compliance.notes.words import Word, number_of, words
@@ -89,6 +89,10 @@ def read(text: str) -> tuple[Mention, ...]:
     spans = _spans(note, text, around)
     purposes = _purposes(note, around, spans) | _goal_names(note, around, spans)
     made = {_mention(note, around, span, span in purposes) for span in spans}
+    named = {each.code for each in made if _names_activity(each)}
+    if None not in named:
+        unread = (_mention(note, around, span, purpose=False) for span in _unread(note, around, spans))
+        made |= {each for each in unread if each.code not in named}
     return tuple(sorted(made, key=lambda m: (m.start, m.end, m.kind, m.value, m.when)))
 
 
@@ -205,6 +209,7 @@ def _spans(note: list[Word], text: str, around: Frame) -> list[_Span]:
     found += _comparisons(note, found)
     found = _changed(note, found, around)
     found += _named_codes(note, around)
+    found += _therapist_acts(note)
     found = list(_longest(found))
     found += _pairs(found, around)
     found += [_Span(r.first, r.last, "goal_ref", r.label) for r in references(note)]
@@ -266,7 +271,11 @@ def _filled_cues(note: list[Word], around: Frame) -> Iterator[_Span]:
         if around.section[place] == "cue" and not around.silent[place]:
             while last < len(note) and around.section[last] == "cue" and not around.silent[last]:
                 last += 1
-            said = [word for word in note[place:last] if word.sort == "word"]
+            said = [
+                word
+                for word, following in zip(note[place:last], [*note[place + 1 : last], None], strict=True)
+                if word.sort == "word" and not (following and following.spelling == ":")
+            ]
             if said and not any(word.spelling in _NONE for word in said):
                 yield _Span(place, last, "cueing", "unspecified")
         place = last
@@ -281,8 +290,14 @@ def _longest(found: list[_Span]) -> Iterator[_Span]:
             by_place.setdefault(place, []).append(span)
     for span in found:
         around_it = by_place.get(span.first, ())
-        if not any(_covers(other, span) for other in around_it):
+        if not any(_covers(other, span) or _breaks_into(other, span) for other in around_it):
             yield span
+
+
+def _breaks_into(other: _Span, span: _Span) -> bool:
+    """Whether a task begins with the last word of a treatment: "hot pack .. in" packs nothing."""
+    task = span.kind in TASKS or span.kind in _CONCEPTS
+    return task and other.kind in ("passive", "ignore") and other.first < span.first < other.last < span.last
 
 
 def _covers(other: _Span, span: _Span) -> bool:
@@ -321,6 +336,70 @@ def _pairs(found: list[_Span], around: Frame) -> Iterator[_Span]:
             if apart and same and last - first <= _PAIR_REACH:
                 yield _Span(first, last, "paired", action.value)
                 break
+
+
+_NO_ACTIVITY_YET = frozenset({"adl_general", "technique", "general", "sets_reps"})
+
+
+def _names_activity(mention: Mention) -> bool:
+    told = mention.kind in _ACTIVITIES and mention.value not in _NO_ACTIVITY_YET
+    return told and mention.when == TODAY and not mention.negated
+
+
+_SAYS_NO_ACTIVITY = frozenset({"assist_level", "cueing", "response", "weak_response", "generic_title", "goal_ref",
+                               "code_named", "skill", "deficit", "student", "in_room", "by_therapist", "unskilled"})  # fmt: skip
+_TELLS_WORK = frozenset({None, "objective", "focus", "activity", "intervention"})
+_SHORTEST_UNREAD = 3
+_REPORT_REACH = 2
+
+
+def _unread(note: list[Word], around: Frame, spans: Iterable[_Span]) -> Iterator[_Span]:
+    """Words of which it is not known that they name no activity; looked for where none was recognised."""
+    passed = set(_signatures(note)) | set(_diagnoses(note))
+    for span in spans:
+        if span.kind in _SAYS_NO_ACTIVITY:
+            passed.update(range(span.first, span.last))
+    reported = {around.sentence[span.first] for span in spans if _opens_report(around, span)}
+    for place, word in enumerate(note):
+        plain = word.sort != "word" or len(word.spelling) < _SHORTEST_UNREAD or word.spelling in boilerplate()
+        plain = plain or number_of(word.spelling) is not None
+        silent = around.silent[place] or around.section[place] not in _TELLS_WORK
+        if not (plain or silent or place in passed or around.sentence[place] in reported):
+            yield _Span(place, place + 1, "unread", word.spelling)
+
+
+_LONGEST_NAME, _LONGEST_DIAGNOSIS = 3, 4
+
+
+def _signatures(note: list[Word]) -> Iterator[int]:
+    """The places of a name before its credential ("Walter Xiong, PTA")."""
+    credentials = frozenset(lexicon("boilerplate")["values"]["credentials"])
+    for place, word in enumerate(note):
+        if word.spelling in credentials and place and note[place - 1].spelling in ",":
+            yield from range(max(0, place - 1 - _LONGEST_NAME), place)
+
+
+def _diagnoses(note: list[Word]) -> Iterator[int]:
+    """The places of what a patient is treated for ("s/p rotator cuff repair")."""
+    for place, word in enumerate(note):
+        if word.spelling in ("s/p", "dx", "hx"):
+            for at in range(place, min(place + 1 + _LONGEST_DIAGNOSIS, len(note))):
+                if note[at].spelling in SENTENCE_ENDS or note[at].spelling == ",":
+                    break
+                yield at
+
+
+def _opens_report(around: Frame, span: _Span) -> bool:
+    """Whether a response begins its sentence, which then reports and tells of no work ("Fussy at start, calmed")."""
+    before = span.first - _REPORT_REACH
+    opens = before < 0 or around.sentence[before] != around.sentence[span.first]
+    return span.kind in ("response", "weak_response") and opens
+
+
+@cache
+def boilerplate() -> frozenset[str]:
+    """Words that name no activity."""
+    return frozenset(str(word) for group in lexicon("boilerplate")["values"].values() for word in group)
 
 
 # -- changes -------------------------------------------------------------------------------------------------
@@ -478,6 +557,22 @@ def _is_level(note: list[Word], place: int) -> bool:
             after in ("for", "→", "w/") and before.spelling not in ("x",)
         )
     return before.spelling in ("→", "/", "☑") and after in (*_AFTER_SHORT, "/")
+
+
+_WRITERS = frozenset({"i", "writer"})
+
+
+def _therapist_acts(note: list[Word]) -> Iterator[_Span]:
+    """What the writer did, in the first person ("I steered the tray", "my hand at"): it may be help of any sort."""
+    told = lexicon("therapist_telling")["values"]
+    for place, word in enumerate(note[:-1]):
+        following = note[place + 1]
+        acts = (
+            word.spelling in _WRITERS and following.sort == "word" and following.spelling not in told["verbs"]
+        )
+        verb = acts and len(following.spelling) >= _SHORTEST_UNREAD
+        if verb or (word.spelling == "my" and following.spelling in told["hands"]):
+            yield _Span(place, place + 2, "therapist_act", following.spelling)
 
 
 # -- purposes ------------------------------------------------------------------------------------------------
@@ -684,13 +779,30 @@ def _successes(note: list[Word]) -> Iterator[_Span]:
             yield _Span(place, place + 3, "response", "accuracy")
 
 
-_SHORTEST_QUOTATION = 2
+_SHORTEST_QUOTATION, _LONGEST_QUOTATION = 2, 20
+
+
+def _single_quotes(note: list[Word]) -> Iterator[tuple[int, int]]:
+    """Words between single quotes: the first hugs the word after it, the last the word or stop before it."""
+    opened = None
+    for place, word in enumerate(note):
+        if word.spelling == "\n" or (opened is not None and place - opened > _LONGEST_QUOTATION):
+            opened = None
+        if word.spelling != "'":
+            continue
+        hugs_next = place + 1 < len(note) and note[place + 1].start == word.end
+        hugs_last = place > 0 and note[place - 1].end == word.start
+        if opened is not None and hugs_last and not hugs_next:
+            yield opened, place
+            opened = None
+        elif hugs_next and not hugs_last:
+            opened = place
 
 
 def _quotations(note: list[Word], around: Frame) -> Iterator[_Span]:
     """The patient's own words, where a sentence begins with them; a quoted cue follows its cueing word."""
     quotes = [place for place, word in enumerate(note) if word.spelling == '"']
-    for first, last in zip(quotes[::2], quotes[1::2], strict=False):
+    for first, last in [*zip(quotes[::2], quotes[1::2], strict=False), *_single_quotes(note)]:
         begins = first == 0 or around.sentence[first - 1] != around.sentence[first]
         spoken = [word for word in note[first + 1 : last] if word.sort == "word"]
         if begins and len(spoken) >= _SHORTEST_QUOTATION:

@@ -11,7 +11,7 @@ EXPOSED_CODES = " ".join(ACTIVITY_CODES)
 ELEMENTS = "documentation_elements"
 DAY = ("patient_id", "discipline", "service_date")
 WHO = (*DAY, "plan_id", "therapist_id", "payer_id", "clinic_id", "policy_missing")
-FLAGS = ("has_text", "cueing", "skilled", "specific_activity", "passive_only", "exercise_only")
+FLAGS = ("has_text", "cueing", "skilled", "passive_only", "exercise_only")
 """Facts of a note that rules ask for as a yes or no; a note that was not read has none of them."""
 KEPT = ("note_id", "claim_id", "line", *DAY, "plan_id", "therapist_id", "payer_id", "clinic_id", "outcome", "missing",
         f"{ELEMENTS}__id", "exposed_cpt")  # fmt: skip

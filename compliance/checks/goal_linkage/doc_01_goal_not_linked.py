@@ -68,7 +68,8 @@ def goal_not_linked(
 
     ## How we read the rule
     - A goal is named by its label (*LTG2*, *STG #2*, *goals 1 and 3*), or by its meaning: what was done today meets
-      what the goal is to make possible, in at least one action and one object.
+      what the goal is to make possible, in at least one action and one object, or in two of the goal's own words.
+    - Where a note names no goal and shares a single word with one, it cannot be told.
     - A goal that was met, modified or discontinued by the day of service does not link.
     - A label that the plan does not hold does not link. Where a note names no other, its meaning does not stand in.
     - A goal that is only planned, told of the past, on hold or not addressed does not link.
@@ -90,6 +91,7 @@ def goal_not_linked(
         activity_notes(claim_lines, notes, interventions, note_facts, PARAMETERS)
         .join(_linked(links, notes), on="note_id", how="left")
         .join(_reasons(links), on="note_id", how="left")
+        .join(_perhaps(links), on="note_id", how="left")
         .join(_goals_of_plans(goals), on="plan_id", how="left")
         .join(searched, on="note_id", how="left")
     )
@@ -99,6 +101,7 @@ def goal_not_linked(
         cannot_tell={
             "notes.plan_id": nw.col("plan_id").is_null(),
             "goals.goal_id": nw.col("goals").is_null(),
+            "notes.goal_named": nw.col("linked").is_null() & ~nw.col("perhaps").is_null(),
         },
         fails=nw.col("linked").is_null(),
     )
@@ -131,6 +134,14 @@ def _linked(links: nw.LazyFrame, notes: nw.LazyFrame) -> nw.LazyFrame:
         .select(note_id="amended")
     )
     return nw.concat([linking, amended], how="vertical").unique().with_columns(linked=nw.lit(1))
+
+
+def _perhaps(links: nw.LazyFrame) -> nw.LazyFrame:
+    """The notes that share one word with an open goal, and name no goal at all: note_id, perhaps (1)."""
+    ours = links.filter(nw.col("ours"))
+    named = ours.filter(nw.col("why_not").is_in(list(UNLINKED))).select("note_id").unique()
+    alike = ours.filter(nw.col("why_not") == "perhaps").select("note_id").unique()
+    return alike.join(named, on="note_id", how="anti").with_columns(perhaps=nw.lit(1))
 
 
 def _reasons(links: nw.LazyFrame) -> nw.LazyFrame:

@@ -9,6 +9,7 @@ from compliance.checks.goal_linkage.activity_notes import (
     added,
     judge_notes,
     visits_so_far,
+    yes,
 )
 from compliance.checks.rule import rule
 
@@ -64,6 +65,8 @@ def assistance_not_stated(
     - Independence without cueing and without words of skill is a weakness from the payer's number of such visits in an
       episode on, whether or not they follow each other.
     - A payer that does not ask for it is not judged.
+    - Where the writer tells in the first person what else they did (*I steered the tray*), it cannot be told whether that
+      was help.
     - Without a note or its text nothing can be told.
 
     ## What it does not check
@@ -76,9 +79,11 @@ def assistance_not_stated(
     )
     unstated = (nw.col("assistance") == "none") & ~added("assistance")
     unskilled = (nw.col("unskilled_visits") >= nw.col("skilled_need_visits")) & alone
+    unclear = nw.coalesce(unstated, nw.lit(False)) & yes("assistance_unclear")
     return judge_notes(
         counted,
         "DOC-02",
+        cannot_tell={"notes.recognised_assistance": unclear},
         fails=nw.coalesce(unstated, nw.lit(False)) | nw.coalesce(unskilled, nw.lit(False)),
     ).select(
         *KEPT, "assistance", "unskilled_visits", "skilled_need_visits", "skilled_need_visits__id",

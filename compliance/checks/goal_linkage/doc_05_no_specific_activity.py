@@ -2,7 +2,14 @@
 
 import narwhals as nw
 
-from compliance.checks.goal_linkage.activity_notes import ELEMENTS, KEPT, activity_notes, added, judge_notes
+from compliance.checks.goal_linkage.activity_notes import (
+    ELEMENTS,
+    KEPT,
+    activity_notes,
+    added,
+    judge_notes,
+    yes,
+)
 from compliance.checks.rule import rule
 
 PARAMETERS = [ELEMENTS]
@@ -45,10 +52,13 @@ def no_specific_activity(
     - Where only passive treatment (DOC-03) or only exercise (DOC-04) was done, that is the finding.
     - The whole line is at risk.
     - A payer that does not ask for it is not judged.
+    - Where words remain that may name an activity, and none that is known to, it cannot be told.
     - Without a note or its text nothing can be told.
 
     ## What it does not check
     Whether the activity belongs to another code, as walking (97116) or dressing (97535) may.
     """
     units = activity_notes(claim_lines, notes, interventions, note_facts, PARAMETERS)
-    return judge_notes(units, "DOC-05", fails=~nw.col("specific_activity") & ~added("activity")).select(*KEPT)
+    unnamed = ~yes("specific_activity") & ~added("activity")
+    unknown = {"notes.recognised_activity": nw.col("specific_activity").is_null() & ~added("activity")}
+    return judge_notes(units, "DOC-05", cannot_tell=unknown, fails=unnamed).select(*KEPT)
