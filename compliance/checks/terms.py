@@ -39,6 +39,7 @@ def judge(
 
     `cannot_tell` maps the missing fact, by its column (`notes.written_at`), to when it is missing. Where the frame
     carries `policy_missing` (the payer or setting that decides a parameter is unknown), that comes first.
+    `applies` by a payer's policy is `ruled("parameter")`.
     An expression that is null counts as false: a rule states its unknowns, they never decide silently.
     """
     reasons = dict(cannot_tell or {})
@@ -58,6 +59,26 @@ def judge(
 
 def _true(expression: nw.Expr) -> nw.Expr:
     return nw.coalesce(expression, nw.lit(False))
+
+
+def ruled(*parameters: str) -> nw.Expr:
+    """Whether the payer has a rule, for `judge(applies=…)`: any of the parameters has a value, or may have one.
+
+    Where the payer, its kind or the setting is unknown (`policy_missing`) the unit applies as well: null would read as
+    "this payer has no such rule", and the answer is cannot tell.
+    """
+    valued = [~nw.col(name).is_null() for name in parameters]
+    return nw.any_horizontal(*valued, ~nw.col("policy_missing").is_null(), ignore_nulls=True)
+
+
+def flag(condition: nw.Expr) -> nw.Expr:
+    """1 where the condition holds, else 0 (also where it is null): a yes that can be summed and compared."""
+    return nw.when(_true(condition)).then(nw.lit(1)).otherwise(nw.lit(0)).cast(nw.Int64)
+
+
+def yes(column: str) -> nw.Expr:
+    """Whether a flag of a joined table is set; a row that found no partner says no."""
+    return nw.coalesce(nw.col(column), nw.lit(0)) > 0
 
 
 def has_code(column: str, code: str | Iterable[str]) -> nw.Expr:

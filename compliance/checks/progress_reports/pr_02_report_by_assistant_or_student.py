@@ -7,7 +7,7 @@ import narwhals as nw
 from compliance.checks.progress_reports.periods import PERIOD_PARAMETERS, exposed, report_periods
 from compliance.checks.progress_reports.terms import author_doubt, report_severity, written_on
 from compliance.checks.rule import rule
-from compliance.checks.terms import judge
+from compliance.checks.terms import judge, ruled
 
 KINDS = ("progress_report", "recertification", "discharge")
 NOT_CLINICIANS = ("assistant", "student", "aide")
@@ -78,8 +78,6 @@ def report_by_assistant_or_student(
     ).with_columns(
         ended_on=nw.coalesce(nw.col("period_to"), nw.col("service_date"), written_on()),
         unknown_author=author_doubt(),
-        ruled=~nw.col("progress_report_treatment_days").is_null()
-        | ~nw.col("progress_report_calendar_days").is_null(),
         written=nw.col("kind").str.replace_all("_", " "),
         author_is=nw.coalesce(nw.col("author_credential"), nw.col("author_role")),
     )
@@ -93,7 +91,7 @@ def report_by_assistant_or_student(
             fault=_case(),
             severity=nw.when(_in_time()).then(nw.lit("info")).otherwise(report_severity()),
         ),
-        applies=nw.col("ruled") | ~nw.col("policy_missing").is_null(),
+        applies=ruled("progress_report_treatment_days", "progress_report_calendar_days"),
         cannot_tell={fact: nw.col("unknown_author") == fact for fact in ("notes.therapist_id", "therapists.role")},
         fails=_by_other() & ~nw.coalesce(nw.col("period").is_in(["passed", "late"]), nw.lit(False)),
     ).select(

@@ -5,9 +5,8 @@ from datetime import datetime
 import narwhals as nw
 
 from compliance.checks.progress_reports.periods import PERIOD_PARAMETERS, report_periods
-from compliance.checks.progress_reports.terms import marked
 from compliance.checks.rule import rule
-from compliance.checks.terms import judge
+from compliance.checks.terms import flag, judge
 
 DAY = ("patient_id", "discipline", "service_date")
 PERIOD = ("patient_id", "discipline", "period_from")
@@ -131,26 +130,26 @@ def _who_treated(
     ]
     services = interventions.filter(nw.col("attended")).select(
         *DAY,
-        furnished=marked((role == "therapist") & ~nw.any_horizontal(*shared, ignore_nulls=True)),
-        assisted=marked((role == "assistant") | shared[0]),
-        untold=marked(role.is_null()),
-        delayed=marked(nw.lit(False)),
+        furnished=flag((role == "therapist") & ~nw.any_horizontal(*shared, ignore_nulls=True)),
+        assisted=flag((role == "assistant") | shared[0]),
+        untold=flag(role.is_null()),
+        delayed=flag(nw.lit(False)),
     )
     visits = notes.filter(nw.col("is_visit"))
     author, own = nw.col("author_role"), nw.col("kind").is_in(CLINICIANS_OWN)
     unlisted = ~nw.col("treated")
     noted = visits.select(
         *DAY,
-        furnished=marked(unlisted & own & (author == "therapist")),
-        assisted=marked(unlisted & (author == "assistant")),
-        untold=marked(unlisted & (author.is_null() | ((author == "therapist") & ~own))),
-        delayed=marked(
+        furnished=flag(unlisted & own & (author == "therapist")),
+        assisted=flag(unlisted & (author == "assistant")),
+        untold=flag(unlisted & (author.is_null() | ((author == "therapist") & ~own))),
+        delayed=flag(
             (author == "therapist") & ~nw.col("signed_on").is_null() & nw.col("text").str.contains(DELAYED)
         ),
     )
     unnoted = treatment_days.join(visits.select(*DAY).unique(), on=list(DAY), how="anti").select(
-        *DAY, furnished=marked(nw.lit(False)), assisted=marked(nw.lit(False)), untold=marked(nw.lit(True)),
-        delayed=marked(nw.lit(False)),
+        *DAY, furnished=flag(nw.lit(False)), assisted=flag(nw.lit(False)), untold=flag(nw.lit(True)),
+        delayed=flag(nw.lit(False)),
     )  # fmt: skip
     facts = ("furnished", "assisted", "untold", "delayed")
     every = nw.concat([services, noted, unnoted], how="vertical")

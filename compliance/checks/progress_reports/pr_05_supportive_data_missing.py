@@ -2,9 +2,8 @@
 
 import narwhals as nw
 
-from compliance.checks.progress_reports.terms import marked
 from compliance.checks.rule import rule
-from compliance.checks.terms import judge
+from compliance.checks.terms import flag, judge
 
 FUNCTIONAL_ACTIVITIES = "97530"
 KEY = ("patient_id", "discipline")
@@ -109,20 +108,20 @@ def _entries(notes: nw.LazyFrame, mentions: nw.LazyFrame) -> nw.LazyFrame:
     loss = (nw.col("kind") == "deficit") & (nw.col("value") == "with_function")
     marks = told.select(
         "note_id",
-        lost=marked(loss & now),
-        living=marked((nw.col("kind").is_in(DAILY_LIVING) & now) | (nw.col("kind").is_in(MOBILITY) & formal)),
-        measured=marked(nw.col("kind").is_in(OBJECTIVE) & now),
-        assisted=marked(nw.col("kind").is_in(ASSISTANCE) & now),
+        lost=flag(loss & now),
+        living=flag((nw.col("kind").is_in(DAILY_LIVING) & now) | (nw.col("kind").is_in(MOBILITY) & formal)),
+        measured=flag(nw.col("kind").is_in(OBJECTIVE) & now),
+        assisted=flag(nw.col("kind").is_in(ASSISTANCE) & now),
     )
     names = ("lost", "living", "measured", "assisted")
     days = (
-        notes.select("note_id", *DAY, read=marked(~nw.col("text").is_null()))
+        notes.select("note_id", *DAY, read=flag(~nw.col("text").is_null()))
         .join(marks, on="note_id", how="left")
         .group_by(*DAY)
         .agg(nw.col("read").max(), *(nw.col(name).max() for name in names))
     )
     held = (nw.col("lost") == 1) | ((nw.col("living") == 1) & (nw.col("measured") == 1))
-    return days.select(*DAY, "read", supportive=marked(held & (nw.col("assisted") == 1)))
+    return days.select(*DAY, "read", supportive=flag(held & (nw.col("assisted") == 1)))
 
 
 def _counted(visits: nw.LazyFrame, entries: nw.LazyFrame, treatment_days: nw.LazyFrame) -> nw.LazyFrame:
@@ -143,9 +142,9 @@ def _counted(visits: nw.LazyFrame, entries: nw.LazyFrame, treatment_days: nw.Laz
     return (
         merged.with_columns(
             counted=nw.col("counted") * (1 - nw.col("supportive")),
-            unread=marked(unread),
-            resets=marked((nw.col("supportive") == 1) | (nw.col("opens") == 1)),
-            breaks=marked((nw.col("supportive") == 1) | (nw.col("opens") == 1) | unread),
+            unread=flag(unread),
+            resets=flag((nw.col("supportive") == 1) | (nw.col("opens") == 1)),
+            breaks=flag((nw.col("supportive") == 1) | (nw.col("opens") == 1) | unread),
         )
         .with_columns(
             run=nw.col("resets").cum_sum().over(*KEY, order_by="service_date"),
@@ -159,7 +158,7 @@ def _counted(visits: nw.LazyFrame, entries: nw.LazyFrame, treatment_days: nw.Laz
 def _runs(days: nw.LazyFrame) -> nw.LazyFrame:
     """One row a run: `visits` in it, how many unread, `late_visits` beyond the limit and the days these are at risk."""
     counted = days.filter(nw.col("counted") == 1).with_columns(
-        late=marked((nw.col("certain") == 1) & (nw.col("limit") > 0) & (nw.col("place") > nw.col("limit")))
+        late=flag((nw.col("certain") == 1) & (nw.col("limit") > 0) & (nw.col("place") > nw.col("limit")))
     )
     runs = counted.group_by(*RUN).agg(
         period_from=nw.col("service_date").min(),

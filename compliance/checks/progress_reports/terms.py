@@ -5,11 +5,6 @@ from collections.abc import Mapping
 import narwhals as nw
 
 
-def marked(condition: nw.Expr) -> nw.Expr:
-    """1 where the condition holds, else 0 (also where it is null): a yes that can be summed and compared."""
-    return nw.when(nw.coalesce(condition, nw.lit(False))).then(nw.lit(1)).otherwise(nw.lit(0)).cast(nw.Int64)
-
-
 def first_missing(facts: Mapping[str, nw.Expr]) -> nw.Expr:
     """The name of the first fact that is missing; null where none is."""
     missing = nw.lit(None, dtype=nw.String)

@@ -2,7 +2,7 @@
 
 import narwhals as nw
 
-from compliance.checks.supervision.services import flag
+from compliance.checks.terms import flag
 
 UNIT = ("note_id", "cpt")
 HOME = "12"

@@ -2,20 +2,10 @@
 
 import narwhals as nw
 
-from compliance.checks.terms import has_code
+from compliance.checks.terms import flag, has_code, yes
 
 ASSISTANT_MODIFIERS = ("CQ", "CO")
 SERVICE = ("note_id", "cpt")
-
-
-def flag(condition: nw.Expr) -> nw.Expr:
-    """1 where the condition holds, else 0 (also where it is null): a yes that can be summed and compared."""
-    return nw.when(nw.coalesce(condition, nw.lit(False))).then(nw.lit(1)).otherwise(nw.lit(0)).cast(nw.Int64)
-
-
-def yes(column: str) -> nw.Expr:
-    """Whether a flag of a joined table is set; a row that found no partner says no."""
-    return nw.coalesce(nw.col(column), nw.lit(0)) > 0
 
 
 def first(*reasons: tuple[str, nw.Expr]) -> nw.Expr:

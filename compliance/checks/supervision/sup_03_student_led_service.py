@@ -3,8 +3,8 @@
 import narwhals as nw
 
 from compliance.checks.rule import rule
-from compliance.checks.supervision.services import first, flag, services, yes
-from compliance.checks.terms import judge
+from compliance.checks.supervision.services import first, services
+from compliance.checks.terms import flag, judge, ruled, yes
 
 CONTEXT = ["service_date", "patient_id", "discipline", "clinic_id", "payer_id", "therapist_id", "author_role", "supervisor_id",
            "supervision", "cosigned_by", "student_billable", "student_billable__id", "policy_missing"]  # fmt: skip
@@ -96,7 +96,7 @@ def student_led_service(
     )
     return judge(
         units.with_columns(case=case, by_words=yes("words")),
-        applies=~way.is_null() | ~nw.col("policy_missing").is_null(),
+        applies=ruled("student_billable"),
         cannot_tell={
             "policy.student_billable": led & ~way.is_in(list(WAYS)),
             "notes.supervision": led & (way == "direct") & ~near & note.is_null(),

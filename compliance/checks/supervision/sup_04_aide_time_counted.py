@@ -5,7 +5,7 @@ import narwhals as nw
 from compliance.checks.rule import rule
 from compliance.checks.supervision.services import first, services
 from compliance.checks.supervision.units import supported
-from compliance.checks.terms import codes, judge
+from compliance.checks.terms import codes, judge, ruled
 
 CONTEXT = ["service_date", "patient_id", "discipline", "clinic_id", "payer_id", "therapist_id", "aide_billable",
            "aide_billable__id", "unit_method", "unit_method__id", "policy_missing"]  # fmt: skip
@@ -72,7 +72,7 @@ def aide_time_counted(
     partly = nw.col("case") != "alone"
     return judge(
         units,
-        applies=~nw.col("aide_billable").is_null() | ~nw.col("policy_missing").is_null(),
+        applies=ruled("aide_billable"),
         cannot_tell={
             "interventions.minutes": partly & nw.col("is_timed") & (nw.col("unmeasured") > 0),
             "claim_lines.units": partly & ~nw.col("claim_id").is_null() & nw.col("units").is_null(),

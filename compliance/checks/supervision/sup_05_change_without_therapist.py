@@ -5,8 +5,8 @@ from datetime import datetime
 import narwhals as nw
 
 from compliance.checks.rule import rule
-from compliance.checks.supervision.services import first, flag, services, yes
-from compliance.checks.terms import ONE_DAY, codes, judge
+from compliance.checks.supervision.services import first, services
+from compliance.checks.terms import ONE_DAY, codes, flag, judge, ruled, yes
 
 CONTEXT = ["service_date", "patient_id", "discipline", "clinic_id", "payer_id", "therapist_id", "plan_id", "visit_ends_at",
            "has_text", "text", "change_documentation_hours", "change_documentation_hours__id", "policy_missing"]  # fmt: skip
@@ -140,7 +140,7 @@ def change_without_therapist(
     severity = first(("info", in_time), ("medium", risk), ("low", nw.lit(True)))
     return judge(
         units,
-        applies=~nw.col("change_documentation_hours").is_null() | ~nw.col("policy_missing").is_null(),
+        applies=ruled("change_documentation_hours"),
         cannot_tell={
             "notes.text": nw.col("unread") > 0,
             "plans_of_care.interventions": (nw.col("unplanned") < 0) & ~authorized,

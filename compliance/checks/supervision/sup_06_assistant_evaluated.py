@@ -3,8 +3,8 @@
 import narwhals as nw
 
 from compliance.checks.rule import rule
-from compliance.checks.supervision.services import ASSISTANT_MODIFIERS, first, flag, services
-from compliance.checks.terms import codes, has_code, judge
+from compliance.checks.supervision.services import ASSISTANT_MODIFIERS, first, services
+from compliance.checks.terms import codes, flag, has_code, judge, ruled
 
 EVALUATING_KINDS = ("evaluation", "reevaluation")
 CONTEXT = ["kind", "service_date", "patient_id", "discipline", "clinic_id", "payer_id", "therapist_id",
@@ -87,7 +87,7 @@ def assistant_evaluated(
     alone = helper & (nw.col("by_therapist") == 0)
     return judge(
         units,
-        applies=~nw.col("assistant_evaluation_billable").is_null() | ~nw.col("policy_missing").is_null(),
+        applies=ruled("assistant_evaluation_billable"),
         cannot_tell={"therapists.role": ~helper & (nw.col("by_therapist") == 0) & (nw.col("by_unknown") > 0)},
         fails=alone & ~nw.col("assistant_evaluation_billable"),
     ).select(

@@ -4,7 +4,7 @@ import narwhals as nw
 
 from compliance.checks.rule import rule
 from compliance.checks.supervision.services import first
-from compliance.checks.terms import judge
+from compliance.checks.terms import judge, ruled
 
 PROVISIONAL = r"(?i)(?:^|[^a-z])(?:cfy?|clinical fellow|provisional|temporary|limited)(?:[^a-z]|$)"
 """Credentials of a clinical fellow or another provisional speech-language licence."""
@@ -100,7 +100,7 @@ def not_billable_to_payer(
     units = units.with_columns(case=case)
     return judge(
         units,
-        applies=judged_slp | ~nw.col("provisional_slp_billable").is_null() | ~nw.col("policy_missing").is_null(),
+        applies=ruled("slp_assistant_billable", "provisional_slp_billable"),
         cannot_tell={"therapists.role": nw.col("treating_role").is_null()},
         fails=~nw.col("case").is_null(),
     ).select(
