@@ -8,7 +8,7 @@ of the wrong day.
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from itertools import pairwise
-from typing import Any
+from typing import Any, get_args
 
 import narwhals as nw
 import polars as pl
@@ -16,17 +16,10 @@ import polars as pl
 from compliance.checks.tables import CONTEXT
 from compliance.checks.terms import like
 from compliance.policy import Policies, Value
+from compliance.records.models import Setting
 
 BEGINNING = date(1900, 1, 1)
-SETTINGS = (
-    "private_practice",
-    "rehab_agency",
-    "corf",
-    "hospital_outpatient",
-    "snf_part_b",
-    "home_health_part_b",
-    "school",
-)
+SETTINGS: tuple[str, ...] = get_args(Setting)
 DTYPES: dict[str, pl.DataType] = {
     "integer": pl.Int64(), "number": pl.Float64(), "boolean": pl.Boolean(), "choice": pl.String(),
     "text": pl.String(), "list": pl.String(),

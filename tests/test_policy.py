@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from compliance.policy import PolicyError, Row, load_policies, policy_of
-from compliance.policy.display import card_line, policy_list_text, policy_text
+from compliance.policy.display import policy_list_text, policy_text
 from compliance.policy.policies import KINDS, Layer
 
 PP = "private_practice"
@@ -49,11 +49,10 @@ def test_a_value_changes_on_its_day(policy, parameter, setting, day, before, aft
 
 def test_built_in_policies_are_whole():
     assert set(KINDS) <= set(BUILT_IN.policy_ids)
-    rows = BUILT_IN.as_frame()
-    assert set(rows["source"]) <= set(BUILT_IN.references)
-    unverified = rows.filter(~rows["verified"])
-    assert unverified["why_unverified"].null_count() == 0
-    assert not unverified["why_unverified"].str.contains("does not say").any()
+    layers = [layer for policy in BUILT_IN.policy_ids for layer in BUILT_IN.layers[policy]]
+    rows = [row for layer in layers for listed in layer.rows.values() for row in listed]
+    assert rows
+    assert not [row for row in rows if "does not say" in (row.why_unverified or "")]
 
 
 def test_payers_choose_their_policy():
@@ -70,7 +69,7 @@ def overlay(folder: Path, text: str, name: str = "ours.yaml"):
 def test_a_clinics_layer_lies_on_top_and_reaches_heirs(tmp_path):
     ours = overlay(
         tmp_path,
-        "id: medicare\nassistant_supervision:\n  - {from: 2026-01-01, to: 2026-06-30, value: direct, source: lawyer}\n",
+        "id: medicare\nassistant_supervision:\n  - {from: 2026-01-01, to: 2026-06-30, value: direct, source: house-default}\n",
     )
     for policy in ("medicare", "medicare_advantage"):
         inside = ours.value(policy, "assistant_supervision", date(2026, 6, 30), PP)
@@ -82,7 +81,7 @@ def test_a_clinics_layer_lies_on_top_and_reaches_heirs(tmp_path):
 def test_a_state_policy_inherits(tmp_path):
     ours = overlay(
         tmp_path,
-        "id: tx\nbased_on: medicaid\ncosign_days:\n  - {from: 2020-01-01, value: 14, source: x, verified: true}\n",
+        "id: tx\nbased_on: medicaid\ncosign_days:\n  - {from: 2020-01-01, value: 14, source: house-default, verified: true}\n",
     )
     assert ours.value("tx", "cosign_days", date(2026, 1, 1)).value == 14
     assert ours.value("tx", "cosign_required", date(2026, 1, 1)).layer == "medicaid"
@@ -93,11 +92,13 @@ def test_a_state_policy_inherits(tmp_path):
     [
         ("id: medicare\ncosign_days: [{from: 2020-01-01, value: 3}]",
          "ours.yaml: cosign_days, row 1: no source. Every value names one; see references.yaml."),
-        ("id: medicare\ncosign_day: [{from: 2020-01-01, value: 3, source: x}]", "Did you mean 'cosign_days'?"),
-        ("id: medicare\ncosign_days: [{from: 2020-01-01, vale: 3, source: x}]", "Did you mean 'value'?"),
-        ("id: medicare\ncosign_days: [{from: 2020-01-01, value: soon, source: x}]", "Give a whole number"),
-        ("id: medicare\ncosign_days: [{from: 2020-01-01, to: 2019-01-01, value: 3, source: x}]", "before it begins"),
-        ("id: medicare\ncosign_days: [{from: soon, value: 3, source: x}]", "from 'soon' cannot be read"),
+        ("id: medicare\ncosign_day: [{from: 2020-01-01, value: 3, source: house-default}]", "Did you mean 'cosign_days'?"),
+        ("id: medicare\ncosign_days: [{from: 2020-01-01, vale: 3, source: house-default}]", "Did you mean 'value'?"),
+        ("id: medicare\ncosign_days: [{from: 2020-01-01, value: soon, source: house-default}]", "Give a whole number"),
+        ("id: medicare\ncosign_days: [{from: 2020-01-01, to: 2019-01-01, value: 3, source: house-default}]", "before it begins"),
+        ("id: medicare\ncosign_days: [{from: soon, value: 3, source: house-default}]", "from 'soon' cannot be read"),
+        ("id: medicare\ncosign_days: [{from: 2020-01-01, value: 3, source: mbpm-15-221}]",
+         "cosign_days, row 1: source 'mbpm-15-221' names no reference. Did you mean 'mbpm-15-220-a'?"),
         ("id: medicare\nid: medicaid", "line 2: id is there twice"),
         ("id: x\nbased_on: medicar", "Did you mean 'medicare'?"),
         ("id: medicare\nbased_on: auto", "is built in"),
@@ -105,8 +106,8 @@ def test_a_state_policy_inherits(tmp_path):
         ("- 1", "not a mapping"),
         ("id: [", "not readable as YAML"),
         ("name: x", "no id"),
-        ("id: x\ncosign_days:\n  - {from: 2020-01-01, value: 3, source: x, state: TX}\n"
-         "  - {from: 2021-01-01, value: 4, source: x, setting: school}", "(state TX and setting school)"),
+        ("id: x\ncosign_days:\n  - {from: 2020-01-01, value: 3, source: house-default, state: TX}\n"
+         "  - {from: 2021-01-01, value: 4, source: house-default, setting: school}", "(state TX and setting school)"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_refused_in_one_line(tmp_path, text, said):
@@ -116,7 +117,7 @@ def test_what_is_wrong_is_refused_in_one_line(tmp_path, text, said):
     assert "ours.yaml" in str(refused.value) and "\n" not in str(refused.value)
 
 
-ONE = "cosign_days: [{from: 2020-01-01, value: %s, source: x}]"
+ONE = "cosign_days: [{from: 2020-01-01, value: %s, source: house-default}]"
 BOMB = "a: &a [lol, lol]\n" + "".join(
     f"{b}: &{b} [*{a}, *{a}, *{a}]\n" for a, b in pairwise("abcdefghijklmnopqrst")
 )
@@ -173,10 +174,24 @@ def test_what_is_named_as_a_policy_and_is_no_file_is_refused(tmp_path):
         load_policies(tmp_path)
 
 
+def test_a_clinic_describes_its_own_sources_beside_its_policy(tmp_path):
+    (tmp_path / "references.yaml").write_text("plan-letter: {title: Letter of the plan, section: page 2}")
+    ours = overlay(tmp_path, "id: medicare\ncosign_days: [{from: 2020-01-01, value: 3, source: plan-letter}]")
+    assert ours.reference("plan-letter").section == "page 2"
+    with pytest.raises(PolicyError, match=r"No reference 'plan-lettr'\. Did you mean 'plan-letter'\?"):
+        ours.reference("plan-lettr")
+
+
 @pytest.mark.parametrize("text", ["? [a]\n: {title: 5}", "id: [*a]", "- 1", "x: 5", "x: " + "[" * 3_000])
 def test_sources_that_cannot_be_read_are_refused(tmp_path, text):
     (tmp_path / "references.yaml").write_text(text)
     with pytest.raises(PolicyError, match=r"^references\.yaml"):
+        overlay(tmp_path, "id: tx\nbased_on: medicaid")
+
+
+def test_the_address_of_a_source_is_one_of_the_web(tmp_path):
+    (tmp_path / "references.yaml").write_text("x: {title: X, address: 'javascript:alert(1)'}")
+    with pytest.raises(PolicyError, match=r"references\.yaml: x\.address|address 'javascript"):
         overlay(tmp_path, "id: tx\nbased_on: medicaid")
 
 
@@ -218,9 +233,8 @@ def test_the_narrowest_row_wins_in_any_order(narrowings):
 
 def test_the_display_says_layer_day_and_source():
     value = BUILT_IN.value("medicare_advantage", "progress_report_treatment_days", date(2026, 1, 1))
-    assert card_line(BUILT_IN, "progress_report_treatment_days", value) == (
-        "10 treatment days, in force since Jan 1, 2013, from policy medicare ▸ "
-        "Medicare Benefit Policy Manual ch.15 §220.3.D (verified)"
-    )
+    assert (value.layer, value.valid_from, value.verified) == ("medicare", date(2013, 1, 1), True)
+    shown = policy_text(BUILT_IN, "medicare_advantage", date(2026, 1, 1))
+    assert "progress_report_treatment_days: 10 treatment days\n    from 2013-01-01 · medicare ▸ " in shown
     assert "medicare_advantage" in policy_list_text(BUILT_IN)
     assert "direct" in policy_text(BUILT_IN, "medicare", date(2024, 12, 31))

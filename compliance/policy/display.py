@@ -22,17 +22,6 @@ def value_rows(policies: Policies, policy: str, on: date) -> list[dict[str, Any]
     return rows
 
 
-def card_line(policies: Policies, parameter: str, value: Value) -> str:
-    """`10 treatment days, in force since Jan 1, 2013, from policy medicare ▸ MBPM … (verified)`."""
-    shown = _shown(policies, parameter, value)
-    since = f"{value.valid_from:%b} {value.valid_from.day}, {value.valid_from.year}"
-    verified = "verified" if value.verified is True else f"unverified: {value.verified}"
-    amount = (
-        f"{shown['value']} {shown['unit']}" if shown["unit"] and value.value is not None else shown["value"]
-    )
-    return f"{amount}, in force since {since}, from policy {value.layer} ▸ {shown['source']} ({verified})"
-
-
 def policy_list_text(policies: Policies) -> str:
     """One line a policy: id, name, and the layers that it inherits."""
     width = max(len(id_) for id_ in policies.policy_ids)

@@ -77,7 +77,9 @@ def _assemble(
     for path in files:
         said = _mapping(path)
         _head(path, said)
-        layer = _layer(path, said, parameters, overlays=base is not None and said["id"] in base.names)
+        layer = _layer(
+            path, said, parameters, references, overlays=base is not None and said["id"] in base.names
+        )
         if said["id"] in read:
             raise PolicyError(
                 f"{path.name}: id {shown(said['id'])} is already in {read[said['id']][0].name}. Join them."
@@ -144,7 +146,13 @@ def _head(path: Path, said: Mapping[str, Any]) -> None:
             raise PolicyError(f"{path.name}: {key} is {shown(told)}. Give text of visible characters.")
 
 
-def _layer(path: Path, said: Mapping[str, Any], parameters: Mapping[str, Parameter], overlays: bool) -> Layer:
+def _layer(
+    path: Path,
+    said: Mapping[str, Any],
+    parameters: Mapping[str, Parameter],
+    references: Mapping[str, Reference],
+    overlays: bool,
+) -> Layer:
     """The file's rows by parameter. Raises PolicyError at the first mistake."""
     rows: dict[str, tuple[Row, ...]] = {}
     for name, listed in said.items():
@@ -157,7 +165,7 @@ def _layer(path: Path, said: Mapping[str, Any], parameters: Mapping[str, Paramet
             raise PolicyError(f"{path.name}: {name}: no rows. Give a list of rows {{from, value, source}}.")
         if len(listed) > MOST_ROWS:
             raise PolicyError(f"{path.name}: {name}: more than {MOST_ROWS:,} rows. Give each payer a file.")
-        rows[name] = tuple(_row(f"{path.name}: {name}, row {n}", row, parameters[name])
+        rows[name] = tuple(_row(f"{path.name}: {name}, row {n}", row, parameters[name], references)
                            for n, row in enumerate(listed, 1))  # fmt: skip
         _refuse_ties(f"{path.name}: {name}", rows[name])
     return Layer(f"{said['id']} ({path.name})" if overlays else said["id"], rows)
@@ -167,7 +175,7 @@ def _bare(name: Any) -> str:
     return name if isinstance(name, str) and name.isprintable() and len(name) <= 60 else shown(name)
 
 
-def _row(where: str, said: Any, parameter: Parameter) -> Row:
+def _row(where: str, said: Any, parameter: Parameter, references: Mapping[str, Reference]) -> Row:
     if not isinstance(said, dict):
         raise PolicyError(f"{where}: {shown(said)} is no row. Give {{from, value, source}}.")
     for key in said:
@@ -185,9 +193,15 @@ def _row(where: str, said: Any, parameter: Parameter) -> Row:
     if complaint:
         raise PolicyError(f"{where}: {complaint}")
     try:
-        return Row.model_validate(said)
+        row = Row.model_validate(said)
     except ValidationError as error:
         raise PolicyError(f"{where}: {_told(error)}") from None
+    if row.source not in references:
+        raise PolicyError(
+            f"{where}: source {shown(row.source)} names no reference.{did_you_mean(row.source, references)} "
+            "Name one of references.yaml, or describe it in a references.yaml beside the policy."
+        )
+    return row
 
 
 def _refuse_ties(where: str, rows: Sequence[Row]) -> None:

@@ -7,9 +7,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-Setting = Literal[
-    "private_practice", "rehab_agency", "corf", "hospital_outpatient", "snf_part_b", "home_health_part_b", "school"
-]  # fmt: skip
+from compliance.records.models import Discipline, Setting
+
 NARROWING = ("setting", "state", "discipline", "cpt")
 LARGEST = 1_000_000
 """No day count, unit or dollar of a policy comes near it; a date so many days on can still be written."""
@@ -40,7 +39,7 @@ class Reference(Border):
 
     title: str
     section: str | None = None
-    address: str | None = None
+    address: str | None = Field(default=None, pattern=r"^https?://\S+$")
     read_on: date | None = None
 
 
@@ -92,7 +91,7 @@ class Row(Border):
     note: str | None = None
     setting: Setting | None = None
     state: str | None = Field(default=None, pattern="^[A-Z]{2}$")
-    discipline: Literal["PT", "OT", "SLP"] | None = None
+    discipline: Discipline | None = None
     cpt: str | None = Field(default=None, pattern="^[A-Z0-9]{5}$")
 
     @field_validator("cpt", mode="before")

@@ -6,16 +6,13 @@ from dataclasses import dataclass, replace
 from datetime import date
 from difflib import get_close_matches
 from itertools import pairwise
-from typing import Any
+from typing import Any, get_args
 
-import polars as pl
-
-from compliance.policy.models import NARROWING, Parameter, PolicyError, Reference, Row, Value
+from compliance.policy.models import Parameter, PolicyError, Reference, Row, Value
+from compliance.records.models import PayerKind
 
 BEGINNING = date.min
-KINDS = (
-    "medicare", "medicare_advantage", "medicaid", "commercial", "tricare", "workers_comp", "auto", "self_pay"
-)  # fmt: skip
+KINDS: tuple[str, ...] = get_args(PayerKind)
 
 
 @dataclass(frozen=True)
@@ -64,8 +61,12 @@ class Policies:
         return self.parameters[name]
 
     def reference(self, source: str) -> Reference:
-        """The source of that id; a source that a clinic wrote out in words is its own title."""
-        return self.references.get(source) or Reference(title=source)
+        """The source of that id; PolicyError with a hint where nobody knows it."""
+        if source not in self.references:
+            raise PolicyError(
+                f"No reference {source!r}.{did_you_mean(source, self.references)} See references.yaml."
+            )
+        return self.references[source]
 
     def value(
         self,
@@ -150,21 +151,6 @@ class Policies:
         return (
             f"No policy {policy!r}.{did_you_mean(policy, self.names)} Loaded: {', '.join(self.policy_ids)}."
         )
-
-    def as_frame(self) -> pl.DataFrame:
-        """Every row of every policy's layers: policy, layer, parameter, value (text), from, to, places, source, …"""
-        rows = [
-            {
-                "policy": policy, "layer": layer.name, "parameter": name,
-                "value": None if row.value is None else str(row.value), "unit": self.parameters[name].unit,
-                "from": row.valid_from, "to": row.to, **{key: getattr(row, key) for key in NARROWING},
-                "source": row.source, "title": self.reference(row.source).title,
-                "verified": row.verified is True, "why_unverified": row.why_unverified, "note": row.note,
-            }
-            for policy in self.policy_ids for layer in self.layers[policy]
-            for name, listed in layer.rows.items() for row in listed
-        ]  # fmt: skip
-        return pl.DataFrame(rows, infer_schema_length=None)
 
     def _layers(self, policy: str) -> tuple[Layer, ...]:
         if policy not in self.layers:
