@@ -3,12 +3,15 @@
 `python -m compliance.rulebook` writes `docs/rules/`; a test fails when they drift.
 """
 
+import re
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from compliance.checks.cases import Case, read_cases, shown
 from compliance.checks.rule import Rule, catalogue
+from compliance.formats import markdown
 from compliance.policy import Policies, Value, load_policies
 
 FAMILIES = {
@@ -22,6 +25,8 @@ SEVERITY_WORDS = {
     "low": "low: documentation weakness",
     "info": "info: worth knowing",
 }
+PLAIN = re.compile(r"[A-Za-z0-9 ]*|\d{4}-\d\d-\d\d|[a-z_]+")
+"""Text in which Markdown finds nothing to draw: words, days, names of parameters."""
 DOCS_ON = date(2026, 7, 1)
 """The day whose parameter values `docs/rules/` prints; the command and the dashboard print any day's."""
 
@@ -62,12 +67,14 @@ def page(rule: Rule, policies: Policies, on: date) -> str:
     ):
         examples = [case for case in read_cases(rule.cases) if case.said.get("example") == wanted]
         parts += [heading, *(_example(case) for case in examples)]
-    parts += ["## Sources", "\n".join(f"- {citation(cite, policies)}" for cite in rule.cites)]
+    parts += ["## Sources", "\n".join(f"- {_source(cite, policies)}" for cite in rule.cites)]
     return "\n\n".join(part for part in parts if part)
 
 
-def _sentences(text: Any) -> list[str]:
-    return [text] if isinstance(text, str) else [f"- {sentence}" for sentence in text.values()]
+def _sentences(text: str | Mapping[str, str]) -> list[str]:
+    """Each sentence once: several cases of a rule may have the same remedy."""
+    said = [text] if isinstance(text, str) else list(dict.fromkeys(text.values()))
+    return said if len(said) == 1 else [f"- {sentence}" for sentence in said]
 
 
 def _example(case: Case) -> str:
@@ -82,6 +89,12 @@ def citation(source: str, policies: Policies) -> str:
     reference = policies.reference(source)
     parts = [reference.title, reference.section, reference.address]
     return ", ".join(part for part in parts if part)
+
+
+def _source(cite: str, policies: Policies) -> str:
+    """A citation as Markdown: the program's own with its link, a clinic's as the text that it wrote."""
+    own = policies.reference(cite) == load_policies().references.get(cite)
+    return citation(cite, policies) if own else markdown(citation(cite, policies))
 
 
 def parameter_rows(rule: Rule, policies: Policies, on: date) -> list[dict[str, Any]]:
@@ -127,8 +140,15 @@ def parameters_table(rule: Rule, policies: Policies, on: date) -> str:
     """`parameter_rows` as a Markdown table."""
     rows = parameter_rows(rule, policies, on)
     heads = ["payer", "parameter", "where", "value", "since", "layer", "source", "verified"]
-    body = ["| " + " | ".join(str(row[head]).replace("|", "/") for head in heads) + " |" for row in rows]
+    own = {str(cell) for row in parameter_rows(rule, load_policies(), on) for cell in row.values()}
+    body = ["| " + " | ".join(_cell(str(row[head]), own) for head in heads) + " |" for row in rows]
     return "\n".join(["| " + " | ".join(heads) + " |", "|" + " --- |" * len(heads), *body])
+
+
+def _cell(text: str, own: set[str]) -> str:
+    """A cell of a table: the program's own words as they are, a clinic's so that nothing in them is drawn."""
+    plain = text.replace("|", "/")
+    return plain if text in own or PLAIN.fullmatch(plain) else markdown(plain)
 
 
 def write_docs(folder: Path) -> list[Path]:
