@@ -6,20 +6,19 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from inspect import Parameter, signature
 from typing import Any
 from uuid import uuid4
 
 import narwhals as nw
 import polars as pl
 
-from compliance.checks.rule import Rule, catalogue
+from compliance.checks.rule import Rule, RuleError, catalogue
 from compliance.checks.tables import ChartTables
 from compliance.checks.terms import CANNOT_TELL, FAIL, NOT_APPLICABLE, PASS
 from compliance.findings import FINDING_SCHEMA, Facts, findings, with_context
 from compliance.notes.tables import reading_tables, spoken
 from compliance.parameters import ParameterValues
-from compliance.policy import Policies
+from compliance.policy import Policies, PolicyError
 from compliance.records.load import Records
 
 LINE_ITEMS = pl.List(pl.Struct({"claim_id": pl.String, "line": pl.Int64, "amount": pl.Float64}))
@@ -189,15 +188,32 @@ def _run(rule: Rule, charts: ChartTables, values: ParameterValues, absent: froze
     `as_of` is the day of the audit, `absent_columns` what the export does not carry (`notes.signed_on`).
     """
     plain = {"as_of": charts.as_of, "absent_columns": absent}
-    arguments: dict[str, Any] = {}
-    for name, argument in signature(rule.function).parameters.items():
-        if name in plain:
-            arguments[name] = plain[name]
-            continue
-        if argument.kind is not Parameter.POSITIONAL_OR_KEYWORD:
-            raise TypeError(f"{rule.code}: arguments name tables; {argument} is none")
-        arguments[name] = values.attach(charts[name], rule.parameters)
-    return rule.function(**arguments)
+    try:
+        arguments = {
+            name: plain[name] if name in plain else values.attach(charts[name], rule.parameters)
+            for name in rule.tables
+        }
+    except PolicyError as error:
+        raise RuleError(f"{rule.code}: {error} See compliance/policy/parameters.yaml.") from None
+    judged = rule.function(**arguments)
+    _refuse_lacking(rule, judged.collect_schema().names())
+    return judged
+
+
+def _refuse_lacking(rule: Rule, returned: Sequence[str]) -> None:
+    """Refuse a rule that does not return what a finding is made of. Raises RuleError."""
+    exposed = {"line": ("claim_id", "line"), "note": ("note_id",), "days": ("exposed_from", "exposed_to")}
+    wanted = {
+        "both come from judge()": ("outcome", "missing"),
+        f"they make the id of a finding about a {rule.subject}": rule.key,
+        f"the lines at risk hang on them (exposes={rule.exposes!r})": exposed.get(rule.exposes, ()),
+    }
+    for why, columns in wanted.items():
+        lacks = [name for name in columns if name not in returned]
+        if lacks:
+            raise RuleError(
+                f"{rule.code}: its function does not return {', '.join(lacks)}. Select them: {why}."
+            )
 
 
 def _keep(frame: nw.LazyFrame) -> nw.LazyFrame:

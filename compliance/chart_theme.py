@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 import altair as alt
 
+from compliance.checks.rule import SEVERITIES
+
 Mode = Literal["light", "dark"]
 
 TOKENS: dict[Mode, dict[str, str]] = {
@@ -41,7 +43,6 @@ TOKENS: dict[Mode, dict[str, str]] = {
 }
 TEXT_TOKENS = ("ink", "muted", "accent", "high", "medium", "low", "info", "cannot_tell")
 
-SEVERITIES = ("high", "medium", "low", "info")
 SEVERITY_SIGNS = {"high": "▲", "medium": "◆", "low": "●", "info": "○"}
 # Vega has no open circle among filled symbols: the inner circle runs the other way round and so stays empty.
 RING = "M0,-1A1,1,0,1,1,0,1A1,1,0,1,1,0,-1ZM0,-0.6A0.6,0.6,0,1,0,0,0.6A0.6,0.6,0,1,0,0,-0.6Z"

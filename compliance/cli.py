@@ -111,7 +111,7 @@ AsOf = Annotated[
 
 def main() -> None:
     """Run the command line; every known error becomes one line on standard error and status 2."""
-    from compliance.checks.rule import UnknownRule
+    from compliance.checks.rule import RuleError, UnknownRule
     from compliance.policy import PolicyError
     from compliance.records.load import InputError
 
@@ -123,7 +123,7 @@ def main() -> None:
         _refuse(f"{said}{'' if said.endswith('?') else '.'} See {context} --help.")
     except typer.Abort:
         raise SystemExit(130) from None
-    except (InputError, PolicyError, UnknownRule) as error:
+    except (InputError, PolicyError, RuleError, UnknownRule) as error:
         _refuse(str(error))
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

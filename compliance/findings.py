@@ -13,7 +13,7 @@ from typing import Any
 
 import polars as pl
 
-from compliance.checks.rule import Rule
+from compliance.checks.rule import AT_RISK, Rule, RuleError
 from compliance.checks.terms import FAIL
 
 FINDING_SCHEMA: dict[str, pl.DataType] = {
@@ -43,7 +43,6 @@ PLUMBING = frozenset(
     (*WHO_AND_WHEN, *WHERE, "outcome", "missing", "severity", "case", "policy", "policy_missing", "payer_kind",
      "exposed_from", "exposed_to", "exposed_cpt", "exposed_share", "exposed_role", "submitted", "fact", "unit_row")
 )  # fmt: skip
-AT_RISK = ("high", "medium")
 QUOTES_SHOWN = 8
 
 
@@ -216,11 +215,11 @@ def _finding(
         "plan_id": row["plan_id"],
         "lines": json.dumps(at_risk, sort_keys=True),
         "amount_at_risk": _cents(sum(line["amount"] for line in at_risk)),
-        "message": _sentence(rule.message, case).format_map(words),
+        "message": _sentence(rule, "message", case, words),
         "evidence": json.dumps(
             _evidence(row, told, quotes, lines, facts), sort_keys=True, ensure_ascii=False
         ),
-        "fix": _sentence(rule.fix, case).format_map(words),
+        "fix": _sentence(rule, "fix", case, words),
     }
 
 
@@ -287,9 +286,6 @@ def _plain(value: Any) -> Any:
 class _words(dict[str, Any]):
     """Facts as words of a sentence: dates as `Mar 4, 2026`, a missing one as `unknown`."""
 
-    def __missing__(self, key: str) -> str:
-        raise KeyError(f"the sentence names {{{key}}}, which the rule does not return")
-
     def __getitem__(self, key: str) -> Any:
         value = super().__getitem__(key)
         if value is None:
@@ -307,12 +303,22 @@ def _said_date(iso: str) -> str:
     return said if len(iso) == 10 else f"{said} {moment:%H:%M}"
 
 
-def _sentence(template: str | Mapping[str, str], case: str | None) -> str:
-    if isinstance(template, str):
-        return template
-    if case is None or case not in template:
-        raise KeyError(f"no sentence for the case {case!r}; there are {', '.join(template)}")
-    return template[case]
+def _sentence(rule: Rule, which: str, case: str | None, words: Mapping[str, Any]) -> str:
+    """The rule's `message` or `fix` for its column `case`, with the facts. Raises RuleError for a name it lacks."""
+    template: str | Mapping[str, str] = getattr(rule, which)
+    if not isinstance(template, str):
+        if case is None or case not in template:
+            raise RuleError(
+                f"{rule.code}: its {which} has no sentence for the case {case!r}. There are {', '.join(template)}."
+            )
+        template = template[case]
+    try:
+        return template.format_map(words)
+    except KeyError as error:
+        raise RuleError(
+            f"{rule.code}: its {which} names {{{error.args[0]}}}, which its function does not return. "
+            f"There are {', '.join(sorted(words))}."
+        ) from None
 
 
 def _cents(dollars: float) -> float:

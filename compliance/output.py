@@ -14,10 +14,11 @@ from rich.table import Table
 from rich.text import Text
 
 from compliance.audit import COUNTS, Audit
+from compliance.checks.rule import SEVERITIES
 from compliance.formats import money, plural, rate, refused, spreadsheet, terminal
 from compliance.policy import Policies
 from compliance.records.load import LoadReport, Records
-from compliance.risk import SEVERITY_ORDER, at_risk, summary
+from compliance.risk import at_risk, summary
 
 SCHEMA_VERSION = "1"
 MARKS = {"high": "▲ high", "medium": "◆ medium", "low": "● low", "info": "○ info"}
@@ -133,7 +134,7 @@ def as_table(result: Audit, records: Records, claims: Claims, *, color: bool) ->
     for name, justify in (("", "left"), ("rule", "left"), ("service", "left"), ("patient", "left"),
                           ("therapist", "left"), ("payer", "left"), ("at risk", "right"), ("what", "left")):  # fmt: skip
         table.add_column(name, justify=justify, no_wrap=name != "what", overflow="fold")  # type: ignore[arg-type]
-    order = {severity: place for place, severity in enumerate(SEVERITY_ORDER)}
+    order = {severity: place for place, severity in enumerate(SEVERITIES)}
     for row in sorted(result.findings.iter_rows(named=True), key=lambda r: order[r["severity"]]):
         table.add_row(
             MARKS[row["severity"]],

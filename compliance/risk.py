@@ -4,7 +4,6 @@ All functions are pure: an audit's frames in, a Polars frame (or a number) out. 
 is Wilson's at 95 %; funnel and p-chart limits are exact binomial, not normal.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import sqrt
@@ -14,10 +13,9 @@ import polars as pl
 from numpy import arange, argmax, concatenate
 from scipy.special import bdtr, bdtrc, ndtri
 
-from compliance.audit import LINE_ITEMS, Audit, visit_findings
+from compliance.audit import LINE_ITEMS, Audit
+from compliance.checks.rule import AT_RISK
 
-AT_RISK = ("high", "medium")
-SEVERITY_ORDER = ("high", "medium", "low", "info")
 Z95 = float(ndtri(0.975))
 """The normal quantile of a two-sided interval at 95 %."""
 INNER, OUTER = 0.025, 0.001
@@ -112,11 +110,6 @@ def at_risk(findings: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
         .drop("line_amount", "whole")
         .sort("finding_id", "claim_id", "line")
     )
-
-
-def dollars_at_risk(findings: pl.DataFrame, lines: pl.DataFrame) -> float:
-    """Total dollars at risk, each line once."""
-    return float(at_risk(findings, lines)["share"].sum())
 
 
 def with_dollars(findings: pl.DataFrame, shares: pl.DataFrame) -> pl.DataFrame:
@@ -295,17 +288,3 @@ def summary(result: Audit) -> dict[str, Any]:
         "visits_cannot_tell": int((result.visits["cannot_tell"]).sum()),
         "units_cannot_tell": int(result.coverage["cannot_tell"].sum()),
     }
-
-
-def visits_by(result: Audit, rules: Sequence[str]) -> pl.DataFrame:
-    """The audit's visits with `findings` counted for these rules only (for a page's rule filter)."""
-    wanted = result.findings.filter(pl.col("rule").is_in(list(rules)))
-    hits = visit_findings(
-        wanted, result.lines, result.lines.select("note_id", *VISIT).drop_nulls("note_id").unique("note_id")
-    )
-    counted = hits.group_by(VISIT).agg(findings=pl.col("finding_id").n_unique())
-    return (
-        result.visits.drop("findings")
-        .join(counted, on=list(VISIT), how="left", maintain_order="left")
-        .with_columns(pl.col("findings").fill_null(0))
-    )

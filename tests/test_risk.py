@@ -80,7 +80,7 @@ def test_a_line_that_two_findings_hit_is_at_risk_once() -> None:
 
 def test_documentation_weaknesses_put_no_dollars_at_risk() -> None:
     found = findings(("A", "low", [("C1", 1, 100.0)]), ("B", "info", [("C1", 1, 100.0)]))
-    assert risk.dollars_at_risk(found, lines(("C1", 1, 100.0))) == 0.0
+    assert risk.at_risk(found, lines(("C1", 1, 100.0))).is_empty()
 
 
 amounts = st.floats(0, 500, allow_nan=False).map(lambda dollars: round(dollars, 2))
@@ -111,4 +111,4 @@ def test_parts_sum_to_the_whole_and_never_exceed_the_lines(
     )
     assert (per_line["share"] <= per_line["amount"] + 1e-6).all()
     valued = risk.with_dollars(found, shares)
-    assert abs(valued["dollars"].sum() - risk.dollars_at_risk(found, all_lines)) < 1e-6
+    assert abs(valued["dollars"].sum() - shares["share"].sum()) < 1e-6

@@ -19,7 +19,6 @@ from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 from typing import Any, cast
-from urllib.parse import urlencode
 
 import polars as pl
 import streamlit as st
@@ -253,11 +252,6 @@ def current() -> Filters:
 def names() -> Names:
     """What ids are called on this run of the page."""
     return st.session_state.get(_NAMES, Names())
-
-
-def query_string(**more: str) -> str:
-    """The filters in force, and `more`, as the query of a link to share."""
-    return urlencode(current().query() | more)
 
 
 def put(**changes: Any) -> None:

@@ -13,6 +13,7 @@ import io
 import re
 from dataclasses import dataclass
 from datetime import date
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,20 @@ class Case:
 
     def records(self) -> Records:
         """The case's records, completed with the defaults."""
+        records = from_frames(self.frames())
+        refused = records.report.refusals
+        if refused:
+            first = refused[0]
+            raise ValueError(
+                f"{self.sentence}: {first.table}.{first.column} {first.found!r} (expected {first.expected})"
+            )
+        return records
+
+    def frames(self) -> dict[str, pl.DataFrame]:
+        """The tables of `records`, as text."""
         frames = {name: table(text) for name, text in self.tables.items()}
+        for name, frame in frames.items():
+            self._known_columns(name, frame)
         complete = _completed(
             frames, self.payer, self.said.get("setting", "private_practice"), self.said.get("state")
         )
@@ -77,14 +91,16 @@ class Case:
                 complete[name] = complete[name].drop(dropped)
             else:
                 del complete[name]
-        records = from_frames(complete)
-        refused = records.report.refusals
-        if refused:
-            first = refused[0]
-            raise ValueError(
-                f"{self.sentence}: {first.table}.{first.column} {first.found!r} (expected {first.expected})"
-            )
-        return records
+        return complete
+
+    def _known_columns(self, name: str, frame: pl.DataFrame) -> None:
+        """Refuse a column that the table does not have; one on `claim_lines` may be of its claim."""
+        known = {**schema(name), **(schema("claims") if name == "claim_lines" else {})}
+        for column in frame.columns:
+            if column not in known:
+                near = get_close_matches(column, known, n=1)
+                hint = f"; did you mean {near[0]}?" if near else ""
+                raise ValueError(f"case {self.sentence!r}: {name} has no column {column}{hint}")
 
 
 def read_cases(path: Path) -> list[Case]:

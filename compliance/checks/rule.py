@@ -9,11 +9,15 @@ import importlib
 import inspect
 import pkgutil
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
+
+from compliance.checks.tables import TABLES_MADE
+from compliance.policy.policies import did_you_mean
+from compliance.records.models import TABLES, schema
 
 SUBJECT_KEYS: dict[str, tuple[str, ...]] = {
     "line": ("claim_id", "line"),
@@ -33,7 +37,15 @@ SUBJECT_KEYS: dict[str, tuple[str, ...]] = {
 
 RULE_MODULE = re.compile(r"[a-z]+_\d\d_\w+")
 SEVERITIES = ("high", "medium", "low", "info")
+AT_RISK = ("high", "medium")
+"""Severities of findings that put dollars at risk."""
 Exposure = Literal["line", "note", "days", "none"]
+ARGUMENTS = (*TABLES, *TABLES_MADE, "as_of", "absent_columns")
+"""What a rule's function may ask for: tables, the day of the audit, and the columns that the export lacks."""
+
+
+class RuleError(ValueError):
+    """A rule is declared wrongly or returns what it may not; the message names rule, fault and remedy."""
 
 
 @dataclass(frozen=True)
@@ -110,15 +122,21 @@ def rule(
     `exposes` says which lines a finding puts at risk: the `line` itself; all lines of the `note` (only the codes
     in `exposed_cpt` where the rule returns it); or the lines of the patient and discipline on the `days` from
     `exposed_from` to `exposed_to`. A column `exposed_share` (0 to 1) scales the dollars.
+
+    Raises RuleError for a word that means nothing here: it would otherwise be a rule that never runs.
     """
-    if severity not in SEVERITIES:
-        raise ValueError(f"{code}: severity {severity!r} is none of {', '.join(SEVERITIES)}")
+    _one_of(code, "severity", severity, SEVERITIES)
+    _one_of(code, "subject", subject, SUBJECT_KEYS)
+    _one_of(code, "exposes", exposes, get_args(Exposure))
+    for column in needs:
+        _known_need(code, column)
 
     def declare(function: Callable[..., Any]) -> Callable[..., Any]:
+        for name in inspect.signature(function).parameters:
+            _one_of(code, "argument", name, ARGUMENTS)
+        _named_by_code(code, function.__module__)
         if code in _registered and _registered[code].module != function.__module__:
-            raise ValueError(
-                f"{code} is declared twice: {_registered[code].module} and {function.__module__}"
-            )
+            raise RuleError(f"{code} is declared twice: {_registered[code].module} and {function.__module__}")
         _registered[code] = Rule(
             code=code,
             title=title,
@@ -139,6 +157,33 @@ def rule(
         return function
 
     return declare
+
+
+def _one_of(code: str, what: str, found: str, known: Iterable[str]) -> None:
+    listed = sorted(known)
+    if found not in listed:
+        near = did_you_mean(found, listed)
+        raise RuleError(f"{code}: {what} {found!r} is none.{near} There are {', '.join(listed)}.")
+
+
+def _known_need(code: str, column: str) -> None:
+    """Refuse a need that no records could ever meet, or always would."""
+    table, _, name = column.partition(".")
+    if table not in TABLES:
+        lacks, near = f"there is no table {table}", did_you_mean(table, TABLES)
+    elif name and name not in schema(table):
+        lacks, near = f"{table} has no column {name}", did_you_mean(name, schema(table))
+    else:
+        return
+    raise RuleError(f"{code}: needs {column!r}, but {lacks}.{near} See docs/records.md.")
+
+
+def _named_by_code(code: str, module: str) -> None:
+    """Refuse a module that `catalogue` would not find, or would find under another rule's name."""
+    stem = module.rpartition(".")[2]
+    wanted = code.lower().replace("-", "_") + "_"
+    if not RULE_MODULE.fullmatch(stem) or not stem.startswith(wanted):
+        raise RuleError(f"{code}: its module is {stem}. Name it {wanted}what_is_wrong.py, its cases alike.")
 
 
 @cache
@@ -176,6 +221,9 @@ class UnknownRule(ValueError):
         import difflib
 
         families = sorted({c.partition("-")[0] for c in known})
+        if not wanted.strip():
+            super().__init__(f"An empty rule code. Give a rule or a family, such as {families[0]}.")
+            return
         near = difflib.get_close_matches(wanted.upper(), known + families, n=1, cutoff=0.4)
         hint = f" Did you mean {near[0]}?" if near else f" Families: {', '.join(families)}."
         super().__init__(f"{wanted}: no such rule.{hint}")

@@ -20,6 +20,11 @@ EPISODE_GAP = timedelta(days=60)
 VISIT_KINDS = ("evaluation", "reevaluation", "treatment")
 REPORT_KINDS = ("progress_report", "recertification", "discharge", "reevaluation")
 VOID, REPLACEMENT = "8", "7"
+TABLES_MADE = (
+    "treatment_days", "standing_claims", "amounts",
+    "mentions", "goal_links", "note_facts", "goal_facts", "searched", "contact_mentions",
+)  # fmt: skip
+"""Tables that the records do not hold: made of them here, and by reading the notes (`notes.tables`)."""
 
 
 def _first(column: str, *others: str) -> nw.Expr:
