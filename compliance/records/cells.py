@@ -139,6 +139,9 @@ def read_cells(given: pl.Series, column: Column) -> CellsRead:
     if unfit:
         nothing = pl.Series(column.name, [None], column.held_as).new_from_index(0, given.len())
         return CellsRead(nothing, given.is_not_null(), remarks, unfit=unfit)
+    if given.null_count() == given.len():
+        nothing = pl.Series(column.name, [None], column.held_as).new_from_index(0, given.len())
+        return CellsRead(nothing, given.is_not_null(), remarks)
     binary = given.dtype == pl.Binary
     if binary:
         given = as_text(given)
