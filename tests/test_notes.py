@@ -458,11 +458,62 @@ def test_goal_to_feed_self_is_met_by_eating():
     )
 
 
+@pytest.mark.parametrize(
+    ("text", "fact", "value"),
+    [
+        # a signature's initials, a name, and a template's empty field are no levels and no cues
+        ("97530: lids, pill bottle x8. – I.H., CHT", "assistance", "none"),
+        ("97530: blocks x8 at table with Mina.", "assistance", "none"),
+        ("97530 2u. kneel to stand x8. .assist .cue .goal LTG1", "cueing", False),
+        # what others do, what was, and what comes is not today's
+        ("97530: toilet transfers x5. Night aides do it max A per nsg report.", "assistance", "none"),
+        (
+            "Initial exam 3/2: floor retrieval mod A. 97530: shoes picked up from floor x8.",
+            "assistance",
+            "none",
+        ),
+        ("97530: squat and throw x15. NV add gear + cueing for lean.", "cueing", False),
+        ('97530: car transfer x2. Pt said "almost easy".', "cueing", False),
+        ("97530: S: distant, from doorway. Pt washed dishes.", "assistance", "supervision"),
+        # what the therapist does to a joint is passive, and so is a stretch beside it
+        ("97530 2u: PROM flexion/ER by OT 20 min, cross-friction.", "passive_only", True),
+        ("97530: PROM all planes x10, hamstring stretch 90 s.", "passive_only", True),
+        ("97530: hot pack lumbar in hook lying, massage.", "passive_only", True),
+        ("97530: MHP while pt watched video of laundry technique, massage.", "passive_only", True),
+        ("97530: massage 10 min. Floor transfers when wound closed.", "passive_only", True),
+        ("97530: LAQ 2x15, bridge 2x10. Did not get to transfers, ran out of time.", "exercise_only", True),
+        (
+            "97530: SLR x30, clam x30. Toward long term goal one getting up off the floor.",
+            "exercise_only",
+            True,
+        ),
+        (
+            "Therapeutic activities for core, balance and functional mobility. 97530 23 min.",
+            "specific_activity",
+            False,
+        ),
+        # responses in words of their own
+        ("97530: bed mobility x5. 'Weird but good.'", "response", "yes"),
+        ("97530: shower step x3. Refused 4th try.", "response", "yes"),
+        ("97530: laundry folded. Group therapy attended prior.", "response", "no"),
+        # a code that was not given has no section
+        ("97010 hot pack. 97530: carried sack x6. 97150 none. Back 2/10.", "response", "yes"),
+        ("97530: stood and folded shirts. GOALS 1,2.", "n_goal_refs", 2),
+    ],
+)
+def test_what_counts_as_todays(text, fact, value):
+    assert facts(text)[fact] == value
+
+
 @pytest.mark.parametrize("name", lexicon_names())
 def test_lexicons_say_what_they_hold_and_that_they_are_unverified(name):
     content = lexicon(name)
     assert content["kind"] and content["description"] and content["source"]
     assert content["verified"] is True or content["verified"].startswith("false:")
+    phrases = [phrase for given in content.get("values", {}).values() for phrase in given]
+    assert all(isinstance(phrase, str) for phrase in phrases), (
+        "quote a phrase that YAML takes for something else"
+    )
 
 
 @pytest.mark.parametrize(

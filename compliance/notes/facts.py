@@ -81,7 +81,7 @@ def facts_table(mentions: pl.DataFrame, notes: pl.DataFrame, code: str = "97530"
 _LIST = 3
 _MANY_UNREAD = 5
 """So many words that may name an activity, and none that is known to: then it cannot be told."""
-_DONE_TO_PATIENT = ["sets_reps", "plain_stretch", "nerve_glide", "desensitization"]
+_DONE_TO_PATIENT = ["sets_reps", "plain_stretch", "stretch", "nerve_glide", "desensitization"]
 """What beside heat and massage is more often done to the patient than by the patient."""
 
 
@@ -99,7 +99,10 @@ def _judged(facts: pl.DataFrame, code: str) -> pl.DataFrame:
     listed = (pl.col("n_firm") >= _LIST) | (pl.col("n_passive") >= _LIST)
     functional = (pl.col("n_functional") > 0) | ((pl.col("n_paired") > 0) & ~listed)
     # sets and repetitions alone are exercise, but not beside heat or massage ("10 x 8" may be a setting)
-    bare_sets = (pl.col("n_exercise") > pl.col("n_named_exercise")) & (pl.col("n_passive") == 0)
+    many_unread = pl.col("n_unread") >= _MANY_UNREAD
+    bare_sets = (
+        (pl.col("n_exercise") > pl.col("n_named_exercise")) & (pl.col("n_passive") == 0) & ~many_unread
+    )
     drilled = (pl.col("n_specific") > 0) | bare_sets | (pl.col("n_neuro") > 0)
     passive_only = (pl.col("n_passive") > 0) & ~functional & (pl.col("n_firm") == 0) & (pl.col("n_gait") == 0)
     # "no physical assist" beside cues is help by cueing alone
@@ -135,7 +138,7 @@ def _judged(facts: pl.DataFrame, code: str) -> pl.DataFrame:
         gait=pl.col("n_gait") > 0,
         selfcare=pl.col("n_selfcare") > 0,
         skilled=pl.col("n_skilled") > 0,
-        specific_activity=pl.when(specific).then(True).when(pl.col("n_unread") < _MANY_UNREAD).then(False),
+        specific_activity=pl.when(specific).then(True).when(~many_unread).then(False),
         passive_only=passive_only,
         exercise_only=drilled & ~functional & ~passive_only,
     ).with_columns(assistance=pl.col("assistance_rank").replace_strict(names, return_dtype=pl.String))

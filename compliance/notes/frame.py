@@ -5,6 +5,7 @@ does not speak for this one. Each word of a note gets these attributes before ph
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
@@ -104,6 +105,7 @@ def frame(note: list[Word]) -> Frame:
     made.code_names = cues.get("code_name", [])
     _number_sentences(note, made)
     _silence_boxes(note, made)
+    _silence_empty_fields(note, made)
     headings = _headings(note, cues)
     _apply_codes(note, cues, headings, made)
     _apply_sections(note, headings, made)
@@ -130,6 +132,7 @@ def _number_sentences(note: list[Word], made: Frame) -> None:
             number += 1
 
 
+_REPORTING = frozenset({"reports", "says", "states", "reported", "said", "stated", "notes", "noted", "that"})
 _SHORTENED = frozenset({"approx", "incl", "vs", "dr", "mr", "mrs", "ms", "e", "g", "no"})
 
 
@@ -138,6 +141,8 @@ def _is_abbreviation(note: list[Word], place: int) -> bool:
     if note[place].spelling != "." or place == 0 or place + 1 >= len(note):
         return False
     before, after = note[place - 1].spelling, note[place + 1]
+    if len(before) == 1 and place > 1 and note[place - 2].spelling in _REPORTING:
+        return True  # "Teacher reports S. now needs"
     return (
         before in _SHORTENED
         and after.sort in ("word", "number")
@@ -148,7 +153,7 @@ def _is_abbreviation(note: list[Word], place: int) -> bool:
 def _starts_line(note: list[Word], place: int) -> bool:
     """Whether only bullets, dashes or a list number stand before `place` in its line."""
     at = place - 1
-    while (at >= 0 and note[at].spelling in "•*–-)#+→|") or (at >= 0 and note[at].sort == "number" and place - at <= 2
+    while (at >= 0 and note[at].spelling in "•*–-)#+→|[>") or (at >= 0 and note[at].sort == "number" and place - at <= 2
                                                           and (at == 0 or note[at - 1].spelling == "\n")):  # fmt: skip
         at -= 1
     return at < 0 or note[at].spelling == "\n"
@@ -156,7 +161,7 @@ def _starts_line(note: list[Word], place: int) -> bool:
 
 def _starts_sentence(note: list[Word], place: int, made: Frame) -> bool:
     at = place - 1
-    while at >= 0 and note[at].spelling in "•*–-(|":
+    while at >= 0 and note[at].spelling in "•*–-(|>=":
         at -= 1
     return at < 0 or made.sentence[at] != made.sentence[place] or note[at].spelling in SENTENCE_ENDS
 
@@ -193,6 +198,10 @@ def _heading(note: list[Word], match: Match) -> Heading | None:
     after = match.last if letter else _after_brackets(note, match.last)
     if line_start and not letter:
         after = _heading_end(note, after)
+    if line_start and match.first and note[match.first - 1].spelling == "[":
+        closing = _heading_end(note, after, "]")  # "[Assist] CGA"
+        if closing < len(note) and note[closing].spelling == "]":
+            return Heading(match.first, closing + 1, match.sense.value, 0)
     sign = note[after].spelling if after < len(note) else "\n"
     colon = sign == ":"
     dashed = line_start and sign in ("–", ")") and (letter or match.sense.value in LONG_SECTION)
@@ -226,10 +235,10 @@ _LONGEST_BRACKETS = 6
 _LONGEST_HEADING_TAIL = 4
 
 
-def _heading_end(note: list[Word], after: int) -> int:
+def _heading_end(note: list[Word], after: int, mark: str = ":") -> int:
     """Where a heading at the start of a line meets its colon: "Cueing type/freq:" is one heading."""
     for at in range(after, min(after + _LONGEST_HEADING_TAIL + 1, len(note))):
-        if note[at].spelling == ":":
+        if note[at].spelling == mark:
             return at
         if note[at].sort != "word" and note[at].spelling not in "/&()":
             break
@@ -313,8 +322,11 @@ def _apply_codes(
     sections = [anchor for anchor in _without_billing_list(note, anchors) if not _is_denied(note, anchor)]
     listed = [anchor.first for anchor in anchors if anchor not in sections]
     anchors = sections
-    stops = [h.first for h in headings if h.name in ("assessment", "plan", "subjective", "response", "billing",
-                                                     "goal", "home_program", "education", "signature")]  # fmt: skip
+    ending = [h for h in headings if h.name in ("assessment", "plan", "subjective", "response", "billing",
+                                                "goal", "home_program", "education", "signature")]  # fmt: skip
+    named = Counter(h.name for h in ending)
+    # a form that repeats its fields has them for each code: they end no section
+    stops = [h.first for h in ending if named[h.name] == 1]
     stops += listed
     covered = 0
     for at, anchor in enumerate(anchors):
@@ -338,7 +350,7 @@ def _apply_codes(
 _FEWEST_WORDS = 1
 
 
-_DENIED = frozenset({"none", "n/a", "not", "no", "0"})
+_DENIED = frozenset({"none", "n/a", "not", "no", "0", "deferred", "held", "omitted"})
 
 
 def _is_denied(note: list[Word], anchor: Anchor) -> bool:
@@ -534,12 +546,15 @@ def _opens_sentence(note: list[Word], made: Frame, match: Match) -> bool:
     return words_before <= 2
 
 
+_PAST_BEFORE, _PAST_AFTER = 14, 20
+
+
 def _reach(
     note: list[Word], made: Frame, match: Match, name: str, first: int, last: int
 ) -> tuple[int, int, str]:
     """Over which words a cue of time holds, and what it makes of them."""
-    if name == "past":
-        return first, last, HISTORY
+    if name == "past":  # dictation has no stops: a clause without end is not all of the past
+        return max(first, match.first - _PAST_BEFORE), min(last, match.last + _PAST_AFTER), HISTORY
     if name == "past_after":  # "from min A", "was CGA": what follows
         return match.first, last, HISTORY
     if name == "home":
@@ -797,6 +812,19 @@ def _deny_before(note: list[Word], made: Frame, match: Match) -> None:
             break
         made.negated[place] = True
         place -= 1
+
+
+def _silence_empty_fields(note: list[Word], made: Frame) -> None:
+    """A field of a template that nobody filled says nothing: ".assist .cue .goal LTG1"."""
+    for place in range(1, len(note) - 1):
+        dotted = note[place - 1].spelling == "." and note[place - 1].end == note[place].start
+        opens = place < 2 or note[place - 2].end < note[place - 1].start
+        following = note[place + 1]
+        empty = following.spelling == "\n" or (
+            following.spelling == "." and following.start > note[place].end
+        )
+        if dotted and opens and empty:
+            made.silent[place] = True
 
 
 def _names_field(note: list[Word], place: int) -> bool:

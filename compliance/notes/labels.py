@@ -123,7 +123,9 @@ def _head(note: list[Word], place: int) -> tuple[str, int] | None:
         graded = word.startswith("gold") and place and note[place - 1].spelling in _GRADED_BY_GOLD
         return None if graded else ("GOAL", place + 1)
     if word == "g" and _is_label(note, place + 1) and note[place + 1].start - note[place].end <= 1:
-        return None if _is_diagnosis(note, place + 1) else ("GOAL", place + 1)
+        return (
+            None if _is_diagnosis(note, place + 1) or _is_obstetric(note, place + 1) else ("GOAL", place + 1)
+        )
     return None
 
 
@@ -134,6 +136,12 @@ def _is_diagnosis(note: list[Word], place: int) -> bool:
         and note[place + 1].spelling == "."
         and note[place + 2].start == note[place + 1].end == note[place].end + 1
     )
+
+
+def _is_obstetric(note: list[Word], place: int) -> bool:
+    """Whether the number after a "G" counts pregnancies ("G3P3")."""
+    following = note[place + 1] if place + 1 < len(note) else None
+    return following is not None and following.spelling == "p" and following.start == note[place].end
 
 
 def _is_label(note: list[Word], place: int) -> bool:

@@ -144,7 +144,7 @@ def _named(reference: str, plan: tuple[Goal, ...]) -> Iterator[Goal]:
         prefix, number = prefix_and_number(reference)
         alike = [goal for goal, label in labels.items() if prefix_and_number(label)[1] == number and number]
         same = [goal for goal in alike if _may_mean(prefix, prefix_and_number(labels[goal])[0])]
-        if len({goal.label for goal in same}) > 1:
+        if len({goal.label for goal in same}) > 1 and prefix not in ("", "GOAL", "OBJ"):
             same = []
     yield from [goal for goal in same if goal.status == OPEN] or same[:1]
 

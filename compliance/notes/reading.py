@@ -140,38 +140,32 @@ def _mention(note: list[Word], around: Frame, span: _Span, purpose: bool) -> Men
     )
 
 
-_LONGEST_GOAL_NAME = 3
+_LONGEST_GOAL_NAME, _LONGEST_AIM = 3, 6
 _NAMING = TASKS | _CONCEPTS | {"paired"}
+_TOWARDS = frozenset({"toward", "towards", "per", "addressing", "addresses", "address"})
 
 
 def _goal_names(note: list[Word], around: Frame, spans: Iterable[_Span]) -> set[_Span]:
-    """Tasks that only say what a goal is of: alone after its label ("LTG1 crochet."), or before the word "goal"."""
-    alone = {
-        around.sentence[span.first]
-        for span in spans
-        if span.kind == "goal_ref" and _only_names(note, around, span)
-    }
+    """Tasks that only say what a goal is of: after its label ("LTG1 crochet."), or before the word "goal"."""
+    named = {place for span in spans if span.kind == "goal_ref" for place in _name_of(note, around, span)}
     return {
         span
         for span in spans
         if span.kind in _NAMING
-        and (
-            around.sentence[span.first] in alone
-            or (span.last < len(note) and note[span.last].spelling in ("goal", "goals"))
-        )
+        and (span.first in named or (span.last < len(note) and note[span.last].spelling in ("goal", "goals")))
     }
 
 
-def _only_names(note: list[Word], around: Frame, label: _Span) -> bool:
-    """Whether a label begins its sentence, and a few words without number or sign end it."""
-    sentence = around.sentence[label.first]
-    if label.first > 0 and around.sentence[label.first - 1] == sentence:
-        return False
-    last = label.last
+def _name_of(note: list[Word], around: Frame, label: _Span) -> range:
+    """The few words, without number or sign, that end a sentence after the label that begins it, or that it is toward."""
+    sentence, last = around.sentence[label.first], label.last
+    begins = label.first == 0 or around.sentence[label.first - 1] != sentence
+    aimed = not begins and note[label.first - 1].spelling in _TOWARDS
     while last < len(note) and around.sentence[last] == sentence and note[last].spelling != ".":
         last += 1
-    after = note[label.last : last]
-    return 0 < len(after) <= _LONGEST_GOAL_NAME and all(word.sort == "word" for word in after)
+    longest = _LONGEST_GOAL_NAME if begins else _LONGEST_AIM if aimed else 0
+    plain = all(word.sort == "word" for word in note[label.last : last])
+    return range(label.last, last if plain and last - label.last <= longest else label.last)
 
 
 _ASIDE = frozenset({"deferred", "held", "hold", "postponed", "unable", "excluded", "omitted", "skipped"})
@@ -198,7 +192,8 @@ def _put_aside(note: list[Word], place: int) -> bool:
 
 
 def _spans(note: list[Word], text: str, around: Frame) -> list[_Span]:
-    found = [_Span(m.first, m.last, *m.sense) for m in phrases("mentions").matches(note)]
+    matched = [_Span(m.first, m.last, *m.sense) for m in phrases("mentions").matches(note)]
+    found = [span for span in matched if not _is_name(note, text, span)]
     found += _shares(note)
     found += _letters(note, text)
     found += _scores(note)
@@ -213,15 +208,34 @@ def _spans(note: list[Word], text: str, around: Frame) -> list[_Span]:
     found = list(_longest(found))
     found += _pairs(found, around)
     found += [_Span(r.first, r.last, "goal_ref", r.label) for r in references(note)]
+    passive = {
+        s.last - 1 for s in found if s.kind == "passive" or (s.kind, s.value) == ("exercise", "plain_stretch")
+    }
+    found = [_by_whom(note, around, span, passive) for span in found]
     cues = {span.last for span in found if span.kind == "cueing"}
     return [
         span
         for span in found
         if span.kind != "ignore"
+        and not (
+            span.value == "standing_task"
+            and note[span.last : span.last + 1]
+            and note[span.last].spelling == ":"
+        )
         and not _is_silent(around, span)
         and _is_by_patient(note, around, span)
         and not _is_told_to_patient(note, around, span, cues)
     ]
+
+
+_LIKE_A_NAME = "Mina"
+
+
+def _is_name(note: list[Word], text: str, span: _Span) -> bool:
+    """Whether a level of help is written as a first name is: "minA" is minimal assistance, "Mina" is a girl."""
+    return (
+        span.kind == "assist_level" and text[note[span.first].start : note[span.last - 1].end] == _LIKE_A_NAME
+    )
 
 
 def _is_silent(around: Frame, span: _Span) -> bool:
@@ -242,6 +256,43 @@ def _is_by_patient(note: list[Word], around: Frame, span: _Span) -> bool:
     before = [note[place].spelling for place in range(span.first) if around.sentence[place] == sentence]
     spoken = [word for word in before if word.isalpha()]
     return len(spoken) <= 1 or bool(_PEOPLE_TREATED & set(spoken[-_SPEAKER_REACH:]))
+
+
+_TREATING = frozenset({"ot", "therapist", "pt", "pta", "cota", "cht", "me"})
+_BY_REACH = 5
+
+
+_JOINT_MOTIONS = frozenset(
+    {"shoulder", "arm", "hip", "knee", "ankle", "hand", "neck", "plain_stretch", "stretch", "rom"}
+)
+_ONE_AFTER_OTHER = frozenset({"then", "followed", "after", "before", "x", "with"})
+
+
+def _beside_passive(note: list[Word], around: Frame, span: _Span, passive: set[int]) -> bool:
+    """Whether a joint's motion ends a clause that a treatment begins: "NMES wrist ext 15 min", "slow stretch into ER"."""
+    sentence = around.sentence[span.first]
+    for place in range(span.first - 1, -1, -1):
+        word = note[place]
+        if around.sentence[place] != sentence or word.spelling in ",;:" or word.spelling in _ONE_AFTER_OTHER:
+            return False
+        if place in passive:
+            return True
+    return False
+
+
+def _by_whom(note: list[Word], around: Frame, span: _Span, passive: set[int]) -> _Span:
+    """An exercise that the therapist does to the patient is passive: "flexion/ER by OT", "PROM flexion"."""
+    if span.kind != "exercise" or span.value == "sets_reps":
+        return span
+    if span.value in _JOINT_MOTIONS and _beside_passive(note, around, span, passive):
+        return span._replace(kind="passive", value="motion")
+    sentence = around.sentence[span.first]
+    for place in range(span.last, min(span.last + _BY_REACH, len(note) - 1)):
+        if around.sentence[place] != sentence or note[place].spelling in ",;":
+            break
+        if note[place].spelling == "by" and note[place + 1].spelling in _TREATING:
+            return span._replace(kind="passive", value="motion")
+    return span
 
 
 _ASKED_REACH = 4
@@ -276,7 +327,7 @@ def _filled_cues(note: list[Word], around: Frame) -> Iterator[_Span]:
                 for word, following in zip(note[place:last], [*note[place + 1 : last], None], strict=True)
                 if word.sort == "word" and not (following and following.spelling == ":")
             ]
-            if said and not any(word.spelling in _NONE for word in said):
+            if said and not (said[0].spelling in _NONE and len(said) <= _SHORTEST_QUOTATION):
                 yield _Span(place, last, "cueing", "unspecified")
         place = last
 
@@ -525,7 +576,10 @@ def _letters(note: list[Word], text: str) -> Iterator[_Span]:
             continue
         before = note[place - 1].spelling if place else "\n"
         after = note[place + 1].spelling if place + 1 < len(note) else "\n"
-        if before in _BEFORE_LETTER and after in _AFTER_LETTER and not (before == "to" and after == "and"):
+        initials = after == "." and place + 2 < len(note) and len(note[place + 2].spelling) == 1
+        initials = initials and note[place + 2].start == note[place + 1].end
+        fits = before in _BEFORE_LETTER and after in _AFTER_LETTER and not (before == "to" and after == "and")
+        if fits and not initials:
             yield _Span(place, place + 1, "assist_level", level)
     for place, word in enumerate(note[:-1]):
         if word.spelling in _SHORT_LEVELS and _is_level(note, place):
@@ -571,6 +625,17 @@ def _therapist_acts(note: list[Word]) -> Iterator[_Span]:
             word.spelling in _WRITERS and following.sort == "word" and following.spelling not in told["verbs"]
         )
         verb = acts and len(following.spelling) >= _SHORTEST_UNREAD
+        if word.spelling in ("by", "w/", "with", "needed", "just") and following.spelling == "me":
+            verb = True
+        if word.spelling == "for" and following.spelling in ("him", "her", "them"):
+            verb = place > 0 and note[place - 1].spelling not in (
+                "day",
+                "goal",
+                "good",
+                "difficult",
+                "hard",
+                "easy",
+            )
         if verb or (word.spelling == "my" and following.spelling in told["hands"]):
             yield _Span(place, place + 2, "therapist_act", following.spelling)
 
@@ -581,9 +646,11 @@ def _therapist_acts(note: list[Word]) -> Iterator[_Span]:
 def _purposes(note: list[Word], around: Frame, spans: Iterable[_Span]) -> set[_Span]:
     """Tasks that only say what an exercise is for: "3x10 SLR for stairs"."""
     drills = [s for s in spans if s.kind in ("exercise", "neuro", "passive")]
+    titles = {s.last for s in spans if s.kind == "generic_title"}
     found: set[_Span] = set()
     for span in spans:
-        if span.kind not in TASKS and span.kind not in _CONCEPTS:
+        aim = span.kind in ("exercise", "neuro") and {span.first - 1, span.first - 2} & titles
+        if span.kind not in TASKS and span.kind not in _CONCEPTS and not aim:
             continue
         preceding = [note[place].spelling for place in range(max(0, span.first - 3), span.first)]
         if "for" not in preceding or around.when[span.first] != TODAY:
@@ -592,7 +659,7 @@ def _purposes(note: list[Word], around: Frame, spans: Iterable[_Span]) -> set[_S
         sentence = around.sentence[span.first]
         drilled = any(s.first < place and around.sentence[s.first] == sentence for s in drills)
         nouned = place > 0 and note[place - 1].spelling in _PURPOSE_NOUNS
-        if drilled or nouned:
+        if drilled or nouned or place in titles:
             found.add(span)
     return found
 
