@@ -101,6 +101,8 @@ def audit(
     overdue is judged. `progress` hears the step's name, how many are done and of how many.
     """
     chosen = list(catalogue().values()) if rules is None else list(rules)
+    for rule in chosen:
+        _refuse_unknown(rule, policies)
     steps = len(chosen) + 2
     progress("Joining charts and claims", 0, steps)
     tables = {**records.tables, "notes": spoken(records.tables["notes"], records.tables["interventions"])}
@@ -188,16 +190,24 @@ def _run(rule: Rule, charts: ChartTables, values: ParameterValues, absent: froze
     `as_of` is the day of the audit, `absent_columns` what the export does not carry (`notes.signed_on`).
     """
     plain = {"as_of": charts.as_of, "absent_columns": absent}
-    try:
-        arguments = {
-            name: plain[name] if name in plain else values.attach(charts[name], rule.parameters)
-            for name in rule.tables
-        }
-    except PolicyError as error:
-        raise RuleError(f"{rule.code}: {error} See compliance/policy/parameters.yaml.") from None
+    arguments = {
+        name: plain[name] if name in plain else values.attach(charts[name], rule.parameters)
+        for name in rule.tables
+    }
     judged = rule.function(**arguments)
     _refuse_lacking(rule, judged.collect_schema().names())
     return judged
+
+
+def _refuse_unknown(rule: Rule, policies: Policies) -> None:
+    """Refuse a rule that names a parameter or cites a source that nobody knows. Raises RuleError."""
+    try:
+        for name in rule.parameters:
+            policies.parameter(name)
+        for cite in rule.cites:
+            policies.reference(cite)
+    except PolicyError as error:
+        raise RuleError(f"{rule.code}: {error}") from None
 
 
 def _refuse_lacking(rule: Rule, returned: Sequence[str]) -> None:

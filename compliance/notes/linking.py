@@ -18,7 +18,7 @@ import polars as pl
 
 from compliance.notes.frame import AIM, GOAL, HISTORY, PLAN, TODAY, frame
 from compliance.notes.labels import free_references, is_named_freely, normal_label, prefix_and_number
-from compliance.notes.reading import Mention, boilerplate, read
+from compliance.notes.reading import TASKS, Mention, boilerplate, read
 from compliance.notes.words import words
 
 LINK_SCHEMA = {
@@ -209,18 +209,20 @@ _WORDS_SHARED = 2
 def _by_words(text: str, codes: tuple[str | None, ...], goals: list[Goal]) -> Iterator[tuple[Any, ...]]:
     """Goals whose own words the note uses ("dish rack", "layup"). One such word alone does not tell: `perhaps`.
 
-    A word that all goals have in common (the patient's name, the prosthesis) is none of their own.
+    A word that all goals have in common (the patient's name, the prosthesis) is none of their own. One word within a
+    task of another name tells nothing ("garden bed" of a goal for getting out of bed).
     """
     said = list(_content(text))
+    tasks = [(m.start, m.end) for m in read(text) if m.kind in TASKS]
     by_goal = [(goal, {word for word, *_ in _content(goal.text, goal=True)}) for goal in goals]
     common = set.intersection(*(own for _, own in by_goal)) if len(goals) > 1 else set()
     for code in codes:
         spoken = [each for each in said if each[3] in (code, None)]
         for goal, own in by_goal:
             met = {word: (start, end) for word, start, end, _ in spoken if word in own - common}
-            if met:
+            links = len(met) >= _WORDS_SHARED
+            if links or any(not _overlaps(*place, tasks) for place in met.values()):
                 start, end = min(met.values())[0], max(place[1] for place in met.values())
-                links = len(met) >= _WORDS_SHARED
                 how, why_not = ("meaning", None) if links else ("none", "perhaps")
                 yield (
                     goal.goal_id,
@@ -255,12 +257,13 @@ def _content(text: str, goal: bool = False) -> Iterator[tuple[str, int, int, str
 
 
 def _stem(word: str) -> str:
-    """The word without its ending: lacing, laces and lace are one."""
-    for ending in ("ings", "ing", "ies", "ied", "es", "ed", "s", "e", "y"):
+    """The word without its ending: lacing, laces and lace are one, and so are chopped and chop."""
+    for ending in ("ings", "ing", "ed", "ies", "ied", "es", "s", "e", "y"):
         if word.endswith(ending) and len(word) - len(ending) >= _SHORTEST_OWN:
-            word = word.removesuffix(ending)
-            break
-    return word[:-1] if len(word) > _SHORTEST_OWN and word[-1] == word[-2] else word
+            stem = word.removesuffix(ending)
+            doubled = ending in ("ings", "ing", "ed") and len(stem) > _SHORTEST_OWN and stem[-1] == stem[-2]
+            return stem[:-1] if doubled else stem
+    return word
 
 
 _FARTHEST = 45

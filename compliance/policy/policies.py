@@ -57,7 +57,9 @@ class Policies:
     def parameter(self, name: str) -> Parameter:
         """The parameter's type, unit and sentence; PolicyError with a hint where nobody knows it."""
         if name not in self.parameters:
-            raise PolicyError(f"No parameter {name!r}.{did_you_mean(name, self.parameters)}")
+            raise PolicyError(
+                f"No parameter {name!r}.{did_you_mean(name, self.parameters)} See parameters.yaml."
+            )
         return self.parameters[name]
 
     def reference(self, source: str) -> Reference:

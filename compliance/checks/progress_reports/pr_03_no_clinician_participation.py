@@ -74,7 +74,8 @@ def no_clinician_participation(
       lack is a weakness of the record.
     - Speech-language pathology always passes.
     - At risk are the assistants' lines of the period.
-    - A day whose deliverer is unknown may have been the therapist's: what depends on it cannot be told.
+    - A day whose deliverer is unknown may have been the therapist's: what depends on it cannot be told. Neither can a
+      period of an unknown payer.
 
     ## What it does not check
     The reason and the guidance that a delayed participation must state, nor the level of supervision
@@ -108,7 +109,7 @@ def no_clinician_participation(
         judged,
         applies=~nw.col("period").is_in(["running", "no_rule"])
         & ((nw.col("assisted_days") > 0) | ((nw.col("untold_days") > 0) & alone))
-        & nw.coalesce(nw.col("active_participation_required"), nw.lit(False)),
+        & nw.coalesce(nw.col("active_participation_required"), ~nw.col("policy_missing").is_null()),
         cannot_tell={"interventions.therapist_id": alone & (nw.col("untold_days") > 0)},
         fails=alone,
     ).select(
