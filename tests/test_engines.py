@@ -151,3 +151,20 @@ def test_every_engine_finds_the_same_in_the_cases(
         assert told["failed"].sum() and told["cannot_tell"].sum(), rule.code
         assert of_rule(result.coverage, rule).equals(told), f"{rule.code}: ask .is_null() before comparing"
         assert of_rule(result.findings, rule).equals(of_rule(expected.findings, rule)), rule.code
+
+
+FOR_ANY_PAYER = {"PR-04": "every progress report is judged; the payer decides the severity alone"}
+
+
+def test_what_hangs_on_a_payer_cannot_be_told_of_an_unknown_one(
+    clinic: tuple[Records, Policies, Audit],
+) -> None:
+    records, policies, _ = clinic
+    tables = {name: table for name, table in records.tables.items() if name not in records.absent_tables}
+    unknown = pl.lit(None, dtype=pl.String)
+    tables["payers"] = tables["payers"].with_columns(kind=unknown, policy=unknown)
+    result = audit(from_frames(tables), policies, AS_OF)
+    for rule in [rule for rule in catalogue().values() if rule.parameters and rule.code not in FOR_ANY_PAYER]:
+        told = of_rule(result.coverage, rule)
+        assert told["passed"].sum() + told["failed"].sum() == 0, rule.code
+        assert told["cannot_tell"].sum() > 0, f"{rule.code}: applies=ruled(…) keeps an unknown payer"
