@@ -95,10 +95,12 @@ def test_a_slip_in_the_declaration_is_one_line(tmp_path: Path, right: str, wrong
         ('exposes="note"', 'exposes="days"', "does not return exposed_from, exposed_to."),
         ("{days} days", "{day} days", "XX-01: its message names {day}, which its function does not return."),
         ('parameters=["note_sign_days"]', 'parameters=["note_sign_day"]',
-         "XX-01: No parameter 'note_sign_day'. Did you mean 'note_sign_days'?"),
+         "XX-01: No parameter 'note_sign_day'. Did you mean 'note_sign_days'? See parameters.yaml."),
+        ('cites=["mbpm-15-220.3-d"]', 'cites=["mbpm-15-220.3d"]',
+         "XX-01: No reference 'mbpm-15-220.3d'. Did you mean 'mbpm-15-220.3-d'? See references.yaml."),
     ],
 )  # fmt: skip
-def test_what_a_rule_must_return_is_told_when_it_runs(
+def test_what_a_rule_names_and_must_return_is_told_when_it_runs(
     tmp_path: Path, right: str, wrong: str, said: str
 ) -> None:
     module = block("python")
