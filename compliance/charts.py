@@ -117,7 +117,7 @@ def p_chart(weeks: pl.DataFrame, title: str, dark: bool) -> alt.LayerChart:
     week = alt.X(
         "week:T",
         title="Service week (its Monday)",
-        axis=alt.Axis(format=DAY_ON_AXIS, labelAngle=0, tickCount=8),
+        axis=alt.Axis(format=DAY_ON_AXIS, labelAngle=0, values=_mondays(shown["week"])),
     )
     base = alt.Chart(shown)
     shade = (
@@ -220,12 +220,22 @@ def funnel(
         .add_params(pick)
     )  # fmt: skip
     labels = [
-        alt.Chart(_named_points(shown, far, largest))
-        .mark_text(align="right" if far else "left", dx=-10 if far else 10, dy=-9, fontWeight=600, color=token("ink", dark))
+        alt.Chart(_named_points(shown, far, largest, above))
+        .mark_text(align="right" if far else "left", dx=-10 if far else 10, dy=-9 if above else 12, fontWeight=600,
+                   color=token("ink", dark))
         .encode(x=volume, y=share, text="name:N")
-        for far in (False, True)
+        for far in (False, True) for above in (False, True)
     ]  # fmt: skip
     return alt.layer(*lines, middle, points, *labels).properties(title=title, height=290)
+
+
+_MOST_TICKS = 9
+
+
+def _mondays(weeks: pl.Series) -> list[alt.DateTime]:
+    """The weeks that the axis names: Mondays, where Vega's own ticks are Sundays or the first of months."""
+    every = -(-len(weeks) // _MOST_TICKS) or 1
+    return [alt.DateTime(year=day.year, month=day.month, date=day.day) for day in weeks.sort()[::every]]
 
 
 def _top(rows: pl.DataFrame, centre: float) -> float:
@@ -234,13 +244,16 @@ def _top(rows: pl.DataFrame, centre: float) -> float:
     return min(1.0, max(1.2 * highest, 2.5 * centre, 0.05))
 
 
-def _named_points(shown: pl.DataFrame, far: bool, largest: float) -> pl.DataFrame:
-    """Who is named: those outside the outer limits, one label a place, written towards the middle of the drawing."""
+def _named_points(shown: pl.DataFrame, far: bool, largest: float, above: bool) -> pl.DataFrame:
+    """Who is named: those outside the outer limits, one label a place, written towards the middle of the drawing.
+
+    Those below are named under their mark, for above it the limits and the others stand; but not on the axis.
+    """
     on_the_right = pl.col("of") > 0.6 * largest
+    under = (pl.col("standing") == "below") & (pl.col("share") > 0)
+    outside = pl.col("standing").is_in(["outside", "below"]) & (~under if above else under)
     return (
-        shown.filter(
-            pl.col("standing").is_in(["outside", "below"]) & (on_the_right if far else ~on_the_right)
-        )
+        shown.filter(outside & (on_the_right if far else ~on_the_right))
         .group_by("of", "share")
         .agg(pl.col("name").sort().str.join("; "))
     )

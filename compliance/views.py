@@ -93,6 +93,22 @@ def unknowns_sentence(coverage: pl.DataFrame, visits: int) -> str:
     )
 
 
+def against(now: Mapping[str, float], before: Mapping[str, float], since: date, until: date) -> str:
+    """How dollars at risk a visit changed against earlier days: `-12.4 % a visit against Jan 1 – Mar 31, 2026`.
+
+    By visit, for two periods seldom hold as many. The sign comes first: the tile draws its arrow from it.
+    """
+    days = formats.span(since, until)
+    if not (now["visits"] and before["visits"]):
+        return f"no visits to compare, {days}"
+    was, is_now = before["dollars"] / before["visits"], now["dollars"] / now["visits"]
+    if not was:
+        return f"{formats.money(before['dollars'])} {days}"
+    change = is_now / was - 1
+    sign = "-" if change < 0 else "+"
+    return f"{sign}{formats.percent(abs(change))} a visit against {days}"
+
+
 def per_hundred(n: int, of: int) -> tuple[float, float, float] | None:
     """Findings per 100 with their exact 95 % Poisson interval (one visit can have several); None of nothing."""
     if not of:

@@ -38,7 +38,7 @@ if found.is_empty():
 
 ids = found["finding_id"].to_list()
 start = ids.index(asked) if asked in ids else 0
-listed, opened = st.columns([1, 1.15], gap="small")
+listed, opened = st.columns([1.05, 1], gap="small")
 with listed:
     shown = views.findings_sheet(parts.named(found, "patient_id", "therapist_id", "payer_id"))
     with st.container(key="findings_list", gap=None):
@@ -48,9 +48,9 @@ with listed:
             on_select="rerun", selection_mode="single-row-required",
             selection_default={"selection": {"rows": [start], "columns": [], "cells": []}},
             column_config={
-                "Severity": st.column_config.TextColumn(width=82), "Rule": st.column_config.TextColumn(width=62),
-                "Service": st.column_config.DateColumn(format="MMM D, YYYY", width=92),
-                "At risk": st.column_config.NumberColumn(format="dollar", width=82),
+                "Severity": st.column_config.TextColumn(width=76), "Rule": st.column_config.TextColumn(width=58),
+                "Service": st.column_config.DateColumn(format="MMM D, YYYY", width=88),
+                "At risk": st.column_config.NumberColumn(format="dollar", width=74),
                 "What was found": st.column_config.TextColumn(width=420),
             },
         )  # fmt: skip

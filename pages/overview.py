@@ -20,8 +20,13 @@ if view.audit.findings.is_empty():
 left, right = st.columns([1.3, 1], gap="small")
 with left, st.container(horizontal=True, key="card_tiles"):
     per = views.per_hundred(int(figures["findings"]), int(figures["visits"]))
+    earlier = data.earlier()
     st.metric(
-        "At risk", formats.money(figures["dollars"]), help="Each claim line counts once, at its own amount."
+        "At risk",
+        formats.money(figures["dollars"]),
+        delta=views.against(figures, risk.summary(earlier[0].audit), *earlier[1:]) if earlier else None,
+        delta_color="off",
+        help="Each claim line counts once, at its own amount. With dates chosen, against as many days before them.",
     )
     st.metric(
         "Findings per 100 visits",
@@ -48,6 +53,16 @@ with right, st.container(key="card_causes"):
         dollars.markdown(f"**{formats.markdown(formats.money(cause['dollars']))}**", text_alignment="right")
         if opened.button("Open", key=f"cause_{place}", type="tertiary", help=cause["rule"]):
             frame.go("findings", {"finding": cause["finding_id"]})
+
+unknown = views.unknown_sheet(view.audit.coverage)
+if not unknown.is_empty():
+    with right, st.container(key="card_unknown"):
+        st.markdown("**What could not be told, for want of**")
+        for fact, checks, rules in unknown.head(5).iter_rows():
+            told, counted, ruled = st.columns([5, 2.4, 2.2], vertical_alignment="center", gap="small")
+            told.markdown(formats.markdown(fact))
+            counted.markdown(formats.markdown(formats.plural(checks, "check")), text_alignment="right")
+            ruled.markdown(formats.markdown(rules))
 
 with left:
     families = views.by_severity(view.valued, "family")

@@ -87,10 +87,11 @@ def test_only_those_outside_the_outer_limits_are_named():
         NAMES[each] for each in rows.filter(pl.col("standing").is_in(["outside", "below"]))["therapist_id"]
     }
     labels = [
-        charts._named_points(rows.with_columns(name=pl.col("therapist_id").replace(NAMES)), far, 80.0)[
+        charts._named_points(rows.with_columns(name=pl.col("therapist_id").replace(NAMES)), far, 80.0, above)[
             "name"
         ].to_list()
         for far in (False, True)
+        for above in (True, False)
     ]
     assert {name for each in labels for names in each for name in names.split("; ")} == outside
     assert "Alvarez, Ana" in outside

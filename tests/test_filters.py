@@ -156,3 +156,14 @@ PEOPLE = Choices(
 def test_names_are_hidden_however_a_note_spells_them(written, shown):
     assert Names(PEOPLE, hidden=True).masked(written) == shown
     assert Names(PEOPLE).masked(written) == written
+
+
+def test_the_days_before_are_as_many():
+    march = Filters(since=date(2026, 3, 1), until=date(2026, 3, 31), payers=("MED",))
+    earlier = march.before(date(2026, 1, 1), date(2026, 6, 30))
+    assert earlier == Filters(since=date(2026, 1, 29), until=date(2026, 2, 28), payers=("MED",))
+    open_end = Filters(since=date(2026, 6, 1)).before(date(2026, 1, 1), date(2026, 6, 30))
+    assert open_end == Filters(since=date(2026, 5, 2), until=date(2026, 5, 31))
+    assert Filters().before(date(2026, 1, 1), date(2026, 6, 30)) is None
+    backwards = Filters(since=date(2026, 3, 31), until=date(2026, 3, 1))
+    assert backwards.before(date(2026, 1, 1), date(2026, 6, 30)) is None

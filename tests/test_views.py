@@ -151,3 +151,15 @@ def test_payers_without_findings_keep_their_row(whole):
 def test_the_first_paragraph_of_a_rule_is_said_whole():
     first, _ = views.why(catalogue()["PR-01"])
     assert first.endswith("soon after.")
+
+
+def test_dollars_are_set_against_earlier_days_by_visit():
+    days = date(2026, 1, 1), date(2026, 3, 31)
+    now, before = {"visits": 100, "dollars": 900.0}, {"visits": 200, "dollars": 2000.0}
+    assert views.against(now, before, *days) == "-10.0 % a visit against Jan 1 – Mar 31, 2026"
+    assert views.against(before, now, *days) == "+11.1 % a visit against Jan 1 – Mar 31, 2026"
+    assert views.against(now, {"visits": 200, "dollars": 0.0}, *days) == "$0 Jan 1 – Mar 31, 2026"
+    assert (
+        views.against(now, {"visits": 0, "dollars": 0.0}, *days)
+        == "no visits to compare, Jan 1 – Mar 31, 2026"
+    )

@@ -136,6 +136,16 @@ def view() -> views.Narrowed:
     return views.narrowed(audited(), chosen.apply, bool(chosen.rules))
 
 
+def earlier() -> tuple[views.Narrowed, date, date] | None:
+    """The audit on as many days before the chosen ones, with these days; None without dates or without visits then."""
+    offered = choices()
+    before = filters.current().before(offered.first, offered.last)
+    if before is None or before.since is None or before.until is None:
+        return None
+    found = views.narrowed(audited(), before.apply, bool(before.rules))
+    return None if found.audit.visits.is_empty() else (found, before.since, before.until)
+
+
 def choices() -> filters.Choices:
     """What the filters offer for these records."""
     loaded = records()

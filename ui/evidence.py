@@ -23,8 +23,10 @@ BASIS_WORDS = {
 STRIP_SHOWN = 40
 LEADING = 2
 """Parameters of a finding that stand in sight; the others open below them."""
-CONCEPTS = ("action", "object")
-"""Kinds of mentions that only serve to link a note to a goal: marking them all would drown the others."""
+UNMARKED = frozenset(
+    {"action", "object", "paired", "unread", "code_named", "added_activity", "changed_activity"}
+)
+"""Kinds of mentions that only serve to find others, or to link a note to a goal: marking all would drown the others."""
 OTHERS_SHOWN = 6
 
 
@@ -91,8 +93,9 @@ def _parameter(name: str, value: Mapping[str, Any]) -> str:
     """One parameter: its value, policy layer, first day in force, source, and whether it was verified."""
     verified = "verified" if value["verified"] else f"unverified: {value['why_unverified']}"
     source = citation(value["source"], data.policies()).partition(", http")[0]
+    unit = f" {html.escape(value['unit'])}" if value["unit"] else ""
     return (
-        f"{html.escape(parts.words(name))}: <b>{html.escape(_said(value['value']))}</b> {html.escape(value['unit'] or '')}, "
+        f"{html.escape(parts.words(name))}: <b>{html.escape(_said(value['value']))}</b>{unit}, "
         f"policy {html.escape(value['layer'].replace('_', ' '))} since {html.escape(_day(str(value['from'])))} ▸ "
         f"{html.escape(source)} <span class='muted'>({html.escape(verified)})</span>"
     )
@@ -201,7 +204,7 @@ def _note_side(finding: Mapping[str, Any], evidence: Mapping[str, Any]) -> str:
     spans = [(quote["start"], quote["end"], quote["kind"]) for quote in quotes]
     said = "Marked: the words that the finding rests on."
     if not spans:
-        spans = [span for span in mentions_of(note["text"]) if span[2] not in CONCEPTS]
+        spans = [span for span in mentions_of(note["text"]) if span[2] not in UNMARKED]
         said = "Marked: what was read in this note; the finding rests on no single word of it."
     if names.hidden:
         said += " Names of listed people are replaced; a name that no table lists would still show."

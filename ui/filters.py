@@ -15,8 +15,8 @@ ones write to them.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from datetime import date
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
 from functools import cached_property
 from typing import Any, cast
 
@@ -124,6 +124,18 @@ class Filters:
             kept += [on.is_null() | (on >= self.since)] if self.since else []
             kept += [on.is_null() | (on <= self.until)] if self.until else []
         return rows.filter(*kept) if kept else rows
+
+    def before(self, first: date | None, last: date | None) -> "Filters | None":
+        """The same filters on as many days before the chosen ones; None where no dates are chosen.
+
+        `first` and `last` are the records' own ends: an open end is theirs.
+        """
+        if not (self.since or self.until) or not (first and last):
+            return None
+        since, until = self.since or first, self.until or last
+        if since > until:
+            return None
+        return replace(self, since=since - (until - since) - timedelta(1), until=since - timedelta(1))
 
     def query(self) -> dict[str, str]:
         """The filters as parameters of a URL."""
