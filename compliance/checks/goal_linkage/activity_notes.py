@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import narwhals as nw
 
-from compliance.checks.terms import EPISODE, codes, judge
+from compliance.checks.terms import EPISODE, codes, flag, judge
 
 ACTIVITY_CODES = codes("therapeutic_activities")
 EXPOSED_CODES = " ".join(ACTIVITY_CODES)
@@ -18,12 +18,7 @@ KEPT = ("note_id", "claim_id", "line", *DAY, "plan_id", "therapist_id", "payer_i
 """Columns that every rule on these notes returns beside its own facts."""
 
 
-def marked(condition: nw.Expr) -> nw.Expr:
-    """1 where the condition holds, else 0 (also where it is null): a yes that can be summed and compared."""
-    return nw.when(nw.coalesce(condition, nw.lit(False))).then(nw.lit(1)).otherwise(nw.lit(0)).cast(nw.Int64)
-
-
-def yes(fact: str) -> nw.Expr:
+def holds(fact: str) -> nw.Expr:
     """Whether a fact holds; false where it is unknown."""
     return nw.coalesce(nw.col(fact) == nw.lit(True), nw.lit(False))
 
@@ -56,7 +51,7 @@ def activity_notes(
         .filter(
             ~nw.col("claim_id").is_null()
             | ~nw.col("delivered").is_null()
-            | (nw.coalesce(named, nw.lit(False)) & ~yes("treated") & nw.col("coded").is_null())
+            | (nw.coalesce(named, nw.lit(False)) & ~holds("treated") & nw.col("coded").is_null())
         )
         .select("note_id", "claim_id", "line", *carried)
     )
@@ -66,7 +61,7 @@ def activity_notes(
         nw.concat([noted, unnoted.select("note_id", "claim_id", "line", *carried)], how="vertical")
         .join(note_facts, on="note_id", how="left")
         .join(_addenda(notes.filter(amends), note_facts), on="note_id", how="left")
-        .with_columns(*(yes(flag).alias(flag) for flag in FLAGS), exposed_cpt=nw.lit(EXPOSED_CODES))
+        .with_columns(*(holds(flag).alias(flag) for flag in FLAGS), exposed_cpt=nw.lit(EXPOSED_CODES))
     )
 
 
@@ -85,9 +80,9 @@ def _addenda(addenda: nw.LazyFrame, note_facts: nw.LazyFrame) -> nw.LazyFrame:
         .join(note_facts, on="note_id")
         .select(
             note_id="amended",
-            added_activity=marked(yes("functional")),
-            added_assistance=marked(nw.col("assistance") != "none"),
-            added_response=marked(nw.col("response") == "yes"),
+            added_activity=flag(holds("functional")),
+            added_assistance=flag(nw.col("assistance") != "none"),
+            added_response=flag(nw.col("response") == "yes"),
         )
         .group_by("note_id")
         .agg(nw.col("added_activity", "added_assistance", "added_response").max())
@@ -127,7 +122,7 @@ def visits_so_far(
     """
     days = (
         units.filter(~nw.col("service_date").is_null())
-        .select(*DAY, counted=marked(counts))
+        .select(*DAY, counted=flag(counts))
         .group_by(*DAY)
         .agg(counted=nw.col("counted").min())
         .join(treatment_days.select(*DAY, "episode"), on=list(DAY))

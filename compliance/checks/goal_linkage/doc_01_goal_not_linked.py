@@ -7,9 +7,9 @@ from compliance.checks.goal_linkage.activity_notes import (
     ELEMENTS,
     KEPT,
     activity_notes,
+    holds,
     judge_notes,
     visits_so_far,
-    yes,
 )
 from compliance.checks.rule import rule
 from compliance.checks.terms import FAIL
@@ -85,7 +85,7 @@ def goal_not_linked(
     """
     links = goal_links.with_columns(
         ours=nw.col("code").is_null() | nw.col("code").is_in(ACTIVITY_CODES),
-        links=yes("links"),
+        links=holds("links"),
     )
     units = (
         activity_notes(claim_lines, notes, interventions, note_facts, PARAMETERS)

@@ -7,9 +7,9 @@ from compliance.checks.goal_linkage.activity_notes import (
     KEPT,
     activity_notes,
     added,
+    holds,
     judge_notes,
     visits_so_far,
-    yes,
 )
 from compliance.checks.rule import rule
 
@@ -79,7 +79,7 @@ def assistance_not_stated(
     )
     unstated = (nw.col("assistance") == "none") & ~added("assistance")
     unskilled = (nw.col("unskilled_visits") >= nw.col("skilled_need_visits")) & alone
-    unclear = nw.coalesce(unstated, nw.lit(False)) & yes("assistance_unclear")
+    unclear = nw.coalesce(unstated, nw.lit(False)) & holds("assistance_unclear")
     return judge_notes(
         counted,
         "DOC-02",

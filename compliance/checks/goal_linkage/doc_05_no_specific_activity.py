@@ -7,8 +7,8 @@ from compliance.checks.goal_linkage.activity_notes import (
     KEPT,
     activity_notes,
     added,
+    holds,
     judge_notes,
-    yes,
 )
 from compliance.checks.rule import rule
 
@@ -59,6 +59,6 @@ def no_specific_activity(
     Whether the activity belongs to another code, as walking (97116) or dressing (97535) may.
     """
     units = activity_notes(claim_lines, notes, interventions, note_facts, PARAMETERS)
-    unnamed = ~yes("specific_activity") & ~added("activity")
+    unnamed = ~holds("specific_activity") & ~added("activity")
     unknown = {"notes.recognised_activity": nw.col("specific_activity").is_null() & ~added("activity")}
     return judge_notes(units, "DOC-05", cannot_tell=unknown, fails=unnamed).select(*KEPT)

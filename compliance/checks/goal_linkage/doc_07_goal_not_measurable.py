@@ -2,9 +2,9 @@
 
 import narwhals as nw
 
-from compliance.checks.goal_linkage.activity_notes import ELEMENTS, held_to, marked
+from compliance.checks.goal_linkage.activity_notes import ELEMENTS, held_to
 from compliance.checks.rule import rule
-from compliance.checks.terms import judge
+from compliance.checks.terms import flag, judge
 
 EVALUATIONS = ("evaluation", "reevaluation")
 CLOSED_WITHOUT_END = ("modified", "discontinued")
@@ -113,7 +113,7 @@ def _evaluations(notes: nw.LazyFrame, mentions: nw.LazyFrame) -> nw.LazyFrame:
             nw.col("kind").is_in(EVALUATIONS) & ~nw.col("text").is_null() & ~nw.col("plan_id").is_null()
         )
         .join(objective, on="note_id", how="left")
-        .with_columns(objective=marked(nw.col("objective") == 1))
+        .with_columns(objective=flag(nw.col("objective") == 1))
         .group_by("plan_id")
         .agg(evaluated=nw.col("objective").max())
     )

@@ -2,9 +2,9 @@
 
 import narwhals as nw
 
-from compliance.checks.goal_linkage.activity_notes import DAY, marked, yes
+from compliance.checks.goal_linkage.activity_notes import DAY, holds
 from compliance.checks.rule import rule
-from compliance.checks.terms import judge
+from compliance.checks.terms import flag, judge
 
 EVALUATIONS = ("evaluation", "reevaluation")
 OF_THE_PLAN = (*EVALUATIONS, "recertification")
@@ -95,7 +95,7 @@ def _functional_goals(goals: nw.LazyFrame, goal_facts: nw.LazyFrame) -> nw.LazyF
     return (
         goals.filter(~nw.col("plan_id").is_null())
         .select("plan_id", "goal_id")
-        .join(goal_facts.select("goal_id", functional=marked(yes("has_function"))), on="goal_id", how="left")
+        .join(goal_facts.select("goal_id", functional=flag(holds("has_function"))), on="goal_id", how="left")
         .group_by("plan_id")
         .agg(goals=nw.col("goal_id").count(), functional_goals=nw.col("functional").sum())
     )
