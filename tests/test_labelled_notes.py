@@ -85,3 +85,13 @@ def test_the_measure_of_reading_gives_the_verdicts_of_the_rules() -> None:
         if rules != judged()[note_id]
     }
     assert not differ
+
+
+def test_more_notes_in_other_hands_are_read_as_well() -> None:
+    """Notes in other hands, learnt after they were met: a change of a lexicon is not to lose what they taught."""
+    notes = measure.labelled(measure.LABELLED.with_name("more_notes.jsonl"))
+    missed, wrong = measure.errors(notes)
+    wanted = sum(len(note["must"]) for note in notes)
+    forbidden = sum(len(note["must_not"]) for note in notes)
+    assert len(missed) <= (1 - AT_LEAST) * wanted, f"missed: {missed}"
+    assert len(wrong) <= 0.01 * forbidden, f"wrongly found: {wrong}"
