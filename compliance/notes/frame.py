@@ -816,15 +816,14 @@ def _deny_before(note: list[Word], made: Frame, match: Match) -> None:
 
 def _silence_empty_fields(note: list[Word], made: Frame) -> None:
     """A field of a template that nobody filled says nothing: ".assist .cue .goal LTG1"."""
-    for place in range(1, len(note) - 1):
-        dotted = note[place - 1].spelling == "." and note[place - 1].end == note[place].start
-        opens = place < 2 or note[place - 2].end < note[place - 1].start
-        following = note[place + 1]
-        empty = following.spelling == "\n" or (
-            following.spelling == "." and following.start > note[place].end
-        )
-        if dotted and opens and empty:
-            made.silent[place] = True
+    for place, word in enumerate(note[:-2]):
+        if word.spelling != "." or note[place + 1].start != word.end:
+            continue
+        opens = place == 0 or note[place - 1].end < word.start
+        name, following = note[place + 1], note[place + 2]
+        stops = following.spelling == "." and following.start > name.end
+        if opens and (stops or following.spelling == "\n"):
+            made.silent[place + 1] = True
 
 
 def _names_field(note: list[Word], place: int) -> bool:
@@ -840,7 +839,7 @@ def _silence_boxes(note: list[Word], made: Frame) -> None:
     for place, word in enumerate(note):
         if word.sort == "box":
             open_box = True
-        elif word.sort == "ticked" or word.spelling in ("\n", ".") or _names_field(note, place):
-            open_box = False
+        elif open_box:
+            open_box = not (word.sort == "ticked" or word.spelling in "\n." or _names_field(note, place))
         if open_box:
             made.silent[place] = True

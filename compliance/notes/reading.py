@@ -614,30 +614,30 @@ def _is_level(note: list[Word], place: int) -> bool:
 
 
 _WRITERS = frozenset({"i", "writer"})
+_BEFORE_ME = frozenset({"by", "w/", "with", "needed", "just"})
+_MAY_ACT = _WRITERS | _BEFORE_ME | {"my", "for"}
+_NOT_DONE_FOR = frozenset({"day", "goal", "good", "difficult", "hard", "easy"})
 
 
 def _therapist_acts(note: list[Word]) -> Iterator[_Span]:
     """What the writer did, in the first person ("I steered the tray", "my hand at"): it may be help of any sort."""
-    told = lexicon("therapist_telling")["values"]
     for place, word in enumerate(note[:-1]):
-        following = note[place + 1]
-        acts = (
-            word.spelling in _WRITERS and following.sort == "word" and following.spelling not in told["verbs"]
-        )
-        verb = acts and len(following.spelling) >= _SHORTEST_UNREAD
-        if word.spelling in ("by", "w/", "with", "needed", "just") and following.spelling == "me":
-            verb = True
-        if word.spelling == "for" and following.spelling in ("him", "her", "them"):
-            verb = place > 0 and note[place - 1].spelling not in (
-                "day",
-                "goal",
-                "good",
-                "difficult",
-                "hard",
-                "easy",
-            )
-        if verb or (word.spelling == "my" and following.spelling in told["hands"]):
-            yield _Span(place, place + 2, "therapist_act", following.spelling)
+        if word.spelling in _MAY_ACT and _acts(note, place):
+            yield _Span(place, place + 2, "therapist_act", note[place + 1].spelling)
+
+
+def _acts(note: list[Word], place: int) -> bool:
+    told = lexicon("therapist_telling")["values"]
+    opening, following = note[place].spelling, note[place + 1]
+    if opening in _BEFORE_ME:
+        return following.spelling == "me"
+    if opening == "my":
+        return following.spelling in told["hands"]
+    if opening == "for":
+        before = note[place - 1].spelling if place else ""
+        return following.spelling in ("him", "her", "them") and before not in _NOT_DONE_FOR
+    long_enough = following.sort == "word" and len(following.spelling) >= _SHORTEST_UNREAD
+    return long_enough and following.spelling not in told["verbs"]
 
 
 # -- purposes ------------------------------------------------------------------------------------------------
