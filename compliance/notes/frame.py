@@ -760,7 +760,7 @@ def _apply_negation(note: list[Word], cues: dict[str, list[Match]], made: Frame)
             denied_trouble = denies and note[place - 1].spelling in _TROUBLES
             if name != "refusal" and word.spelling in _NEGATION_STOPS and not denied_trouble:
                 break
-            counted += word.sort != "sign"
+            counted = 0 if word.spelling == "or" else counted + (word.sort != "sign")
             if counted > reach:
                 break
             made.negated[place] = True
@@ -815,7 +815,7 @@ def _deny_before(note: list[Word], made: Frame, match: Match) -> None:
 
 
 def _silence_empty_fields(note: list[Word], made: Frame) -> None:
-    """A field of a template that nobody filled says nothing: ".assist .cue .goal LTG1"."""
+    """A field of a template that nobody filled says nothing: ".assist .cue .goal LTG1", "none / verbal (circle)"."""
     for place, word in enumerate(note[:-2]):
         if word.spelling != "." or note[place + 1].start != word.end:
             continue
@@ -824,6 +824,12 @@ def _silence_empty_fields(note: list[Word], made: Frame) -> None:
         stops = following.spelling == "." and following.start > name.end
         if opens and (stops or following.spelling == "\n"):
             made.silent[place + 1] = True
+    for place, word in enumerate(note):
+        if word.spelling == "circle" and place and note[place - 1].spelling == "(":
+            first = place
+            while first > 0 and note[first - 1].spelling not in ":\n":
+                first -= 1
+            made.silent[first : place + 1] = [True] * (place + 1 - first)
 
 
 def _names_field(note: list[Word], place: int) -> bool:

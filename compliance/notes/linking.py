@@ -9,6 +9,7 @@ modified, discontinued, unknown_label); links; why_not (not_open, unknown_label,
 (the section in which the words stand); start, end, words.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from functools import lru_cache
@@ -175,6 +176,8 @@ def _by_meaning(
 ) -> Iterator[tuple[Any, ...]]:
     """An action and a thing that the goal and today's work (`done`) have in common, in one section."""
     actions, things = concepts(goal.text)
+    if _OF_A_CHILD.match(goal.text):
+        things -= {"child"}  # who is treated is not what is held
     all_acted = [m for m in done if m.kind == "action" and m.value in actions]
     all_met = [m for m in done if m.kind == "object" and m.value in things]
     if not all_acted or not all_met:
@@ -268,6 +271,9 @@ def _stem(word: str) -> str:
 
 _FARTHEST = 45
 """Characters from an action to its thing; what stands farther apart was not done with it."""
+
+
+_OF_A_CHILD = re.compile(r"(?i)\W*(?:the )?(?:child|kid|student)\b")
 
 
 def _nearest(acted: list[Mention], met: list[Mention]) -> tuple[int, int]:

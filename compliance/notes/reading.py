@@ -348,6 +348,8 @@ def _longest(found: list[_Span]) -> Iterator[_Span]:
 def _breaks_into(other: _Span, span: _Span) -> bool:
     """Whether a task begins with the last word of a treatment: "hot pack .. in" packs nothing."""
     task = span.kind in TASKS or span.kind in _CONCEPTS
+    if other.kind == "ignore" and span.kind == "student":
+        return other.first <= span.first < other.last < span.last  # "college student .. performed"
     return task and other.kind in ("passive", "ignore") and other.first < span.first < other.last < span.last
 
 

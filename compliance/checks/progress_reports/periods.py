@@ -59,6 +59,7 @@ class Report:
     ends_on: datetime
     written_on: datetime
     doubt: str | None = None
+    starts_on: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -123,6 +124,9 @@ def _read(days: Sequence[Day], reports: Sequence[Report], as_of: datetime) -> li
         elif due is not None:
             outcome: Outcome = "open" if as_of <= due.deadline else "missing"
             period = Period(first, due.position, outcome, due.on, due.deadline)
+        elif read and read[-1].report is not None and read[-1].report.ends_on >= days[-1].on:
+            # a discharge that came too late for the period before closes the last, short one as well
+            period = Period(first, len(days) - 1, "passed", report=read[-1].report)
         else:
             period = Period(first, len(days) - 1, _after_the_last_report(days[-1], as_of))
         read.append(period)
@@ -201,6 +205,7 @@ TIMES = (
     "due_on",
     "deadline",
     "written_on",
+    "report_from",
     "report_to",
     "period_to",
     "episode_to",
@@ -245,10 +250,10 @@ def report_periods(
 ) -> nw.LazyFrame:
     """One row a period of each patient and discipline, with RETURNS.
 
-    `case` is the period's outcome, `policy_missing` the fact without which it cannot be told; `note_id`,
-    `report_to`, `written_on` its report; `counted_days` the treatment days since the last report (`treatment_days` of
-    them; ISO dates parted by a space), `since` what they count from; `next_written_on` when
-    the episode's next report was written; the limits are those of the due day.
+    `case` is the period's outcome, `policy_missing` the fact without which it cannot be told; `note_id`, `report_from`
+    (null: not said), `report_to`, `written_on` its report; `counted_days` the treatment days since the last report
+    (`treatment_days` of them; ISO dates parted by a space), `since` what they count from; `next_written_on` when the
+    episode's next report was written; the limits are those of the due day.
     """
     days = _day_rows(treatment_days, notes)
     reports = _of_every_discipline(_report_rows(notes, absent), treatment_days)
@@ -340,6 +345,7 @@ def _report_rows(notes: nw.LazyFrame, absent: frozenset[str]) -> nw.LazyFrame:
             "ends_on",
             "written_on",
             "therapist_id",
+            starts_on="period_from",
         )
     )
 
@@ -386,7 +392,10 @@ def _of_episode(
     authors = {row["note_id"]: row["therapist_id"] for row in reports}
     found = periods(
         [_day(row) for row in judged],
-        [Report(row["note_id"], row["ends_on"], row["written_on"], row["doubt"]) for row in reports],
+        [
+            Report(row["note_id"], row["ends_on"], row["written_on"], row["doubt"], row["starts_on"])
+            for row in reports
+        ],
         as_of,
     )
     uncovered = 0
@@ -425,6 +434,7 @@ def _row(
         "due_on": period.due_on,
         "deadline": period.deadline,
         "written_on": report and report.written_on,
+        "report_from": report and report.starts_on,
         "report_to": report and report.ends_on,
         "episode_to": rows[-1]["service_date"],
         "next_written_on": None,

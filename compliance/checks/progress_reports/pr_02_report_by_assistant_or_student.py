@@ -63,7 +63,7 @@ def report_by_assistant_or_student(
     - A co-signature does not make an assistant's report the therapist's.
     - An assistant may record measurements, in a treatment note or in a report of their own; the therapist's
       report may cite them. A therapist's signed report for the period is enough, late or not (PR-01 judges
-      when).
+      when), unless its own dates begin after the period's end.
     - An assistant's treatment note with the dates of a period is data, not a report.
     - Speech-language pathology has no exception: Medicare knows no assistants there.
     - Until the period's report is overdue the therapist can still write it: a reminder.
@@ -93,7 +93,7 @@ def report_by_assistant_or_student(
         ),
         applies=ruled("progress_report_treatment_days", "progress_report_calendar_days"),
         cannot_tell={fact: nw.col("unknown_author") == fact for fact in ("notes.therapist_id", "therapists.role")},
-        fails=_by_other() & ~nw.coalesce(nw.col("period").is_in(["passed", "late"]), nw.lit(False)),
+        fails=_by_other() & ~_has_own_report(),
     ).select(
         "note_id", "outcome", "missing", "case", "fault", "severity", "written", "author", "author_is", "author_role",
         "due_on", "deadline", "exposed_from", "exposed_to", "cosigned_by",
@@ -121,6 +121,7 @@ def _period_of(reports: nw.LazyFrame, periods: nw.LazyFrame) -> nw.LazyFrame:
         "deadline",
         "exposed_from",
         "exposed_to",
+        "report_from",
         period="case",
         period_unknown="policy_missing",
     )
@@ -129,6 +130,12 @@ def _period_of(reports: nw.LazyFrame, periods: nw.LazyFrame) -> nw.LazyFrame:
 def _by_other() -> nw.Expr:
     """Whether somebody who is no clinician wrote the note."""
     return nw.coalesce(nw.col("author_role").is_in(NOT_CLINICIANS), nw.lit(False))
+
+
+def _has_own_report() -> nw.Expr:
+    """Whether a clinician reported on the period too: a report whose own dates begin after it is none of it."""
+    reported = nw.coalesce(nw.col("period").is_in(["passed", "late"]), nw.lit(False))
+    return reported & ~nw.coalesce(nw.col("report_from") > nw.col("ended_on"), nw.lit(False))
 
 
 def _in_time() -> nw.Expr:

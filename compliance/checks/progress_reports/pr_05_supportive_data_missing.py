@@ -97,7 +97,10 @@ def _visits(claim_lines: nw.LazyFrame) -> nw.LazyFrame:
 
 
 def _entries(notes: nw.LazyFrame, mentions: nw.LazyFrame) -> nw.LazyFrame:
-    """Of each day with a note, 0 or 1: whether its notes hold a `supportive` entry, whether any text was `read`."""
+    """Of each day with a note, 0 or 1: whether its notes hold a `supportive` entry, whether any text was `read`.
+
+    `blank`: a report of the day is without text, and may have held one.
+    """
     formal = nw.col("note_kind").is_in(FORMAL)
     told = mentions.filter(
         ~nw.col("negated")
@@ -115,30 +118,39 @@ def _entries(notes: nw.LazyFrame, mentions: nw.LazyFrame) -> nw.LazyFrame:
     )
     names = ("lost", "living", "measured", "assisted")
     days = (
-        notes.select("note_id", *DAY, read=flag(~nw.col("text").is_null()))
+        notes.select(
+            "note_id",
+            *DAY,
+            read=flag(~nw.col("text").is_null()),
+            blank=flag(nw.col("text").is_null() & nw.coalesce(nw.col("kind").is_in(FORMAL), nw.lit(False))),
+        )
         .join(marks, on="note_id", how="left")
         .group_by(*DAY)
-        .agg(nw.col("read").max(), *(nw.col(name).max() for name in names))
+        .agg(*(nw.col(name).max() for name in ("read", "blank", *names)))
     )
     held = (nw.col("lost") == 1) | ((nw.col("living") == 1) & (nw.col("measured") == 1))
-    return days.select(*DAY, "read", supportive=flag(held & (nw.col("assisted") == 1)))
+    return days.select(*DAY, "read", "blank", supportive=flag(held & (nw.col("assisted") == 1)))
 
 
 def _counted(visits: nw.LazyFrame, entries: nw.LazyFrame, treatment_days: nw.LazyFrame) -> nw.LazyFrame:
     """Every day that counts or resets the count, with its `run` (since a reset) and `stretch` (since an unread day)."""
-    nothing = dict.fromkeys(("counted", "limit", "read", "supportive", "opens"), nw.lit(0).cast(nw.Int64))
+    nothing = dict.fromkeys(
+        ("counted", "limit", "read", "blank", "supportive", "opens"), nw.lit(0).cast(nw.Int64)
+    )
     limit = nw.coalesce(nw.col("supportive_data_visits"), nw.lit(0)).cast(nw.Int64)
     opened = treatment_days.filter(nw.col("evaluation") & (nw.col("treatment_day") == 1))
     days = nw.concat(
         [
             visits.select(*DAY, **{**nothing, "counted": nw.lit(1).cast(nw.Int64), "limit": limit}),
-            entries.select(*DAY, **{**nothing, "read": nw.col("read"), "supportive": nw.col("supportive")}),
+            entries.select(
+                *DAY, **{**nothing, **{name: nw.col(name) for name in ("read", "blank", "supportive")}}
+            ),
             opened.select(*DAY, **{**nothing, "opens": nw.lit(1).cast(nw.Int64)}),
         ],
         how="vertical",
     )
     merged = days.group_by(*DAY).agg(*(nw.col(name).max() for name in nothing))
-    unread = (nw.col("counted") == 1) & (nw.col("read") == 0)
+    unread = ((nw.col("counted") == 1) & (nw.col("read") == 0)) | (nw.col("blank") == 1)
     return (
         merged.with_columns(
             counted=nw.col("counted") * (1 - nw.col("supportive")),
@@ -150,14 +162,14 @@ def _counted(visits: nw.LazyFrame, entries: nw.LazyFrame, treatment_days: nw.Laz
             run=nw.col("resets").cum_sum().over(*KEY, order_by="service_date"),
             stretch=nw.col("breaks").cum_sum().over(*KEY, order_by="service_date"),
         )
-        .with_columns(certain=nw.col("counted") * (1 - nw.col("unread")))
+        .with_columns(certain=nw.col("counted") * nw.col("read"))
         .with_columns(place=nw.col("certain").cum_sum().over(*KEY, "stretch", order_by="service_date"))
     )
 
 
 def _runs(days: nw.LazyFrame) -> nw.LazyFrame:
     """One row a run: `visits` in it, how many unread, `late_visits` beyond the limit and the days these are at risk."""
-    counted = days.filter(nw.col("counted") == 1).with_columns(
+    counted = days.filter((nw.col("counted") == 1) | (nw.col("unread") == 1)).with_columns(
         late=flag((nw.col("certain") == 1) & (nw.col("limit") > 0) & (nw.col("place") > nw.col("limit")))
     )
     runs = counted.group_by(*RUN).agg(

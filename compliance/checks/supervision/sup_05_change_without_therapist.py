@@ -18,10 +18,20 @@ FREQUENCY = (
 GOAL = (
     r"(?i)(?:changed|modified|revised|upgraded|updated|discontinued|added|wrote|set) (?:the |a |new )*"
     r"(?:short[- ]term |long[- ]term )?(?:goal|ltg|stg)|new (?:goal|ltg|stg)"
+    r"|(?:goal|ltg|stg)s? ?#?[0-9]* ?(?:was |were |is |are |has been |have been )?"
+    r"(?:changed|modified|revised|upgraded|updated|discontinued|added|advanced)"
 )
 HOUR_MINUTES = 60
 NO, ONE = nw.lit(0).cast(nw.Int64), nw.lit(1).cast(nw.Int64)
-GOAL_OR_FREQUENCY = r"(?i)frequency|[0-9] ?x ?/ ?w|times (?:a|per) week|goal|ltg|stg"
+_OFTEN = r"(?:frequency|freq|[0-9] ?x ?/ ?w|[0-9] ?(?:x|times) (?:a|per) we?e?k|times (?:a|per) week)"
+_ORDERED = r"chang|revis|modif|updat|authori[sz]|approv|order|agree|new |ok to|okay to|may "
+_TO_OTHER = r"(?:" + _ORDERED + r"|increas|decreas|reduc|go to|now )"
+_TO_ANOTHER = r"(?:" + _ORDERED + r"|upgrad|discontinu|d/c |advanc|added|wrote|set )"
+GOAL_OR_FREQUENCY = (
+    rf"(?i){_TO_OTHER}[^.;\n]{{0,40}}{_OFTEN}|{_OFTEN}[^.;\n]{{0,40}}{_TO_OTHER}"
+    rf"|{_TO_ANOTHER}[^.;\n]{{0,40}}(?:goal|ltg|stg)|(?:goal|ltg|stg)[^.;\n]{{0,25}}{_TO_ANOTHER}"
+)
+"""A therapist's words that change or order goals or frequency: to name a goal ("towards LTG1") orders nothing."""
 ACTIVITIES = [
     "functional_activity",
     "adl",
@@ -83,7 +93,8 @@ def change_without_therapist(
     - The entry is a note or addendum of a therapist of the discipline, a logged contact, or the plan's signed change,
       from the previous visit until the payer's hours (24) after the visit.
     - It must name the change: the activity that was changed, with words of change or of an order (*added*, *may
-      progress*, *authorize*); the code by number or name; for goals and frequency, the goal or frequency.
+      progress*, *authorize*); the code by number or name; the goal or the frequency, with such words. To work towards
+      a goal orders no change of it.
     - An activity that was added, or a code, may also stand in the therapist's last note before the visit.
     - "Per PT", "PT ordered" in the assistant's own text is such an entry, also for goals.
     - "Progressed well", or a pain that increased, is no change of treatment.
