@@ -24,7 +24,7 @@ from compliance.records.load import Records
 LINE_ITEMS = pl.List(pl.Struct({"claim_id": pl.String, "line": pl.Int64, "amount": pl.Float64}))
 """The findings' column `lines`, decoded."""
 
-COVERAGE_KEY = ("rule", "payer_id", "therapist_id", "clinic_id", "discipline", "week", "missing")
+COVERAGE_KEY = ("rule", "payer_id", "therapist_id", "clinic_id", "discipline", "service_date", "missing")
 COUNTS = (NOT_APPLICABLE, PASS, FAIL, CANNOT_TELL)
 
 
@@ -70,16 +70,18 @@ class Scope:
 class Audit:
     """What an audit found. All frames are Polars.
 
-    `findings`: the contract's columns, sorted by date and id. `coverage`: counts of units by COVERAGE_KEY (`week`
-    is the Monday of the unit's service date, null where it has none). `visits`: one row a patient, discipline and
-    day with treatment, with who, payer, clinic, `checked` (a rule passed or failed), `cannot_tell`, `findings`
-    (number, info apart) and `amount`. `lines`: standing claim lines with their amount.
+    `findings`: the contract's columns, sorted by date and id. `coverage`: counts of units by COVERAGE_KEY
+    (`service_date` is the unit's day, null where it has none). `visits`: one row a patient, discipline and day with
+    treatment, with who, payer, clinic, `checked` (a rule passed or failed), `cannot_tell`, `findings` (number, info
+    apart), `own` (those that are its own therapist's, or nobody's) and `amount`. `lines`: standing claim lines with
+    their amount. `touched`: which visits each finding touches (see `touched_visits`).
     """
 
     findings: pl.DataFrame
     coverage: pl.DataFrame
     visits: pl.DataFrame
     lines: pl.DataFrame
+    touched: pl.DataFrame
     not_run: tuple[NotRun, ...]
     as_of: date
     rules: tuple[str, ...]
@@ -145,11 +147,13 @@ def audit(
     lines = scope.of(facts.lines)
     if scope.unsubmitted:
         all_findings = _touching(all_findings, lines)
+    touched = touched_visits(all_findings, facts.lines, facts.notes)
     return Audit(
         findings=all_findings,
         coverage=_all_coverage(coverage),
-        visits=scope.of(_visits(charts, facts, all_findings, units)),
+        visits=scope.of(_visits(charts, facts, touched, units)),
         lines=lines,
+        touched=touched,
         not_run=tuple(not_run),
         as_of=as_of,
         rules=tuple(rule.code for rule in chosen),
@@ -270,7 +274,9 @@ def _counts(rule: Rule, judged: pl.DataFrame) -> pl.DataFrame:
     """Count a rule's units by outcome within COVERAGE_KEY."""
     return (
         judged.with_columns(
-            rule=pl.lit(rule.code), week=pl.col("service_date").dt.truncate("1w"), missing=pl.col("missing")
+            rule=pl.lit(rule.code),
+            service_date=pl.col("service_date").dt.truncate("1d"),
+            missing=pl.col("missing"),
         )
         .group_by(COVERAGE_KEY)
         .agg(*((pl.col("outcome") == name).sum().cast(pl.Int64).alias(name) for name in COUNTS))
@@ -279,14 +285,14 @@ def _counts(rule: Rule, judged: pl.DataFrame) -> pl.DataFrame:
 
 def _all_coverage(parts: list[pl.DataFrame]) -> pl.DataFrame:
     text = dict.fromkeys(COVERAGE_KEY, pl.String())
-    schema = {**text, "week": pl.Datetime("us"), **dict.fromkeys(COUNTS, pl.Int64())}
+    schema = {**text, "service_date": pl.Datetime("us"), **dict.fromkeys(COUNTS, pl.Int64())}
     return pl.concat(
         [pl.DataFrame(schema=schema), *(part.select(list(schema)).cast(dict(schema)) for part in parts)]
     ).sort(COVERAGE_KEY, nulls_last=True)
 
 
 def _visits(
-    charts: ChartTables, facts: Facts, found: pl.DataFrame, units: list[pl.DataFrame]
+    charts: ChartTables, facts: Facts, touched: pl.DataFrame, units: list[pl.DataFrame]
 ) -> pl.DataFrame:
     """One row a treatment day of a patient and discipline, with how it was judged (see `Audit`)."""
     key = ["patient_id", "discipline", "service_date"]
@@ -304,40 +310,51 @@ def _visits(
             schema={**{k: days.schema[k] for k in key}, "checked": pl.Boolean, "cannot_tell": pl.Boolean}
         )
     )
-    hits = (
-        visit_findings(found, facts.lines, facts.notes)
-        .group_by(key)
-        .agg(findings=pl.col("finding_id").n_unique())
-    )
-    return (
+    joined = (
         days.join(dollars, on=key, how="left", maintain_order="left")
         .join(judged, on=key, how="left", maintain_order="left")
-        .join(hits, on=key, how="left", maintain_order="left")
         .with_columns(
             pl.col("checked", "cannot_tell").fill_null(False),
-            pl.col("findings", "lines").fill_null(0),
+            pl.col("lines").fill_null(0),
             pl.col("amount").fill_null(0.0),
         )
-        .sort(key)
+    )
+    return counted(joined, touched).sort(key)
+
+
+def counted(visits: pl.DataFrame, touched: pl.DataFrame) -> pl.DataFrame:
+    """Visits with `findings`, how many touch each, and `own`, how many of these are its own therapist's or nobody's."""
+    key = ["patient_id", "discipline", "service_date"]
+    whose = touched.join(visits.select(*key, visited_by="therapist_id"), on=key)
+    own = pl.col("found_of").is_null() | (pl.col("found_of") == pl.col("visited_by"))
+    hits = whose.group_by(key).agg(
+        findings=pl.col("finding_id").n_unique(),
+        own=pl.col("finding_id").filter(own.fill_null(False)).n_unique(),
+    )
+    bare = visits.drop("findings", "own", strict=False)
+    return bare.join(hits, on=key, how="left", maintain_order="left").with_columns(
+        pl.col("findings", "own").fill_null(0)
     )
 
 
-def visit_findings(found: pl.DataFrame, lines: pl.DataFrame, notes: pl.DataFrame) -> pl.DataFrame:
-    """Which visits each finding touches: finding_id, rule, severity, patient_id, discipline, service_date.
+def touched_visits(found: pl.DataFrame, lines: pl.DataFrame, notes: pl.DataFrame) -> pl.DataFrame:
+    """Which visits each finding touches: finding_id, found_of (its therapist), patient_id, discipline, service_date.
 
     By its lines at risk, else by its note; findings of severity info are left out.
     """
     real = found.filter(pl.col("severity") != "info")
     key = ["patient_id", "discipline", "service_date"]
     by_line = (
-        real.select("finding_id", "rule", "severity", at_risk=pl.col("lines").str.json_decode(LINE_ITEMS))
+        real.select(
+            "finding_id", found_of="therapist_id", at_risk=pl.col("lines").str.json_decode(LINE_ITEMS)
+        )
         .explode("at_risk")
         .unnest("at_risk")
         .drop_nulls("claim_id")
         .join(lines.select("claim_id", "line", *key), on=["claim_id", "line"])
     )
-    by_note = real.select("finding_id", "rule", "severity", "note_id").join(
+    by_note = real.select("finding_id", "note_id", found_of="therapist_id").join(
         notes.select("note_id", *key), on="note_id"
     )
-    columns = ["finding_id", "rule", "severity", *key]
+    columns = ["finding_id", "found_of", *key]
     return pl.concat([by_line.select(columns), by_note.select(columns)]).unique()

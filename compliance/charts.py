@@ -70,6 +70,7 @@ def stacked_by(
                 title=None, values=[s for s in theme.SEVERITIES if s in valued],
                 labelExpr=_sign_labels())),
             order=_severity_order(),
+            detail=alt.Detail(f"{key}:N"),  # what a sum is not grouped by, a pick does not hold
             opacity=alt.condition(pick, alt.value(1), alt.value(0.35)),
             tooltip=[alt.Tooltip("label:N", title=key.removesuffix("_id")), alt.Tooltip("severity:N"),
                      alt.Tooltip(f"{value}:Q", title=unit, format=number),

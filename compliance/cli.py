@@ -321,7 +321,7 @@ def _say_truth(result: "Audit", planted: "pl.DataFrame") -> None:
     sys.stderr.write(summarise(compare(result.findings, planted)) + "\n")
 
 
-@cli.command(epilog="Example: compliance validate exports.zip")
+@cli.command(epilog="Example: compliance validate sample_data")
 def validate(
     path: DataPath,
     format: Annotated[Format, typer.Option(help="table or json.")] = Format.table,

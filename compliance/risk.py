@@ -143,7 +143,7 @@ def risk_table(result: Audit, by: str) -> pl.DataFrame:
         visits = (
             result.visits.filter(pl.col("checked"))
             .group_by(column)
-            .agg(n=(pl.col("findings") > 0).sum(), of=pl.len())
+            .agg(n=(pl.col("own" if by == "therapist" else "findings") > 0).sum(), of=pl.len())
         )
         counted = told.join(visits, on=column, how="full", coalesce=True, nulls_equal=True)
         claims = result.lines.group_by(_rendering(column)).agg(claims=pl.col("claim_id").n_unique())
@@ -175,12 +175,14 @@ def with_intervals(table: pl.DataFrame) -> pl.DataFrame:
 def funnel(visits: pl.DataFrame) -> pl.DataFrame:
     """One row a therapist and discipline: visits checked (`of`), with a finding (`n`), and where the rate stands.
 
+    A finding that is another therapist's (a report of theirs that is overdue) counts for the other, not here.
+
     Columns: therapist_id, discipline, n, of, share, share_low, share_high, centre (the discipline's rate), standing.
     """
     counted = (
         visits.filter(pl.col("checked"))
         .group_by("discipline", "therapist_id")
-        .agg(n=(pl.col("findings") > 0).sum(), of=pl.len())
+        .agg(n=(pl.col("own") > 0).sum(), of=pl.len())
         .with_columns(centre=pl.col("n").sum().over("discipline") / pl.col("of").sum().over("discipline"))
         .sort("discipline", "therapist_id")
     )

@@ -71,9 +71,15 @@ def page(rule: Rule, policies: Policies, on: date) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
+def _filled(text: str) -> str:
+    """A remedy as it reads before a finding fills it in: `{due_on}` is `[due on]`."""
+    return re.sub(r"\{(\w+)\}", lambda place: f"[{place[1].replace('_', ' ')}]", text)
+
+
 def _sentences(text: str | Mapping[str, str]) -> list[str]:
     """Each sentence once: several cases of a rule may have the same remedy."""
-    said = [text] if isinstance(text, str) else list(dict.fromkeys(text.values()))
+    told = [text] if isinstance(text, str) else list(text.values())
+    said = list(dict.fromkeys(map(_filled, told)))
     return said if len(said) == 1 else [f"- {sentence}" for sentence in said]
 
 

@@ -12,13 +12,14 @@ import polars as pl
 from scipy.special import gammaincinv
 
 from compliance import formats, risk
-from compliance.audit import LINE_ITEMS, Audit, visit_findings
+from compliance.audit import LINE_ITEMS, Audit, counted
 from compliance.chart_theme import SEVERITIES, SEVERITY_SIGNS
 from compliance.checks.rule import Rule, catalogue
 from compliance.records.load import LoadReport, Notice
 from compliance.rulebook import FAMILIES
 
 REAL = pl.col("severity") != "info"
+VISIT = ["patient_id", "discipline", "service_date"]
 Naming = Callable[[str | None], str]
 SUBJECT_WORDS = {
     "line": "line", "note": "note", "plan": "plan of care", "goal": "goal", "claim": "claim",
@@ -38,32 +39,27 @@ class Narrowed:
     valued: pl.DataFrame
 
 
-def narrowed(whole: Audit, apply: Any, rules_chosen: bool) -> Narrowed:
+def narrowed(whole: Audit, apply: Any, apply_to_lines: Any | None = None) -> Narrowed:
     """The audit under filters. `apply` takes a frame and returns the rows let through.
 
-    Visits count only the findings let through; where rules are chosen, dollars too are attributed among them.
+    Visits count only the findings let through, and dollars are attributed among them. `apply_to_lines` (as `apply`,
+    but for the therapists) lets through the lines of which those of the visits stay: claims often name the
+    supervisor, or nobody, where an assistant treated.
     """
     found = apply(whole.findings)
     visits = apply(whole.visits)
+    coverage = apply(whole.coverage)
     lines = apply(whole.lines)
-    coverage = apply(whole.coverage.with_columns(service_date=pl.col("week"))).drop("service_date")
-    if rules_chosen or found.height != whole.findings.height:
-        visits = _recounted(visits, found, whole.lines)
+    if apply_to_lines is not None:
+        of_visits = apply_to_lines(whole.lines).join(
+            visits.select(VISIT), on=VISIT, how="semi", maintain_order="left"
+        )
+        lines = pl.concat([lines, of_visits]).unique(["claim_id", "line"], maintain_order=True)
+    touched = whole.touched.join(found.select("finding_id"), on="finding_id", how="semi")
+    visits = counted(visits, touched)
     shares = risk.at_risk(found, whole.lines)
-    audit = replace(whole, findings=found, visits=visits, lines=lines, coverage=coverage)
+    audit = replace(whole, findings=found, visits=visits, lines=lines, coverage=coverage, touched=touched)
     return Narrowed(audit, shares, risk.with_dollars(found, shares))
-
-
-def _recounted(visits: pl.DataFrame, found: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
-    """Visits with `findings` counted among these findings only."""
-    key = ["patient_id", "discipline", "service_date"]
-    notes = lines.select("note_id", *key).drop_nulls("note_id").unique("note_id", maintain_order=True)
-    hits = visit_findings(found, lines, notes).group_by(key).agg(findings=pl.col("finding_id").n_unique())
-    return (
-        visits.drop("findings")
-        .join(hits, on=key, how="left", maintain_order="left")
-        .with_columns(pl.col("findings").fill_null(0))
-    )
 
 
 def overview_sentence(figures: Mapping[str, float]) -> str:
@@ -72,25 +68,46 @@ def overview_sentence(figures: Mapping[str, float]) -> str:
         f"{formats.plural(int(figures['visits']), 'visit')} on {formats.plural(int(figures['claims']), 'claim')}: "
         f"{formats.plural(int(figures['findings']), 'finding')} on "
         f"{formats.plural(int(figures['claims_hit']), 'claim')}, "
-        f"{formats.money(figures['dollars'])} at risk."
+        f"{formats.money(figures['dollars'])} at risk{worth_knowing(figures)}."
     )
 
 
-def unknowns_sentence(coverage: pl.DataFrame, visits: int) -> str:
-    """What could not be told, and the facts that were missing most often."""
-    told = coverage.group_by("missing").agg(pl.col("cannot_tell").sum()).drop_nulls("missing")
+def worth_knowing(figures: Mapping[str, float]) -> str:
+    """`; 7 more worth knowing`: findings of severity info, which no other figure counts."""
+    return f"; {formats.count(int(figures['info']))} more worth knowing" if figures["info"] else ""
+
+
+def unknowns_sentence(result: Audit, visits: int) -> str:
+    """What could not be told, and the facts that were missing most often; before it, the rules that did not run."""
+    told = result.coverage.group_by("missing").agg(pl.col("cannot_tell").sum()).drop_nulls("missing")
     told = told.filter(pl.col("cannot_tell") > 0)
+    idle = _not_run_sentence(result)
     if told.is_empty():
-        return "Every check on these visits had the facts that it needs."
+        had = "Every check on these visits had the facts that it needs."
+        return f"{idle} The others had the facts that they need." if idle else had
     top = told.sort(["cannot_tell", "missing"], descending=[True, False]).head(3)
     facts = ", ".join(fact_words(fact) for fact in top["missing"])
     more = " and others" if told.height > top.height else ""
     checks = formats.plural(int(told["cannot_tell"].sum()), "check")
     if not visits:
-        return f"{checks} could not be told: {facts}{more} missing."
+        return f"{idle} {checks} could not be told: {facts}{more} missing.".strip()
+    partly = formats.plural(visits, "visit")
+    return f"{idle} {partly} could not be checked in full ({checks}): {facts}{more} missing.".strip()
+
+
+def _not_run_sentence(result: Audit) -> str:
+    """`14 of 21 rules did not run: text (notes) missing.`, or nothing."""
+    if not result.not_run:
+        return ""
+    lacks = list(dict.fromkeys(fact_words(lack.lacks) for lack in result.not_run))
+    more = " and others" if len(lacks) > _LACKS_SHOWN else ""
+    of = len(result.rules)
     return (
-        f"{formats.plural(visits, 'visit')} could not be checked in full ({checks}): {facts}{more} missing."
+        f"{len(result.not_run)} of {of} rules did not run: {', '.join(lacks[:_LACKS_SHOWN])}{more} missing."
     )
+
+
+_LACKS_SHOWN = 3
 
 
 def against(now: Mapping[str, float], before: Mapping[str, float], since: date, until: date) -> str:
@@ -205,10 +222,10 @@ def cause_words(cause: Mapping[str, Any], therapist: Naming, patient: Naming) ->
     """A root cause as one line: the rule's title, whose, and how much hangs on it."""
     title = catalogue()[cause["rule"]].title
     if cause["findings"] > 1 or cause["subject"] in ("line", "note", "goal"):
-        who = therapist(cause["therapist_id"])
+        who = f"therapist {therapist(cause['therapist_id'])}"
         much = formats.plural(int(cause["findings"]), SUBJECT_WORDS[cause["subject"]])
     else:
-        who, much = patient(cause["patient_id"]), formats.plural(int(cause["lines"]), "line")
+        who, much = f"patient {patient(cause['patient_id'])}", formats.plural(int(cause["lines"]), "line")
     return f"{title}: {who}, {much}"
 
 
@@ -269,11 +286,14 @@ def others_on(finding: Mapping[str, Any], findings: pl.DataFrame) -> list[tuple[
     return list(others.select("finding_id", "rule").iter_rows())
 
 
-def listed(found: pl.DataFrame, search: str = "") -> pl.DataFrame:
-    """Findings as the list shows them: by severity, then dollars; only those that hold `search` where it is given."""
+def listed(found: pl.DataFrame, search: str = "", said: pl.Series | None = None) -> pl.DataFrame:
+    """Findings as the list shows them: by severity, then dollars; only those that hold `search` where it is given.
+
+    `said`: the messages as they stand on screen, where names are hidden.
+    """
     if search:
         fields = pl.concat_str(
-            "message",
+            pl.lit(said) if said is not None else pl.col("message"),
             "claim_id",
             "note_id",
             "plan_id",
@@ -378,12 +398,10 @@ def payer_sentence(table: pl.DataFrame, dollars: float, names: Mapping[str, str]
     name = names.get(first["payer_id"], "No payer named")
     found = formats.plural(int(first["findings"]), "finding")
     if not dollars:
-        return (
-            f"No dollars are at risk; {name} has {found} on {formats.plural(int(first['claims']), 'claim')}."
-        )
+        return f"No dollars are at risk; {name} has {found} among {formats.plural(int(first['claims']), 'claim')}."
     return (
         f"{name} holds {formats.money(first['dollars'])} of the {formats.money(dollars)} at risk: "
-        f"{found} on {formats.plural(int(first['claims']), 'claim')}."
+        f"{found} among {formats.plural(int(first['claims']), 'claim')}."
     )
 
 

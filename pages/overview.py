@@ -10,7 +10,7 @@ view = parts.ready("Overview")
 figures = risk.summary(view.audit)
 frame.heading("Overview", views.overview_sentence(figures), data.context())
 with st.container(horizontal=True, vertical_alignment="center", key="overview_unknowns"):
-    unknowns = views.unknowns_sentence(view.audit.coverage, int(figures["visits_cannot_tell"]))
+    unknowns = views.unknowns_sentence(view.audit, int(figures["visits_cannot_tell"]))
     st.caption(formats.markdown(unknowns), width="content")
     if st.button("See records", type="tertiary", key="overview_records"):
         frame.go("records")
@@ -31,10 +31,10 @@ with left, st.container(horizontal=True, key="card_tiles"):
     st.metric(
         "Findings per 100 visits",
         f"{per[0]:.1f}" if per else formats.NOTHING,
-        delta=f"{per[1]:.1f}–{per[2]:.1f}" if per else None,
+        delta=f"{per[1]:.1f}–{per[2]:.1f} at 95 %" if per else None,
         delta_color="off",
         delta_arrow="off",
-        help="With its exact 95 % Poisson interval: a visit can have several findings.",
+        help="Findings, not visits: one visit can have several. With its exact 95 % Poisson interval.",
     )
     st.metric(
         "Cannot tell",

@@ -8,13 +8,35 @@ from ui import data, frame, parts
 frame.enter()
 view = parts.ready("Payers")
 table = views.payer_table(view)
-if view.valued.is_empty() or table.is_empty():
+if table.is_empty():
     frame.heading("Payers", context=data.context())
-    parts.empty("No findings under these filters: clear them to see every payer.")
+    parts.empty("No visit, claim or finding under these filters: clear them to see every payer.")
 names = parts.mapping(table, "payer_id")
 frame.heading("Payers", views.payer_sentence(table, float(view.shares["share"].sum()), names), data.context())
 
 dark, shown = frame.dark(), parts.named(table, "payer_id")
+
+
+def unknown() -> None:
+    """The chart of what could not be checked; it stands also where nothing was found."""
+    drawn = charts.unknown_bars(table, "payer_id", "Checks that could not be made", dark, names)
+    alt = "Share of checks that could not be made for want of a fact, by payer"
+    parts.chart(drawn, alt, "payers_unknown", shown, picks=False)
+
+
+def table_below() -> None:
+    """The table of payers, to read and to download."""
+    sheet = views.payer_sheet(shown)
+    parts.sheet(sheet, "Payers: dollars, findings, claims, rates and what could not be told")
+    parts.download(sheet, "payers_table", "payers.csv")
+
+
+if view.valued.is_empty():
+    parts.explain("No findings under these filters. What could not be checked stands below.")
+    unknown()
+    table_below()
+    st.stop()
+
 left, right = st.columns([1.3, 1], gap="small")
 picked: list[str] = []
 with left:
@@ -27,10 +49,7 @@ with left:
         parts.chart(drawn, alt, "payers_dollars", parts.named(stacked, "payer_id")), "payer_id"
     )
 with right:
-    drawn = charts.unknown_bars(table, "payer_id", "Checks that could not be told", dark, names)
-    parts.chart(
-        drawn, "Share of checks that could not be told, by payer", "payers_unknown", shown, picks=False
-    )
+    unknown()
 left, right = st.columns([1.3, 1], gap="small")
 with left:
     drawn = charts.rate_dots(
@@ -51,5 +70,4 @@ with right:
 if picked:
     frame.go("findings", payer=picked)
 
-parts.sheet(views.payer_sheet(shown), "Payers: dollars, findings, claims, rates and what could not be told")
-parts.download(views.payer_sheet(shown), "payers_table", "payers.csv")
+table_below()

@@ -4,11 +4,15 @@ import polars as pl
 import streamlit as st
 
 from compliance import charts, risk, views
-from ui import data, frame, parts
+from ui import data, filters, frame, parts
 
 frame.enter()
 view = parts.ready("Therapists")
-rows = risk.funnel(view.audit.visits).drop_nulls("therapist_id")
+# one therapist is compared with all of the discipline, whoever is chosen
+peers = data.peers()
+chosen_ids = filters.current().therapists
+mine = pl.col("therapist_id").is_in(list(chosen_ids)) if chosen_ids else pl.lit(True)
+rows = risk.funnel(peers.audit.visits).drop_nulls("therapist_id").filter(mine)
 if rows.is_empty():
     frame.heading("Therapists", context=data.context())
     parts.empty(
@@ -33,8 +37,9 @@ for place, discipline in zip(st.columns(max(2, len(disciplines))), disciplines, 
 if picked:
     frame.go("findings", therapist=picked)
 st.caption(
-    "Solid: exact binomial limits of 99.8 %; dotted: of 95 %; level line: the discipline's own rate. Above: needs a chart "
-    "review, nothing more. Below: see whether the checks had their facts."
+    "▲ above the 99.8 % limit (solid): needs a chart review, nothing more. ◆ beyond the 95 % limit (dotted). ● within expected "
+    "variation. ▼ below the 99.8 % limit: see whether the checks had their facts. Level line: the discipline's own rate. A mark "
+    "counts the findings that are the therapist's own."
 )
 
 table = risk.risk_table(view.audit, "therapist")
@@ -48,7 +53,11 @@ chosen = [table["therapist_id"][row] for row in event["selection"]["rows"]]
 if chosen and chosen[0]:
     frame.go("findings", therapist=chosen)
 
-cells = risk.excess(view.audit.coverage)
+st.caption(
+    "Dollars: each claim line once, shared among the findings on it. Under a filter the findings left share it, so parts can be "
+    "larger there."
+)
+cells = risk.excess(peers.audit.coverage).filter(mine)
 if cells.height:
     drawn = charts.heat_map(
         cells, views.pairs_title(cells), frame.dark(), parts.mapping(cells, "therapist_id")

@@ -13,6 +13,7 @@ VISITS = pl.DataFrame(
         "therapist_id": [f"T{number % 3}" for number in range(240)],
         "discipline": ["PT"] * 240,
         "checked": [True] * 240,
+        "own": [1 if number % 3 == 0 and number % 2 else 0 for number in range(240)],
         "findings": [1 if number % 3 == 0 and number % 2 else 0 for number in range(240)],
         "service_date": [datetime(2026, 1, 5) + timedelta(days=number // 2) for number in range(240)],
     }

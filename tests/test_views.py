@@ -1,12 +1,13 @@
 """What the pages show, as frames and sentences."""
 
+from dataclasses import replace
 from datetime import date, datetime
 
 import polars as pl
 import pytest
 
-from compliance import formats, views
-from compliance.audit import audit
+from compliance import formats, risk, views
+from compliance.audit import NotRun, audit
 from compliance.checks.rule import catalogue
 from compliance.policy import load_policies
 from compliance.records.load import load
@@ -23,8 +24,8 @@ def whole(tmp_path_factory):
 
 
 def test_filters_keep_parts_and_whole_together(whole):
-    view = views.narrowed(whole, Filters().apply, False)
-    payers = [views.narrowed(whole, Filters(payers=(each,)).apply, False) for each in clinic.PAYERS]
+    view = views.narrowed(whole, Filters().apply)
+    payers = [views.narrowed(whole, Filters(payers=(each,)).apply) for each in clinic.PAYERS]
     total = float(view.shares["share"].sum())
     assert total > 0
     assert sum(float(each.shares["share"].sum()) for each in payers) == pytest.approx(total)
@@ -32,14 +33,14 @@ def test_filters_keep_parts_and_whole_together(whole):
 
 
 def test_visits_count_only_the_findings_let_through(whole):
-    view = views.narrowed(whole, Filters(rules=("PR-04",)).apply, True)
-    everything = views.narrowed(whole, Filters().apply, False)
+    view = views.narrowed(whole, Filters(rules=("PR-04",)).apply)
+    everything = views.narrowed(whole, Filters().apply)
     assert view.audit.visits["findings"].sum() < everything.audit.visits["findings"].sum()
     assert set(view.audit.findings["rule"]) <= {"PR-04"}
 
 
 def test_root_causes_gather_single_notes_by_therapist_and_add_up(whole):
-    view = views.narrowed(whole, Filters().apply, False)
+    view = views.narrowed(whole, Filters().apply)
     causes = views.root_causes(view.valued, view.shares)
     assert causes["dollars"].sum() == pytest.approx(float(view.shares["share"].sum()))
     assert causes["dollars"].is_sorted(descending=True)
@@ -68,9 +69,34 @@ def test_the_interval_of_a_count_is_exact_poisson():
         ([(None, 0)], "Every check on these visits had the facts that it needs."),
     ],
 )  # fmt: skip
-def test_what_could_not_be_told_names_the_facts(cells, said):
+def test_what_could_not_be_told_names_the_facts(whole, cells, said):
     coverage = pl.DataFrame(cells, schema={"missing": pl.String, "cannot_tell": pl.Int64}, orient="row")
-    assert views.unknowns_sentence(coverage, 2) == said
+    assert views.unknowns_sentence(replace(whole, coverage=coverage, not_run=()), 2) == said
+
+
+def test_rules_that_did_not_run_are_said_before_all_else(whole):
+    none = pl.DataFrame(schema={"missing": pl.String, "cannot_tell": pl.Int64})
+    idle = NotRun("DOC-01", "notes.text is absent", "notes.text"), NotRun("PR-01", "notes is absent", "notes")
+    said = views.unknowns_sentence(replace(whole, coverage=none, not_run=idle), 0)
+    assert said == (
+        f"2 of {len(whole.rules)} rules did not run: text (notes), notes missing. "
+        "The others had the facts that they need."
+    )
+
+
+def test_a_chosen_therapist_keeps_the_lines_of_their_visits_and_counts_as_among_all(whole):
+    everyone = risk.funnel(whole.visits).drop_nulls("therapist_id")
+    for each in everyone.iter_rows(named=True):
+        chosen = Filters(therapists=(each["therapist_id"],))
+        view = views.narrowed(whole, chosen.apply, Filters().apply)
+        alone = risk.funnel(view.audit.visits).filter(
+            pl.col("discipline") == each["discipline"], pl.col("therapist_id") == each["therapist_id"]
+        )
+        assert alone.select("n", "of").row(0) == (each["n"], each["of"])
+        visits = view.audit.visits.select(views.VISIT)
+        assert view.audit.lines.join(visits, on=views.VISIT, how="semi").height == (
+            whole.lines.join(visits, on=views.VISIT, how="semi").height
+        )
 
 
 def test_counted_days_stand_before_on_and_after_the_due_day():
@@ -84,7 +110,7 @@ def test_counted_days_stand_before_on_and_after_the_due_day():
 
 
 def test_search_reads_sentences_and_keys(whole):
-    found = views.narrowed(whole, Filters().apply, False).valued
+    found = views.narrowed(whole, Filters().apply).valued
     one = found["finding_id"][0]
     assert views.listed(found, f" {one.upper()} ")["finding_id"].to_list() == [one]
     assert views.listed(found, "no such words").is_empty()
@@ -140,7 +166,7 @@ def test_a_day_reads_as_people_write_it():
 
 
 def test_payers_without_findings_keep_their_row(whole):
-    view = views.narrowed(whole, Filters().apply, False)
+    view = views.narrowed(whole, Filters().apply)
     every = pl.Series("payer_id", [*clinic.PAYERS, "NEW", None], dtype=pl.String)
     counted = views.by_severity(view.valued, "payer_id", every)
     assert counted.filter(pl.col("payer_id") == "NEW")["dollars"].to_list() == [0.0]

@@ -6,6 +6,7 @@ browser session alone (`st.session_state`) and leave memory with it.
 
 import os
 import sys
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from threading import Lock
@@ -133,7 +134,17 @@ def _run(held: Records, chosen: Policies, as_of: date) -> Audit:
 def view() -> views.Narrowed:
     """The audit under the filters in force."""
     chosen = filters.current()
-    return views.narrowed(audited(), chosen.apply, bool(chosen.rules))
+    return _narrowed(chosen)
+
+
+def peers() -> views.Narrowed:
+    """The audit under the filters in force but for the therapists: what one of them is compared with."""
+    return _narrowed(replace(filters.current(), therapists=()))
+
+
+def _narrowed(chosen: filters.Filters) -> views.Narrowed:
+    others = replace(chosen, therapists=()).apply if chosen.therapists else None
+    return views.narrowed(audited(), chosen.apply, others)
 
 
 def earlier() -> tuple[views.Narrowed, date, date] | None:
@@ -142,7 +153,7 @@ def earlier() -> tuple[views.Narrowed, date, date] | None:
     before = filters.current().before(offered.first, offered.last)
     if before is None or before.since is None or before.until is None:
         return None
-    found = views.narrowed(audited(), before.apply, bool(before.rules))
+    found = _narrowed(before)
     return None if found.audit.visits.is_empty() else (found, before.since, before.until)
 
 

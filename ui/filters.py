@@ -306,7 +306,9 @@ def draw(choices: Choices) -> None:
 
 def _draw_visible(held: Mapping[str, str], choices: Choices) -> bool:
     filters, _ = read(held, choices)
-    shown = Names(choices, st.session_state.get(HIDE_NAMES, False))
+    # the switch below is not yet read from the URL on a session's first run
+    asked = st.query_params.get(HIDE_NAMES) == "true"
+    shown = Names(choices, st.session_state.get(HIDE_NAMES, asked))
     with st.container(horizontal=True, vertical_alignment="center", key="filters_head"):
         st.markdown("**Filters**")
         st.button("Clear", on_click=_clear, type="tertiary", disabled=not filters.active, key="filters_clear")

@@ -19,12 +19,17 @@ DOLLARS = st.column_config.NumberColumn(format="dollar")
 DAY = st.column_config.DateColumn(format="MMM D, YYYY")
 
 
-def empty(why: str) -> None:
-    """An empty state: says why there is nothing (plain text), offers to clear the filters, and ends the page."""
+def explain(why: str) -> None:
+    """Says why something is not there (plain text), and offers to clear the filters."""
     st.info(formats.markdown(why))
     if filters.current().active and st.button("Clear the filters", key="empty_clear"):
         filters.put(since=None, until=None, **dict.fromkeys(filters.LISTS))
         st.rerun()
+
+
+def empty(why: str) -> None:
+    """An empty state: `explain`, and the end of the page."""
+    explain(why)
     st.stop()
 
 

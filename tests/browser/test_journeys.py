@@ -67,3 +67,41 @@ def test_hidden_names_hide_therapists_and_patients(window, dashboard):
         for name in ("Vasquez", "Zielinski", "Ellison", "Chaudhry"):
             assert name not in said
         visitor.clean()
+
+
+@pytest.mark.parametrize(
+    ("page", "mark", "filtered"),
+    [
+        ("/", "[aria-roledescription='bar']", "rule="),
+        ("/", "[aria-roledescription='point']", "from=.*to="),
+        ("/payers", "[aria-roledescription='bar']", "payer="),
+        ("/payers", "[aria-roledescription='point']", "payer="),
+        ("/therapists", "[aria-label*='failed: 1;']", "therapist=.*rule=|rule=.*therapist="),
+    ],
+)
+def test_a_mark_that_is_clicked_opens_its_findings(window, dashboard, page, mark, filtered):
+    with visit(window, dashboard) as visitor:
+        visitor.open(page)
+        visitor.page.wait_for_timeout(1500)  # charts draw after the script has ended
+        drawn = visitor.page.locator(f"svg.marks {mark}").first
+        drawn.evaluate("each => each.scrollIntoView({block: 'center'})")
+        visitor.page.wait_for_timeout(300)
+        box = drawn.bounding_box()
+        assert box, "the mark is drawn"
+        visitor.page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        visitor.page.wait_for_url(re.compile(f"/findings.*({filtered})"), timeout=30_000)
+        visitor.clean()
+
+
+def test_names_are_hidden_from_the_first_run_and_findings_are_stepped_through_by_key(window, dashboard):
+    with visit(window, dashboard) as visitor:
+        visitor.open("/findings?hide_names=true&therapist=T0014")
+        assert "Xiong" not in visitor.page.inner_text("body")
+        visitor.page.wait_for_selector(".evidence")
+        visitor.page.wait_for_url(re.compile("finding="))
+        first = visitor.page.url
+        visitor.page.get_by_role("button", name="Next ›").focus()
+        visitor.page.keyboard.press("Enter")
+        visitor.page.wait_for_url(lambda url: url != first)
+        visitor.page.get_by_text(re.compile(r"^2 of ")).wait_for()
+        visitor.clean()
