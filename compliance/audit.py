@@ -24,6 +24,8 @@ from compliance.records.load import Records
 LINE_ITEMS = pl.List(pl.Struct({"claim_id": pl.String, "line": pl.Int64, "amount": pl.Float64}))
 """The findings' column `lines`, decoded."""
 
+VISIT = ["patient_id", "discipline", "service_date"]
+"""What makes a visit: a treatment day of a patient and discipline."""
 COVERAGE_KEY = ("rule", "payer_id", "therapist_id", "clinic_id", "discipline", "service_date", "missing")
 COUNTS = (NOT_APPLICABLE, PASS, FAIL, CANNOT_TELL)
 
@@ -295,44 +297,46 @@ def _visits(
     charts: ChartTables, facts: Facts, touched: pl.DataFrame, units: list[pl.DataFrame]
 ) -> pl.DataFrame:
     """One row a treatment day of a patient and discipline, with how it was judged (see `Audit`)."""
-    key = ["patient_id", "discipline", "service_date"]
     days = _polars(charts["treatment_days"])
-    dollars = facts.lines.group_by(key).agg(pl.col("amount").sum(), lines=pl.len())
+    dollars = facts.lines.group_by(VISIT).agg(pl.col("amount").sum(), lines=pl.len())
     judged = (
         pl.concat(units)
-        .group_by(key)
+        .group_by(VISIT)
         .agg(
             checked=pl.col("outcome").is_in([PASS, FAIL]).any(),
             cannot_tell=(pl.col("outcome") == CANNOT_TELL).any(),
         )
         if units
         else pl.DataFrame(
-            schema={**{k: days.schema[k] for k in key}, "checked": pl.Boolean, "cannot_tell": pl.Boolean}
+            schema={
+                **{name: days.schema[name] for name in VISIT},
+                "checked": pl.Boolean,
+                "cannot_tell": pl.Boolean,
+            }
         )
     )
     joined = (
-        days.join(dollars, on=key, how="left", maintain_order="left")
-        .join(judged, on=key, how="left", maintain_order="left")
+        days.join(dollars, on=VISIT, how="left", maintain_order="left")
+        .join(judged, on=VISIT, how="left", maintain_order="left")
         .with_columns(
             pl.col("checked", "cannot_tell").fill_null(False),
             pl.col("lines").fill_null(0),
             pl.col("amount").fill_null(0.0),
         )
     )
-    return counted(joined, touched).sort(key)
+    return counted(joined, touched).sort(VISIT)
 
 
 def counted(visits: pl.DataFrame, touched: pl.DataFrame) -> pl.DataFrame:
     """Visits with `findings`, how many touch each, and `own`, how many of these are its own therapist's or nobody's."""
-    key = ["patient_id", "discipline", "service_date"]
-    whose = touched.join(visits.select(*key, visited_by="therapist_id"), on=key)
+    whose = touched.join(visits.select(*VISIT, visited_by="therapist_id"), on=VISIT)
     own = pl.col("found_of").is_null() | (pl.col("found_of") == pl.col("visited_by"))
-    hits = whose.group_by(key).agg(
+    hits = whose.group_by(VISIT).agg(
         findings=pl.col("finding_id").n_unique(),
         own=pl.col("finding_id").filter(own.fill_null(False)).n_unique(),
     )
     bare = visits.drop("findings", "own", strict=False)
-    return bare.join(hits, on=key, how="left", maintain_order="left").with_columns(
+    return bare.join(hits, on=VISIT, how="left", maintain_order="left").with_columns(
         pl.col("findings", "own").fill_null(0)
     )
 
@@ -343,7 +347,6 @@ def touched_visits(found: pl.DataFrame, lines: pl.DataFrame, notes: pl.DataFrame
     By its lines at risk, else by its note; findings of severity info are left out.
     """
     real = found.filter(pl.col("severity") != "info")
-    key = ["patient_id", "discipline", "service_date"]
     by_line = (
         real.select(
             "finding_id", found_of="therapist_id", at_risk=pl.col("lines").str.json_decode(LINE_ITEMS)
@@ -351,10 +354,10 @@ def touched_visits(found: pl.DataFrame, lines: pl.DataFrame, notes: pl.DataFrame
         .explode("at_risk")
         .unnest("at_risk")
         .drop_nulls("claim_id")
-        .join(lines.select("claim_id", "line", *key), on=["claim_id", "line"])
+        .join(lines.select("claim_id", "line", *VISIT), on=["claim_id", "line"])
     )
     by_note = real.select("finding_id", "note_id", found_of="therapist_id").join(
-        notes.select("note_id", *key), on="note_id"
+        notes.select("note_id", *VISIT), on="note_id"
     )
-    columns = ["finding_id", "found_of", *key]
+    columns = ["finding_id", "found_of", *VISIT]
     return pl.concat([by_line.select(columns), by_note.select(columns)]).unique()

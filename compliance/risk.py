@@ -21,7 +21,6 @@ Z95 = float(ndtri(0.975))
 INNER, OUTER = 0.025, 0.001
 """One-sided tails of the 95 % and the 99.8 % limits."""
 
-VISIT = ("patient_id", "discipline", "service_date")
 DIMENSIONS = {"therapist": "therapist_id", "payer": "payer_id", "clinic": "clinic_id", "rule": "rule"}
 
 

@@ -12,14 +12,13 @@ import polars as pl
 from scipy.special import gammaincinv
 
 from compliance import formats, risk
-from compliance.audit import LINE_ITEMS, Audit, counted
+from compliance.audit import LINE_ITEMS, VISIT, Audit, counted
 from compliance.chart_theme import SEVERITIES, SEVERITY_SIGNS
 from compliance.checks.rule import Rule, catalogue
 from compliance.records.load import LoadReport, Notice
 from compliance.rulebook import FAMILIES
 
 REAL = pl.col("severity") != "info"
-VISIT = ["patient_id", "discipline", "service_date"]
 Naming = Callable[[str | None], str]
 SUBJECT_WORDS = {
     "line": "line", "note": "note", "plan": "plan of care", "goal": "goal", "claim": "claim",

@@ -9,9 +9,9 @@ from ui import data, filters, frame, parts
 frame.enter()
 view = parts.ready("Therapists")
 # one therapist is compared with all of the discipline, whoever is chosen
-peers = data.peers()
-chosen_ids = filters.current().therapists
-mine = pl.col("therapist_id").is_in(list(chosen_ids)) if chosen_ids else pl.lit(True)
+alone = list(filters.current().therapists)
+peers = data.peers() if alone else view
+mine = pl.col("therapist_id").is_in(alone) if alone else pl.lit(True)
 rows = risk.funnel(peers.audit.visits).drop_nulls("therapist_id").filter(mine)
 if rows.is_empty():
     frame.heading("Therapists", context=data.context())

@@ -302,7 +302,8 @@ def test_goal_met_later_was_open_on_the_day():
 def test_what_was_searched_is_told():
     searched = searched_table(notes_of("97530."), goals_of(STG1="Toilet transfer SBA", LTG1="QuickDASH 25"))
     sentence = searched["searched"][0]
-    assert "STG1 (toilet, transfer with toilet)" in sentence and "LTG1 (by its label only" in sentence
+    assert "STG1 (toilet, transfer with toilet)" in sentence and "LTG1 (by its label:" in sentence
+    assert sentence.endswith("or two of a goal's own words.")
 
 
 @pytest.mark.parametrize(
@@ -496,6 +497,17 @@ def test_goal_to_feed_self_is_met_by_eating():
         ("97530: bed mobility x5. 'Weird but good.'", "response", "yes"),
         ("97530: shower step x3. Refused 4th try.", "response", "yes"),
         ("97530: laundry folded. Group therapy attended prior.", "response", "no"),
+        # a form that repeats its fields has them for each code; an unfilled or uncircled one says nothing
+        (
+            ">> THERAPEUTIC ACTIVITY 97530 | 23 min\n[Task] sit/stand x8\n[Assist] ***\n>> GAIT 97116 | 10 min\n"
+            "[Task] RW 80 ft\n[Assist] CGA",
+            "assistance",
+            "none",
+        ),
+        ("97530 bed<>w/c x6\nCueing: none / verbal / tactile / visual (circle)", "cueing", False),
+        ("97530: sat at table. Teacher reports S. now needs one reminder to tie shoes.", "cueing", False),
+        # a position is no task, and a word that may name one is no exercise
+        ("97530: Standing at sink: hip ext 2x10, mini squats 2x10.", "exercise_only", True),
         # a code that was not given has no section
         ("97010 hot pack. 97530: carried sack x6. 97150 none. Back 2/10.", "response", "yes"),
         ("97530: stood and folded shirts. GOALS 1,2.", "n_goal_refs", 2),

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from compliance import formats, risk, views
-from compliance.audit import NotRun, audit
+from compliance.audit import VISIT, NotRun, audit
 from compliance.checks.rule import catalogue
 from compliance.policy import load_policies
 from compliance.records.load import load
@@ -93,9 +93,9 @@ def test_a_chosen_therapist_keeps_the_lines_of_their_visits_and_counts_as_among_
             pl.col("discipline") == each["discipline"], pl.col("therapist_id") == each["therapist_id"]
         )
         assert alone.select("n", "of").row(0) == (each["n"], each["of"])
-        visits = view.audit.visits.select(views.VISIT)
-        assert view.audit.lines.join(visits, on=views.VISIT, how="semi").height == (
-            whole.lines.join(visits, on=views.VISIT, how="semi").height
+        visits = view.audit.visits.select(VISIT)
+        assert view.audit.lines.join(visits, on=VISIT, how="semi").height == (
+            whole.lines.join(visits, on=VISIT, how="semi").height
         )
 
 

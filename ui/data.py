@@ -133,8 +133,7 @@ def _run(held: Records, chosen: Policies, as_of: date) -> Audit:
 
 def view() -> views.Narrowed:
     """The audit under the filters in force."""
-    chosen = filters.current()
-    return _narrowed(chosen)
+    return _narrowed(filters.current())
 
 
 def peers() -> views.Narrowed:

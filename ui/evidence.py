@@ -96,7 +96,7 @@ def _parameter(name: str, value: Mapping[str, Any]) -> str:
     unit = f" {html.escape(value['unit'])}" if value["unit"] else ""
     return (
         f"{html.escape(parts.words(name))}: <b>{html.escape(_said(value['value']))}</b>{unit}, "
-        f"policy {html.escape(value['layer'].replace('_', ' '))} {html.escape(_since(str(value['from'])))} ▸ "
+        f"policy {html.escape(value['layer'].replace('_', ' '))} since {html.escape(_day(str(value['from'])))} ▸ "
         f"{html.escape(source)} <span class='muted'>({html.escape(verified)})</span>"
     )
 
@@ -140,14 +140,6 @@ def _strip(facts: Mapping[str, Any]) -> str:
 
 def _day(iso: str) -> str:
     return parts.day_words(iso)
-
-
-_ALWAYS = "2000-01-01"
-"""The day that a policy writes where no first day is known, or none matters."""
-
-
-def _since(iso: str) -> str:
-    return "on every day" if iso == _ALWAYS else f"since {_day(iso)}"
 
 
 def _sides(finding: Mapping[str, Any], evidence: Mapping[str, Any]) -> str:

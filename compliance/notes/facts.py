@@ -98,8 +98,9 @@ def _judged(facts: pl.DataFrame, code: str) -> pl.DataFrame:
     # beside a list of exercises or of modalities, a verb and a noun that meet by chance are no task
     listed = (pl.col("n_firm") >= _LIST) | (pl.col("n_passive") >= _LIST)
     functional = (pl.col("n_functional") > 0) | ((pl.col("n_paired") > 0) & ~listed)
-    # sets and repetitions alone are exercise, but not beside heat or massage ("10 x 8" may be a setting)
     many_unread = pl.col("n_unread") >= _MANY_UNREAD
+    # sets and repetitions alone are exercise, but not beside heat or massage ("10 x 8" may be a setting),
+    # nor beside words that may name a task ("child-cap bottle push/turn 3x10")
     bare_sets = (
         (pl.col("n_exercise") > pl.col("n_named_exercise")) & (pl.col("n_passive") == 0) & ~many_unread
     )

@@ -305,7 +305,12 @@ def searched_table(notes: pl.DataFrame, goals: pl.DataFrame) -> pl.DataFrame:
             if goal.status == OPEN
         ]
         rows.append(
-            (note_id, f"Looked for: {'; '.join(sought)}." if sought else "The plan holds no open goal.")
+            (
+                note_id,
+                f"Looked for: {'; '.join(sought)}; or two of a goal's own words."
+                if sought
+                else "The plan holds no open goal.",
+            )
         )
     return pl.DataFrame(rows, schema={"note_id": pl.String, "searched": pl.String}, orient="row")
 
@@ -313,6 +318,6 @@ def searched_table(notes: pl.DataFrame, goals: pl.DataFrame) -> pl.DataFrame:
 def _sought(goal_text: str) -> str:
     actions, things = concepts(goal_text)
     if not actions or not things:
-        return "by its label only: its text names no activity and thing"
+        return "by its label: its text names no known activity and thing"
     words = [", ".join(sorted(each)).replace("_", " ") for each in (actions, things)]
     return f"{words[0]} with {words[1]}"

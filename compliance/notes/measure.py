@@ -43,10 +43,9 @@ def found(notes: list[dict[str, Any]]) -> dict[str, set[str]]:
     # a note whose only labels are none of the plan's does not link by its meaning either
     unknown = links.filter(pl.col("why_not").eq("unknown_label"))
     by_meaning = links.filter("links").join(unknown, on="note_id", how="anti")
-    named = links.filter(
-        pl.col("why_not").is_in(["unknown_label", "not_open", "not_addressed", "planned", "history"])
-    )
-    perhaps = links.filter(pl.col("why_not").eq("perhaps")).join(named, on="note_id", how="anti")
+    alike = pl.col("why_not").eq("perhaps")
+    named = links.filter(pl.col("why_not").is_not_null() & ~alike)
+    perhaps = links.filter(alike).join(named, on="note_id", how="anti")
     linked = {*by_label["note_id"], *by_meaning["note_id"], *perhaps["note_id"]}
     broken = {
         "DOC-02": pl.col("assistance").eq("none") & ~pl.col("assistance_unclear"),

@@ -217,15 +217,17 @@ def _spans(note: list[Word], text: str, around: Frame) -> list[_Span]:
         span
         for span in found
         if span.kind != "ignore"
-        and not (
-            span.value == "standing_task"
-            and note[span.last : span.last + 1]
-            and note[span.last].spelling == ":"
-        )
+        and not _is_position(note, span)
         and not _is_silent(around, span)
         and _is_by_patient(note, around, span)
         and not _is_told_to_patient(note, around, span, cues)
     ]
+
+
+def _is_position(note: list[Word], span: _Span) -> bool:
+    """Whether standing is only where exercises are done: "Standing at sink: hip ext 2x10"."""
+    following = note[span.last].spelling if span.last < len(note) else ""
+    return span.value == "standing_task" and following == ":"
 
 
 _LIKE_A_NAME = "Mina"
@@ -260,11 +262,7 @@ def _is_by_patient(note: list[Word], around: Frame, span: _Span) -> bool:
 
 _TREATING = frozenset({"ot", "therapist", "pt", "pta", "cota", "cht", "me"})
 _BY_REACH = 5
-
-
-_JOINT_MOTIONS = frozenset(
-    {"shoulder", "arm", "hip", "knee", "ankle", "hand", "neck", "plain_stretch", "stretch", "rom"}
-)
+_JOINT_MOTIONS = frozenset({"shoulder", "arm", "hip", "knee", "ankle", "hand", "plain_stretch", "stretch"})
 _ONE_AFTER_OTHER = frozenset({"then", "followed", "after", "before", "x", "with"})
 
 
