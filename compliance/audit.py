@@ -16,6 +16,7 @@ from compliance.checks.rule import Rule, RuleError, catalogue
 from compliance.checks.tables import ChartTables
 from compliance.checks.terms import CANNOT_TELL, FAIL, NOT_APPLICABLE, PASS
 from compliance.findings import FINDING_SCHEMA, Facts, findings, with_context
+from compliance.money import PRICE_PARAMETERS, priced
 from compliance.notes.tables import reading_tables, spoken
 from compliance.parameters import ParameterValues
 from compliance.policy import Policies, PolicyError
@@ -110,23 +111,29 @@ def audit(
     steps = len(chosen) + 2
     progress("Joining charts and claims", 0, steps)
     tables = {**records.tables, "notes": spoken(records.tables["notes"], records.tables["interventions"])}
+    values = ParameterValues(policies)
+    tables |= policies.code_tables.frames
+    frames = {name: nw.from_native(native(table)).lazy() for name, table in tables.items()}
     charts = ChartTables(
-        {name: nw.from_native(native(table)).lazy() for name, table in tables.items()},
+        frames,
         policies.policy_of,
         datetime(as_of.year, as_of.month, as_of.day),
         keep=_keep,
+        price=lambda lines: priced(
+            values.attach(lines, PRICE_PARAMETERS), frames["relative_values"], frames["geography"]
+        ),
     )
     notes = _polars(charts["notes"])
     progress("Reading the notes", 1, steps)
     readings = reading_tables(notes, records.tables["goals"], records.tables["supervision_contacts"])
     charts.add({name: nw.from_native(native(table)).lazy() for name, table in readings.items()})
-    values = ParameterValues(policies)
     facts = Facts(
         lines=_treating_role(_polars(charts["claim_lines"]), _polars(charts["interventions"])),
         notes=notes,
         plans=_polars(charts["plans_of_care"]),
         mentions=readings["mentions"],
         values=values.shown,
+        relative_values=policies.code_tables.frames["relative_values"],
     )
     found, coverage, units, not_run = [], [], [], []
     for number, rule in enumerate(chosen):
@@ -218,7 +225,8 @@ def _refuse_unknown(rule: Rule, policies: Policies) -> None:
 
 def _refuse_lacking(rule: Rule, returned: Sequence[str]) -> None:
     """Refuse a rule that does not return what a finding is made of. Raises RuleError."""
-    exposed = {"line": ("claim_id", "line"), "note": ("note_id",), "days": ("exposed_from", "exposed_to")}
+    exposed = {"line": ("claim_id", "line"), "note": ("note_id",), "days": ("exposed_from", "exposed_to"),
+               "lines": ("exposed_lines",)}  # fmt: skip
     wanted = {
         "both come from judge()": ("outcome", "missing"),
         f"they make the id of a finding about a {rule.subject}": rule.key,

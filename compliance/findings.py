@@ -15,6 +15,7 @@ import polars as pl
 
 from compliance.checks.rule import AT_RISK, Rule, RuleError
 from compliance.checks.terms import FAIL
+from compliance.money import exposure
 
 FINDING_SCHEMA: dict[str, pl.DataType] = {
     "finding_id": pl.String(),
@@ -41,8 +42,10 @@ WHO_AND_WHEN = ("service_date", "patient_id", "therapist_id", "payer_id", "clini
 WHERE = ("claim_id", "line", "note_id", "plan_id")
 PLUMBING = frozenset(
     (*WHO_AND_WHEN, *WHERE, "outcome", "missing", "severity", "case", "policy", "policy_missing", "payer_kind",
-     "exposed_from", "exposed_to", "exposed_cpt", "exposed_share", "exposed_role", "submitted", "fact", "unit_row")
+     "exposed_from", "exposed_to", "exposed_cpt", "exposed_share", "exposed_units", "exposed_as", "exposed_lines", "exposed_role",
+     "submitted", "fact", "unit_row")
 )  # fmt: skip
+DAYS = ("patient_id", "discipline", "exposed_from", "exposed_to")
 QUOTES_SHOWN = 8
 
 
@@ -50,7 +53,7 @@ QUOTES_SHOWN = 8
 class Facts:
     """What findings are joined with: lines and notes as rules see them, mentions, and the parameter values.
 
-    `lines`, `notes`, `mentions` are Polars frames; `values` maps a value's id to how the evidence shows it.
+    All but `values` are Polars frames; `values` maps a value's id to how the evidence shows it.
     """
 
     lines: pl.DataFrame
@@ -58,6 +61,7 @@ class Facts:
     plans: pl.DataFrame
     mentions: pl.DataFrame
     values: Sequence[Mapping[str, Any]]
+    relative_values: pl.DataFrame
 
 
 def with_context(judged: pl.DataFrame, facts: Facts) -> pl.DataFrame:
@@ -102,10 +106,8 @@ def findings(rule: Rule, judged: pl.DataFrame, facts: Facts) -> pl.DataFrame:
     failed = judged.filter(pl.col("outcome") == FAIL).with_row_index("unit_row")
     if failed.is_empty():
         return pl.DataFrame(schema=FINDING_SCHEMA)
-    exposed = exposed_lines(rule, failed, facts.lines)
-    lines_of = _group(
-        exposed, "unit_row", ["claim_id", "line", "amount", "share", "amount_basis", "submitted"]
-    )
+    exposed = exposed_lines(rule, failed, facts)
+    lines_of = _group(exposed, "unit_row", ["claim_id", "line", "at_risk", "amount_basis", "submitted"])
     quotes_of = _quotes(rule, failed, facts)
     rows = [
         _finding(rule, row, lines_of.get(row["unit_row"], []), quotes_of.get(row["unit_row"], []), facts)
@@ -114,36 +116,54 @@ def findings(rule: Rule, judged: pl.DataFrame, facts: Facts) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=FINDING_SCHEMA, orient="row")
 
 
-def exposed_lines(rule: Rule, failed: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
-    """The lines each failed unit puts at risk: unit_row, claim_id, line, amount, share, amount_basis, submitted."""
-    share = pl.col("exposed_share") if "exposed_share" in failed.columns else pl.lit(1.0)
-    failed = failed.with_columns(share=share.cast(pl.Float64).fill_null(1.0))
-    amounts = lines.select("claim_id", "line", "amount", "amount_basis", "submitted")
+def exposed_lines(rule: Rule, failed: pl.DataFrame, facts: Facts) -> pl.DataFrame:
+    """The lines each failed unit puts at risk: unit_row, claim_id, line, amount, at_risk, amount_basis, submitted."""
+    asked = {"exposed_share": pl.Float64, "exposed_units": pl.Int64, "exposed_as": pl.String}
+    absent = [
+        pl.lit(None, dtype=kind).alias(name) for name, kind in asked.items() if name not in failed.columns
+    ]
+    failed = failed.with_columns(*absent).rename({"exposed_share": "share"})
+    how = ["unit_row", "share", "exposed_units", "exposed_as"]
+    lines, key = facts.lines, ["claim_id", "line"]
     if rule.exposes == "line":
-        units = failed.select("unit_row", "claim_id", "line", "share").drop_nulls(["claim_id", "line"])
-        exposed = units.join(amounts, on=["claim_id", "line"])
-    elif rule.exposes == "note":
-        units = failed.select("unit_row", "note_id", "share", *_optional(failed, "exposed_cpt")).drop_nulls(
-            "note_id"
+        exposed = failed.select(*how, *key).drop_nulls(key).join(lines, on=key)
+    elif rule.exposes == "lines":
+        listed = (
+            failed.select(*how, listed=pl.col("exposed_lines").str.split(" "))
+            .explode("listed")
+            .drop_nulls("listed")
         )
+        parts = pl.col("listed").str.extract_groups(r"^(?<claim_id>.*)/(?<line>\d+)$")
+        named = (
+            listed.with_columns(parts.alias("parts"))
+            .unnest("parts")
+            .with_columns(pl.col("line").cast(pl.Int64))
+        )
+        exposed = named.join(lines, on=key)
+    elif rule.exposes == "note":
+        units = failed.select(*how, "note_id", *_optional(failed, "exposed_cpt")).drop_nulls("note_id")
         exposed = _of_codes(units.join(lines, on="note_id"))
     elif rule.exposes == "days":
-        units = failed.select(
-            "unit_row", "patient_id", "discipline", "exposed_from", "exposed_to", "share",
-            *_optional(failed, "exposed_cpt", "exposed_role"),
-        )  # fmt: skip
-        exposed = units.join(lines, on=["patient_id", "discipline"]).filter(
-            (pl.col("service_date") >= pl.col("exposed_from"))
-            & ((pl.col("service_date") <= pl.col("exposed_to")) | pl.col("exposed_to").is_null())
+        exposed = _of_days(
+            failed.select(*how, *DAYS, *_optional(failed, "exposed_cpt", "exposed_role")), lines
         )
-        exposed = _of_codes(exposed)
-        if "exposed_role" in exposed.columns:
-            role = pl.col("exposed_role")
-            exposed = exposed.filter(role.is_null() | (pl.col("treating_role") == role))
     else:
         return pl.DataFrame(schema={"unit_row": pl.UInt32})
-    columns = ["unit_row", "claim_id", "line", "amount", "share", "amount_basis", "submitted"]
-    return exposed.select(columns).sort("unit_row", "claim_id", "line")
+    exposed = exposed.select(*how, *key, "amount", "amount_basis", "submitted").sort("unit_row", *key)
+    return exposed.with_columns(exposure(exposed.select(*how, *key), lines, facts.relative_values))
+
+
+def _of_days(units: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
+    """The lines of each unit's patient and discipline on its days, of its codes and its treating role."""
+    exposed = units.join(lines, on=["patient_id", "discipline"]).filter(
+        (pl.col("service_date") >= pl.col("exposed_from"))
+        & ((pl.col("service_date") <= pl.col("exposed_to")) | pl.col("exposed_to").is_null())
+    )
+    exposed = _of_codes(exposed)
+    if "exposed_role" in exposed.columns:
+        role = pl.col("exposed_role")
+        exposed = exposed.filter(role.is_null() | (pl.col("treating_role") == role))
+    return exposed
 
 
 def _optional(frame: pl.DataFrame, *names: str) -> list[str]:
@@ -195,7 +215,7 @@ def _finding(
         {
             "claim_id": line["claim_id"],
             "line": line["line"],
-            "amount": _cents(line["amount"] * line["share"]) if severity in AT_RISK else 0.0,
+            "amount": _cents(line["at_risk"]) if severity in AT_RISK else 0.0,
         }
         for line in lines
     ]

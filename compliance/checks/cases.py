@@ -6,6 +6,7 @@ A case file is a list of cases beside its rule. Conventions, the only ones:
 - several dates in one cell are several rows (`2026-03-02, 03-04` takes the year of the one before);
 - columns that are not named take the stated defaults (patient P1, PT, payer as `payer:` says, 97530, therapist T1);
 - rows that others refer to (claims, patients, payers, therapists, the clinic, the plan) are added where not given;
+- each line was allowed its charge, unless the case gives remittances or fees or says `unpaid: true`;
 - `finds`, `cannot_tell` and `passes` say what must come out: a table, `nothing`, or (passes) a number.
 """
 
@@ -25,7 +26,7 @@ from compliance.records.models import TABLES, schema
 
 DEFAULT_AS_OF = date(2026, 12, 31)
 SAID = ("case", "example", "source", "note", "payer", "policy", "setting", "state", "as_of", "finds", "cannot_tell",
-        "passes", "not_applicable", "not_run", "severity", "without")  # fmt: skip
+        "passes", "not_applicable", "not_run", "severity", "without", "unpaid")  # fmt: skip
 DATE_LIST = re.compile(r"^\d{4}-\d\d-\d\d(?:,\s*(?:\d{4}-)?\d\d-\d\d)+$")
 
 STAFF = """
@@ -85,6 +86,8 @@ class Case:
         complete = _completed(
             frames, self.payer, self.said.get("setting", "private_practice"), self.said.get("state")
         )
+        if not (self.said.get("unpaid") or {"remittances", "fees"} & set(frames)):
+            complete["remittances"] = _with_all_columns("remittances", _allowed(complete["claim_lines"]))
         for column in self.said.get("without", []):
             name, _, dropped = column.partition(".")
             if dropped:
@@ -208,6 +211,11 @@ def _completed(
                 else {"plan_id": "P1", "status": "open"},
             )
     return {name: _with_all_columns(name, frame) for name, frame in complete.items()}
+
+
+def _allowed(lines: pl.DataFrame) -> pl.DataFrame:
+    """A remittance of each line that allowed its charge."""
+    return lines.select("claim_id", "line", paid_on=pl.lit("2026-12-31"), allowed="charge")
 
 
 def _clinic(setting: str, state: str | None) -> pl.DataFrame:

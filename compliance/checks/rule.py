@@ -39,7 +39,7 @@ RULE_MODULE = re.compile(r"[a-z]+_\d\d_\w+")
 SEVERITIES = ("high", "medium", "low", "info")
 AT_RISK = ("high", "medium")
 """Severities of findings that put dollars at risk."""
-Exposure = Literal["line", "note", "days", "none"]
+Exposure = Literal["line", "lines", "note", "days", "none"]
 ARGUMENTS = (*TABLES, *TABLES_MADE, "as_of", "absent_columns")
 """What a rule's function may ask for: tables, the day of the audit, and the columns that the export lacks."""
 
@@ -119,9 +119,11 @@ def rule(
     `needs` lists the columns (`notes.kind`) without which the rule says *not run*. `message` and `fix` are
     formatted from the facts; where a rule fails in several ways they are mappings chosen by its column `case`.
     `quotes` names the kinds of mentions (`passive`) whose words are quoted as evidence from the finding's note.
-    `exposes` says which lines a finding puts at risk: the `line` itself; all lines of the `note` (only the codes
-    in `exposed_cpt` where the rule returns it); or the lines of the patient and discipline on the `days` from
-    `exposed_from` to `exposed_to`. A column `exposed_share` (0 to 1) scales the dollars.
+    `exposes` says which lines a finding puts at risk: the `line` itself; the `lines` that `exposed_lines` lists
+    (`C1/1 C1/2`); all lines of the `note` (only the codes in `exposed_cpt` where the rule returns it); or the lines of
+    the patient and discipline on the `days` from `exposed_from` to `exposed_to`. The whole of a line falls away, and
+    the day is priced anew (`compliance/money.py`), unless the rule returns `exposed_units` (so many units of the line),
+    `exposed_as` (the code that the line should have been) or `exposed_share` (0 to 1, a plain share of the dollars).
 
     Raises RuleError for a word that means nothing here: it would otherwise be a rule that never runs.
     """

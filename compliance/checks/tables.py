@@ -23,8 +23,9 @@ VOID, REPLACEMENT = "8", "7"
 TABLES_MADE = (
     "treatment_days", "standing_claims", "amounts",
     "mentions", "goal_links", "note_facts", "goal_facts", "searched", "contact_mentions",
+    "relative_values", "geography", "unit_limits", "code_pairs",
 )  # fmt: skip
-"""Tables that the records do not hold: made of them here, and by reading the notes (`notes.tables`)."""
+"""Tables that the records do not hold: made of them here, by reading the notes (`notes.tables`), and CMS's tables of codes."""
 
 
 def _first(column: str, *others: str) -> nw.Expr:
@@ -35,7 +36,8 @@ class ChartTables:
     """Every table that a rule may ask for, built once from the records and kept.
 
     `records` maps each table of the contract to a Narwhals lazy frame of any engine, typed as
-    `records.models.schema` says. `keep` materialises a frame once, so that rules do not rebuild it.
+    `records.models.schema` says. `keep` materialises a frame once, so that rules do not rebuild it. `price` adds to
+    lines what they should pay (`expected`).
     """
 
     def __init__(
@@ -44,10 +46,14 @@ class ChartTables:
         policy_of: Callable[[str | None, str | None], str | None],
         as_of: datetime,
         keep: Callable[[nw.LazyFrame], nw.LazyFrame] = lambda frame: frame,
+        price: Callable[[nw.LazyFrame], nw.LazyFrame] = lambda lines: lines.with_columns(
+            expected=nw.lit(None, dtype=nw.Float64)
+        ),
     ) -> None:
         self._records = records
         self._policy_of = policy_of
         self._keep = keep
+        self._price = price
         self.as_of = as_of
 
     def __getitem__(self, name: str) -> nw.LazyFrame:
@@ -90,7 +96,7 @@ class ChartTables:
         )
         void = (nw.col("frequency_code") == VOID) | (nw.col("status") == "void")
         payers = self.payers.select("payer_id", "policy", payer_kind="kind")
-        clinics = self._records["clinics"].select("clinic_id", "setting", "state")
+        clinics = self._records["clinics"].select("clinic_id", "setting", "state", "locality")
         submitted = ~nw.col("submitted_on").is_null() | nw.col("status").is_in(
             ["submitted", "paid", "denied"]
         )
@@ -121,16 +127,17 @@ class ChartTables:
 
     def _fees(self, lines: nw.LazyFrame) -> nw.LazyFrame:
         """What the payer's fee schedule pays for a line's units: claim_id, line, fee; no row where it says several things."""
-        on = nw.col("service_date")
+        on, elsewhere = nw.col("service_date"), nw.col("place") != nw.col("locality")
         fees = self._records["fees"].filter(~nw.col("amount").is_null())
         return (
-            lines.select("claim_id", "line", "payer_id", "cpt", "service_date", "units")
+            lines.select("claim_id", "line", "payer_id", "cpt", "service_date", "units", "locality")
             .join(
-                fees.select("payer_id", "cpt", "amount", begins="from", ends="to"),
+                fees.select("payer_id", "cpt", "amount", begins="from", ends="to", place="locality"),
                 on=["payer_id", "cpt"],
                 how="inner",
             )
             .filter((nw.col("begins") <= on) & (nw.col("ends").is_null() | (nw.col("ends") >= on)))
+            .filter(elsewhere.is_null() | ~elsewhere)
             .with_columns(fee=nw.col("amount") * nw.col("units"))
             .group_by("claim_id", "line")
             .agg(fee=nw.col("fee").min(), most=nw.col("fee").max())
@@ -143,7 +150,8 @@ class ChartTables:
         """Standing lines with who, when, discipline and dollars, before their note is found."""
         claims = self.standing_claims.select(
             "claim_id", "patient_id", "payer_id", "payer_kind", "policy", "clinic_id", "setting", "state",
-            "submitted", "status", "payer_order", "referring_npi", claim_diagnosis_codes="diagnosis_codes",
+            "submitted", "submitted_on", "status", "payer_order", "referring_npi", "billing_npi", "locality", "form",
+            "frequency_code", "authorization_id", claim_diagnosis_codes="diagnosis_codes",
         )  # fmt: skip
         therapists = self._records["therapists"].select(
             "therapist_id",
@@ -157,21 +165,26 @@ class ChartTables:
             named = nw.coalesce(padded.str.contains(f" {modifier} ", literal=True), nw.lit(False))
             by_modifier = nw.when(named).then(nw.lit(discipline)).otherwise(by_modifier)
         lines = self._records["claim_lines"].join(claims, on="claim_id", how="inner")
-        dollars = {"allowed": "allowed", "fee": "fee schedule", "charge": "charge"}
-        basis = nw.lit("unknown")
-        for column, name in reversed(dollars.items()):
-            basis = nw.when(~nw.col(column).is_null()).then(nw.lit(name)).otherwise(basis)
         return (
             lines.join(therapists, on="therapist_id", how="left")
             .join(self.amounts, on=["claim_id", "line"], how="left")
             .join(self._fees(lines), on=["claim_id", "line"], how="left")
-            .with_columns(
-                modifier_discipline=by_modifier,
-                amount=nw.coalesce(*(nw.col(column) for column in dollars), nw.lit(0.0)),
-                amount_basis=basis,
-            )
-            .drop("fee")
+            .with_columns(modifier_discipline=by_modifier)
         )
+
+    def _with_amount(self, lines: nw.LazyFrame) -> nw.LazyFrame:
+        """Add `amount` and its `amount_basis`: the first known of what was allowed, the payer's fee, the expected, the charge."""
+        dollars = {
+            "allowed": "allowed",
+            "fee": "fee schedule",
+            "expected": "Medicare fee schedule",
+            "charge": "charge",
+        }
+        basis = nw.lit("unknown")
+        for column, name in reversed(dollars.items()):
+            basis = nw.when(~nw.col(column).is_null()).then(nw.lit(name)).otherwise(basis)
+        amount = nw.coalesce(*(nw.col(column) for column in dollars), nw.lit(0.0))
+        return self._price(lines).with_columns(amount=amount, amount_basis=basis)
 
     @cached_property
     def _bare_notes(self) -> nw.LazyFrame:
@@ -206,8 +219,8 @@ class ChartTables:
         """Standing lines, each with its claim's payer and clinic, its note, discipline, episode and `amount`.
 
         `note_id` is the line's own, else the visit note of the same patient, date and discipline (one that holds
-        the code comes first). `amount` is allowed dollars, else the payer's fee, else the charge
-        (`amount_basis` says which).
+        the code comes first). `amount` is allowed dollars, else the payer's fee, else what the Medicare fee schedule pays
+        where the payer follows it (`expected`), else the charge (`amount_basis` says which).
         """
         lines = self._line_context.with_columns(
             line_discipline=_first("modifier_discipline", "rendering_discipline")
@@ -245,7 +258,7 @@ class ChartTables:
                 discipline=_first("modifier_discipline", "note_discipline", "rendering_discipline"),
             )
         )
-        return self._keep(self._with_plan(joined, ("claim_id", "line")))
+        return self._keep(self._with_amount(self._with_plan(joined, ("claim_id", "line"))))
 
     @cached_property
     def notes(self) -> nw.LazyFrame:

@@ -1,6 +1,7 @@
 """Reading policy files: every mistake is one line that names file, parameter, row and remedy."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from functools import cache
 from itertools import combinations
@@ -10,6 +11,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from compliance.policy.code_tables import joined, read_editions
 from compliance.policy.models import Parameter, PolicyError, Reference, Row, shown
 from compliance.policy.policies import Layer, Policies, did_you_mean
 
@@ -39,7 +41,8 @@ def load_policies(overlay: Path | None = None) -> Policies:
 def _built_in() -> Policies:
     references = _references(BUILT_IN / "references.yaml")
     parameters = _parameters(BUILT_IN / "parameters.yaml")
-    return _assemble(_files(BUILT_IN), None, parameters, references)
+    tables = joined(read_editions(BUILT_IN / "cms"))
+    return replace(_assemble(_files(BUILT_IN), None, parameters, references), code_tables=tables)
 
 
 def _with_overlay(folder: Path) -> Policies:
@@ -57,7 +60,8 @@ def _with_overlay(folder: Path) -> Policies:
     base = _built_in()
     own = folder / "references.yaml"
     references = {**base.references, **(_references(own) if own.exists() or own.is_symlink() else {})}
-    return _assemble(_files(folder), base, base.parameters, references)
+    tables = joined(base.code_tables.editions, read_editions(folder / "cms"))
+    return replace(_assemble(_files(folder), base, base.parameters, references), code_tables=tables)
 
 
 def _files(folder: Path) -> list[Path]:

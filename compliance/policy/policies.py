@@ -2,12 +2,13 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from difflib import get_close_matches
 from itertools import pairwise
 from typing import Any, get_args
 
+from compliance.policy.code_tables import CodeTables
 from compliance.policy.models import Parameter, PolicyError, Reference, Row, Value
 from compliance.records.models import PayerKind
 
@@ -40,6 +41,7 @@ class Policies:
     layers: Mapping[str, tuple[Layer, ...]]
     parameters: Mapping[str, Parameter]
     references: Mapping[str, Reference]
+    code_tables: CodeTables = field(default_factory=CodeTables)
 
     @property
     def policy_ids(self) -> tuple[str, ...]:
@@ -52,7 +54,11 @@ class Policies:
         told = [(policy, layer.name, name, row.model_dump_json())
                 for policy in self.policy_ids for layer in self.layers[policy]
                 for name in sorted(layer.rows) for row in layer.rows[name]]  # fmt: skip
-        return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
+        tables = [
+            (edition.model_dump_json(), rows.hash_rows().to_list())
+            for edition, rows in self.code_tables.editions
+        ]
+        return hashlib.sha256(repr((told, tables)).encode()).hexdigest()[:16]
 
     def parameter(self, name: str) -> Parameter:
         """The parameter's type, unit and sentence; PolicyError with a hint where nobody knows it."""

@@ -137,6 +137,10 @@ class Clinic(Record):
         None, description="How it is enrolled; supervision and certification rules differ by setting."
     )
     npi: Key | None = Field(None, description="The clinic's (group's) National Provider Identifier.")
+    locality: Key | None = Field(
+        None,
+        description="Medicare's payment locality in the state (`18`); empty = priced at national amounts.",
+    )
 
 
 class Therapist(Record):

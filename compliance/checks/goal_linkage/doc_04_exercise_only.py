@@ -42,8 +42,8 @@ def exercise_only(
     - A purpose (*for ADLs*, *so she can get off the toilet*), a goal, and a plan for the next visit are no activity.
     - Exercise in the section of another code does not speak for 97530.
     - An addendum that names the activity speaks for the note.
-    - The whole line is at risk, at its amount. Once the payer's fee schedule is known, what re-coding to 97110 leaves
-      of it is the difference of the two fees (2024, first unit: $36.62 and $29.29).
+    - At risk is what 97530 pays more than 97110 for the same units, by the relative values of the day of service
+      (2024, first unit: $36.62 less $29.29 is $7.33). Where these are not known, the whole line.
     - A payer that does not ask for it is not judged.
     - Without a note or its text nothing can be told.
 
@@ -51,4 +51,6 @@ def exercise_only(
     Which of 97110 and 97112 fits, and whether the minutes support it.
     """
     units = activity_notes(claim_lines, notes, interventions, note_facts, PARAMETERS)
-    return judge_notes(units, "DOC-04", fails=nw.col("exercise_only") & ~added("activity")).select(*KEPT)
+    return judge_notes(units, "DOC-04", fails=nw.col("exercise_only") & ~added("activity")).select(
+        *KEPT, exposed_as=nw.lit("97110")
+    )

@@ -1,0 +1,166 @@
+"""Expected payment and re-pricing: the worked figures of the fee schedule to the cent, and what must hold of any day."""
+
+from datetime import date, datetime
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from compliance.audit import Audit, audit
+from compliance.money import exposure
+from compliance.policy import load_policies
+from compliance.records.load import from_frames
+
+POLICIES = load_policies()
+RELATIVE_VALUES = POLICIES.code_tables.frames["relative_values"]
+CODES = ["97530", "97110", "97112", "97140", "97150", "97161", "98977"]
+Billed = list[tuple[str, int]]
+
+
+def priced_day(billed: Billed, day: str = "2024-07-10", kind: str = "medicare", **clinic: str) -> Audit:
+    """The audit of one patient's day on one claim, no remittance."""
+    lines = {
+        "claim_id": ["C1"] * len(billed),
+        "line": [str(n) for n in range(1, len(billed) + 1)],
+        "service_date": [day] * len(billed),
+        "cpt": [cpt for cpt, _ in billed],
+        "units": [str(units) for _, units in billed],
+        "charge": ["1000"] * len(billed),
+        "modifiers": ["GP"] * len(billed),
+    }
+    place = {"clinic_id": ["CL1"], "setting": ["private_practice"], **{k: [v] for k, v in clinic.items()}}
+    claim = {"claim_id": ["C1"], "patient_id": ["P1"], "payer_id": ["X"], "clinic_id": ["CL1"]}
+    tables: dict[str, Any] = {
+        "claim_lines": lines, "claims": claim, "clinics": place, "payers": {"payer_id": ["X"], "kind": [kind]},
+    }  # fmt: skip
+    records = from_frames({name: pl.DataFrame(table) for name, table in tables.items()})
+    return audit(records, POLICIES, date(2026, 11, 1), [])
+
+
+def amounts(billed: Billed, **more: str) -> list[float]:
+    return priced_day(billed, **more).lines.sort("claim_id", "line")["amount"].to_list()
+
+
+def at_risk(
+    billed: Billed, gone: dict[int, int | None], day: str = "2024-07-10", instead: str | None = None
+) -> list[float]:
+    """Dollars at risk of the lines whose units fall away (None = all of them), as one finding."""
+    lines = priced_day(billed, day).lines
+    return exposed(lines, gone, instead)
+
+
+def exposed(lines: pl.DataFrame, gone: dict[int, int | None], instead: str | None = None) -> list[float]:
+    rows = pl.DataFrame(
+        {
+            "unit_row": [0] * len(gone),
+            "share": [None] * len(gone),
+            "exposed_units": list(gone.values()),
+            "exposed_as": [instead] * len(gone),
+            "claim_id": ["C1"] * len(gone),
+            "line": list(gone),
+        },
+        schema_overrides={"share": pl.Float64, "exposed_units": pl.Int64, "exposed_as": pl.String, "line": pl.Int64},
+    )  # fmt: skip
+    return exposure(rows, lines, RELATIVE_VALUES).to_list()
+
+
+@pytest.mark.parametrize(
+    ("billed", "day", "total"),
+    [
+        ([("97530", 2), ("97140", 1), ("97110", 1)], "2024-07-10", 105.52),
+        ([("97530", 1), ("97110", 1)], "2024-07-10", 58.92),
+        ([("97161", 1), ("97110", 1), ("97530", 1)], "2024-07-10", 148.30),
+        ([("97530", 2)], "2024-07-10", 62.41),
+        ([("97530", 2), ("97140", 1), ("97110", 1)], "2026-07-10", 103.54),
+        ([("97530", 2)], "2026-07-10", 60.12),
+        ([("98977", 1)], "2026-07-10", 51.44),
+    ],
+)
+def test_a_day_is_priced_with_one_unit_in_full(billed: Billed, day: str, total: float) -> None:
+    assert round(sum(amounts(billed, day=day)), 2) == total
+
+
+@pytest.mark.parametrize("cpt", ["97530", "97110", "97161", "97164", "97750", "97035", "G0283"])
+def test_single_units_of_2024_pay_their_full_value(cpt: str) -> None:
+    full = {
+        "97530": 36.62,
+        "97110": 29.29,
+        "97161": 100.20,
+        "97164": 69.57,
+        "97750": 33.95,
+        "97035": 13.98,
+        "G0283": 11.65,
+    }
+    assert round(amounts([(cpt, 1)])[0], 2) == full[cpt]
+
+
+def test_an_unsupported_unit_of_the_highest_code_costs_its_reduced_price() -> None:
+    assert at_risk([("97530", 2), ("97140", 1), ("97110", 1)], {1: 1})[0] == pytest.approx(25.80, abs=0.005)
+
+
+def test_when_a_whole_line_falls_another_code_is_paid_in_full() -> None:
+    assert at_risk([("97530", 2), ("97140", 1), ("97110", 1)], {1: None})[0] == pytest.approx(
+        55.42, abs=0.005
+    )
+
+
+def test_another_code_costs_the_difference() -> None:
+    assert at_risk([("97530", 1)], {1: None}, instead="97110")[0] == pytest.approx(7.33, abs=0.005)
+    assert at_risk([("97530", 1)], {1: None}, "2026-07-10", "97110")[0] == pytest.approx(6.01, abs=0.005)
+
+
+def test_locality_moves_the_price_and_not_the_share() -> None:
+    national, dear = amounts([("97530", 1)])[0], amounts([("97530", 1)], state="AK", locality="01")[0]
+    assert dear > national
+    lines = priced_day([("97530", 1)], state="AK", locality="01").lines
+    assert exposed(lines, {1: None}, "97110")[0] / dear == pytest.approx(7.33 / 36.62, abs=0.02)
+
+
+def test_a_year_without_relative_values_counts_the_charge() -> None:
+    assert amounts([("97530", 1)], day="2025-07-10") == [1000.0]
+
+
+def test_a_payer_without_a_schedule_counts_the_charge() -> None:
+    assert amounts([("97530", 1)], kind="auto") == [1000.0]
+
+
+def test_no_line_is_expected_to_pay_more_than_its_charge() -> None:
+    day = datetime(2024, 7, 10)
+    lines = priced_day([("97161", 1)]).lines
+    assert lines["service_date"].to_list() == [day]
+    assert (lines["expected"] <= lines["charge"]).all()
+
+
+days = st.lists(st.tuples(st.sampled_from(CODES), st.integers(1, 4)), min_size=1, max_size=5)
+
+
+@settings(max_examples=25, deadline=None)
+@given(billed=days)
+def test_all_lines_of_a_day_are_worth_the_day(billed: Billed) -> None:
+    lines = priced_day(billed).lines
+    gone: dict[int, int | None] = dict.fromkeys(range(1, len(billed) + 1))
+    assert sum(exposed(lines, gone)) == pytest.approx(lines["amount"].sum())
+
+
+@settings(max_examples=25, deadline=None)
+@given(billed=days, data=st.data())
+def test_more_units_gone_cost_more_and_never_more_than_the_line(billed: Billed, data: st.DataObject) -> None:
+    lines = priced_day(billed).lines
+    line = data.draw(st.integers(1, len(billed)))
+    costs = [exposed(lines, {line: units})[0] for units in range(billed[line - 1][1] + 1)]
+    assert costs[0] == pytest.approx(0) and costs == sorted(costs)
+    assert costs[-1] <= lines.filter(pl.col("line") == line)["amount"][0] + 1e-9
+    assert exposed(lines, {line: None})[0] == pytest.approx(costs[-1])
+
+
+@settings(max_examples=25, deadline=None)
+@given(billed=days, data=st.data())
+def test_what_falls_away_is_the_day_before_less_the_day_after(billed: Billed, data: st.DataObject) -> None:
+    """Priced anew without the line, the day pays exactly what was not at risk (where no line was capped)."""
+    line = data.draw(st.integers(1, len(billed)))
+    rest = [each for n, each in enumerate(billed, 1) if n != line]
+    before = priced_day(billed).lines
+    after = sum(amounts(rest)) if rest else 0.0
+    assert exposed(before, {line: None})[0] == pytest.approx(before["amount"].sum() - after, abs=1e-6)
