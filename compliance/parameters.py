@@ -38,7 +38,8 @@ class ParameterValues:
         """Add `<name>`, `<name>__id` and `policy_missing` to rows that carry a context; others pass unchanged.
 
         `policy_missing` names the fact without which the value cannot be known: the payer, its kind, or a setting
-        on which the value depends. The value is null there, and where the payer has no such rule. Without a state
+        on which the value depends. The value is null there, and where the payer has no such rule. Rows with a column
+        `cpt` get the value narrowed to their code, where a policy narrows it. Without a state
         the value is the one for all states: most states' own rows are not in the policies, so knowing the state
         would seldom change it.
         """
@@ -56,31 +57,34 @@ class ParameterValues:
                 nw.when(nw.col("policy").is_null()).then(nw.lit("payers.kind")).otherwise(nw.lit(None))
             ),
         )
-        contexts = rows.select("context").unique().collect(backend="polars").to_native()["context"].to_list()
+        by_code = "cpt" in rows.collect_schema().names()
         for name in parameters:
-            intervals = like(self._intervals(name, sorted(contexts)), rows)
+            codes = self._policies.codes(name) if by_code else []
+            rows = rows.with_columns(asked=_asked(codes))
+            asked = rows.select("asked").unique().collect(backend="polars").to_native()["asked"].to_list()
+            intervals = like(self._intervals(name, sorted(asked)), rows)
             rows = (
-                rows.join(intervals, on="context", how="inner")
+                rows.join(intervals, on="asked", how="inner")
                 .filter(
                     (nw.col("judged_on") >= nw.col("valid_from"))
                     & (nw.col("judged_on") < nw.col("valid_until"))
                 )
                 .with_columns(policy_missing=nw.coalesce(nw.col("policy_missing"), nw.col("varies")))
-                .drop("valid_from", "valid_until", "varies")
+                .drop("valid_from", "valid_until", "varies", "asked")
             )
         return rows.drop("context", "judged_on")
 
     def _intervals(self, name: str, contexts: Sequence[str]) -> pl.DataFrame:
-        """The parameter's value per context, without gaps: context, valid_from, valid_until, value, id, varies."""
+        """The parameter's value per context, without gaps: asked, valid_from, valid_until, value, id, varies."""
         dtype = DTYPES[self._policies.parameter(name).type]
         rows: list[tuple[Any, ...]] = []
         for context in contexts:
-            places = dict(zip(CONTEXT, (part or None for part in context.split("|")), strict=True))
+            places = dict(zip((*CONTEXT, "cpt"), (part or None for part in context.split("|")), strict=True))
             for begins, ends, value, varies in self._resolved(name, places):
                 told = None if value is None else _cell(value.value)
                 rows.append((context, begins, ends, told, self._id(name, value), varies))
         schema = {
-            "context": pl.String(), "valid_from": pl.Datetime("us"), "valid_until": pl.Datetime("us"), name: dtype,
+            "asked": pl.String(), "valid_from": pl.Datetime("us"), "valid_until": pl.Datetime("us"), name: dtype,
             f"{name}__id": pl.Int64(), "varies": pl.String(),
         }  # fmt: skip
         return pl.DataFrame(rows, schema=schema, orient="row")
@@ -101,6 +105,7 @@ class ParameterValues:
                     setting=setting,
                     state=places["state"],
                     discipline=places["discipline"],
+                    cpt=places["cpt"],
                 )
                 for setting in settings
             ]
@@ -117,6 +122,13 @@ class ParameterValues:
             self._ids[key] = len(self.shown)
             self.shown.append(_shown(name, value, self._policies))
         return self._ids[key]
+
+
+def _asked(codes: Sequence[str]) -> nw.Expr:
+    """The context that is asked for a value: with the row's code where some policy narrows the parameter to it."""
+    named = nw.coalesce(nw.col("cpt").is_in(codes), nw.lit(False)) if codes else nw.lit(False)
+    code = nw.when(named).then(nw.col("cpt")).otherwise(nw.lit("")) if codes else nw.lit("")
+    return nw.concat_str([nw.col("context"), code], separator="|")
 
 
 def _shown(name: str, value: Value, policies: Policies) -> dict[str, Any]:

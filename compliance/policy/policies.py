@@ -146,6 +146,10 @@ class Policies:
         """States to which some row of the parameter is narrowed."""
         return sorted({row.state for row in self._rows(parameter) if row.state})
 
+    def codes(self, parameter: str) -> list[str]:
+        """Billing codes to which some row of the parameter is narrowed."""
+        return sorted({row.cpt for row in self._rows(parameter) if row.cpt})
+
     def policy_of(self, kind: str | None, policy: str | None = None) -> str | None:
         """The policy that judges a payer: the one it names where loaded, else its kind's; None where unknown.
 
