@@ -18,6 +18,7 @@ FAMILIES = {
     "PR": "Progress reports",
     "SUP": "Supervision, students and aides",
     "DOC": "Documentation and goal linkage",
+    "INT": "Integrity of record and claim",
 }
 SEVERITY_WORDS = {
     "high": "high: payment is not due as billed",

@@ -1,0 +1,184 @@
+"""INT-05: a code was billed that the note does not hold, or documented and not billed."""
+
+import narwhals as nw
+import polars as pl
+
+from compliance.checks.integrity.matching import LINE, charted, is_session, notes_of_the_day
+from compliance.checks.integrity.prices import given_codes, is_timed, own_units, priced
+from compliance.checks.rule import rule
+from compliance.checks.supervision.units import supported
+from compliance.checks.terms import codes, flag, fold, judge, yes
+
+DAY = ["patient_id", "discipline", "service_date"]
+TOLD = ["claim_id", "line", "note_id", "outcome", "missing", "case", "severity", "cpt", "service_date", "patient_id",
+        "discipline", "payer_id", "units", "codes_in_note", "skilled_minutes", "missed_units", "missed_dollars",
+        "fault"]  # fmt: skip
+
+
+@rule(
+    code="INT-05",
+    title="Codes of note and claim differ",
+    severity="medium",
+    subject="line",
+    key=["claim_id", "line", "note_id", "cpt"],
+    unit="code on a claim or in a visit's note",
+    cites=["cms-compliance-tips-pt", "ssa-1833-e"],
+    needs=["notes.patient_id", "notes.service_date", "interventions.cpt"],
+    exposes="line",
+    message={
+        "not_in_note": "{cpt} x{units} was billed for {service_date}, but the note of that day holds {codes_in_note}",
+        "missed": "{cpt} stands in the note of {service_date} and on no claim: {missed_units} unit(s), about "
+        "${missed_dollars}",
+        "missed_unpriced": "{cpt} stands in the note of {service_date} and on no claim: {missed_units} unit(s)",
+    },
+    fix={
+        "not_in_note": "No {cpt} documentation for {service_date}: locate it, correct the code, or refund the line.",
+        **dict.fromkeys(
+            ("missed", "missed_unpriced"),
+            "Bill {cpt} on a corrected claim, within timely filing, if the record supports it.",
+        ),
+    },
+)
+def code_not_in_note(
+    claim_lines: nw.LazyFrame,
+    notes: nw.LazyFrame,
+    interventions: nw.LazyFrame,
+    mentions: nw.LazyFrame,
+    fees: nw.LazyFrame,
+) -> nw.LazyFrame:
+    """The claim and the note of one visit name different codes.
+
+    ## What it checks
+    Both ways: each claim line whose visit has a note, against the codes of the day's notes; and each code of a billed
+    visit's note, against the lines.
+
+    ## Why it matters
+    A billed code that the note does not hold is not documented, and the line is to be paid back. A documented code that
+    was not billed is revenue left behind.
+
+    ## How we read the rule
+    - All attended notes of the patient, day and discipline speak together; morning and afternoon are one day.
+    - A code holds where an intervention bears it, or where the text names its number.
+    - A note without interventions, or with one that has no code, cannot be told unless its text names the code.
+    - 97014 in the note is G0283 on the claim: payers ask for one or the other.
+    - A timed code counts as missed where its own minutes make a unit, and the day's timed minutes support more units
+      than were billed: minutes that are billed under another code are not missed.
+    - What an aide gave, or a student without the therapist, is no missed charge; nor is 97010, which is not paid apart.
+    - A missed charge is worth knowing. Its dollars are the payer's fee, else what a unit of the code brought on the
+      patient's other lines, before reductions for further units of a day.
+
+    ## What it does not check
+    Lines without any note (INT-04) and visits without any claim (INT-07); the number of units (UNIT-01, UNIT-02);
+    whether the note's words support the code (DOC).
+    """
+    billed = _billed_codes(claim_lines, notes, interventions, mentions)
+    missed = _missed_codes(claim_lines, notes, interventions, fees)
+    numbers = ["line", "units", "skilled_minutes", "missed_units", "missed_dollars"]
+    same = [table.with_columns(nw.col(*numbers).cast(nw.Float64)) for table in (billed, missed)]
+    return nw.concat(same, how="vertical")
+
+
+def _one_code() -> nw.Expr:
+    """The code, with those that mean one service brought to one."""
+    stimulation = codes("unattended_stimulation")
+    return nw.when(nw.col("cpt").is_in(stimulation)).then(nw.lit(stimulation[0])).otherwise(nw.col("cpt"))
+
+
+def _billed_codes(
+    claim_lines: nw.LazyFrame, notes: nw.LazyFrame, interventions: nw.LazyFrame, mentions: nw.LazyFrame
+) -> nw.LazyFrame:
+    """Lines with a note of their day, judged by whether it holds their code."""
+    pairs = notes_of_the_day(claim_lines, notes.filter(nw.col("attended"))).rename({"day_note_id": "note_id"})
+    named = (nw.col("kind") == "code_named") & ~nw.col("negated") & (nw.col("when") == "today")
+    written = mentions.filter(named).select("note_id", "value").rename({"value": "cpt"})
+    recorded = interventions.filter(~nw.col("cpt").is_null()).select("note_id", "cpt")
+    held = nw.concat([recorded, written], how="vertical").with_columns(code=_one_code())
+    held = pairs.join(held.select("note_id", "code").unique(), on="note_id").select(*LINE, "code").unique()
+    coded = pairs.join(interventions.select("note_id", uncoded=flag(nw.col("cpt").is_null())), on="note_id")
+    coded = coded.group_by(*LINE).agg(uncoded=nw.col("uncoded").max())
+    lines = (
+        charted(claim_lines, notes, interventions)
+        .filter(is_session() & (nw.col("here") > 0))
+        .with_columns(code=_one_code())
+        .join(held.with_columns(holds=nw.lit(1)), on=[*LINE, "code"], how="left")
+        .join(coded, on=LINE, how="left")
+    )
+    judged = judge(
+        lines,
+        cannot_tell={
+            "claim_lines.cpt": nw.col("cpt").is_null(),
+            "interventions.cpt": ~yes("holds") & (nw.col("uncoded").is_null() | yes("uncoded")),
+        },
+        fails=~yes("holds"),
+    )
+    listed = fold(
+        held.join(judged.filter(nw.col("outcome") == "failed").select(*LINE), on=LINE),
+        by=LINE,
+        order_by=["code"],
+        step=lambda rows: [{"codes_in_note": " ".join(row["code"] for row in rows)}],
+        returns={"codes_in_note": pl.String()},
+    )
+    none = nw.lit(None, dtype=nw.Float64)
+    return judged.join(listed, on=LINE, how="left").with_columns(
+        case=nw.lit("not_in_note"), severity=nw.lit("medium"), skilled_minutes=none, missed_units=none,
+        missed_dollars=none, fault=nw.lit("not_in_note"),
+    ).select(TOLD)  # fmt: skip
+
+
+def _missed_codes(
+    claim_lines: nw.LazyFrame, notes: nw.LazyFrame, interventions: nw.LazyFrame, fees: nw.LazyFrame
+) -> nw.LazyFrame:
+    """Codes of billed visits that no line bills."""
+    pairs = notes_of_the_day(claim_lines, notes.filter(nw.col("attended"))).rename({"day_note_id": "note_id"})
+    lines = pairs.join(claim_lines.select(*LINE, "cpt", "units"), on=LINE).with_columns(code=_one_code())
+    billed = lines.select("note_id", "code").unique().with_columns(billed=nw.lit(1))
+    visits = pairs.select("note_id").unique()
+    given = given_codes(interventions).join(visits, on="note_id")
+    given = given.filter(~nw.col("cpt").is_in([*codes("bundled"), *codes("monitoring")]))
+    day = _timed_day(given, lines)
+    left = nw.col("day_supported") - nw.col("day_billed")
+    own = own_units()
+    room = nw.when(own < left).then(own).otherwise(left)
+    given = (
+        given.with_columns(code=_one_code())
+        .join(billed, on=["note_id", "code"], how="left")
+        .join(day, on=DAY, how="left")
+        .with_columns(missed_units=nw.when(is_timed()).then(room).otherwise(own))
+    )
+    unbilled = ~yes("billed")
+    judged = judge(
+        priced(given, claim_lines, fees),
+        cannot_tell={
+            "interventions.minutes": unbilled & is_timed() & yes("day_unmeasured"),
+            "claim_lines.units": unbilled & is_timed() & yes("day_uncounted"),
+        },
+        fails=unbilled & (nw.col("missed_units") > 0),
+    )
+    dollars = nw.col("price") * nw.col("missed_units")
+    case = nw.when(dollars.is_null()).then(nw.lit("missed_unpriced")).otherwise(nw.lit("missed"))
+    return judged.with_columns(
+        claim_id=nw.lit(None, dtype=nw.String), line=nw.lit(None, dtype=nw.Float64), case=case, severity=nw.lit("info"),
+        units=nw.lit(None, dtype=nw.Float64), codes_in_note=nw.lit(None, dtype=nw.String), skilled_minutes=nw.col("skilled"),
+        missed_dollars=dollars, fault=nw.lit("missed"),
+    ).select(TOLD)  # fmt: skip
+
+
+def _timed_day(given: nw.LazyFrame, lines: nw.LazyFrame) -> nw.LazyFrame:
+    """Per patient, discipline and day: timed units that its minutes support and that its lines bill, and what is unknown."""
+    minutes = given.filter(is_timed()).group_by(DAY).agg(
+        nw.col("skilled").sum(), day_unmeasured=nw.col("unmeasured").max()
+    )  # fmt: skip
+    days = given.select("note_id", *DAY).unique()
+    counted = (
+        lines.filter(is_timed())
+        .join(days, on="note_id")
+        .select(*DAY, *LINE, "units")
+        .unique()
+        .with_columns(uncounted=flag(nw.col("units").is_null()))
+        .group_by(DAY)
+        .agg(day_billed=nw.col("units").sum(), day_uncounted=nw.col("uncounted").max())
+    )
+    return minutes.join(counted, on=DAY, how="left").with_columns(
+        day_supported=supported(nw.col("skilled")),
+        day_billed=nw.coalesce(nw.col("day_billed"), nw.lit(0)),
+    ).drop("skilled")  # fmt: skip

@@ -1,0 +1,118 @@
+"""INT-08: a service was billed twice."""
+
+from datetime import datetime
+
+import narwhals as nw
+
+from compliance.checks.rule import rule
+from compliance.checks.supervision.services import first
+from compliance.checks.terms import codes, flag, has_code, judge
+
+DAY = ["patient_id", "payer_id", "order", "service_date", "discipline", "cpt"]
+SAME = [*DAY, "units", "therapist_id", "marks", "length"]
+UNSENT = datetime(9999, 12, 31)
+
+
+@rule(
+    code="INT-08",
+    title="Billed twice",
+    severity="high",
+    subject="line",
+    unit="claim line",
+    cites=["ngs-denial-codes", "ncci-modifiers"],
+    needs=["claims.patient_id", "claim_lines.service_date", "claim_lines.cpt"],
+    exposes="line",
+    message={
+        "duplicate": "{cpt} x{units} of {service_date} was already billed on claim {first_claim}, line {first_line}, with the "
+        "same modifiers and therapist",
+        "twice": "{cpt} of {service_date} stands twice (claim {first_claim}, line {first_line}), and neither line says that it "
+        "was a separate session",
+    },
+    fix={
+        "duplicate": "Duplicate of claim {first_claim}: void it, or send it as a replacement (frequency code 7) of that claim.",
+        "twice": "Put the units on one line. For a true second session add 59, XE or XP (76 or 77 for a repeat) and "
+        "document the times of both.",
+    },
+)
+def billed_twice(claim_lines: nw.LazyFrame, claims: nw.LazyFrame) -> nw.LazyFrame:
+    """One service stands on two lines, and the payer would pay it twice.
+
+    ## What it checks
+    All lines of claims that stand, against the other lines of their patient, payer and day.
+
+    ## Why it matters
+    Payers deny the second line as an exact duplicate (CARC 18). One that was paid is an overpayment.
+
+    ## How we read the rule
+    - Lines of two claims with the same patient, payer, day, code, units, modifiers, discipline and rendering therapist
+      are duplicates, whatever their modifiers say: a claim that is sent again needs frequency code 7.
+    - A code that stands twice for a patient, payer, day and discipline, on one claim or two, needs a modifier for the
+      separate session on all but one of its lines: 59, XE, XP, XS, XU, 76 or 77.
+    - Lines that differ in CQ, CO, KX, GA, GX, GY or GZ are parts of one service that are paid differently; they are
+      not the same line twice.
+    - The later line is at fault: by the day of submission, then by claim and line.
+    - A claim that was voided, or that a replacement names, is no longer there. A replacement that names no claim
+      cannot be told.
+    - The second payer's claim is no duplicate of the first's, nor is another discipline's line.
+
+    ## What it does not check
+    Whether 59 or X is justified (NCCI-03, NCCI-04), and whether two payers were billed as if each stood first.
+    """
+    sent = claims.select(
+        "claim_id", "submitted_on", "frequency_code", "original_claim_id", order=nw.coalesce(nw.col("payer_order"), nw.lit(1))
+    )  # fmt: skip
+    lines = claim_lines.join(sent, on="claim_id", how="left").with_columns(
+        when=nw.coalesce(nw.col("submitted_on"), nw.lit(UNSENT).cast(nw.Datetime("us"))),
+        marks=_marks("modifiers_known"),
+        parts=_marks("payment_modifiers"),
+        length=nw.coalesce(nw.col("modifiers").str.len_chars(), nw.lit(0)),
+        separate=flag(has_code("modifiers", codes("separate_session"))),
+    )
+    replaces = (nw.col("frequency_code") == "7") & nw.col("original_claim_id").is_null()
+    lines = lines.with_columns(same_key=_key(SAME), again_key=_key([*DAY, "parts", "separate"]))
+    lines = _earlier(_earlier(lines, "same"), "again")
+    duplicate = ~nw.col("same_claim").is_null() & (nw.col("same_claim") != nw.col("claim_id"))
+    twice = (nw.col("separate") == 0) & ~nw.col("again_claim").is_null()
+    lines = lines.with_columns(case=first(("duplicate", duplicate), ("twice", twice)))
+    exact = nw.col("case") == "duplicate"
+    found = ~nw.col("case").is_null()
+    return judge(
+        lines,
+        cannot_tell={
+            "claims.patient_id": nw.col("patient_id").is_null(),
+            "claim_lines.service_date": nw.col("service_date").is_null(),
+            "claim_lines.cpt": nw.col("cpt").is_null(),
+            "claims.original_claim_id": found & replaces,
+        },
+        fails=found,
+    ).select(
+        "claim_id", "line", "outcome", "missing", "case", "cpt", "units", "modifiers", fault=nw.col("case"),
+        first_claim=nw.when(exact).then(nw.col("same_claim")).otherwise(nw.col("again_claim")),
+        first_line=nw.when(exact).then(nw.col("same_line")).otherwise(nw.col("again_line")),
+    )  # fmt: skip
+
+
+def _marks(name: str) -> nw.Expr:
+    """Which modifiers of a set a line bears, as one text: their order on the claim does not matter."""
+    return nw.concat_str(
+        *(
+            nw.when(has_code("modifiers", code)).then(nw.lit(f"{code} ")).otherwise(nw.lit(""))
+            for code in codes(name)
+        )
+    )
+
+
+def _key(columns: list[str]) -> nw.Expr:
+    """The values of some columns as one text, an unknown one as nothing."""
+    return nw.concat_str(
+        *(nw.coalesce(nw.col(name).cast(nw.String), nw.lit("")) for name in columns), separator="|"
+    )
+
+
+def _earlier(lines: nw.LazyFrame, name: str) -> nw.LazyFrame:
+    """Add the claim and line before this one among those of one key, in order of submission; null for the first."""
+    key, order = f"{name}_key", ["when", "claim_id", "line"]
+    return lines.with_columns(
+        nw.col("claim_id").shift(1).over(key, order_by=order).alias(f"{name}_claim"),
+        nw.col("line").shift(1).over(key, order_by=order).alias(f"{name}_line"),
+    )
