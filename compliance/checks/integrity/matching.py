@@ -96,9 +96,10 @@ def _of_another_day(
 ) -> nw.LazyFrame:
     """The note of another day that documents a line without one of its own day: claim_id, line, other_note_id, note_on."""
     open_lines = claim_lines.join(here.select(*LINE).unique(), on=LINE, how="anti")
-    dated = attended.select("note_id", note_on="service_date")
+    dated = attended.filter(~nw.col("service_date").is_null()).select("note_id", note_on="service_date")
     named = (
-        open_lines.select(*LINE, "note_id", "service_date")
+        open_lines.filter(~nw.col("service_date").is_null())
+        .select(*LINE, "note_id", "service_date")
         .join(dated, on="note_id")
         .filter(nw.col("note_on") != nw.col("service_date"))
         .select(*LINE, candidate="note_id", distance=nw.lit(0, dtype=nw.Int64))
@@ -126,7 +127,8 @@ def _near(
 ) -> nw.LazyFrame:
     """Visits near a line without a note, that no line of their own day bills and that may hold its code."""
     billed = here.select(note_id="day_note_id").unique()
-    holds = interventions.select(candidate="note_id", cpt="cpt").unique().with_columns(holds=nw.lit(1))
+    coded = interventions.filter(~nw.col("cpt").is_null())
+    holds = coded.select(candidate="note_id", cpt="cpt").unique().with_columns(holds=nw.lit(1))
     candidates = visits.join(billed, on="note_id", how="anti").select(
         "patient_id", "treated", candidate="note_id", note_on="service_date", noted_discipline="discipline"
     )
