@@ -31,7 +31,7 @@ def given_codes(interventions: nw.LazyFrame) -> nw.LazyFrame:
         unmeasured=nw.when(nw.col("minutes").is_null()).then(nw.lit(1)).otherwise(nw.lit(0)),
     )
     return rows.group_by("note_id", "cpt", "patient_id", "discipline", "service_date", "payer_id").agg(
-        skilled=nw.col("skilled").sum().cast(nw.Int64), unmeasured=nw.col("unmeasured").max()
+        skilled=nw.col("skilled").sum(), unmeasured=nw.col("unmeasured").max()
     )
 
 
