@@ -16,6 +16,7 @@ import re
 import polars as pl
 
 from compliance.notes.lexicon import lexicon
+from compliance.notes.memory import key_of, remembered
 from compliance.notes.reading import TASKS, read
 
 _COUNTS = pl.col("when").eq("today") & ~pl.col("negated")
@@ -182,23 +183,31 @@ _TIMEFRAME = re.compile(
 
 def goal_facts(goals: pl.DataFrame) -> pl.DataFrame:
     """What each goal's text holds: a measure, a function, a time frame (`due_on` and `target` count where given)."""
-    rows = []
+    asked: dict[str, tuple[str, bool]] = {}
+    keys: list[tuple[str, str]] = []
     for goal in goals.iter_rows(named=True):
         text = " ".join(str(goal[name]) for name in ("text", "target") if goal.get(name))
-        measure = _measure(text)
-        function = _has_function(text)
-        timeframe = bool(_TIMEFRAME.search(text)) or goal.get("due_on") is not None
-        known = bool(text.strip())
-        rows.append(
-            (goal["goal_id"], measure, measure is not None if known else None, function if known else None,
-             timeframe if known else None, (measure is not None and function and timeframe) if known else None)
-        )  # fmt: skip
-    return pl.DataFrame(
-        rows,
-        orient="row",
-        schema={"goal_id": pl.String, "measure": pl.String, "has_measure": pl.Boolean, "has_function": pl.Boolean,
-                "has_timeframe": pl.Boolean, "measurable": pl.Boolean},
-    )  # fmt: skip
+        due = goal.get("due_on") is not None
+        key = key_of(text, str(due))
+        asked[key] = (text, due)
+        keys.append((goal["goal_id"], key))
+    listed = pl.DataFrame(keys, schema=dict.fromkeys(("goal_id", "key"), pl.String), orient="row")
+    said = {name: kind for name, kind in GOAL_SCHEMA.items() if name != "goal_id"}
+    rows = remembered("goals", asked, lambda each: [_of_goal(*each)], said)
+    return listed.join(rows, on="key", maintain_order="left").select(list(GOAL_SCHEMA))
+
+
+GOAL_SCHEMA = {"goal_id": pl.String, "measure": pl.String, "has_measure": pl.Boolean, "has_function": pl.Boolean,
+               "has_timeframe": pl.Boolean, "measurable": pl.Boolean}  # fmt: skip
+
+
+def _of_goal(text: str, due: bool) -> tuple[str | None, bool | None, bool | None, bool | None, bool | None]:
+    """measure, has_measure, has_function, has_timeframe, measurable of a goal's words; all null where it has none."""
+    if not text.strip():
+        return None, None, None, None, None
+    measure, function = _measure(text), _has_function(text)
+    timeframe = bool(_TIMEFRAME.search(text)) or due
+    return measure, measure is not None, function, timeframe, measure is not None and function and timeframe
 
 
 def _measure(text: str) -> str | None:

@@ -11,7 +11,7 @@ modified, discontinued, unknown_label); links; why_not (not_open, unknown_label,
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -19,6 +19,7 @@ import polars as pl
 
 from compliance.notes.frame import AIM, GOAL, HISTORY, PLAN, TODAY, frame
 from compliance.notes.labels import free_references, is_named_freely, normal_label, prefix_and_number
+from compliance.notes.memory import key_of, remembered
 from compliance.notes.reading import TASKS, Mention, boilerplate, read
 from compliance.notes.words import words
 
@@ -47,12 +48,21 @@ def link_table(notes: pl.DataFrame, goals: pl.DataFrame) -> pl.DataFrame:
     """
     by_plan = _goals_by_plan(goals)
     dated = "service_date" in notes.columns
-    rows: list[tuple[Any, ...]] = []
+    asked: dict[str, tuple[str, tuple[Goal, ...]]] = {}
+    keys: list[tuple[str, str]] = []
     for note in notes.iter_rows(named=True):
         if note["text"]:
-            plan = _on_the_day(by_plan.get(note["plan_id"], []), note["service_date"] if dated else None)
-            rows += [(note["note_id"], *link) for link in _links(note["text"], tuple(plan))]
-    return pl.DataFrame(rows, schema=LINK_SCHEMA, orient="row")
+            plan = tuple(
+                _on_the_day(by_plan.get(note["plan_id"], []), note["service_date"] if dated else None)
+            )
+            key = key_of(note["text"], *(part for goal in plan for part in goal))
+            asked[key] = (note["text"], plan)
+            keys.append((note["note_id"], key))
+    listed = pl.DataFrame(keys, schema=dict.fromkeys(("note_id", "key"), pl.String), orient="row")
+    rows = remembered(
+        "links", asked, lambda each: _links(*each), {n: k for n, k in LINK_SCHEMA.items() if n != "note_id"}
+    )
+    return listed.join(rows, on="key", maintain_order="left_right").select(list(LINK_SCHEMA))
 
 
 def _goals_by_plan(goals: pl.DataFrame) -> dict[str, list[dict[str, Any]]]:
@@ -295,12 +305,13 @@ def searched_table(notes: pl.DataFrame, goals: pl.DataFrame) -> pl.DataFrame:
     """What was looked for in each note: note_id, searched (a sentence naming labels, actions and things)."""
     by_plan = _goals_by_plan(goals)
     dated = "service_date" in notes.columns
+    sought_by = _all_sought(goal["text"] or "" for goal in goals.iter_rows(named=True))
     rows = []
     for note in notes.iter_rows(named=True):
         note_id = note["note_id"]
         plan = _on_the_day(by_plan.get(note["plan_id"], []), note["service_date"] if dated else None)
         sought = [
-            f"{goal.label or 'unlabelled goal'} ({_sought(goal.text)})"
+            f"{goal.label or 'unlabelled goal'} ({sought_by[goal.text]})"
             for goal in plan
             if goal.status == OPEN
         ]
@@ -313,6 +324,19 @@ def searched_table(notes: pl.DataFrame, goals: pl.DataFrame) -> pl.DataFrame:
             )
         )
     return pl.DataFrame(rows, schema={"note_id": pl.String, "searched": pl.String}, orient="row")
+
+
+def _all_sought(texts: Iterable[str]) -> dict[str, str]:
+    """What is looked for of each goal's text."""
+    keys = {text: key_of(text) for text in texts}
+    rows = remembered(
+        "sought",
+        {key: text for text, key in keys.items()},
+        lambda text: [(_sought(text),)],
+        {"sought": pl.String},
+    )
+    by_key = dict(rows.iter_rows())
+    return {text: by_key[key] for text, key in keys.items()}
 
 
 def _sought(goal_text: str) -> str:

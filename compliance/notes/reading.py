@@ -16,6 +16,7 @@ import polars as pl
 from compliance.notes.frame import AIM, GOAL, HISTORY, PLAN, SENTENCE_ENDS, TODAY, Frame, frame
 from compliance.notes.labels import references
 from compliance.notes.lexicon import CODE, lexicon, phrases
+from compliance.notes.memory import key_of, remembered
 from compliance.notes.words import Word, number_of, words
 
 LONGEST_NOTE = 40_000
@@ -97,14 +98,17 @@ def read(text: str) -> tuple[Mention, ...]:
 
 
 def mention_table(notes: pl.DataFrame) -> pl.DataFrame:
-    """Mentions of every note; `notes` needs note_id and text. Texts are read once each."""
-    rows = [
-        (note_id, *mention)
-        for note_id, text in notes.select("note_id", "text").iter_rows()
-        if text
-        for mention in read(text)
-    ]
-    return pl.DataFrame(rows, schema=MENTION_SCHEMA, orient="row")
+    """Mentions of every note; `notes` needs note_id and text. Texts are read once each, and remembered."""
+    texts = {note_id: text for note_id, text in notes.select("note_id", "text").iter_rows() if text}
+    keys = {note_id: key_of(text) for note_id, text in texts.items()}
+    asked = {key: texts[note_id] for note_id, key in keys.items()}
+    said = {name: kind for name, kind in MENTION_SCHEMA.items() if name != "note_id"}
+    listed = pl.DataFrame(
+        {"note_id": list(keys), "key": list(keys.values())},
+        schema=dict.fromkeys(("note_id", "key"), pl.String),
+    )
+    rows = remembered("mentions", asked, read, said)
+    return listed.join(rows, on="key", maintain_order="left_right").select(list(MENTION_SCHEMA))
 
 
 MENTION_SCHEMA = {
