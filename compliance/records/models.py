@@ -394,7 +394,9 @@ class Note(Record):
         None,
         description="When the text was finished; empty = `signed_on`; a date alone is the end of that day.",
     )
-    edited_at: Moment | None = Field(None, description="When the text was last changed.")
+    edited_at: Moment | None = Field(
+        None, description="When the text was last changed; empty = not since it was finished."
+    )
     signed_on: Date | None = Field(None, description="Day of its author's signature.")
     attested_on: Date | None = Field(None, description="Day of a later attestation of the signature.")
     cosigned_by: Key | None = Field(None, description="The therapist who co-signed it.")
