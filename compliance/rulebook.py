@@ -18,6 +18,8 @@ FAMILIES = {
     "PR": "Progress reports",
     "SUP": "Supervision, students and aides",
     "DOC": "Documentation and goal linkage",
+    "MOD": "Discipline modifiers and thresholds",
+    "NCCI": "Code pairs",
     "INT": "Integrity of record and claim",
 }
 SEVERITY_WORDS = {

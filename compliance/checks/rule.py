@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from compliance.checks.tables import TABLES_MADE
+from compliance.policy.code_tables import KINDS
 from compliance.policy.policies import did_you_mean
 from compliance.records.models import TABLES, schema
 
@@ -40,7 +41,7 @@ SEVERITIES = ("high", "medium", "low", "info")
 AT_RISK = ("high", "medium")
 """Severities of findings that put dollars at risk."""
 Exposure = Literal["line", "lines", "note", "days", "none"]
-ARGUMENTS = (*TABLES, *TABLES_MADE, "as_of", "absent_columns")
+ARGUMENTS = (*TABLES, *TABLES_MADE, *KINDS, "as_of", "absent_columns")
 """What a rule's function may ask for: tables, the day of the audit, and the columns that the export lacks."""
 
 

@@ -1,4 +1,4 @@
-"""CMS's tables of codes: relative values, cost indices, code pairs, unit limits; dated editions, each with its source."""
+"""CMS's tables of codes: relative values, cost indices, code pairs, unit limits, therapy codes; dated, each with its source."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from pydantic import Field, ValidationError
 
 from compliance.policy.models import Border, PolicyError
 
-Kind = Literal["relative_values", "geography", "unit_limits", "code_pairs"]
+Kind = Literal["relative_values", "geography", "unit_limits", "code_pairs", "therapy_codes"]
 KINDS: tuple[str, ...] = get_args(Kind)
 COLUMNS: dict[str, dict[str, type[pl.DataType]]] = {
     "relative_values": {"cpt": pl.String, "work": pl.Float64, "practice_expense": pl.Float64, "malpractice": pl.Float64,
@@ -21,8 +21,9 @@ COLUMNS: dict[str, dict[str, type[pl.DataType]]] = {
     "geography": {"state": pl.String, "locality": pl.String, "name": pl.String, "work": pl.Float64,
                   "practice_expense": pl.Float64, "malpractice": pl.Float64},
     "unit_limits": {"table": pl.String, "cpt": pl.String, "units": pl.Int64, "indicator": pl.String},
-    "code_pairs": {"table": pl.String, "column_1": pl.String, "column_2": pl.String, "deleted_on": pl.Date,
-                   "modifier_indicator": pl.String, "rationale": pl.String},
+    "code_pairs": {"table": pl.String, "column_1": pl.String, "column_2": pl.String, "effective_on": pl.Date,
+                   "deleted_on": pl.Date, "modifier_indicator": pl.String, "rationale": pl.String},
+    "therapy_codes": {"cpt": pl.String, "kind": pl.String, "discipline": pl.String, "begins_on": pl.Date},
 }  # fmt: skip
 """The columns of an edition's CSV."""
 ALWAYS, NEVER = datetime(1900, 1, 1), datetime(9999, 12, 31)
@@ -50,30 +51,37 @@ class CodeTables:
 
     editions: tuple[tuple[Edition, pl.DataFrame], ...] = ()
 
-    def of(self, kind: str) -> list[tuple[Edition, pl.DataFrame]]:
-        """The editions of a kind, the oldest first."""
-        return sorted((each for each in self.editions if each[0].kind == kind), key=lambda e: e[0].valid_from)
-
     @cached_property
     def frames(self) -> Mapping[str, pl.DataFrame]:
         """Each kind's rows with the days on which they are in force, as rules ask for them by name."""
         return {kind: self._dated(kind) for kind in KINDS}
 
     def _dated(self, kind: str) -> pl.DataFrame:
-        listed = self.of(kind)
-        begins = [edition.valid_from for edition, _ in listed]
+        """The rows of a kind: of each table (`practitioner`, `hospital` …) one edition follows another."""
         parts = []
-        for place, (edition, rows) in enumerate(listed):
-            following = begins[place + 1] if place + 1 < len(begins) else None
-            ends = edition.to + timedelta(days=1) if edition.to else following
-            if following and ends:
-                ends = min(ends, following)
-            parts.append(_pairs(edition, rows) if kind == "code_pairs" else _between(edition, rows, ends))
+        for listed in self._by_table(kind).values():
+            begins = [edition.valid_from for edition, _ in listed]
+            if kind == "code_pairs":
+                parts.append(_pairs(*listed[-1]))
+                continue
+            for (edition, rows), following in zip(listed, [*begins[1:], None], strict=True):
+                days = [day for day in (edition.to and edition.to + timedelta(days=1), following) if day]
+                parts.append(_between(edition, rows, min(days, default=None)))
         schema = {**COLUMNS[kind], **DATED}
-        if kind == "code_pairs":
-            parts = parts[-1:]
-            schema.pop("deleted_on")
+        for read_only in ("effective_on", "deleted_on", "begins_on"):
+            schema.pop(read_only, None)
         return pl.concat([pl.DataFrame(schema=schema), *(part.select(list(schema)) for part in parts)])
+
+    def _by_table(self, kind: str) -> dict[str, list[tuple[Edition, pl.DataFrame]]]:
+        """A kind's editions by the table that they hold, the oldest first; of two of one day the later read stands."""
+        told: dict[str, dict[date, tuple[Edition, pl.DataFrame]]] = {}
+        for edition, rows in self.editions:
+            if edition.kind != kind:
+                continue
+            parts = rows.partition_by("table", as_dict=True) if "table" in rows.columns else {("",): rows}
+            for (table, *_), part in parts.items():
+                told.setdefault(str(table), {})[edition.valid_from] = (edition, part)
+        return {table: [told[table][day] for day in sorted(told[table])] for table in sorted(told)}
 
 
 DATED: dict[str, type[pl.DataType] | pl.DataType] = {
@@ -82,8 +90,12 @@ DATED: dict[str, type[pl.DataType] | pl.DataType] = {
 
 
 def _between(edition: Edition, rows: pl.DataFrame, ends: date | None) -> pl.DataFrame:
+    """Rows in force from the edition's day, or from their own where they begin later, until `ends` (exclusive)."""
+    begins = _lit(_moment(edition.valid_from))
+    if "begins_on" in rows.columns:
+        begins = pl.max_horizontal(begins, pl.col("begins_on").cast(pl.Datetime("us")))
     return rows.with_columns(
-        valid_from=_lit(_moment(edition.valid_from)),
+        valid_from=begins,
         valid_until=_lit(_moment(ends) if ends else NEVER),
         as_of=_lit(_moment(edition.valid_from)),
     )
@@ -92,20 +104,21 @@ def _between(edition: Edition, rows: pl.DataFrame, ends: date | None) -> pl.Data
 def _pairs(edition: Edition, rows: pl.DataFrame) -> pl.DataFrame:
     """Pairs with their days in force: a pair that was void never was; one that was added again began again.
 
-    The newest edition holds the history of all pairs, so older ones are not needed beside it.
+    The newest edition of a table holds the history of all its pairs, so older ones are not needed beside it. Where it
+    has no start dates, a pair is taken to be in force from the beginning, or from the day after its row before was
+    deleted; one deleted on `readded_after`, and there again, from `readded_on`.
     """
-    key = ["table", "column_1", "column_2"]
-    again = rows.filter(pl.col("deleted_on") == edition.readded_after).select(key).unique()
-    stands = pl.col("deleted_on").is_null()
-    rows = rows.join(again.with_columns(again=True), on=key, how="left")
-    begins = pl.when(stands & pl.col("again").fill_null(False)).then(
-        _lit(_moment(edition.readded_on) if edition.readded_on else ALWAYS)
+    day = pl.Datetime("us")
+    before = (
+        pl.col("deleted_on").shift(1).over("column_1", "column_2", order_by="deleted_on", nulls_last=True)
     )
+    follows = before.cast(day) + timedelta(days=1)
+    if edition.readded_on:
+        again = _lit(_moment(edition.readded_on))
+        follows = pl.when(before == edition.readded_after).then(again).otherwise(follows)
     return rows.filter(pl.col("modifier_indicator") != VOID).with_columns(
-        valid_from=begins.otherwise(_lit(ALWAYS)),
-        valid_until=pl.when(stands)
-        .then(_lit(NEVER))
-        .otherwise(pl.col("deleted_on").cast(pl.Datetime("us")) + timedelta(days=1)),
+        valid_from=pl.coalesce(pl.col("effective_on").cast(day), follows, _lit(ALWAYS)),
+        valid_until=(pl.col("deleted_on").cast(day) + timedelta(days=1)).fill_null(NEVER),
         as_of=_lit(_moment(edition.valid_from)),
     )
 
@@ -142,8 +155,5 @@ def _rows(file: Path, kind: str) -> pl.DataFrame:
 
 
 def joined(*folders: Sequence[tuple[Edition, pl.DataFrame]]) -> CodeTables:
-    """Code tables of several folders; of two editions of a kind and day the last folder's stands."""
-    chosen = {
-        (edition.kind, edition.valid_from): (edition, rows) for each in folders for edition, rows in each
-    }
-    return CodeTables(tuple(chosen.values()))
+    """Code tables of several folders; of two editions of a table and day the last folder's stands."""
+    return CodeTables(tuple(edition for each in folders for edition in each))

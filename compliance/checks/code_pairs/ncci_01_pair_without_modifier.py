@@ -1,0 +1,70 @@
+"""NCCI-01: two paired codes on one day without the modifier that lets both be paid."""
+
+import narwhals as nw
+
+from compliance.checks.code_pairs.pairs import PARAMETERS, of_a_table, paired, settled
+from compliance.checks.rule import rule
+from compliance.checks.terms import judge
+
+
+@rule(
+    code="NCCI-01",
+    title="Paired codes without a modifier",
+    severity="high",
+    subject="line",
+    key=["claim_id", "line", "column_1_claim", "column_1_line"],
+    unit="claim line, with each line that it is paired with",
+    cites=["ncci-ptp-2024q3", "mln-1783722"],
+    needs=["claims.patient_id", "claim_lines.service_date", "claim_lines.cpt", "claim_lines.modifiers"],
+    parameters=PARAMETERS,
+    exposes="line",
+    message="{pair_column_2} of {service_date} bundles into {pair_column_1} of the same day and bears no modifier for a separate "
+    "service (table of {table_as_of})",
+    fix="If the two were given in separate 15-minute intervals, document both times and add 59 or XU to {pair_column_2} (XP "
+    "where another therapist gave it). Else drop {pair_column_2}.",
+)
+def pair_without_modifier(claim_lines: nw.LazyFrame, code_pairs: nw.LazyFrame) -> nw.LazyFrame:
+    """Two codes that the payer pairs were billed for one day, and no modifier says that they were separate services.
+
+    ## What it checks
+    Each claim line against all other lines of the same patient, day, payer and billing provider, by the payer's table of
+    code pairs as it was in force on the day. The line of column 2 is the one that falls away.
+
+    ## Why it matters
+    Payers deny the column 2 code of such a pair at once.
+
+    ## How we read the rule
+    - Only a pair that a modifier can separate (indicator 1) is judged here; one that nothing separates is NCCI-02.
+    - A pair counts only on days on which it was in force. Many pairs that websites still name were deleted: to Medicare,
+      97530 with 97140, 97110, 97112 or 97116, or with an evaluation, needs no modifier today. 97140 with 97530 was in force
+      until the end of 2019.
+    - A pair deleted at the end of 2019 that is in the table again was not in force from January to September 2020.
+    - 59, XE, XP, XS or XU separates. It counts on either line since July 1, 2019, before that on the line of column 2 only.
+    - On professional claims the lines pair where one therapist gave both, or therapists of one group and discipline did.
+      On institutional claims all disciplines of the facility pair, by the hospital table.
+    - Where it is not known whether two therapists are of one discipline, it cannot be told.
+    - A payer may keep the old edit of 97140 with 97530 (the table `legacy`). A payer whose table nobody has read cannot be
+      told where a table that was read would deny; nothing else of it is judged.
+    - The built-in table is Medicare's of July 1, 2024. It does not say when a pair began: one without an earlier row is
+      taken to be in force on every day before. Load the quarter's file to be current.
+
+    ## What it does not check
+    Whether the services were indeed separate (NCCI-03). Modifiers of the body's side (LT, RT) are no basis for therapy codes
+    and are not counted, though a payer's system may let them pass.
+    """
+    rows = paired(claim_lines, code_pairs)
+    would_fail = nw.coalesce((nw.col("modifier_indicator") == "1") & (nw.col("modified") == 0), nw.lit(False))
+    rows = rows.with_columns(would_fail=would_fail)
+    return judge(
+        rows,
+        applies=of_a_table(nw.col("would_fail")),
+        cannot_tell={
+            "claim_lines.service_date": nw.col("service_date").is_null(),
+            "claim_lines.cpt": nw.col("cpt").is_null(),
+            **settled(),
+        },
+        fails=nw.col("would_fail"),
+    ).select(
+        "claim_id", "line", "outcome", "missing", "service_date", "pair_column_1", "pair_column_2", "modifier_indicator",
+        "column_1_claim", "column_1_line", "pair_from", "table_as_of", "code_pair_table__id",
+    )  # fmt: skip

@@ -1,0 +1,62 @@
+"""NCCI-02: two codes on one day that are never paid together."""
+
+import narwhals as nw
+
+from compliance.checks.code_pairs.pairs import PARAMETERS, of_a_table, paired, settled
+from compliance.checks.rule import rule
+from compliance.checks.terms import judge
+
+
+@rule(
+    code="NCCI-02",
+    title="Codes that are never paid together",
+    severity="high",
+    subject="line",
+    key=["claim_id", "line", "column_1_claim", "column_1_line"],
+    unit="claim line, with each line that it is paired with",
+    cites=["ncci-ptp-2024q3", "mln-1783722"],
+    needs=["claims.patient_id", "claim_lines.service_date", "claim_lines.cpt"],
+    parameters=PARAMETERS,
+    exposes="line",
+    message="{pair_column_2} of {service_date} is never paid beside {pair_column_1} of the same day (table of {table_as_of})",
+    fix="Drop {pair_column_2}; no modifier makes it payable beside {pair_column_1}.",
+)
+def pair_never_together(claim_lines: nw.LazyFrame, code_pairs: nw.LazyFrame) -> nw.LazyFrame:
+    """Two codes were billed for one day that the payer never pays together.
+
+    ## What it checks
+    Each claim line against all other lines of the same patient, day, payer and billing provider, by the payer's table of
+    code pairs as it was in force on the day. The line of column 2 is the one that falls away.
+
+    ## Why it matters
+    The column 2 code is denied, and a modifier that makes it pass is a false statement.
+
+    ## How we read the rule
+    - Only pairs of indicator 0 are judged here. No modifier helps: 95851 with 59 beside 97530 is a finding.
+    - A pair counts only on days on which it was in force.
+    - The hospital table differs in some pairs: beside an evaluation, 97750, 97755 and 97763 can be separated there, and never
+      on a professional claim.
+    - Lines pair as in NCCI-01: one therapist's, or one group's in one discipline; in a facility all disciplines.
+    - Where it is not known whether two therapists are of one discipline, it cannot be told.
+    - A payer whose table nobody has read cannot be told where a table that was read would deny; nothing else of it is judged.
+    - The built-in table is Medicare's of July 1, 2024; it does not say when a pair began. Load the quarter's file to be
+      current.
+
+    ## What it does not check
+    Pairs that a modifier can separate (NCCI-01).
+    """
+    rows = paired(claim_lines, code_pairs)
+    rows = rows.with_columns(would_fail=nw.coalesce(nw.col("modifier_indicator") == "0", nw.lit(False)))
+    return judge(
+        rows,
+        applies=of_a_table(nw.col("would_fail")),
+        cannot_tell={
+            "claim_lines.service_date": nw.col("service_date").is_null(),
+            "claim_lines.cpt": nw.col("cpt").is_null(),
+            **settled(),
+        },
+        fails=nw.col("would_fail"),
+    ).select(
+        "claim_id", "line", "outcome", "missing", "service_date", "pair_column_1", "pair_column_2", "modifier_indicator",
+        "column_1_claim", "column_1_line", "pair_from", "table_as_of", "code_pair_table__id",
+    )  # fmt: skip

@@ -1,0 +1,122 @@
+"""Pairs of claim lines that a payer's table of code pairs holds on the day, as the rules on pairs see them."""
+
+import narwhals as nw
+
+from compliance.checks.terms import codes, flag, has_code
+
+PARAMETERS = ["code_pair_table", "code_pair_modifier_either_line"]
+CONTEXT = ("code_pair_table", "code_pair_table__id", "policy_missing")
+INSTITUTIONAL = ("hospital_outpatient", "snf_part_b", "rehab_agency", "corf", "home_health_part_b")
+"""Settings that bill institutional claims, where the claim does not say its form."""
+UNREAD, CLOSEST = "unknown", "legacy"
+"""A payer whose table nobody has read is held against the widest one that was, to see whether it could matter."""
+TABLES_OF = {
+    "medicare_practitioner": ("practitioner",),
+    "medicare_hospital": ("hospital",),
+    "legacy": ("practitioner", "legacy"),
+}
+"""The tables of CMS's file that each value of `code_pair_table` reads."""
+
+
+def paired(claim_lines: nw.LazyFrame, code_pairs: nw.LazyFrame) -> nw.LazyFrame:
+    """Claim lines with each line of their day that is column 1 of a pair in force with them; once, without, where none is.
+
+    Added: pair_column_1, pair_column_2, modifier_indicator, pair_from (null = its start is not known), table_as_of,
+    column_1_claim, column_1_line, column_1_note, column_1_therapist; `modified`, whether a modifier for a separate
+    service stands where the payer looks for it; `doubtful`, whether it is not known that the two lines are of one
+    provider. A line without a pair has null in all of them.
+    """
+    second = _of_provider(claim_lines)
+    key = ["patient_id", "service_date", "payer_id", "biller"]
+    rows = (
+        second.select(
+            "claim_id",
+            "line",
+            *key,
+            "pair_table",
+            "therapist_id",
+            "discipline",
+            "institutional",
+            "modified_2",
+            "code_pair_modifier_either_line",
+            pair_column_2="cpt",
+        )
+        .join(_in_tables(code_pairs), on=["pair_table", "pair_column_2"], how="inner")
+        .filter(
+            (nw.col("valid_from") <= nw.col("service_date"))
+            & (nw.col("service_date") < nw.col("valid_until"))
+        )
+        .join(
+            second.select(
+                *key,
+                pair_column_1="cpt",
+                column_1_claim="claim_id",
+                column_1_line="line",
+                column_1_note="note_id",
+                column_1_therapist="therapist_id",
+                discipline_1="discipline",
+                modified_1="modified_2",
+            ),
+            on=[*key, "pair_column_1"],
+            how="inner",
+        )
+    )
+    rows = _of_one_provider(rows)
+    either = nw.coalesce(nw.col("code_pair_modifier_either_line"), nw.lit(True))
+    rows = rows.select(
+        "claim_id", "line", "pair_column_1", "pair_column_2", "modifier_indicator", "table_as_of", "doubtful",
+        "column_1_claim", "column_1_line", "column_1_note", "column_1_therapist",
+        modified=nw.when((nw.col("modified_2") > 0) | ((nw.col("modified_1") > 0) & either)).then(nw.lit(1))
+        .otherwise(nw.lit(0)),
+        pair_from=nw.when(nw.col("valid_from").dt.year() > 1900).then(nw.col("valid_from")).otherwise(nw.lit(None)),
+    )  # fmt: skip
+    unread = flag(nw.col("code_pair_table") == UNREAD)
+    return claim_lines.with_columns(unread=unread).join(rows, on=["claim_id", "line"], how="left")
+
+
+def _of_provider(claim_lines: nw.LazyFrame) -> nw.LazyFrame:
+    """Lines with who bills, on what form, by which table, and whether a modifier says that it is a separate service."""
+    table = nw.col("code_pair_table")
+    form = nw.when(nw.col("form").is_null()).then(nw.col("setting").is_in(INSTITUTIONAL))
+    return claim_lines.with_columns(
+        biller=nw.coalesce(nw.col("billing_npi"), nw.col("clinic_id"), nw.lit("")),
+        institutional=flag(form.otherwise(nw.col("form") == "institutional")),
+        modified_2=flag(has_code("modifiers", codes("pair_modifiers"))),
+        pair_table=nw.when(table == UNREAD).then(nw.lit(CLOSEST)).otherwise(table),
+    )
+
+
+def _in_tables(code_pairs: nw.LazyFrame) -> nw.LazyFrame:
+    """The pairs of each value of `code_pair_table`."""
+    columns = {"pair_column_1": "column_1", "pair_column_2": "column_2", "table_as_of": "as_of"}
+    parts = [
+        code_pairs.filter(nw.col("table").is_in(tables)).select(
+            "modifier_indicator", "valid_from", "valid_until", **columns, pair_table=nw.lit(value)
+        )
+        for value, tables in TABLES_OF.items()
+    ]
+    return nw.concat(parts, how="vertical")
+
+
+def _of_one_provider(rows: nw.LazyFrame) -> nw.LazyFrame:
+    """Pairs of one provider: all lines of a facility; else one therapist's, or one group's in one discipline."""
+    here, there = nw.col("discipline"), nw.col("discipline_1")
+    same = (nw.col("therapist_id") == nw.col("column_1_therapist")) | (here == there)
+    sure = (flag(same) > 0) | (nw.col("institutional") > 0)
+    unknown = here.is_null() | there.is_null()
+    return rows.filter(sure | unknown).with_columns(doubtful=flag(~sure))
+
+
+def settled(unread: str = "policy.code_pair_table") -> dict[str, nw.Expr]:
+    """What must be known of a pair that would break a rule, as `judge(cannot_tell=…)` takes it; reads `would_fail`."""
+    return {
+        unread: nw.col("would_fail") & (nw.col("unread") > 0),
+        "therapists.discipline": nw.col("would_fail") & (nw.col("doubtful") > 0),
+    }
+
+
+def of_a_table(would_fail: nw.Expr) -> nw.Expr:
+    """Whether a line is judged: its payer uses a table; where nobody has read which, only what others' tables hold."""
+    known = ~nw.col("code_pair_table").is_null() & (nw.col("code_pair_table") != "none")
+    read = (nw.col("unread") == 0) | would_fail
+    return (known & read) | ~nw.col("policy_missing").is_null() | nw.col("service_date").is_null()

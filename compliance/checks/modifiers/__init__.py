@@ -1,0 +1,1 @@
+"""Modifiers of claim lines: the plan's discipline, and KX above the yearly threshold."""
