@@ -204,7 +204,7 @@ def _run(rule: Rule, charts: ChartTables, values: ParameterValues, absent: froze
     """
     plain = {"as_of": charts.as_of, "absent_columns": absent}
     arguments = {
-        name: plain[name] if name in plain else values.attach(charts[name], rule.parameters)
+        name: plain[name] if name in plain else values.attach(charts[name], rule.parameters, name)
         for name in rule.tables
     }
     judged = rule.function(**arguments)

@@ -6,19 +6,20 @@ of the wrong day.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from itertools import pairwise
 from typing import Any, get_args
 
 import narwhals as nw
 import polars as pl
 
-from compliance.checks.tables import CONTEXT
+from compliance.checks.tables import CONTEXT, HOUSE
 from compliance.checks.terms import like
 from compliance.policy import Policies, Value
 from compliance.records.models import Setting
 
 BEGINNING = date(1900, 1, 1)
+MINUTES_OF_A_DAY = 24 * 60
 SETTINGS: tuple[str, ...] = get_args(Setting)
 DTYPES: dict[str, pl.DataType] = {
     "integer": pl.Int64(), "number": pl.Float64(), "boolean": pl.Boolean(), "choice": pl.String(),
@@ -32,50 +33,60 @@ class ParameterValues:
     def __init__(self, policies: Policies) -> None:
         self._policies = policies
         self._ids: dict[tuple[Any, ...], int] = {}
+        self._asked: dict[tuple[str | None, ...], pl.DataFrame] = {}
         self.shown: list[Mapping[str, Any]] = []
 
-    def attach(self, rows: nw.LazyFrame, parameters: Sequence[str]) -> nw.LazyFrame:
+    def attach(self, rows: nw.LazyFrame, parameters: Sequence[str], table: str | None = None) -> nw.LazyFrame:
         """Add `<name>`, `<name>__id` and `policy_missing` to rows that carry a context; others pass unchanged.
 
         `policy_missing` names the fact without which the value cannot be known: the payer, its kind, or a setting
         on which the value depends. The value is null there, and where the payer has no such rule. Rows with a column
         `cpt` get the value narrowed to their code, where a policy narrows it. Without a state
         the value is the one for all states: most states' own rows are not in the policies, so knowing the state
-        would seldom change it.
+        would seldom change it. Rows under the house's own policy (`HOUSE`: a therapist's day) ask for no payer.
+
+        The contexts and days of a `table` that is named are looked up once.
         """
-        if not parameters or not set(CONTEXT) <= set(rows.collect_schema().names()):
+        columns = rows.collect_schema().names()
+        if not parameters or not set(CONTEXT) <= set(columns):
             return rows
-        key = nw.concat_str([nw.coalesce(nw.col(name), nw.lit("")) for name in CONTEXT], separator="|")
-        rows = rows.with_columns(
-            context=key,
-            judged_on=nw.coalesce(
-                nw.col("service_date"), nw.lit(datetime(BEGINNING.year, 1, 1)).cast(nw.Datetime("us"))
-            ),
-            policy_missing=nw.when(nw.col("payer_id").is_null())
-            .then(nw.lit("claims.payer_id"))
-            .otherwise(
-                nw.when(nw.col("policy").is_null()).then(nw.lit("payers.kind")).otherwise(nw.lit(None))
-            ),
+        codes = (
+            {code for name in parameters for code in self._policies.codes(name)}
+            if "cpt" in columns
+            else set()
         )
-        by_code = "cpt" in rows.collect_schema().names()
+        rows = rows.with_columns(
+            asked=_asked(sorted(codes)), day=_day_number(), policy_missing=_unknown_payer()
+        )
+        values = like(self._values(self._asked_of(rows, (table, *sorted(codes))), parameters), rows)
+        return (
+            rows.join(values, on=["asked", "day"], how="inner")
+            .with_columns(policy_missing=nw.coalesce(nw.col("policy_missing"), nw.col("varies")))
+            .drop("asked", "day", "varies")
+        )
+
+    def _asked_of(self, rows: nw.LazyFrame, table: tuple[str | None, ...]) -> pl.DataFrame:
+        """The distinct contexts and days of rows: asked, day; remembered for a table that has a name."""
+        if table[0] is None or table not in self._asked:
+            distinct = rows.select("asked", "day").unique().collect(backend="polars").to_native()
+            self._asked[table] = distinct.cast({"asked": pl.String, "day": pl.Int64}).sort("asked", "day")
+        return self._asked[table]
+
+    def _values(self, asked: pl.DataFrame, parameters: Sequence[str]) -> pl.DataFrame:
+        """Each parameter's value and its id for each context and day: asked, day, varies, and two columns a parameter."""
+        contexts = asked["asked"].unique(maintain_order=True).to_list()
+        values = asked.with_columns(varies=pl.lit(None, dtype=pl.String))
         for name in parameters:
-            codes = self._policies.codes(name) if by_code else []
-            rows = rows.with_columns(asked=_asked(codes))
-            asked = rows.select("asked").unique().collect(backend="polars").to_native()["asked"].to_list()
-            intervals = like(self._intervals(name, sorted(asked)), rows)
-            rows = (
-                rows.join(intervals, on="asked", how="inner")
-                .filter(
-                    (nw.col("judged_on") >= nw.col("valid_from"))
-                    & (nw.col("judged_on") < nw.col("valid_until"))
-                )
-                .with_columns(policy_missing=nw.coalesce(nw.col("policy_missing"), nw.col("varies")))
-                .drop("valid_from", "valid_until", "varies", "asked")
+            values = (
+                values.join(self._intervals(name, contexts), on="asked")
+                .filter((pl.col("day") >= pl.col("begins")) & (pl.col("day") < pl.col("ends")))
+                .with_columns(varies=pl.coalesce("varies", "varies_here"))
+                .drop("begins", "ends", "varies_here")
             )
-        return rows.drop("context", "judged_on")
+        return values
 
     def _intervals(self, name: str, contexts: Sequence[str]) -> pl.DataFrame:
-        """The parameter's value per context, without gaps: asked, valid_from, valid_until, value, id, varies."""
+        """The parameter's value per context, without gaps: asked, begins, ends (days), value, id, varies_here."""
         dtype = DTYPES[self._policies.parameter(name).type]
         rows: list[tuple[Any, ...]] = []
         for context in contexts:
@@ -84,15 +95,15 @@ class ParameterValues:
                 told = None if value is None else _cell(value.value)
                 rows.append((context, begins, ends, told, self._id(name, value), varies))
         schema = {
-            "asked": pl.String(), "valid_from": pl.Datetime("us"), "valid_until": pl.Datetime("us"), name: dtype,
-            f"{name}__id": pl.Int64(), "varies": pl.String(),
+            "asked": pl.String(), "begins": pl.Int64(), "ends": pl.Int64(), name: dtype, f"{name}__id": pl.Int64(),
+            "varies_here": pl.String(),
         }  # fmt: skip
         return pl.DataFrame(rows, schema=schema, orient="row")
 
     def _resolved(self, name: str, places: dict[str, str | None]) -> list[tuple[Any, ...]]:
-        """Intervals (from, until exclusive, Value or None, missing fact or None) that cover all time."""
+        """Intervals (first day, last day exclusive, Value or None, missing fact or None) that cover all time."""
         if places["policy"] is None:
-            return [(_moment(BEGINNING), _moment(date.max), None, None)]
+            return [(0, _number(date.max), None, None)]
         settings = [places["setting"]] if places["setting"] else [None, *SETTINGS]
         edges = sorted({BEGINNING, date.max, *self._policies.edges(name)})
         intervals = []
@@ -111,7 +122,7 @@ class ParameterValues:
             ]
             plain = values[0]
             varies = "clinics.setting" if len({_said(value) for value in values}) > 1 else None
-            intervals.append((_moment(begins), _moment(ends), None if varies else plain, varies))
+            intervals.append((_number(begins), _number(ends), None if varies else plain, varies))
         return intervals
 
     def _id(self, name: str, value: Value | None) -> int | None:
@@ -125,10 +136,30 @@ class ParameterValues:
 
 
 def _asked(codes: Sequence[str]) -> nw.Expr:
-    """The context that is asked for a value: with the row's code where some policy narrows the parameter to it."""
+    """The context that is asked for a value: with the row's code where some policy narrows a parameter to it."""
     named = nw.coalesce(nw.col("cpt").is_in(codes), nw.lit(False)) if codes else nw.lit(False)
     code = nw.when(named).then(nw.col("cpt")).otherwise(nw.lit("")) if codes else nw.lit("")
-    return nw.concat_str([nw.col("context"), code], separator="|")
+    place = [nw.coalesce(nw.col(name), nw.lit("")) for name in CONTEXT]
+    return nw.concat_str([*place, code], separator="|")
+
+
+def _day_number() -> nw.Expr:
+    """The row's day as its number since BEGINNING, 0 where it has none: whole numbers meet alike on every engine."""
+    first = nw.lit(datetime(BEGINNING.year, 1, 1)).cast(nw.Datetime("us"))
+    days = (nw.coalesce(nw.col("service_date"), first) - first).dt.total_minutes() // MINUTES_OF_A_DAY
+    return days.cast(nw.Int64)
+
+
+def _number(day: date) -> int:
+    return (day - BEGINNING).days
+
+
+def _unknown_payer() -> nw.Expr:
+    """The fact without which nobody knows whose policy judges a row; null where it is known, or is the house's."""
+    of_house = nw.coalesce(nw.col("policy") == HOUSE, nw.lit(False))
+    kind = nw.when(nw.col("policy").is_null()).then(nw.lit("payers.kind")).otherwise(nw.lit(None))
+    missing = nw.when(nw.col("payer_id").is_null()).then(nw.lit("claims.payer_id")).otherwise(kind)
+    return nw.when(of_house).then(nw.lit(None, dtype=nw.String)).otherwise(missing)
 
 
 def _shown(name: str, value: Value, policies: Policies) -> dict[str, Any]:
@@ -151,7 +182,3 @@ def _said(value: Value | None) -> str | None:
 
 def _cell(value: Any) -> Any:
     return " ".join(str(item) for item in value) if isinstance(value, list | tuple) else value
-
-
-def _moment(day: date) -> datetime:
-    return datetime(day.year, day.month, day.day) if day < date.max else datetime(9999, 12, 31) - timedelta(0)

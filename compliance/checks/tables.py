@@ -14,6 +14,8 @@ import narwhals as nw
 from compliance.checks.terms import codes
 
 CONTEXT = ("policy", "setting", "state", "discipline")
+HOUSE = "base"
+"""The policy of what no payer pays by itself, such as a therapist's day: its values stand in `base.yaml`."""
 EPISODE_GAP = timedelta(days=60)
 """An evaluation after this long without treatment opens a new episode (our reading; no payer states one)."""
 
@@ -127,7 +129,8 @@ class ChartTables:
 
     def _fees(self, lines: nw.LazyFrame) -> nw.LazyFrame:
         """What the payer's fee schedule pays for a line's units: claim_id, line, fee; no row where it says several things."""
-        on, elsewhere = nw.col("service_date"), nw.col("place") != nw.col("locality")
+        on, place = nw.col("service_date"), nw.col("place")
+        here = place.is_null() | nw.col("locality").is_null() | (place == nw.col("locality"))
         fees = self._records["fees"].filter(~nw.col("amount").is_null())
         return (
             lines.select("claim_id", "line", "payer_id", "cpt", "service_date", "units", "locality")
@@ -137,7 +140,7 @@ class ChartTables:
                 how="inner",
             )
             .filter((nw.col("begins") <= on) & (nw.col("ends").is_null() | (nw.col("ends") >= on)))
-            .filter(elsewhere.is_null() | ~elsewhere)
+            .filter(here)
             .with_columns(fee=nw.col("amount") * nw.col("units"))
             .group_by("claim_id", "line")
             .agg(fee=nw.col("fee").min(), most=nw.col("fee").max())
