@@ -21,6 +21,7 @@ from compliance.notes.tables import reading_tables, spoken
 from compliance.parameters import ParameterValues
 from compliance.policy import Policies, PolicyError
 from compliance.records.load import Records
+from compliance.records.models import schema
 
 LINE_ITEMS = pl.List(pl.Struct({"claim_id": pl.String, "line": pl.Int64, "amount": pl.Float64}))
 """The findings' column `lines`, decoded."""
@@ -136,13 +137,14 @@ def audit(
         relative_values=policies.code_tables.frames["relative_values"],
     )
     found, coverage, units, not_run = [], [], [], []
+    absent = _absent(records)
     for number, rule in enumerate(chosen):
         progress(rule.code, number + 2, steps)
         lacks = lacking(rule, records)
         if lacks:
             not_run.append(NotRun(rule.code, f"{lacks[0]} is absent", lacks[0]))
             continue
-        judged = scope.of(with_context(_polars(_run(rule, charts, values, records.absent_columns)), facts))
+        judged = scope.of(with_context(_polars(_run(rule, charts, values, absent)), facts))
         found.append(findings(rule, judged, facts))
         coverage.append(_counts(rule, judged))
         units.append(
@@ -195,6 +197,12 @@ def lacking(rule: Rule, records: Records) -> list[str]:
         elif column in records.absent_columns:
             lacks.append(column)
     return lacks
+
+
+def _absent(records: Records) -> frozenset[str]:
+    """The columns that no file carried, those of absent tables among them."""
+    whole = {f"{table}.{column}" for table in records.absent_tables for column in schema(table)}
+    return records.absent_columns | whole
 
 
 def _run(rule: Rule, charts: ChartTables, values: ParameterValues, absent: frozenset[str]) -> nw.LazyFrame:

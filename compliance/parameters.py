@@ -16,6 +16,7 @@ import polars as pl
 from compliance.checks.tables import CONTEXT, HOUSE
 from compliance.checks.terms import like
 from compliance.policy import Policies, Value
+from compliance.policy.models import UNKNOWN
 from compliance.records.models import Setting
 
 BEGINNING = date(1900, 1, 1)
@@ -40,10 +41,11 @@ class ParameterValues:
         """Add `<name>`, `<name>__id` and `policy_missing` to rows that carry a context; others pass unchanged.
 
         `policy_missing` names the fact without which the value cannot be known: the payer, its kind, or a setting
-        on which the value depends. The value is null there, and where the payer has no such rule. Rows with a column
-        `cpt` get the value narrowed to their code, where a policy narrows it. Without a state
-        the value is the one for all states: most states' own rows are not in the policies, so knowing the state
-        would seldom change it. Rows under the house's own policy (`HOUSE`: a therapist's day) ask for no payer.
+        on which the value depends; or the value itself (`policy.visit_limit`), where it is a number or a yes and nobody
+        has read it. The value is null there, and where the payer has no such rule. Rows with a column `cpt` get the
+        value narrowed to their code, where a policy narrows it. Without a state the value is the one for all states:
+        most states' own rows are not in the policies, so knowing the state would seldom change it. Rows under the
+        house's own policy (`HOUSE`: a therapist's day) ask for no payer.
 
         The contexts and days of a `table` that is named are looked up once.
         """
@@ -93,6 +95,8 @@ class ParameterValues:
             places = dict(zip((*CONTEXT, "cpt"), (part or None for part in context.split("|")), strict=True))
             for begins, ends, value, varies in self._resolved(name, places):
                 told = None if value is None else _cell(value.value)
+                if told == UNKNOWN and dtype != pl.String():
+                    told, varies = None, f"policy.{name}"
                 rows.append((context, begins, ends, told, self._id(name, value), varies))
         schema = {
             "asked": pl.String(), "begins": pl.Int64(), "ends": pl.Int64(), name: dtype, f"{name}__id": pl.Int64(),

@@ -16,10 +16,15 @@ from compliance.policy import Policies, Value, load_policies
 
 FAMILIES = {
     "PR": "Progress reports",
+    "POC": "Plan of care and certification",
     "SUP": "Supervision, students and aides",
     "DOC": "Documentation and goal linkage",
+<<<<<<< HEAD
     "MOD": "Discipline modifiers and thresholds",
     "NCCI": "Code pairs",
+=======
+    "FRQ": "Frequency, authorization and limits",
+>>>>>>> 451b952 (Plans of care: treatment before a plan, incomplete plans, first certifications and recertifications (POC-01 to POC-04))
     "INT": "Integrity of record and claim",
 }
 SEVERITY_WORDS = {

@@ -54,7 +54,7 @@ class Parameter(Border):
 
     def complaint(self, value: Any) -> str | None:
         """Why `value` cannot be this parameter's value, and what would be right; None where it can."""
-        if value is None or (value == UNKNOWN and self.type in ("choice", "text")):
+        if value is None or value == UNKNOWN:
             return None
         wanted = {
             "integer": isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LARGEST,
