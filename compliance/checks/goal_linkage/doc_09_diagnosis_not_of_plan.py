@@ -1,21 +1,10 @@
 """DOC-09: a 97530 line that points to no diagnosis of its plan of care."""
 
-from collections.abc import Iterator
-from typing import Any
-
 import narwhals as nw
-import polars as pl
 
 from compliance.checks.goal_linkage.activity_notes import ACTIVITY_CODES
+from compliance.checks.plans_of_care.diagnoses import DIAGNOSIS_PARAMETERS, judged_by_plan
 from compliance.checks.rule import rule
-from compliance.checks.terms import fold, judge
-
-PARAMETERS = ["diagnosis_match_characters"]
-LETTERS = "ABCDEFGHIJKL"
-"""The claim form's own names of positions 1 to 12."""
-WITHOUT_POINTERS = ("hospital_outpatient", "snf_part_b", "rehab_agency", "corf", "home_health_part_b")
-"""Settings that bill on the institutional form, whose lines have no pointers."""
-MATCH = ("pointed", "listed", "planned", "characters")
 
 
 @rule(
@@ -26,7 +15,7 @@ MATCH = ("pointed", "listed", "planned", "characters")
     unit="line of 97530",
     cites=["house-default"],
     needs=["claim_lines.cpt", "plans_of_care.diagnosis_codes"],
-    parameters=PARAMETERS,
+    parameters=DIAGNOSIS_PARAMETERS,
     exposes="line",
     message="Line {line} of claim {claim_id} bills 97530 for {line_diagnoses}; the plan treats {plan_diagnoses}",
     fix="Point line {line} to a diagnosis of the plan ({plan_diagnoses}), or update the plan with {line_diagnoses}.",
@@ -55,68 +44,5 @@ def diagnosis_not_of_plan(
     Whether the payer covers 97530 for the diagnosis, and whether the diagnosis explains the deficit. Lines of other
     codes (POC-08).
     """
-    plans = plans_of_care.select("plan_id", plan_diagnoses="diagnosis_codes", planned_for=nw.lit(1))
-    forms = claims.select("claim_id", "form")
-    institutional = (nw.col("form") == "institutional") | (
-        nw.col("form").is_null() & nw.col("setting").is_in(WITHOUT_POINTERS)
-    )
-    all_of_claim = (
-        nw.when(institutional).then(nw.col("claim_diagnosis_codes")).otherwise(nw.lit(None, dtype=nw.String))
-    )
-    units = (
-        claim_lines.filter(nw.col("cpt").is_in(ACTIVITY_CODES))
-        .join(plans, on="plan_id", how="left")
-        .join(forms, on="claim_id", how="left")
-        .with_columns(pointers=nw.coalesce(nw.col("diagnosis_pointers"), all_of_claim))
-        .with_columns(
-            pointed=nw.coalesce(nw.col("pointers"), nw.lit("")),
-            listed=nw.coalesce(nw.col("claim_diagnosis_codes"), nw.lit("")),
-            planned=nw.coalesce(nw.col("plan_diagnoses"), nw.lit("")),
-            characters=nw.coalesce(nw.col("diagnosis_match_characters"), nw.lit(0)).cast(nw.Int64),
-        )
-    )
-    # Lists are read once for each distinct set of lists: not every engine can split one in an expression.
-    read = fold(
-        units.select(*MATCH).unique(), by=MATCH, order_by=(), step=_read,
-        returns={"line_diagnoses": pl.String, "in_plan": pl.Boolean},
-    )  # fmt: skip
-    return judge(
-        units.join(read, on=list(MATCH), how="left"),
-        applies=~nw.col("diagnosis_match_characters").is_null() | ~nw.col("policy_missing").is_null(),
-        cannot_tell={
-            "claim_lines.note_id": nw.col("planned_for").is_null(),
-            "plans_of_care.diagnosis_codes": nw.col("plan_diagnoses").is_null(),
-            "claim_lines.diagnosis_pointers": nw.col("pointers").is_null(),
-            "claims.diagnosis_codes": nw.col("line_diagnoses").is_null(),
-        },
-        fails=~nw.col("in_plan"),
-    ).select(
-        "claim_id", "line", "note_id", "plan_id", "outcome", "missing", "line_diagnoses", "plan_diagnoses",
-        "diagnosis_match_characters", "diagnosis_match_characters__id",
-    )  # fmt: skip
-
-
-def _read(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """The diagnoses that pointers mean, and whether one of them matches the plan's."""
-    lists = rows[0]
-    codes = [
-        code for pointer in lists["pointed"].split() if (code := _meant(pointer, lists["listed"].split()))
-    ]
-    beginnings = {_bare(code)[: lists["characters"]] for code in lists["planned"].split()}
-    matching = [code for code in codes if _bare(code)[: lists["characters"]] in beginnings]
-    yield {"line_diagnoses": ", ".join(codes) or None, "in_plan": bool(matching)}
-
-
-def _meant(pointer: str, listed: list[str]) -> str | None:
-    """The code that a pointer is, or stands for by its position; null where the claim has none there."""
-    if pointer.isdigit():
-        position = int(pointer)
-    elif len(pointer) == 1:
-        position = LETTERS.find(pointer.upper()) + 1
-    else:
-        return pointer
-    return listed[position - 1] if 0 < position <= len(listed) else None
-
-
-def _bare(code: str) -> str:
-    return code.replace(".", "").upper()
+    lines = claim_lines.filter(nw.col("cpt").is_in(ACTIVITY_CODES))
+    return judged_by_plan(lines, plans_of_care, claims).drop("cpt")
