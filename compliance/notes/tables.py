@@ -1,5 +1,6 @@
 """What reading the notes gives the checks: `mentions`, `goal_links`, `note_facts`, `goal_facts`, `searched`; and
-`contact_mentions`, what the texts of supervision contacts say (the columns of `mentions`, by contact_id).
+`contact_mentions`, what the texts of supervision contacts say (the columns of `mentions`, by contact_id);
+`note_likeness`, which notes repeat another.
 
 Reading happens once, when an audit starts; rules see only these tables. Their columns are documented in
 `reading`, `linking` and `facts`.
@@ -10,6 +11,7 @@ from collections.abc import Mapping
 import polars as pl
 
 from compliance.notes.facts import facts_table, goal_facts
+from compliance.notes.likeness import likeness_table
 from compliance.notes.linking import link_table, searched_table
 from compliance.notes.reading import mention_table, read
 
@@ -53,6 +55,7 @@ def reading_tables(
         "note_facts": facts_table(mentions, notes, THERAPEUTIC_ACTIVITIES),
         "goal_facts": goal_facts(goals),
         "searched": searched_table(notes, goals),
+        "note_likeness": likeness_table(notes),
         "contact_mentions": mention_table(contacts.select("text", note_id="contact_id")).rename(
             {"note_id": "contact_id"}
         ),
