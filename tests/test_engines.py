@@ -4,8 +4,7 @@ Two sets of records: some patients of the sample, and every rule's cases as one 
 payers stand that no sample holds.
 """
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -13,14 +12,13 @@ from typing import Any
 import duckdb
 import polars as pl
 import pytest
-import yaml
 
 from compliance.audit import Audit, audit
-from compliance.checks.cases import Case, read_cases
+from compliance.checks.cases import read_cases
 from compliance.checks.rule import Rule, catalogue
 from compliance.policy import Policies, load_policies
 from compliance.records.load import Records, from_frames, load
-from compliance.records.models import Kind, columns
+from tests.test_rules import clinic_of_cases
 
 SAMPLE = Path(__file__).parent.parent / "sample_data"
 AS_OF = date(2026, 7, 1)
@@ -90,38 +88,6 @@ def test_splitting_the_records_by_patient_changes_nothing(records: Records, expe
     halves = [patients.gather_every(2), patients.gather_every(2, offset=1)]
     parts = [audit(of_patients(records, half), load_policies(), AS_OF).findings for half in halves]
     assert sorted(pl.concat(parts)["finding_id"]) == sorted(expected.findings["finding_id"])
-
-
-def clinic_of_cases(cases: Iterable[tuple[str, Case]], folder: Path) -> tuple[Records, Policies]:
-    """Cases as one clinic: the keys of each bear its mark, and its payers a policy of its own where it sets values."""
-    parts: dict[str, list[pl.DataFrame]] = defaultdict(list)
-    for mark, case in cases:
-        for name, frame in case.frames().items():
-            keys = [
-                column.name
-                for column in columns(name)
-                if column.kind is Kind.KEY and (column.refers_to or column.required)
-            ]
-            marked = frame.with_columns(
-                (mark + pl.col(key)).alias(key) for key in keys if key in frame.columns
-            )
-            if name == "payers" and case.policy:
-                marked = marked.with_columns(
-                    policy=pl.when(pl.col("kind") == case.payer)
-                    .then(pl.lit(f"of-{mark}"))
-                    .otherwise("policy")
-                )
-            parts[name].append(marked)
-        if case.policy:
-            rows = {
-                name: [{"from": date(2000, 1, 1), "value": value, "source": "house-default"}]
-                for name, value in case.policy.items()
-            }
-            text = yaml.safe_dump({"id": f"of-{mark}", "based_on": case.payer, **rows})
-            (folder / f"{mark}.yaml").write_text(text, encoding="utf-8")
-    records = from_frames({name: pl.concat(frames, how="diagonal") for name, frames in parts.items()})
-    assert not records.report.refusals
-    return records, load_policies(folder)
 
 
 @pytest.fixture(scope="module")

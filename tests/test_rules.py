@@ -4,6 +4,10 @@ A case fails with its sentence, and with the table of what came out beside what 
 """
 
 import json
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -15,22 +19,122 @@ from compliance.audit import Audit, audit
 from compliance.checks.cases import Case, read_cases, table
 from compliance.checks.rule import Rule, catalogue
 from compliance.policy import Policies, load_policies
+from compliance.records.load import Records, from_frames
+from compliance.records.models import Kind, columns
 
 CASES = [
-    pytest.param(rule, case, id=f"{rule.code}: {case.sentence}")
+    pytest.param(
+        rule, number, case, id=f"{rule.code}: {case.sentence}", marks=pytest.mark.xdist_group(rule.code)
+    )
     for rule in catalogue().values()
-    for case in read_cases(rule.cases)
+    for number, case in enumerate(read_cases(rule.cases))
 ]
 
 
-@pytest.mark.parametrize(("rule", "case"), CASES)
-def test_case(rule: Rule, case: Case, tmp_path: Path) -> None:
-    holds(rule, case, tmp_path)
+@pytest.mark.parametrize(("rule", "number", "case"), CASES)
+def test_case(rule: Rule, number: int, case: Case, audited: "Audited") -> None:
+    result = audited.of(rule, number, case)
+    assert_holds(result, case)
+
+
+class Audited:
+    """Audits of cases. Those of a rule that speak of the same tables on the same day are one clinic and one audit.
+
+    Their keys bear each case's mark, which is taken off again: a case is as alone as if it were.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._done: dict[tuple[Any, ...], Audit] = {}
+
+    def of(self, rule: Rule, number: int, case: Case) -> Audit:
+        if "not_run" in case.said or "without" in case.said:
+            return audit(case.records(), policies_of(case, self._new_folder()), case.as_of, [rule])
+        key = (rule.code, case.as_of, frozenset(case.frames()))
+        if key not in self._done:
+            alike = [
+                (f"{rule.code}.{n}.", each)
+                for n, each in enumerate(read_cases(rule.cases))
+                if not {"not_run", "without"} & set(each.said)
+                and (rule.code, each.as_of, frozenset(each.frames())) == key
+            ]
+            records, policies = clinic_of_cases(alike, self._new_folder())
+            self._done[key] = audit(records, policies, case.as_of, [rule])
+        if unmarked(self._done[key].coverage, rule):
+            return audit(case.records(), policies_of(case, self._new_folder()), case.as_of, [rule])
+        return alone(self._done[key], f"{rule.code}.{number}.")
+
+    def _new_folder(self) -> Path:
+        made = self._folder / str(len(list(self._folder.iterdir())))
+        made.mkdir()
+        return made
+
+
+@pytest.fixture(scope="module")
+def audited(tmp_path_factory: pytest.TempPathFactory) -> Audited:
+    return Audited(tmp_path_factory.mktemp("cases"))
+
+
+def unmarked(table: pl.DataFrame, rule: Rule) -> bool:
+    """Whether some row names nobody of any case, so that it cannot be told whose it is."""
+    people = [
+        pl.col(name).str.starts_with(f"{rule.code}.") for name in ("payer_id", "therapist_id", "clinic_id")
+    ]
+    return not table.select(pl.any_horizontal(*people).fill_null(False).alias("told"))["told"].all()
+
+
+def alone(whole: Audit, mark: str) -> Audit:
+    """What the audit of several cases says of the one whose keys bear `mark`, without the mark."""
+
+    def own(table: pl.DataFrame) -> pl.DataFrame:
+        texts = [name for name, dtype in table.schema.items() if dtype == pl.String]
+        bears = pl.any_horizontal(pl.col(texts).str.contains(mark, literal=True).fill_null(False))
+        return table.filter(bears).with_columns(pl.col(texts).str.replace_all(mark, "", literal=True))
+
+    return replace(whole, findings=own(whole.findings), coverage=own(whole.coverage))
+
+
+def clinic_of_cases(cases: Iterable[tuple[str, Case]], folder: Path) -> tuple[Records, Policies]:
+    """Cases as one clinic: the keys of each bear its mark, and its payers a policy of its own where it sets values."""
+    parts: dict[str, list[pl.DataFrame]] = defaultdict(list)
+    overlays = False
+    for mark, case in cases:
+        for name, frame in case.frames().items():
+            keys = [
+                column.name
+                for column in columns(name)
+                if column.kind is Kind.KEY and (column.refers_to or column.required)
+            ]
+            marked = frame.with_columns(
+                (mark + pl.col(key)).alias(key) for key in keys if key in frame.columns
+            )
+            if name == "payers" and case.policy:
+                marked = marked.with_columns(
+                    policy=pl.when(pl.col("kind") == case.payer)
+                    .then(pl.lit(f"of-{mark}"))
+                    .otherwise("policy")
+                )
+            parts[name].append(marked)
+        if case.policy:
+            overlays = True
+            rows = {
+                name: [{"from": date(2000, 1, 1), "value": value, "source": "house-default"}]
+                for name, value in case.policy.items()
+            }
+            text = yaml.safe_dump({"id": f"of-{mark}", "based_on": case.payer, **rows})
+            (folder / f"{mark}.yaml").write_text(text, encoding="utf-8")
+    records = from_frames({name: pl.concat(frames, how="diagonal") for name, frames in parts.items()})
+    assert not records.report.refusals
+    return records, load_policies(folder if overlays else None)
 
 
 def holds(rule: Rule, case: Case, tmp_path: Path) -> None:
     """Assert that the rule finds in the case's records what the case says."""
-    result = audit(case.records(), policies_of(case, tmp_path), case.as_of, [rule])
+    assert_holds(audit(case.records(), policies_of(case, tmp_path), case.as_of, [rule]), case)
+
+
+def assert_holds(result: Audit, case: Case) -> None:
+    """Assert that the audit of a case's records found what the case says."""
     if "not_run" in case.said:
         assert [lack.lacks for lack in result.not_run] == [case.said["not_run"]]
         return
