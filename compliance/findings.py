@@ -47,6 +47,7 @@ PLUMBING = frozenset(
 )  # fmt: skip
 DAYS = ("patient_id", "discipline", "exposed_from", "exposed_to")
 QUOTES_SHOWN = 8
+FROM_SOURCE = "__from_source"
 
 
 @dataclass(frozen=True)
@@ -66,10 +67,13 @@ class Facts:
 
 def with_context(judged: pl.DataFrame, facts: Facts) -> pl.DataFrame:
     """Fill who, when and where from the line, the note or the plan that the unit names."""
-    for column, dtype in FINDING_SCHEMA.items():
-        if column in (*WHO_AND_WHEN, *WHERE) and column not in judged.columns:
-            judged = judged.with_columns(pl.lit(None, dtype=dtype).alias(column))
-    judged = judged.with_columns(pl.col("line").cast(pl.Int64))
+    named = (*WHO_AND_WHEN, *WHERE)
+    absent = [
+        pl.lit(None, dtype=dtype).alias(column)
+        for column, dtype in FINDING_SCHEMA.items()
+        if column in named and column not in judged.columns
+    ]
+    judged = judged.with_columns(*absent).with_columns(pl.col("line").cast(pl.Int64))
     wanted = (
         "service_date",
         "patient_id",
@@ -92,13 +96,11 @@ def with_context(judged: pl.DataFrame, facts: Facts) -> pl.DataFrame:
 
 def _filled(judged: pl.DataFrame, source: pl.DataFrame, on: list[str]) -> pl.DataFrame:
     """Coalesce each shared column with the source's, joined on the key."""
-    shared = [c for c in source.columns if c not in on]
-    joined = judged.join(source, on=on, how="left", suffix="__from_source", maintain_order="left")
-    for column in shared:
-        other = f"{column}__from_source"
-        if other in joined.columns:
-            joined = joined.with_columns(pl.coalesce(column, other).alias(column)).drop(other)
-    return joined
+    joined = judged.join(source, on=on, how="left", suffix=FROM_SOURCE, maintain_order="left")
+    both = [name for name in source.columns if f"{name}{FROM_SOURCE}" in joined.columns]
+    return joined.with_columns(pl.coalesce(name, f"{name}{FROM_SOURCE}").alias(name) for name in both).drop(
+        f"{name}{FROM_SOURCE}" for name in both
+    )
 
 
 def findings(rule: Rule, judged: pl.DataFrame, facts: Facts) -> pl.DataFrame:
