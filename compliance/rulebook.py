@@ -18,14 +18,17 @@ FAMILIES = {
     "PR": "Progress reports",
     "POC": "Plan of care and certification",
     "SUP": "Supervision, students and aides",
-    "DOC": "Documentation and goal linkage",
-<<<<<<< HEAD
+    "AST": "Assistant modifiers",
+    "UNIT": "Units and minutes",
     "MOD": "Discipline modifiers and thresholds",
     "NCCI": "Code pairs",
-=======
+    "DOC": "Documentation and goal linkage",
+    "CON": "One-on-one time, groups and impossible days",
     "FRQ": "Frequency, authorization and limits",
->>>>>>> 451b952 (Plans of care: treatment before a plan, incomplete plans, first certifications and recertifications (POC-01 to POC-04))
+    "RTM": "Remote therapeutic monitoring",
     "INT": "Integrity of record and claim",
+    "PAY": "Payment, denials and coverage",
+    "AUD": "Overpayments to return",
 }
 SEVERITY_WORDS = {
     "high": "high: payment is not due as billed",
