@@ -36,6 +36,10 @@ SEVERITY_WORDS = {
     "low": "low: documentation weakness",
     "info": "info: worth knowing",
 }
+SCOPE_WORDS = {
+    "patient": "",
+    "therapist_day": " It needs all patients of a therapist's day: records of one patient alone do not show it.",
+}
 PLAIN = re.compile(r"[A-Za-z0-9 ]*|\d{4}-\d\d-\d\d|[a-z_]+")
 """Text in which Markdown finds nothing to draw: words, days, names of parameters."""
 DOCS_ON = date(2026, 7, 1)
@@ -60,7 +64,7 @@ def page(rule: Rule, policies: Policies, on: date) -> str:
     parts = [
         f"# {rule.code} {rule.title}",
         " ".join(title.split()),
-        f"Severity {SEVERITY_WORDS[rule.severity]}. Judged once a {rule.unit}.",
+        f"Severity {SEVERITY_WORDS[rule.severity]}. Judged once a {rule.unit}.{SCOPE_WORDS[rule.scope]}",
         body.strip(),
         "## What it needs",
         "\n".join(f"- `{column}`" for column in rule.needs)

@@ -1,5 +1,7 @@
 """Every rule gives the same findings on Polars, pandas and DuckDB; splitting and shuffling records changes nothing.
 
+What is split keeps together what a rule's `scope` names: a patient's records, or (`therapist_day`) a day's.
+
 Two sets of records: some patients of the sample, and every rule's cases as one clinic, where nulls, edges and unknown
 payers stand that no sample holds.
 """
@@ -83,11 +85,39 @@ def test_the_order_of_rows_changes_nothing(records: Records, expected: Audit) ->
     assert result.findings.equals(expected.findings)
 
 
+def scoped(scope: str) -> list[Rule]:
+    """The rules that are judged by one patient's records, or by one therapist's day."""
+    return [rule for rule in catalogue().values() if rule.scope == scope]
+
+
 def test_splitting_the_records_by_patient_changes_nothing(records: Records, expected: Audit) -> None:
     patients = records.tables["patients"]["patient_id"].sort()
     halves = [patients.gather_every(2), patients.gather_every(2, offset=1)]
-    parts = [audit(of_patients(records, half), load_policies(), AS_OF).findings for half in halves]
-    assert sorted(pl.concat(parts)["finding_id"]) == sorted(expected.findings["finding_id"])
+    rules = scoped("patient")
+    parts = [audit(of_patients(records, half), load_policies(), AS_OF, rules).findings for half in halves]
+    whole = expected.findings.filter(pl.col("rule").is_in([rule.code for rule in rules]))
+    assert sorted(pl.concat(parts)["finding_id"]) == sorted(whole["finding_id"])
+
+
+def of_days(records: Records, days: pl.Expr) -> Records:
+    """The records with the visits and lines of these days alone; what has no day of service stays whole."""
+    tables = {name: table for name, table in records.tables.items() if name not in records.absent_tables}
+    for name in ("notes", "claim_lines"):
+        tables[name] = tables[name].filter(days)
+    tables["interventions"] = tables["interventions"].join(tables["notes"], on="note_id", how="semi")
+    return from_frames(tables)
+
+
+def test_splitting_the_records_by_day_changes_nothing_of_a_therapists_day(
+    clinic: tuple[Records, Policies, Audit],
+) -> None:
+    records, policies, expected = clinic
+    rules = scoped("therapist_day")
+    even = (pl.col("service_date").dt.day() % 2 == 0).fill_null(True)
+    parts = [audit(of_days(records, days), policies, AS_OF, rules).findings for days in (even, ~even)]
+    whole = expected.findings.filter(pl.col("rule").is_in([rule.code for rule in rules]))
+    assert whole.height > 0
+    assert sorted(pl.concat(parts)["finding_id"]) == sorted(whole["finding_id"])
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +149,12 @@ def test_every_engine_finds_the_same_in_the_cases(
         assert of_rule(result.findings, rule).equals(of_rule(expected.findings, rule)), rule.code
 
 
-FOR_ANY_PAYER = {"PR-04": "every progress report is judged; the payer decides the severity alone"}
+FOR_ANY_PAYER = {
+    "PR-04": "every progress report is judged; the payer decides the severity alone",
+    "CON-02": "a therapist's day is judged whoever pays",
+    "CON-03": "a therapist's day is judged whoever pays",
+    "CON-04": "a therapist's day is judged whoever pays",
+}
 
 
 def test_what_hangs_on_a_payer_cannot_be_told_of_an_unknown_one(

@@ -41,6 +41,8 @@ SEVERITIES = ("high", "medium", "low", "info")
 AT_RISK = ("high", "medium")
 """Severities of findings that put dollars at risk."""
 Exposure = Literal["line", "lines", "note", "days", "none"]
+Scope = Literal["patient", "therapist_day"]
+"""What one unit is judged by: one patient's records, or all that one therapist did on one day."""
 ARGUMENTS = (*TABLES, *TABLES_MADE, *KINDS, "as_of", "absent_columns")
 """What a rule's function may ask for: tables, the day of the audit, and the columns that the export lacks."""
 
@@ -70,6 +72,7 @@ class Rule:
     fix: str | Mapping[str, str]
     quotes: tuple[str, ...]
     key: tuple[str, ...]
+    scope: Scope
     function: Callable[..., Any]
     module: str
 
@@ -114,6 +117,7 @@ def rule(
     fix: str | Mapping[str, str],
     quotes: list[str] | None = None,
     key: list[str] | None = None,
+    scope: Scope = "patient",
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Declare a rule.
 
@@ -125,12 +129,14 @@ def rule(
     the patient and discipline on the `days` from `exposed_from` to `exposed_to`. The whole of a line falls away, and
     the day is priced anew (`compliance/money.py`), unless the rule returns `exposed_units` (so many units of the line),
     `exposed_as` (the code that the line should have been) or `exposed_share` (0 to 1, a plain share of the dollars).
+    `scope` says what must stay together when records are split.
 
     Raises RuleError for a word that means nothing here: it would otherwise be a rule that never runs.
     """
     _one_of(code, "severity", severity, SEVERITIES)
     _one_of(code, "subject", subject, SUBJECT_KEYS)
     _one_of(code, "exposes", exposes, get_args(Exposure))
+    _one_of(code, "scope", scope, get_args(Scope))
     for column in needs:
         _known_need(code, column)
 
@@ -154,6 +160,7 @@ def rule(
             fix=fix,
             quotes=tuple(quotes or ()),
             key=tuple(key or SUBJECT_KEYS[subject]),
+            scope=scope,
             function=function,
             module=function.__module__,
         )

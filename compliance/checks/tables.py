@@ -2,7 +2,8 @@
 
 A rule asks for a table by naming it as an argument. The tables that a payer's policy can speak about
 (`claim_lines`, `notes`, `interventions`, `treatment_days`, `plans_of_care`) carry the context that chooses a parameter
-(`policy`, `setting`, `state`, `discipline`, and the date of service); all others are the records' own.
+(`policy`, `setting`, `state`, `discipline`, and the date of service); so does `therapist_days`, whose policy is the
+house's own (`base`), for a day's work has no payer. All others are the records' own.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,7 +24,7 @@ VISIT_KINDS = ("evaluation", "reevaluation", "treatment")
 REPORT_KINDS = ("progress_report", "recertification", "discharge", "reevaluation")
 VOID, REPLACEMENT = "8", "7"
 TABLES_MADE = (
-    "treatment_days", "standing_claims", "amounts",
+    "treatment_days", "therapist_days", "standing_claims", "amounts",
     "mentions", "goal_links", "note_facts", "goal_facts", "searched", "contact_mentions",
     "note_likeness",
     "relative_values", "geography", "unit_limits", "code_pairs",
@@ -370,6 +371,31 @@ class ChartTables:
             .drop("payer", "author_id", "biller_id")
         )
         return self._keep(self._numbered(told))
+
+    @cached_property
+    def therapist_days(self) -> nw.LazyFrame:
+        """One row a person and day on which that person wrote a visit's note, delivered a service or is on a line.
+
+        Columns: therapist_id, service_date, provider (name), role, discipline, clinic_id (where the person usually
+        works), setting, state, payer_id (none) and policy (`base`, whoever pays: see `HOUSE`).
+        """
+        whose = (
+            self.notes.filter(nw.col("is_visit")).select("therapist_id", "service_date"),
+            self.interventions.filter(nw.col("attended")).select("service_date", therapist_id="deliverer_id"),
+            self.claim_lines.select("therapist_id", "service_date"),
+        )
+        days = nw.concat([each.select("therapist_id", "service_date") for each in whose], how="vertical")
+        people = self._records["therapists"].select(
+            "therapist_id", "role", "discipline", "clinic_id", provider="name"
+        )
+        clinics = self._records["clinics"].select("clinic_id", "setting", "state")
+        return self._keep(
+            days.filter(~nw.col("therapist_id").is_null() & ~nw.col("service_date").is_null())
+            .unique()
+            .join(people, on="therapist_id", how="left")
+            .join(clinics, on="clinic_id", how="left")
+            .with_columns(policy=nw.lit(HOUSE), payer_id=nw.lit(None, dtype=nw.String))
+        )
 
     def _numbered(self, days: nw.LazyFrame) -> nw.LazyFrame:
         """Number episodes and their treatment days; an episode opens as `_opens` says."""

@@ -124,6 +124,22 @@ def fold(
     return like(pl.DataFrame(result, schema=schema, orient="row"), rows)
 
 
+def joined(
+    rows: nw.LazyFrame, *, by: Sequence[str], text: str, order_by: Sequence[str], separator: str = " "
+) -> nw.LazyFrame:
+    """Each group's distinct texts in one cell, in order: columns `by` and `text`. For evidence, of failed units only.
+
+    A fold, since no expression that runs on every engine joins texts across rows; so filter before.
+    """
+
+    def step(group: list[dict[str, Any]]) -> Iterable[dict[str, Any]]:
+        told = dict.fromkeys(row[text] for row in group if row[text] is not None)
+        yield {text: separator.join(told) or None}
+
+    wanted = dict.fromkeys([*by, *order_by, text])
+    return fold(rows.select(*wanted), by=by, order_by=order_by, step=step, returns={text: pl.String})
+
+
 def like(frame: pl.DataFrame, model: nw.LazyFrame) -> nw.LazyFrame:
     """A Polars frame as a lazy frame of the same engine as `model`."""
     implementation = model.implementation

@@ -1,0 +1,101 @@
+"""CON-03: the one-on-one minutes that a person's notes record are more than that person worked."""
+
+import narwhals as nw
+
+from compliance.checks.one_on_one.days import DAY, MINUTES_OF_A_DAY, iso_day, listed, worked
+from compliance.checks.one_on_one.sessions import billed, one_on_one
+from compliance.checks.rule import rule
+from compliance.checks.terms import codes, flag, judge, yes
+
+
+@rule(
+    code="CON-03",
+    title="More one-on-one minutes than hours worked",
+    severity="medium",
+    subject="therapist_day",
+    unit="person and day with one-on-one minutes",
+    cites=["cms-11-scenarios", "house-default"],
+    needs=["interventions.minutes"],
+    parameters=["documented_share_of_shift", "documented_share_noted"],
+    exposes="lines",
+    message={
+        "over": "{provider} recorded {documented_minutes} one-on-one minutes on {service_date}; {worked_minutes} were "
+        "{worked_by}",
+        "day": "{provider} recorded {documented_minutes} one-on-one minutes on {service_date}, more than a day has",
+        "near": "{provider} recorded {documented_minutes} one-on-one minutes on {service_date}; {worked_minutes} were "
+        "{worked_by}, which leaves little for anything else",
+    },
+    fix=dict.fromkeys(
+        ("over", "day", "near"),
+        "Reconcile {provider} {service_date}: {documented_minutes} min recorded vs {worked_minutes} min worked.",
+    ),
+    scope="therapist_day",
+)
+def more_minutes_than_hours(
+    therapist_days: nw.LazyFrame, interventions: nw.LazyFrame, claim_lines: nw.LazyFrame, shifts: nw.LazyFrame
+) -> nw.LazyFrame:
+    """The notes of a day hold more one-on-one minutes than the person was at work.
+
+    ## What it checks
+    Each person's day: the one-on-one minutes of all patients, evaluations too, against the hours that were clocked, or
+    scheduled where none were clocked.
+
+    ## Why it matters
+    One-on-one minutes of two patients cannot be the same minutes. What goes beyond the hours worked was not given
+    one-on-one, or not given.
+
+    ## How we read the rule
+    - One-on-one minutes are those of timed codes and evaluations; not of groups, concurrent patients, and other
+      untimed services, which may run side by side.
+    - Minutes of an aide, a student or an assistant are not the therapist's. An assistant has a day of their own.
+    - Minutes count as recorded, else as the service's own start and end say.
+    - More minutes than worked are a repayment risk. Which minutes are too many cannot be said: each line bears its
+      share of the excess.
+    - Close to all of the hours is worth knowing: nobody is with patients all day.
+    - More than 24 hours need no shift to be wrong.
+    - Clocked shifts of all clinics are added; schedules count only where nothing is clocked. Otherwise a day without
+      either cannot be told.
+
+    ## What it does not check
+    Which patients were treated at the same time (CON-01). Notes written after hours.
+    """
+    evaluations = [*codes("evaluation"), *codes("reevaluation")]
+    sessions = billed(one_on_one(interventions, also=evaluations), claim_lines, [])
+    sessions = sessions.drop("therapist_id").with_columns(therapist_id=nw.col("person_id"))
+    documented = (
+        sessions.with_columns(
+            told=nw.coalesce(nw.col("own"), nw.lit(0)), unmeasured=flag(nw.col("own").is_null())
+        )
+        .group_by(*DAY)
+        .agg(documented_minutes=nw.col("told").sum(), unmeasured=nw.col("unmeasured").max())
+    )
+    days = therapist_days.join(documented, on=DAY, how="inner").join(worked(shifts), on=DAY, how="left")
+    minutes, hours = nw.col("documented_minutes"), nw.col("worked_minutes")
+    known = ~hours.is_null() & ~yes("unended")
+    over = known & nw.coalesce(minutes > hours * nw.col("documented_share_of_shift"), nw.lit(False))
+    near = known & nw.coalesce(minutes > hours * nw.col("documented_share_noted"), nw.lit(False))
+    case = nw.when(near & ~yes("unmeasured")).then(nw.lit("near")).otherwise(nw.lit(None, dtype=nw.String))
+    case = nw.when(minutes > MINUTES_OF_A_DAY).then(nw.lit("day")).otherwise(case)
+    days = days.with_columns(case=nw.when(over).then(nw.lit("over")).otherwise(case))
+    open_question = nw.col("case").is_null()
+    judged = judge(
+        days,
+        cannot_tell={
+            "shifts.starts_at": open_question & hours.is_null(),
+            "shifts.ends_at": open_question & yes("unended"),
+            "interventions.minutes": open_question & yes("unmeasured"),
+        },
+        fails=~open_question,
+    )
+    limit = nw.when(nw.col("case") == "day").then(nw.lit(MINUTES_OF_A_DAY)).otherwise(hours)
+    failed = judged.filter(nw.col("outcome") == "failed")
+    severity = nw.when(nw.col("case") == "near").then(nw.lit("info")).otherwise(nw.lit("medium"))
+    return (
+        judged.with_columns(day=iso_day(), severity=severity, exposed_share=(minutes - limit) / minutes)
+        .join(listed(sessions.filter(~nw.col("claim_id").is_null()), failed), on=["therapist_id", "day"], how="left")
+        .select(
+            *DAY, "outcome", "missing", "case", "severity", "discipline", "clinic_id", "provider", "documented_minutes",
+            "worked_minutes", "worked_by", "exposed_lines", "exposed_share", "documented_share_of_shift__id",
+            "documented_share_noted__id", fault="case",
+        )
+    )  # fmt: skip
