@@ -4,11 +4,12 @@ import narwhals as nw
 
 from compliance.checks.rule import rule
 from compliance.checks.supervision.services import first, services
-from compliance.checks.supervision.units import supported
 from compliance.checks.terms import codes, judge, ruled
+from compliance.checks.units.allocation import MIDPOINT, POOLED, supported
 
 CONTEXT = ["service_date", "patient_id", "discipline", "clinic_id", "payer_id", "therapist_id", "aide_billable",
-           "aide_billable__id", "unit_method", "unit_method__id", "policy_missing"]  # fmt: skip
+           "aide_billable__id", "unit_method", "unit_method__id", "timed_unit_minutes", "first_unit_minutes",
+           "policy_missing"]  # fmt: skip
 DAY = ["patient_id", "discipline", "service_date", "payer_id"]
 
 
@@ -21,7 +22,7 @@ DAY = ["patient_id", "discipline", "service_date", "payer_id"]
     unit="code to which an aide gave minutes",
     cites=["mbpm-15-230-b", "tricare-85-fr-15061"],
     needs=["notes.note_id"],
-    parameters=["aide_billable", "unit_method"],
+    parameters=["aide_billable", "unit_method", "timed_unit_minutes", "first_unit_minutes"],
     exposes="line",
     message={
         "alone": "An aide gave all of {cpt} on {service_date}; an aide's time is no skilled treatment",
@@ -82,7 +83,7 @@ def aide_time_counted(
         "claim_id", "line", "note_id", "outcome", "missing", "case", "cpt", "service_date", "patient_id", "discipline",
         "clinic_id", "payer_id", "therapist_id", "minutes", "aide", "units", "lost", "counted", "aide_billable__id",
         "unit_method__id", severity=severity, fault=nw.col("case"),
-        exposed_share=nw.when(partly).then(nw.col("lost") / nw.col("units")).otherwise(nw.lit(1.0)),
+        exposed_units=nw.when(partly).then(nw.col("lost")).otherwise(nw.col("units")),
     )  # fmt: skip
 
 
@@ -105,8 +106,8 @@ def _lost_by_line(aided: nw.LazyFrame, timed: nw.LazyFrame) -> nw.LazyFrame:
     )
     order = nw.concat_str([nw.coalesce(nw.col("claim_id"), nw.lit("")), nw.coalesce(nw.col("line"), nw.lit(0)).cast(nw.String),
                            nw.col("note_id"), nw.col("cpt")], separator="|")  # fmt: skip
-    rows = aided.join(day.with_columns(pooled=pooled), on=DAY, how="left").with_columns(
-        order=order, mine=own, billable=nw.coalesce(nw.col("units"), nw.lit(0))
+    rows = aided.join(day, on=DAY, how="left").with_columns(
+        pooled=pooled, order=order, mine=own, billable=nw.coalesce(nw.col("units"), nw.lit(0))
     )
     rows = rows.with_columns(
         before=nw.col("billable").cum_sum().over(*DAY, order_by="order") - nw.col("billable")
@@ -115,13 +116,15 @@ def _lost_by_line(aided: nw.LazyFrame, timed: nw.LazyFrame) -> nw.LazyFrame:
     rows = rows.with_columns(share=share, mine=nw.coalesce(nw.col("mine"), nw.lit(0)))
     fewer = nw.when(nw.col("mine") < nw.col("share")).then(nw.col("mine")).otherwise(nw.col("share"))
     way = nw.col("unit_method")
-    lost = nw.when(way == "cms_8_minute").then(nw.col("share")).otherwise(
-        nw.when(way == "midpoint").then(nw.col("mine")).otherwise(fewer)
+    lost = nw.when(way == POOLED).then(nw.col("share")).otherwise(
+        nw.when(way == MIDPOINT).then(nw.col("mine")).otherwise(fewer)
     )  # fmt: skip
     is_timed = nw.coalesce(nw.col("cpt").is_in(codes("timed")), nw.lit(False))
     return rows.with_columns(
         lost=nw.when(is_timed).then(lost).otherwise(nw.lit(0)).cast(nw.Int64),
-        counted=nw.coalesce(way, nw.lit("payer's way not known: the one that takes fewer units away")),
+        counted=nw.when(nw.coalesce(way.is_in([POOLED, MIDPOINT]), nw.lit(False)))
+        .then(way)
+        .otherwise(nw.lit("payer's way not known: the one that takes fewer units away")),
     )
 
 

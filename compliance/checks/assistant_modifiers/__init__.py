@@ -1,0 +1,1 @@
+"""The modifiers of assistants: CQ and CO, missing, needless or with a wrong partner."""

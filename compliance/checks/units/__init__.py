@@ -1,0 +1,1 @@
+"""Timed units: what minutes support, and what was billed."""

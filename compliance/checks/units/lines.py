@@ -1,0 +1,74 @@
+"""Billed lines of timed codes with what their day's minutes support, as UNIT-01 and UNIT-02 judge them."""
+
+from collections.abc import Sequence
+
+import narwhals as nw
+
+from compliance.checks.terms import codes, flag
+from compliance.checks.units.days import (
+    DAY,
+    code_minutes,
+    day_minutes,
+    minutes_by_code,
+    minutes_of_notes,
+    notes_of_days,
+    of_days,
+    supported_units,
+    timed,
+)
+
+
+def judged_lines(claim_lines: nw.LazyFrame, notes: nw.LazyFrame, interventions: nw.LazyFrame) -> nw.LazyFrame:
+    """Lines of timed codes, each with its day's minutes and the units that they support.
+
+    Adds to a claim line: DAY, code, price; of its day `timed_minutes` (null: not known), `note_minutes` (by the notes'
+    own totals), `by_code` (1: each code's minutes are known; null: the day has no note), `stated` (1: some timed
+    minutes are told), `units_billed`, `units_untold` and `unlisted` (more than 0: a timed line without units; an
+    unlisted code is billed); of its code what `supported_units` gives, `billed` units, `pooled_total` and
+    `midpoint_total`.
+    """
+    every = of_days(claim_lines)
+    speaking = notes_of_days(every, notes)
+    by_code = minutes_by_code(interventions)
+    minutes = day_minutes(speaking, minutes_of_notes(notes, by_code))
+    told = code_minutes(speaking, by_code, every)
+    units = supported_units(told)
+    totals = units.group_by(*DAY).agg(
+        pooled_total=nw.col("pooled").sum(), midpoint_total=nw.col("midpoint").sum()
+    )
+    unlisted = nw.coalesce(nw.col("cpt").is_in(codes("unlisted")), nw.lit(False))
+    billed = every.with_columns(unlisted=flag(unlisted)).group_by(*DAY).agg(nw.col("unlisted").max())
+    lines = every.filter(timed())
+    of_day = (
+        lines.with_columns(
+            units_billed=nw.coalesce(nw.col("units"), nw.lit(0)), units_untold=flag(nw.col("units").is_null())
+        )
+        .group_by(*DAY)
+        .agg(nw.col("units_billed").sum(), nw.col("units_untold").max())
+        .with_columns(nw.col("units_billed").cast(nw.Int64))
+    )
+    of_code = told.select(*DAY, "code", billed="billed")
+    return (
+        lines.join(minutes, on=list(DAY), how="left")
+        .join(billed, on=list(DAY), how="left")
+        .join(of_day, on=list(DAY), how="left")
+        .join(of_code, on=[*DAY, "code"], how="left")
+        .join(units, on=[*DAY, "code"], how="left")
+        .join(totals, on=list(DAY), how="left")
+    )
+
+
+def lost_of(lines: nw.LazyFrame, name: str, excess: nw.Expr, by: Sequence[str]) -> nw.LazyFrame:
+    """Add `name`, the units of each line that fall away of a group's `excess`: from the lowest priced, then the last."""
+    lines = lines.with_columns(
+        excess=excess, cheap=0 - nw.col("price"), billable=nw.coalesce(nw.col("units"), nw.lit(0))
+    )
+    after = nw.col("billable").sum().over(*by) - nw.col("billable").cum_sum().over(
+        *by, order_by=("cheap", "claim_id", "line")
+    )
+    lines = lines.with_columns(rest=nw.col("excess") - after)
+    most = nw.when(nw.col("rest") > nw.col("billable")).then(nw.col("billable")).otherwise(nw.col("rest"))
+    least = nw.when(most > 0).then(most).otherwise(nw.lit(0))
+    return lines.with_columns(nw.coalesce(least, nw.lit(0)).cast(nw.Int64).alias(name)).drop(
+        "excess", "cheap", "billable", "rest"
+    )

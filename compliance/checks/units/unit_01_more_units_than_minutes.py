@@ -1,0 +1,157 @@
+"""UNIT-01: more timed units were billed than the documented minutes support."""
+
+import narwhals as nw
+
+from compliance.checks.rule import rule
+from compliance.checks.terms import flag, judge, ruled
+from compliance.checks.units.allocation import MIDPOINT, POOLED, supported
+from compliance.checks.units.days import DAY
+from compliance.checks.units.lines import judged_lines, lost_of
+
+KNOWN_WAYS = (POOLED, MIDPOINT)
+
+
+@rule(
+    code="UNIT-01",
+    title="More timed units than minutes",
+    severity="medium",
+    subject="line",
+    unit="billed line of a timed code",
+    cites=["mcpm-5-20.2", "tricare-units", "uhc-combined-frequency"],
+    needs=["notes.note_id", "claim_lines.units"],
+    parameters=["unit_method", "timed_unit_minutes", "first_unit_minutes"],
+    exposes="line",
+    message={
+        "none": "{units} units of {cpt} were billed for {service_date} and no minute of it is documented",
+        "total": "{timed_minutes} timed minutes on {service_date} support {units_supported} units and {units_billed} were "
+        "billed: {lost} of the {units} of {cpt} fall away",
+        "code": "{minutes} minutes of {cpt} on {service_date} support {supported} units and {billed} were billed; the other "
+        "units of the day's {timed_minutes} timed minutes belong to other codes",
+        "one_way": "On {service_date} the 8-minute rule supports {by_cms} and the midpoint rule {by_midpoint} of the {units} "
+        "billed units of {cpt}; which of them this payer counts by is not known",
+        "contradicted": "The minutes of the codes on {service_date} support {units_supported} of the {units_billed} billed "
+        "units; the note's own total of {note_minutes} timed minutes supports them",
+    },
+    fix={
+        "none": "Bill {cpt} only with its documented minutes; {timed_minutes} timed minutes support {supported_by_code}. "
+        "Correct the claim.",
+        "total": "The documented {timed_minutes} timed minutes support {units_supported} units; bill {supported_by_code} and "
+        "correct the claim.",
+        "code": "The documented {timed_minutes} timed minutes support {supported_by_code}; bill that and correct the claim.",
+        "one_way": "Ask the payer how it counts units and set `unit_method` in its policy; by the stricter way this claim "
+        "needs correcting.",
+        "contradicted": "Find out which minutes are right; where the codes' are, correct the claim.",
+    },
+)  # fmt: skip
+def more_units_than_minutes(
+    claim_lines: nw.LazyFrame, notes: nw.LazyFrame, interventions: nw.LazyFrame
+) -> nw.LazyFrame:
+    """Billed timed units must be supported by the documented minutes, in the day's total and code by code.
+
+    ## What it checks
+    Each billed line of a 15-minute code, against the timed minutes of that patient, day, discipline and billing
+    provider.
+
+    ## Why it matters
+    Units that minutes do not support are not payable. Units that do not match the minutes are one of the most
+    common errors that Medicare's auditors find.
+
+    ## How we read the rule
+    - The 8-minute rule: all timed minutes of the day together set the number of units. Each code has its full
+      quarter hours; the units that remain go to the codes with the most minutes left over. Where minutes left
+      over tie, every choice is right.
+    - The midpoint rule: each code counts by itself, from 8 minutes.
+    - The payer's policy says which way counts. Where that is not known both are counted: a unit that neither
+      supports is a finding, a unit that one of them supports is only worth knowing.
+    - Minutes documented under a code that was not billed count in the day's total.
+    - Visits of the same day and discipline pool, also a therapist's and an assistant's. PT and OT, other
+      payers and other billing providers never do.
+    - A code of which no minute is documented falls away whole, where the visit's other codes have minutes.
+    - The unit that falls away is put on the code with more units than any allowed choice gives it. Of several
+      that would do, it is the lowest priced; of a code's several lines, the lowest priced and then the last.
+    - Where the day's total supports the billed units, but one of them belongs to another code, the difference
+      between the two codes' prices is at risk.
+    - A code's minutes are those recorded, else those from its start to its end. Where a code's are not known the
+      note's own total of timed minutes counts, in the day's total alone.
+    - Where the note's own total is higher than the sum of its codes and supports the billed units, the record
+      contradicts itself: worth knowing, no fault (UNIT-03 asks for the right minutes).
+    - 97130 continues 97129, and 90913 continues 90912: their minutes and units count together.
+    - Codes of another clock (an hour, half an hour, a month) are never counted by 15 minutes. On a day that bills
+      an unlisted code, 97039 or 97139, the count cannot be told: payers differ in whether it is timed.
+
+    ## What it does not check
+    Minutes that are missing altogether (UNIT-03), overlap (UNIT-04) or were an aide's (SUP-04); units that
+    were not billed (UNIT-02); daily limits (UNIT-06).
+    """
+    lines = judged_lines(claim_lines, notes, interventions)
+    whole = supported(nw.col("timed_minutes"))
+    by_code = nw.col("by_code") > 0
+    over = nw.col("units_billed") - whole
+    over = nw.when(over > 0).then(over).otherwise(over * 0)
+    lines = lost_of(lines, "lost_in_total", over, DAY)
+    lines = lost_of(lines, "lost_pooled", nw.col("billed") - nw.col("pooled"), (*DAY, "code"))
+    lines = lost_of(lines, "lost_midpoint", nw.col("billed") - nw.col("midpoint"), (*DAY, "code"))
+    lines = lines.with_columns(
+        cms=nw.when(by_code).then(nw.col("lost_pooled")).otherwise(nw.col("lost_in_total")),
+        own=nw.when(by_code).then(nw.col("lost_midpoint")).otherwise(nw.lit(0)),
+        whole=nw.when(by_code).then(nw.coalesce(nw.col("pooled_total"), whole)).otherwise(whole),
+    )
+    return _judged(lines)
+
+
+def _judged(lines: nw.LazyFrame) -> nw.LazyFrame:
+    way = nw.col("unit_method")
+    least = nw.when(nw.col("cms") < nw.col("own")).then(nw.col("cms")).otherwise(nw.col("own"))
+    most = nw.when(nw.col("cms") < nw.col("own")).then(nw.col("own")).otherwise(nw.col("cms"))
+    lost = nw.when(way == POOLED).then(nw.col("cms")).otherwise(
+        nw.when(way == MIDPOINT).then(nw.col("own")).otherwise(least)
+    )  # fmt: skip
+    open_way = ~way.is_null() & ~nw.coalesce(way.is_in(list(KNOWN_WAYS)), nw.lit(False))
+    by_midpoint = (way == MIDPOINT) | (open_way & (nw.col("midpoint_total") > nw.col("whole")))
+    by_midpoint = nw.coalesce(by_midpoint, nw.lit(False))
+    lines = lines.with_columns(
+        lost=lost,
+        units_supported=nw.when(by_midpoint).then(nw.col("midpoint_total")).otherwise(nw.col("whole")),
+        supported=nw.when(by_midpoint).then(nw.col("midpoint")).otherwise(nw.col("pooled")),
+        supported_by_code=nw.when(by_midpoint)
+        .then(nw.col("midpoint_by_code"))
+        .otherwise(nw.col("pooled_by_code")),
+        by_cms=nw.col("units") - nw.col("cms"),
+        by_midpoint=nw.col("units") - nw.col("own"),
+        one_way=flag(open_way & (least == 0) & (most > 0)),
+        contradicted=flag(
+            (nw.col("note_minutes") > nw.col("timed_minutes"))
+            & (nw.col("units_billed") <= supported(nw.col("note_minutes")))
+        ),
+    )
+    fault = nw.lit("code")
+    for name, holds in (
+        ("total", nw.col("units_billed") > nw.col("units_supported")),
+        ("none", (nw.col("by_code") > 0) & (nw.col("minutes") == 0)),
+        ("one_way", nw.col("one_way") > 0),
+        ("contradicted", nw.col("contradicted") > 0),
+    ):
+        fault = nw.when(nw.coalesce(holds, nw.lit(False))).then(nw.lit(name)).otherwise(fault)
+    lines = lines.with_columns(case=fault)
+    by_total = nw.col("by_code") == 0
+    swapped = (nw.col("case") == "code") & (nw.col("units_billed") == nw.col("whole")) & (way == POOLED)
+    return judge(
+        lines,
+        applies=ruled("unit_method"),
+        cannot_tell={
+            "notes.note_id": nw.col("by_code").is_null(),
+            "claim_lines.units": nw.col("units_untold") > 0,
+            "policy.timed_unit_minutes": nw.col("timed_unit_minutes").is_null() | nw.col("first_unit_minutes").is_null(),
+            "policy.unit_method": nw.col("unlisted") > 0,
+            "interventions.minutes": (nw.col("stated") == 0) | nw.col("timed_minutes").is_null()
+            | (by_total & (way != POOLED)),
+        },
+        fails=(nw.col("lost") > 0) | (nw.col("one_way") > 0),
+    ).select(
+        "claim_id", "line", "outcome", "missing", "case", "cpt", "service_date", "units", "billed", "lost", "supported",
+        "minutes", "timed_minutes", "note_minutes", "units_billed", "units_supported", "minutes_by_code", "billed_by_code",
+        "supported_by_code", "by_cms", "by_midpoint", "unit_method", "unit_method__id", "timed_unit_minutes__id",
+        "first_unit_minutes__id",
+        severity=nw.when(nw.col("case").is_in(["one_way", "contradicted"])).then(nw.lit("info")).otherwise(nw.lit("medium")),
+        fault=nw.col("case"), exposed_units=nw.col("lost"), exposed_as=nw.when(swapped).then(nw.col("pooled_instead")),
+    )  # fmt: skip
