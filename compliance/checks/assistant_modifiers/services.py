@@ -1,0 +1,253 @@
+"""Who gave each billed code of a day, therapist or assistant, and which of its units lack CQ or CO or need none."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import narwhals as nw
+import polars as pl
+
+from compliance.checks.assistant_modifiers.split import Marks, Share, Split, marks, split_service, split_units
+from compliance.checks.terms import codes, flag, fold, has_code
+from compliance.checks.units.allocation import MIDPOINT, POOLED, allocate
+from compliance.checks.units.days import (
+    CLOCK,
+    DAY,
+    clock_code,
+    clock_of,
+    notes_of_days,
+    of_days,
+    stated_minutes,
+)
+
+MODIFIERS = ("CQ", "CO")
+PARAMETERS = (
+    "assistant_modifier_required", "assistant_payment_factor", "assistant_de_minimis_percent", "assistant_final_unit_rule",
+    "coinsurance", "unit_method", *CLOCK,
+)  # fmt: skip
+"""What the rules on a unit's modifier ask of a payer's policy."""
+LIMITS = ("assistant_de_minimis_percent", "assistant_final_unit_rule", "unit_method", *CLOCK)
+MORE_THAN_ANY_MARK = 1000
+"""Units that another allocation would support come before what its modifiers lack."""
+
+
+def marked(column: str = "modifiers") -> nw.Expr:
+    """Whether a line bears CQ or CO."""
+    return has_code(column, MODIFIERS)
+
+
+def modifier() -> nw.Expr:
+    """The modifier of an assistant of the line's discipline."""
+    named = nw.when(nw.col("discipline") == "PT").then(nw.lit("CQ"))
+    return named.otherwise(
+        nw.when(nw.col("discipline") == "OT").then(nw.lit("CO")).otherwise(nw.lit("CQ or CO"))
+    )
+
+
+def partner() -> nw.Expr:
+    """The discipline's modifier that stands before it."""
+    named = nw.when(nw.col("discipline") == "PT").then(nw.lit("GP"))
+    return named.otherwise(
+        nw.when(nw.col("discipline") == "OT").then(nw.lit("GO")).otherwise(nw.lit("GP or GO"))
+    )
+
+
+def withheld() -> nw.Expr:
+    """The share of a line's allowed amount by which an assistant's service is paid less; 0 where it is not."""
+    cut = (1 - nw.col("assistant_payment_factor")) * (1 - nw.coalesce(nw.col("coinsurance"), nw.lit(0.0)))
+    return nw.coalesce(cut, nw.lit(0.0))
+
+
+def assistant_lines(
+    claim_lines: nw.LazyFrame, notes: nw.LazyFrame, interventions: nw.LazyFrame
+) -> nw.LazyFrame:
+    """Lines whose service may be an assistant's, each with who gave its code on its day, and what its units lack.
+
+    Left out: speech therapy, evaluations and the supply of devices. Adds to a claim line: DAY, code, is_marked; of its
+    code `therapist_minutes`, `assistant_minutes` (alone; null: not measured), `assisted`, `attended_by_therapist`,
+    `unknown` (more than 0: by a person whose role nobody knows; null: the code is not documented), `missing_units`,
+    `maybe_units`, `needless_units` (null: not told), `unmarked_units`, `marked_units`; of its day `day_therapist`,
+    `day_assistant`, `day_unknown`, `day_marked`, and `noted` (null: the day has no note).
+    """
+    every = of_days(claim_lines).with_columns(is_marked=flag(marked()))
+    speaking = notes_of_days(every, notes)
+    given = nw.concat([_recorded(interventions), _unrecorded(notes, every)], how="vertical")
+    rows = speaking.join(given, on="note_id")
+    of_code = rows.group_by(*DAY, "code").agg(*SUMS).with_columns(*INTEGERS)
+    of_day = rows.group_by(*DAY).agg(
+        day_therapist=nw.col("by_therapist").max(),
+        day_assistant=nw.col("by_assistant").max(),
+        day_unknown=nw.col("by_unknown").max(),
+        day_note=nw.col("note_id").min(),
+    )
+    marks_of_day = every.group_by(*DAY).agg(day_marked=nw.col("is_marked").max())
+    noted = speaking.group_by(*DAY).agg(noted=nw.col("note_id").min())
+    lines = every.filter(_assistable())
+    told = fold(_folded(lines, of_code), by=DAY, order_by=("code",), step=_marks, returns=MARKS)
+    of_code = of_code.select(
+        *DAY, "code", assisted="by_assistant", attended_by_therapist="by_therapist", unknown="by_unknown"
+    )
+    for table in (of_day, marks_of_day, noted):
+        lines = lines.join(table, on=list(DAY), how="left")
+    return lines.join(of_code, on=[*DAY, "code"], how="left").join(told, on=[*DAY, "code"], how="left")
+
+
+SUMS = (
+    *(nw.col(name).sum() for name in ("therapist", "assistant")),
+    *(nw.col(name).max() for name in ("by_therapist", "by_assistant", "by_unknown", "unmeasured")),
+)
+INTEGERS = tuple(nw.col(name).cast(nw.Int64) for name in ("therapist", "assistant"))
+
+
+def _assistable() -> nw.Expr:
+    """Therapy that an assistant may give: no speech therapy, no evaluation, no device's supply."""
+    may = [*codes("timed"), *codes("other_clock"), *codes("untimed"), *codes("monitoring")]
+    never = {*codes("evaluation"), *codes("reevaluation"), *codes("device_supply")}
+    speech = nw.coalesce(nw.col("discipline") == "SLP", nw.lit(False))
+    known = nw.coalesce(nw.col("cpt").is_in(sorted({*may} - never)), nw.lit(False))
+    return known & ~speech
+
+
+def _recorded(interventions: nw.LazyFrame) -> nw.LazyFrame:
+    """What the interventions say, a row. Minutes given together are the therapist's; an aide's are nobody's."""
+    role, minutes = nw.col("deliverer_role"), stated_minutes()
+    own = nw.when(role == "assistant").then(minutes).otherwise(nw.lit(0))
+    alone = nw.coalesce(nw.col("assistant_minutes"), own)
+    said = ~nw.col("assistant_minutes").is_null()
+    assistant = (nw.col("assistant_minutes") > 0) | (~said & (role == "assistant"))
+    together = minutes - alone
+    aide = nw.coalesce(role == "aide", nw.lit(False))
+    therapist = (role == "therapist") & (minutes.is_null() | ~said | (together > 0))
+    therapist = therapist | (said & (together > 0) & ~aide)
+    return interventions.filter(nw.col("attended")).select(
+        "note_id",
+        code=clock_code(),
+        therapist=nw.when((together > 0) & ~aide).then(together).otherwise(nw.lit(0)).cast(nw.Int64),
+        assistant=nw.coalesce(alone, nw.lit(0)).cast(nw.Int64),
+        by_therapist=flag(therapist),
+        by_assistant=flag(assistant),
+        by_unknown=flag(role.is_null() & ~said),
+        unmeasured=flag(minutes.is_null()),
+    )
+
+
+def _unrecorded(notes: nw.LazyFrame, lines: nw.LazyFrame) -> nw.LazyFrame:
+    """Visits without interventions: their author gave what their lines bill, in minutes that nobody wrote down."""
+    billed = lines.filter(~nw.col("note_id").is_null()).select("note_id", "code").unique()
+    role = nw.col("author_role")
+    return (
+        notes.filter(nw.col("is_visit") & ~nw.col("treated"))
+        .select("note_id", "author_role")
+        .join(billed, on="note_id")
+        .select(
+            "note_id",
+            "code",
+            therapist=nw.lit(0).cast(nw.Int64),
+            assistant=nw.lit(0).cast(nw.Int64),
+            by_therapist=flag(role == "therapist"),
+            by_assistant=flag(role == "assistant"),
+            by_unknown=flag(role.is_null()),
+            unmeasured=flag(nw.lit(True)),
+        )
+    )
+
+
+def _folded(lines: nw.LazyFrame, of_code: nw.LazyFrame) -> nw.LazyFrame:
+    """The fold's rows: each documented code of a day, its billed units with and without the modifier, the limits."""
+    units = nw.coalesce(nw.col("units"), nw.lit(0))
+    billed = (
+        lines.with_columns(
+            marked_units=nw.when(nw.col("is_marked") > 0).then(units).otherwise(nw.lit(0)),
+            unmarked_units=nw.when(nw.col("is_marked") > 0).then(nw.lit(0)).otherwise(units),
+        )
+        .group_by(*DAY, "code")
+        .agg(nw.col("marked_units").sum(), nw.col("unmarked_units").sum())
+    )
+    limits = lines.group_by(*DAY).agg(*(nw.col(name).max() for name in LIMITS))
+    return of_code.join(limits, on=list(DAY)).join(billed, on=[*DAY, "code"], how="left")
+
+
+MARKS: dict[str, pl.DataType] = {
+    "code": pl.String(),
+    **dict.fromkeys(
+        ("therapist_minutes", "assistant_minutes", "missing_units", "maybe_units", "needless_units", "unmarked_units",
+         "marked_units"),
+        pl.Int64(),
+    ),
+}  # fmt: skip
+
+
+def _whole(value: Any) -> int:
+    """A number of the fold's rows; an engine may have made nothing of it, or a float."""
+    return 0 if value is None or value != value else int(value)
+
+
+def _marks(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """What each documented code of one day lacks. Null where minutes decide and are not all known."""
+    found = [_marks_by(rows, method) for method in _methods(rows[0]["unit_method"])]
+    for row in rows:
+        ways = [marked_by[row["code"]] for marked_by in found]
+        told = [way for way in ways if way is not None]
+        measured = not _whole(row["unmeasured"])
+        yield {
+            "code": row["code"],
+            "therapist_minutes": _whole(row["therapist"]) if measured else None,
+            "assistant_minutes": _whole(row["assistant"]) if measured else None,
+            "missing_units": min((way.missing for way in told), default=None),
+            "maybe_units": max((way.missing + way.maybe for way in told), default=None),
+            "needless_units": min((way.needless for way in told), default=None),
+            "unmarked_units": _whole(row["unmarked_units"]),
+            "marked_units": _whole(row["marked_units"]),
+        }
+
+
+def _methods(method: str | None) -> list[str]:
+    return [method] if method in (POOLED, MIDPOINT) else [POOLED, MIDPOINT]
+
+
+def _marks_by(rows: list[dict[str, Any]], method: str) -> dict[str, Marks | None]:
+    """Marks of each code by one way of counting units: by the allowed allocation that the claim comes nearest to."""
+    by_code = {row["code"]: row for row in rows}
+    timed = {code: row for code, row in by_code.items() if code in codes("timed")}
+    found: dict[str, Marks | None] = {code: _marks_of(row, None) for code, row in by_code.items()}
+    first = rows[0]
+    if any(_whole(row["unmeasured"]) for row in timed.values()) or not _whole(first["timed_unit_minutes"]):
+        return found
+    minutes = {code: _whole(row["therapist"]) + _whole(row["assistant"]) for code, row in timed.items()}
+
+    def cost(code: str, units: int) -> int:
+        row = by_code[code]
+        over = max(0, _whole(row["marked_units"]) + _whole(row["unmarked_units"]) - units)
+        lacks = _marks_of(row, units) or Marks()
+        return MORE_THAN_ANY_MARK * over + lacks.missing + lacks.needless
+
+    supported = allocate(minutes, clock_of(first), method).nearest(cost)
+    return {**found, **{code: _marks_of(by_code[code], units) for code, units in supported.items()}}
+
+
+def _marks_of(row: dict[str, Any], units: int | None) -> Marks | None:
+    """What one code's billed units lack, given the units that its minutes support (None: not known).
+
+    Who gave all of a code alone decides it without minutes. A code of another clock that both gave is never judged by
+    15 minutes: doubtful.
+    """
+    unmarked, bearing = _whole(row["unmarked_units"]), _whole(row["marked_units"])
+    therapist, assistant = _whole(row["therapist"]), _whole(row["assistant"])
+    if not _whole(row["by_assistant"]):
+        return Marks(needless=bearing)
+    if not _whole(row["by_therapist"]):
+        return Marks(missing=unmarked)
+    if row["code"] in codes("other_clock"):
+        return Marks(maybe=unmarked)
+    if row["assistant_de_minimis_percent"] is None or _whole(row["unmeasured"]):
+        return None
+    share = Share(_whole(row["assistant_de_minimis_percent"]), bool(row["assistant_final_unit_rule"]))
+    if row["code"] not in codes("timed"):
+        split = split_service(therapist, assistant, unmarked + bearing, share)
+        return marks(split, unmarked, bearing)
+    if units is None:
+        return None
+    return marks(_of_units(row, units, share), unmarked, bearing)
+
+
+def _of_units(row: dict[str, Any], units: int, share: Share) -> Split:
+    return split_units(_whole(row["therapist"]), _whole(row["assistant"]), units, clock_of(row), share)
