@@ -72,9 +72,22 @@ def notes_of_days(lines: nw.LazyFrame, notes: nw.LazyFrame) -> nw.LazyFrame:
     return nw.concat([named, unbilled], how="vertical")
 
 
-def minutes_by_code(interventions: nw.LazyFrame) -> nw.LazyFrame:
-    """Minutes of timed codes a note: note_id, code, minutes (of the rows that tell), untold (1 where a row does not)."""
-    minutes = stated_minutes()
+def skilled_minutes() -> nw.Expr:
+    """An intervention's minutes without those of an aide, or of a student whom no therapist directed in the room."""
+    role, minutes = nw.col("deliverer_role"), stated_minutes()
+    aide = nw.when(role == "aide").then(minutes).otherwise(nw.lit(0))
+    student = nw.when(role == "student").then(minutes).otherwise(nw.lit(0))
+    aide = nw.coalesce(nw.col("aide_minutes"), aide, nw.lit(0))
+    left = minutes - aide - nw.coalesce(nw.col("student_minutes"), student, nw.lit(0))
+    return nw.when(left < 0).then(nw.lit(0)).otherwise(left)
+
+
+def minutes_by_code(interventions: nw.LazyFrame, minutes: nw.Expr | None = None) -> nw.LazyFrame:
+    """Timed codes a note: note_id, code, minutes (of the rows that tell), untold (1 where a row does not).
+
+    `minutes` says which of a row's minutes count: all of them (`stated_minutes`) unless told otherwise.
+    """
+    minutes = stated_minutes() if minutes is None else minutes
     return (
         interventions.filter(nw.col("attended") & timed())
         .select("note_id", code=clock_code(), told=nw.coalesce(minutes, nw.lit(0)).cast(nw.Int64), untold=flag(minutes.is_null()))
@@ -164,6 +177,8 @@ SUPPORTED: dict[str, pl.DataType] = {
     "pooled_by_code": pl.String(),
     "midpoint_by_code": pl.String(),
     "pooled_instead": pl.String(),
+    "pooled_missed": pl.Float64(),
+    "midpoint_missed": pl.Float64(),
 }
 
 
@@ -172,7 +187,7 @@ def supported_units(by_day: nw.LazyFrame) -> nw.LazyFrame:
 
     `pooled` is, of the allowed allocations of the 8-minute rule, the one nearest to what was billed (of equally near
     ones the one that keeps the dearest codes); `pooled_instead` the only code that it gives more units than were billed;
-    `midpoint` each code by itself. A fold, because ties need the whole day.
+    `midpoint` each code by itself; `…_missed` the dollars of units that were not billed. A fold, because ties need the whole day.
     """
     rows = by_day.filter(~nw.any_horizontal(*(nw.col(name).is_null() for name in CLOCK), ignore_nulls=True))
     return fold(rows, by=DAY, order_by=("code",), step=_supported, returns=SUPPORTED)
@@ -211,4 +226,14 @@ def _supported(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
             "pooled_by_code": said(pooled),
             "midpoint_by_code": said(midpoint),
             "pooled_instead": short[0] if len(short) == 1 else None,
+            "pooled_missed": _missed(pooled, billed, price),
+            "midpoint_missed": _missed(midpoint, billed, price),
         }
+
+
+def _missed(supported: dict[str, int], billed: dict[str, int], price: dict[str, float]) -> float | None:
+    """Dollars of the units that were not billed, at the price of the code's billed units; None where it has none."""
+    short = {code: units - billed[code] for code, units in supported.items() if units > billed[code]}
+    if not all(price[code] for code in short):
+        return None
+    return round(sum(units * price[code] for code, units in short.items()), 2)

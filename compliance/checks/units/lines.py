@@ -18,18 +18,23 @@ from compliance.checks.units.days import (
 )
 
 
-def judged_lines(claim_lines: nw.LazyFrame, notes: nw.LazyFrame, interventions: nw.LazyFrame) -> nw.LazyFrame:
+def judged_lines(
+    claim_lines: nw.LazyFrame,
+    notes: nw.LazyFrame,
+    interventions: nw.LazyFrame,
+    counted: nw.Expr | None = None,
+) -> nw.LazyFrame:
     """Lines of timed codes, each with its day's minutes and the units that they support.
 
     Adds to a claim line: DAY, code, price; of its day `timed_minutes` (null: not known), `note_minutes` (by the notes'
     own totals), `by_code` (1: each code's minutes are known; null: the day has no note), `stated` (1: some timed
     minutes are told), `units_billed`, `units_untold` and `unlisted` (more than 0: a timed line without units; an
     unlisted code is billed); of its code what `supported_units` gives, `billed` units, `pooled_total` and
-    `midpoint_total`.
+    `midpoint_total`. `counted` says which of an intervention's minutes count: all, unless told otherwise.
     """
     every = of_days(claim_lines)
     speaking = notes_of_days(every, notes)
-    by_code = minutes_by_code(interventions)
+    by_code = minutes_by_code(interventions, counted)
     minutes = day_minutes(speaking, minutes_of_notes(notes, by_code))
     told = code_minutes(speaking, by_code, every)
     units = supported_units(told)
