@@ -1,0 +1,151 @@
+"""UNIT-03: a visit's minutes are missing, or contradict each other."""
+
+import narwhals as nw
+
+from compliance.checks.rule import rule
+from compliance.checks.terms import codes, flag, judge, ruled
+from compliance.checks.units.days import stated_minutes, timed, window
+
+CASES = ("none", "timed_missing", "total_missing", "timed_over_total", "sum", "clock")
+
+
+@rule(
+    code="UNIT-03",
+    title="Minutes missing or contradictory",
+    severity="low",
+    subject="note",
+    unit="visit note",
+    cites=["mcpm-5-20.3", "mcpm-5-20.2", "cert-missing-time"],
+    needs=["notes.note_id"],
+    parameters=["minutes_tolerance"],
+    exposes="note",
+    message={
+        "none": "The visit of {service_date} has timed codes and no minutes at all",
+        "timed_missing": "The note of {service_date} does not say the minutes of its timed codes",
+        "total_missing": "The note of {service_date} does not say the total treatment minutes",
+        "timed_over_total": "The note of {service_date} has {timed} timed minutes of {total_minutes} in total",
+        "sum": "The note of {service_date} totals {timed_minutes} timed and {total_minutes} treatment minutes; its codes add up "
+        "to {coded} and {coded_all}",
+        "clock": "The minutes of the note of {service_date} do not fit its start and end times",
+    },
+    fix=dict.fromkeys(
+        CASES,
+        "The therapist adds timed and total minutes, dated today, from a record made at the time. Do not reconstruct them.",
+    ),
+)  # fmt: skip
+def minutes_missing(
+    notes: nw.LazyFrame,
+    interventions: nw.LazyFrame,
+    claim_lines: nw.LazyFrame,
+    absent_columns: frozenset[str],
+) -> nw.LazyFrame:
+    """A visit's note states the minutes of its timed codes and the total treatment minutes, and they agree.
+
+    ## What it checks
+    Each visit note: its timed and total minutes, the minutes of its codes, and its start and end times.
+
+    ## Why it matters
+    Units rest on minutes. Reviewers deny timed codes whose time is not documented.
+
+    ## How we read the rule
+    - No minutes at all beside a timed code (none of the codes', no total, no start and end): the timed lines are at
+      risk. All else is a weakness of the record.
+    - The minutes of timed codes are stated by the note's total of them, or by every timed code's own minutes.
+    - The total treatment minutes are stated by the note's total, by its start and end, or by every code's minutes.
+      A visit without timed codes needs this total only.
+    - Totals agree that differ by no more than the tolerance (2 minutes). Totals and codes are compared only where
+      every code's minutes are known.
+    - Timed minutes are never more than total minutes.
+    - Times contradict where an end comes before its start, where the total is longer than from start to end, or
+      where a code's minutes differ from its own start and end, beyond the tolerance. A visit may take longer than
+      its treatment.
+    - An export that carries no minutes cannot be told.
+
+    ## What it does not check
+    Whether the minutes support the billed units (UNIT-01); minutes that stand only in the note's words.
+    """
+    visits = notes.filter(nw.col("is_visit"))
+    billed = claim_lines.filter(~nw.col("note_id").is_null()).with_columns(timed_line=flag(timed()))
+    billed = billed.group_by("note_id").agg(timed_line=nw.col("timed_line").max())
+    units = visits.join(_coded(interventions), on="note_id", how="left").join(
+        billed, on="note_id", how="left"
+    )
+    with_timed = (nw.coalesce(nw.col("rows_timed"), nw.lit(0)) > 0) | (
+        nw.coalesce(nw.col("timed_line"), nw.lit(0)) > 0
+    )
+    known_timed = (nw.col("rows_timed") > 0) & (nw.col("untold_timed") == 0)
+    known_all = nw.col("untold") == 0
+    span, slack = window(), nw.col("minutes_tolerance")
+    nothing = (
+        ~(nw.coalesce(nw.col("told"), nw.lit(0)) > 0)
+        & nw.col("timed_minutes").is_null()
+        & nw.col("total_minutes").is_null()
+        & span.is_null()
+    )
+    timed_told = ~nw.col("timed_minutes").is_null() | nw.coalesce(known_timed, nw.lit(False))
+    total_told = ~nw.col("total_minutes").is_null() | ~span.is_null() | nw.coalesce(known_all, nw.lit(False))
+    units = units.with_columns(
+        timed=nw.coalesce(nw.col("timed_minutes"), nw.when(known_timed).then(nw.col("coded"))),
+        with_timed=with_timed,
+    )
+    carries_total = "notes.total_minutes" not in absent_columns
+    apart = known_timed & ((nw.col("timed_minutes") - nw.col("coded")).abs() > slack)
+    apart_all = known_all & ((nw.col("total_minutes") - nw.col("coded_all")).abs() > slack)
+    clock = (span < 0) | (nw.col("total_minutes") - span > slack) | (nw.col("apart") > slack)
+    reasons = (
+        ("none", with_timed & nothing),
+        ("timed_missing", with_timed & ~timed_told),
+        ("total_missing", ~total_told & nw.lit(carries_total)),
+        ("timed_over_total", nw.col("timed") > nw.col("total_minutes")),
+        ("sum", _true(apart) | _true(apart_all)),
+        ("clock", clock),
+    )
+    case = nw.lit(None, dtype=nw.String)
+    for name, holds in reversed(reasons):
+        case = nw.when(_true(holds)).then(nw.lit(name)).otherwise(case)
+    unread = {"interventions.minutes", "notes.timed_minutes"} <= absent_columns
+    missing = nw.col("case").is_in(["none", "timed_missing"])
+    return judge(
+        units.with_columns(case=case),
+        applies=ruled("minutes_tolerance"),
+        cannot_tell={
+            "interventions.cpt": ~nw.col("treated") & nw.col("timed_line").is_null(),
+            "interventions.minutes": missing & nw.lit(unread),
+        },
+        fails=~nw.col("case").is_null(),
+    ).select(
+        "note_id", "outcome", "missing", "case", "service_date", "timed", "timed_minutes", "total_minutes", "coded",
+        "coded_all", "started_at", "ended_at", "minutes_tolerance__id", fault=nw.col("case"),
+        exposed_cpt=nw.lit(" ".join(codes("timed"))),
+        severity=nw.when(nw.col("case") == "none").then(nw.lit("medium")).otherwise(nw.lit("low")),
+    )  # fmt: skip
+
+
+def _true(expression: nw.Expr) -> nw.Expr:
+    return nw.coalesce(expression, nw.lit(False))
+
+
+def _coded(interventions: nw.LazyFrame) -> nw.LazyFrame:
+    """What a note's codes say: sums of told minutes, rows and untold ones, and how far minutes differ from times."""
+    minutes, is_timed = stated_minutes(), timed()
+    told = nw.coalesce(minutes, nw.lit(0))
+    apart = nw.when(window() < 0).then(nw.lit(0) - window() + nw.col("minutes_tolerance"))
+    apart = apart.otherwise((window() - nw.coalesce(nw.col("minutes"), window())).abs())
+    rows = interventions.select(
+        "note_id",
+        coded_all=told,
+        coded=nw.when(is_timed).then(told).otherwise(nw.lit(0)),
+        rows_timed=flag(is_timed),
+        untold=flag(minutes.is_null()),
+        untold_timed=flag(is_timed & minutes.is_null()),
+        told=flag(~minutes.is_null()),
+        apart=nw.coalesce(apart, nw.lit(0)),
+    )
+    return (
+        rows.group_by("note_id")
+        .agg(
+            *(nw.col(name).sum() for name in ("coded_all", "coded", "rows_timed")),
+            *(nw.col(name).max() for name in ("untold", "untold_timed", "told", "apart")),
+        )
+        .with_columns(nw.col("coded_all").cast(nw.Int64), nw.col("coded").cast(nw.Int64))
+    )
