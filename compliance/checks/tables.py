@@ -26,7 +26,7 @@ VOID, REPLACEMENT = "8", "7"
 TABLES_MADE = (
     "treatment_days", "therapist_days", "standing_claims", "amounts",
     "mentions", "goal_links", "note_facts", "goal_facts", "searched", "contact_mentions",
-    "note_likeness",
+    "note_likeness", "goal_levels",
     "relative_values", "geography", "unit_limits", "code_pairs",
 )  # fmt: skip
 """Tables that the records do not hold: made of them here, by reading the notes (`notes.tables`), and CMS's tables of codes."""

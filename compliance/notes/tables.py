@@ -1,6 +1,6 @@
 """What reading the notes gives the checks: `mentions`, `goal_links`, `note_facts`, `goal_facts`, `searched`; and
 `contact_mentions`, what the texts of supervision contacts say (the columns of `mentions`, by contact_id);
-`note_likeness`, which notes repeat another.
+`note_likeness`, which notes repeat another; `goal_levels`, where a note says that a goal stands.
 
 Reading happens once, when an audit starts; rules see only these tables. Their columns are documented in
 `reading`, `linking` and `facts`.
@@ -11,6 +11,7 @@ from collections.abc import Mapping
 import polars as pl
 
 from compliance.notes.facts import facts_table, goal_facts
+from compliance.notes.levels import goal_levels
 from compliance.notes.likeness import likeness_table
 from compliance.notes.linking import link_table, searched_table
 from compliance.notes.reading import mention_table, read
@@ -49,9 +50,11 @@ def reading_tables(
 ) -> Mapping[str, pl.DataFrame]:
     """The tables of readings. `notes`: note_id, text, plan_id, service_date; `goals`, `contacts`: the contract's."""
     mentions = mention_table(notes)
+    links = link_table(notes, goals)
     return {
         "mentions": mentions,
-        "goal_links": link_table(notes, goals),
+        "goal_links": links,
+        "goal_levels": goal_levels(notes, mentions, links),
         "note_facts": facts_table(mentions, notes, THERAPEUTIC_ACTIVITIES),
         "goal_facts": goal_facts(goals),
         "searched": searched_table(notes, goals),
