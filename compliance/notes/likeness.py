@@ -180,7 +180,8 @@ def _near_texts(texts: Sequence[str]) -> dict[str, list[tuple[str, float]]]:
     near: dict[str, list[tuple[str, float]]] = {}
     sketches = MinHash.bulk([_shingles(text) for text in texts], num_perm=_BANDS * _ROWS, seed=1)
     for place, (text, sketch) in enumerate(zip(texts, sketches, strict=True)):
-        met = [texts[other] for other in islice(sorted(index.query(sketch)), _MOST)]
+        places = sorted(other for other in index.query(sketch) if isinstance(other, int))
+        met = [texts[other] for other in islice(places, _MOST)]
         measured = [(other, fuzz.ratio(text, other, score_cutoff=100 * _FLOOR) / 100) for other in met]
         near[text] = [(other, similarity) for other, similarity in measured if similarity >= _FLOOR]
         index.insert(place, sketch)
