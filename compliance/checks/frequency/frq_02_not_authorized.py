@@ -1,0 +1,223 @@
+"""FRQ-02: a service without authorization, or beyond one."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any
+
+import narwhals as nw
+import polars as pl
+
+from compliance.checks.rule import rule
+from compliance.checks.terms import codes, fold, judge, like
+
+REQUIRED = "authorization_required"
+EVALUATIONS = frozenset(codes("evaluation"))
+Row = dict[str, Any]
+
+
+@rule(
+    code="FRQ-02",
+    title="Not authorized",
+    severity="high",
+    subject="line",
+    unit="line of a payer that authorizes",
+    cites=["house-default"],
+    needs=["authorizations.patient_id", "claim_lines.service_date"],
+    parameters=[REQUIRED],
+    exposes="line",
+    message={
+        "none": "{cpt} on {service_date}: the payer asks for an authorization and the records hold none",
+        "outside": "{cpt} on {service_date} lies outside authorization {number}, {starts_on} to {ends_on}",
+        "code": "{cpt} on {service_date} is none of the codes of authorization {number} ({authorized_codes})",
+        "visits": "{cpt} on {service_date}: authorization {number} grants {granted} visits, and they are used",
+        "units": "{cpt} on {service_date}: authorization {number} grants {granted} units, {excess} of this line are beyond",
+    },
+    fix=dict.fromkeys(
+        ("none", "outside", "code", "visits", "units"),
+        "Obtain an authorization that covers {cpt} on {service_date}, waive it, or bill the patient as the contract says.",
+    ),
+)
+def not_authorized(
+    claim_lines: nw.LazyFrame, authorizations: nw.LazyFrame, claims: nw.LazyFrame
+) -> nw.LazyFrame:
+    """A payer that authorizes treatment pays what it authorized.
+
+    ## What it checks
+    Each standing line of a payer that asks for an authorization, or whose authorization is on file, against the
+    authorizations of the patient and payer: their dates, codes, visits and units.
+
+    ## Why it matters
+    A service without authorization, or beyond one, is denied in full and can seldom be billed to the patient.
+
+    ## How we read the rule
+    - An authorization that the claim names counts first; else one of the patient, the payer and the discipline.
+    - Its first and last days are included. Without codes it covers any.
+    - Visits and units are used up in order of service. A visit is a day of treatment, unless the payer counts each line.
+    - What was used before these records counts; of services up to the day of that count, only it does.
+    - Where one is used up, another that also covers the day takes over.
+    - An evaluation needs no authorization, and one that lies outside is left alone.
+    - A payer that asks for none is judged only by an authorization that its claim names.
+    - Where nobody has read whether the payer asks for one, a patient without any on file cannot be told; nor can a claim
+      that names one which the records lack.
+
+    ## What it does not check
+    Whether the number on the claim is right, and whether the payer granted it in time.
+    """
+    lines = claim_lines.join(claims.select("claim_id", named="authorization_id"), on="claim_id", how="left").select(
+        "patient_id", "payer_id", "discipline", "claim_id", "line", "service_date", "cpt", "units", "named",
+        "policy_missing", REQUIRED, f"{REQUIRED}__id",
+    )  # fmt: skip
+    granted = authorizations.select(
+        "patient_id", "payer_id", "discipline", "authorization_id", "number", "visits", "units", "visits_used",
+        "units_used", "used_as_of", "visit_rule", "starts_on", "ends_on", authorized_codes="cpt",
+    )  # fmt: skip
+    rows = pl.concat([_typed(lines), _typed(granted)], how="diagonal_relaxed")
+    judged = fold(
+        nw.from_native(rows.lazy()),
+        by=("patient_id",),
+        order_by=("service_date", "claim_id", "line", "authorization_id"),
+        step=_of_patient,
+        returns=RETURNS,
+    )
+    units = like(judged.collect(backend="polars").to_native(), claim_lines)
+    return judge(
+        units,
+        applies=nw.col("case") != "no_rule",
+        cannot_tell={"authorizations.authorization_id": nw.col("case") == "unlisted"},
+        fails=nw.col("case") != "passed",
+    ).with_columns(fault=nw.col("case"))
+
+
+RETURNS: dict[str, pl.DataType] = {
+    "claim_id": pl.String(), "line": pl.Int64(), "cpt": pl.String(), "service_date": pl.Datetime("us"),
+    "case": pl.String(), "policy_missing": pl.String(), "authorization_id": pl.String(), "number": pl.String(),
+    "authorized_codes": pl.String(), "granted": pl.Int64(), "starts_on": pl.Datetime("us"),
+    "ends_on": pl.Datetime("us"), "excess": pl.Int64(), "exposed_units": pl.Int64(), f"{REQUIRED}__id": pl.Int64(),
+}  # fmt: skip
+
+
+def _typed(rows: nw.LazyFrame) -> pl.DataFrame:
+    """Rows in Polars, with days and whole numbers held alike whatever the engine made of nulls."""
+    table = rows.collect(backend="polars").to_native()
+    days = [name for name, kind in table.schema.items() if kind.is_temporal()]
+    floats = [name for name, kind in table.schema.items() if kind.is_float()]
+    empty = [name for name, kind in table.schema.items() if kind == pl.Null]
+    whole = [
+        name
+        for name in ("line", "units", "visits", "visits_used", "units_used", f"{REQUIRED}__id")
+        if name in table.columns
+    ]
+    table = table.with_columns(pl.col(floats).fill_nan(None), pl.col(days).cast(pl.Datetime("us")))
+    table = table.with_columns(pl.col(empty).cast(pl.String)) if empty else table
+    return table.with_columns(pl.col(whole).cast(pl.Int64))
+
+
+class _Authorization:
+    """An authorization and what is left of it."""
+
+    def __init__(self, row: Row) -> None:
+        self.row = row
+        self.visits = None if row["visits"] is None else row["visits"] - (row["visits_used"] or 0)
+        self.units = None if row["units"] is None else row["units"] - (row["units_used"] or 0)
+        self.days: set[Any] = set()
+
+    def within(self, line: Row) -> bool:
+        """Whether the line's day lies within its dates."""
+        on, starts, ends = line["service_date"], self.row["starts_on"], self.row["ends_on"]
+        return (starts is None or on >= starts) and (ends is None or on <= ends)
+
+    def covers(self, line: Row) -> bool:
+        """Whether it holds the line's code."""
+        held = self.row["authorized_codes"]
+        return not held or line["cpt"] in held.split()
+
+    def lacking(self, line: Row) -> tuple[str, int] | None:
+        """What is used up for the line, and how many of its units are beyond; null where enough is left."""
+        if self._counted_before(line):
+            return None
+        again = self.row["visit_rule"] != "line" and line["service_date"] in self.days
+        if self.visits is not None and self.visits < 1 and not again:
+            return "visits", line["units"] or 0
+        if self.units is not None and (line["units"] or 0) > self.units:
+            return "units", (line["units"] or 0) - max(self.units, 0)
+        return None
+
+    def use(self, line: Row) -> None:
+        """Take the line from what is left."""
+        if self._counted_before(line):
+            return
+        if self.visits is not None and (
+            self.row["visit_rule"] == "line" or line["service_date"] not in self.days
+        ):
+            self.visits -= 1
+        self.days.add(line["service_date"])
+        if self.units is not None:
+            self.units = max(self.units - (line["units"] or 0), 0)
+
+    def _counted_before(self, line: Row) -> bool:
+        as_of = self.row["used_as_of"]
+        return as_of is not None and line["service_date"] <= as_of
+
+
+def _of_patient(rows: list[Row]) -> Iterator[Row]:
+    """A patient's lines in order of service, each with the authorization that it uses."""
+    held: dict[str | None, list[_Authorization]] = defaultdict(list)
+    listed: dict[str, _Authorization] = {}
+    for row in rows:
+        if row["authorization_id"] and not row["claim_id"]:
+            listed[row["authorization_id"]] = _Authorization(row)
+            held[row["payer_id"]].append(listed[row["authorization_id"]])
+    for line in (row for row in rows if row["claim_id"]):
+        yield _judged(line, held[line["payer_id"]], listed)
+
+
+def _judged(line: Row, held: list[_Authorization], listed: dict[str, _Authorization]) -> Row:
+    named = listed.get(line["named"] or "")
+    mine = [each for each in held if each.row["discipline"] in (None, line["discipline"])]
+    mine = ([named] if named else []) + [each for each in mine if each is not named]
+    unread = line["policy_missing"] == f"policy.{REQUIRED}"
+    missing = None if unread and mine else line["policy_missing"]
+    asked = line[REQUIRED] or (unread and mine) or named or line["policy_missing"]
+    told: Row = {
+        **dict.fromkeys(RETURNS),
+        **{name: line[name] for name in ("claim_id", "line", "cpt", "service_date")},
+    }
+    told |= {"policy_missing": missing, f"{REQUIRED}__id": line[f"{REQUIRED}__id"]}
+    if line["named"] and not named and asked:
+        return told | {"case": "unlisted"}
+    if not asked or line["service_date"] is None:
+        return told | {"case": "no_rule"}
+    if not line[REQUIRED] and not unread:
+        mine = [named] if named else mine
+    return told | _case(line, mine)
+
+
+def _case(line: Row, mine: list[_Authorization]) -> Row:
+    within = [each for each in mine if each.within(line)]
+    fitting = [each for each in within if each.covers(line)]
+    free = line["cpt"] in EVALUATIONS
+    if not fitting:
+        if free:
+            return {"case": "no_rule"}
+        if within:
+            return {"case": "code", **_facts(within[0])}
+        return {"case": "outside", **_facts(mine[0])} if mine else {"case": "none"}
+    enough = next((each for each in fitting if each.lacking(line) is None), None)
+    if enough is not None:
+        enough.use(line)
+        return {"case": "passed", **_facts(enough)}
+    what, excess = fitting[0].lacking(line) or ("visits", 0)
+    granted = fitting[0].row[what]
+    fitting[0].use(line) if what == "units" else None
+    units = excess if what == "units" else None
+    return {"case": what, **_facts(fitting[0]), "granted": granted, "excess": excess, "exposed_units": units}
+
+
+def _facts(held: _Authorization) -> Row:
+    return {
+        "authorization_id": held.row["authorization_id"],
+        "number": held.row["number"] or held.row["authorization_id"],
+        "authorized_codes": held.row["authorized_codes"],
+        "starts_on": held.row["starts_on"],
+        "ends_on": held.row["ends_on"],
+    }
