@@ -1,0 +1,177 @@
+"""UNIT-04: the same minutes of a visit stand under two timed codes."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import narwhals as nw
+import polars as pl
+
+from compliance.checks.rule import rule
+from compliance.checks.terms import fold, judge, ruled
+from compliance.checks.units.allocation import MIDPOINT, POOLED, Clock, allocate
+from compliance.checks.units.days import (
+    CLOCK,
+    DAY,
+    clock_code,
+    clock_of,
+    notes_of_days,
+    of_days,
+    stated_minutes,
+    timed,
+)
+from compliance.checks.units.lines import lost_of
+
+OVERLAPS: dict[str, pl.DataType] = {
+    "code": pl.String(), "twice": pl.Int64(), "other": pl.String(), "lost_pooled": pl.Int64(), "lost_midpoint": pl.Int64(),
+    "untimed_rows": pl.Int64(), "codes_of_day": pl.Int64(), "sessions": pl.String(),
+}  # fmt: skip
+
+
+@rule(
+    code="UNIT-04",
+    title="Same minutes under two timed codes",
+    severity="medium",
+    subject="line",
+    unit="billed line of a timed code",
+    cites=["ncci-policy-11", "mcpm-5-20.2"],
+    needs=["interventions.started_at", "interventions.ended_at", "claim_lines.units"],
+    parameters=["unit_method", "timed_unit_minutes", "first_unit_minutes"],
+    exposes="line",
+    message="{twice} minutes of {cpt} on {service_date} are also minutes of {other}; counted once, {lost} of its {units} "
+    "units fall away",
+    fix="Bill the shared minutes under one code; correct the claim where a unit falls away.",
+)  # fmt: skip
+def same_minutes_twice(
+    claim_lines: nw.LazyFrame, notes: nw.LazyFrame, interventions: nw.LazyFrame
+) -> nw.LazyFrame:
+    """A minute of one patient's treatment counts once, under one timed code.
+
+    ## What it checks
+    Each billed timed code, by the start and end of what was given that day to the patient in its discipline.
+
+    ## Why it matters
+    Two timed codes for the same minutes bill one service twice.
+
+    ## How we read the rule
+    - Who gave the codes does not matter: two people at one patient in the same minutes are one service.
+    - Shared minutes belong to the dearer code; of equal ones, to the first by its number. The other is the finding.
+    - Units are counted again without the shared minutes, by the payer's way of counting; where it is not known, by
+      the one that takes fewer units away. Where none falls away, no dollars are at risk.
+    - Where one ends as the other begins, nothing is shared. Codes that are not timed may run beside a timed one.
+    - With a second timed code on the day, a code without start and end cannot be told.
+
+    ## What it does not check
+    Two patients in the same minutes (the rules on one-on-one time); one code recorded twice.
+    """
+    every = of_days(claim_lines)
+    lines = every.filter(timed())
+    speaking = notes_of_days(every, notes)
+    told = fold(_segments(lines, speaking, interventions), by=DAY, order_by=("code", "started_at", "ended_at", "minutes"),
+                step=_overlaps, returns=OVERLAPS)  # fmt: skip
+    lines = lines.join(told, on=[*DAY, "code"], how="left")
+    fewer = nw.when(nw.col("lost_midpoint") < nw.col("lost_pooled")).then(nw.col("lost_midpoint"))
+    fewer = fewer.otherwise(nw.col("lost_pooled"))
+    way = nw.col("unit_method")
+    excess = nw.when(way == POOLED).then(nw.col("lost_pooled")).otherwise(
+        nw.when(way == MIDPOINT).then(nw.col("lost_midpoint")).otherwise(fewer))  # fmt: skip
+    lines = lost_of(lines, "lost", excess, (*DAY, "code"))
+    rank = nw.concat_str([nw.col("claim_id"), nw.lit("/"), nw.col("line").cast(nw.String)])
+    lines = lines.with_columns(rank=rank)
+    last = lines.group_by(*DAY, "code").agg(last=nw.col("rank").max())
+    lines = lines.join(last, on=[*DAY, "code"])
+    shown = (nw.col("lost") > 0) | ((excess == 0) & (nw.col("rank") == nw.col("last")))
+    return judge(
+        lines,
+        applies=ruled("unit_method"),
+        cannot_tell={
+            "notes.note_id": nw.col("codes_of_day").is_null(),
+            "interventions.started_at": (nw.col("untimed_rows") > 0) & (nw.col("codes_of_day") > 1),
+            "claim_lines.units": nw.col("units").is_null(),
+        },
+        fails=(nw.col("twice") > 0) & shown,
+    ).select(
+        "claim_id", "line", "outcome", "missing", "cpt", "service_date", "units", "twice", "other", "lost", "sessions",
+        "unit_method__id", exposed_units=nw.col("lost"),
+    )  # fmt: skip
+
+
+def _segments(lines: nw.LazyFrame, speaking: nw.LazyFrame, interventions: nw.LazyFrame) -> nw.LazyFrame:
+    """What the fold reads: each timed service of a billed day, with its code's price and billed units."""
+    given = interventions.filter(nw.col("attended") & timed()).select(
+        "note_id", "started_at", "ended_at", code=clock_code(), minutes=stated_minutes()
+    )
+    billed = (
+        lines.with_columns(counted=nw.coalesce(nw.col("units"), nw.lit(0)))
+        .group_by(*DAY, "code")
+        .agg(billed=nw.col("counted").sum(), price=nw.col("price").max())
+    )
+    clock = lines.group_by(*DAY).agg(*(nw.col(name).max() for name in CLOCK))
+    rows = speaking.join(given, on="note_id").join(clock, on=list(DAY))
+    return rows.join(billed, on=[*DAY, "code"], how="left").filter(~nw.col("timed_unit_minutes").is_null())
+
+
+def _number(value: Any) -> float:
+    return 0 if value is None or value != value else value
+
+
+def _overlaps(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Each code's minutes that a dearer code of the day has too, and the units that fall away without them."""
+    price = {row["code"]: _number(row["price"]) for row in rows}
+    billed = {row["code"]: int(_number(row["billed"])) for row in rows}
+    minutes = dict.fromkeys(price, 0)
+    for row in rows:
+        minutes[row["code"]] += max(0, int(_number(row["minutes"])))
+    placed = [row for row in rows if _placed(row)]
+    twice, other = dict.fromkeys(price, 0), dict.fromkeys(price, "")
+    taken: dict[str, set[int]] = {}
+    start = min((row["started_at"] for row in placed), default=None)
+    for code in sorted(price, key=lambda each: (-price[each], each)):
+        own = {m for row in placed if row["code"] == code for m in _minutes_of(row, start)}
+        for dearer, theirs in taken.items():
+            if own & theirs:
+                other[code] = other[code] or dearer
+        twice[code] = len(own & set().union(*taken.values()))
+        taken[code] = own
+    left = {code: max(0, minutes[code] - twice[code]) for code in price}
+    clock = clock_of(rows[0])
+    pooled = _lost_in_all(minutes, left, billed, twice, price, clock)
+    sessions = "; ".join(
+        f"{row['started_at']:%Y-%m-%dT%H:%M}/{row['ended_at']:%Y-%m-%dT%H:%M} {row['code']}" for row in placed
+    )
+    for code in price:
+        before, after = clock.units(minutes[code]), clock.units(left[code])
+        yield {
+            "code": code, "twice": twice[code], "other": other[code] or None, "lost_pooled": pooled[code],
+            "lost_midpoint": min(billed[code], before) - min(billed[code], after),
+            "untimed_rows": sum(not _placed(row) for row in rows), "codes_of_day": len(price), "sessions": sessions,
+        }  # fmt: skip
+
+
+def _lost_in_all(
+    minutes: dict[str, int],
+    left: dict[str, int],
+    billed: dict[str, int],
+    twice: dict[str, int],
+    price: dict[str, float],
+    clock: Clock,
+) -> dict[str, int]:
+    """Units of the day that fall away, put on the codes whose minutes are shared, the lowest priced first."""
+    units = sum(billed.values())
+    before, after = (min(units, allocate(each, clock, POOLED).total) for each in (minutes, left))
+    gone, lost = before - after, dict.fromkeys(billed, 0)
+    for code in sorted((each for each in twice if twice[each]), key=lambda each: (price[each], each)):
+        lost[code] = min(gone, billed[code])
+        gone -= lost[code]
+    return lost
+
+
+def _placed(row: dict[str, Any]) -> bool:
+    begins, ends = row["started_at"], row["ended_at"]
+    return isinstance(begins, datetime) and isinstance(ends, datetime) and begins <= ends
+
+
+def _minutes_of(row: dict[str, Any], start: datetime) -> range:
+    """The minutes of a service, numbered from the day's first."""
+    first, last = (int((row[name] - start).total_seconds() // 60) for name in ("started_at", "ended_at"))
+    return range(first, last)
