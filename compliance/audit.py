@@ -20,6 +20,7 @@ from compliance.money import PRICE_PARAMETERS, priced
 from compliance.notes.tables import reading_tables, spoken
 from compliance.parameters import ParameterValues
 from compliance.policy import Policies, PolicyError
+from compliance.records.adjustments import adjustments
 from compliance.records.load import Records
 from compliance.records.models import schema
 
@@ -114,6 +115,7 @@ def audit(
     tables = {**records.tables, "notes": spoken(records.tables["notes"], records.tables["interventions"])}
     values = ParameterValues(policies)
     tables |= policies.code_tables.frames
+    tables["adjustments"] = adjustments(records.tables["remittances"])
     frames = {name: nw.from_native(native(table)).lazy() for name, table in tables.items()}
     charts = ChartTables(
         frames,
@@ -122,7 +124,7 @@ def audit(
         keep=_keep,
         price=lambda lines: priced(
             values.attach(lines, PRICE_PARAMETERS), frames["relative_values"], frames["geography"]
-        ),
+        ).drop("policy_missing"),
     )
     notes = _polars(charts["notes"])
     progress("Reading the notes", 1, steps)

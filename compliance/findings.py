@@ -41,7 +41,7 @@ FINDING_SCHEMA: dict[str, pl.DataType] = {
 WHO_AND_WHEN = ("service_date", "patient_id", "therapist_id", "payer_id", "clinic_id", "discipline")
 WHERE = ("claim_id", "line", "note_id", "plan_id")
 PLUMBING = frozenset(
-    (*WHO_AND_WHEN, *WHERE, "outcome", "missing", "severity", "case", "policy", "policy_missing", "payer_kind",
+    (*WHO_AND_WHEN, *WHERE, "outcome", "missing", "severity", "case", "subject", "policy", "policy_missing", "payer_kind",
      "exposed_from", "exposed_to", "exposed_cpt", "exposed_share", "exposed_units", "exposed_as", "exposed_lines", "exposed_role",
      "submitted", "fact", "unit_row")
 )  # fmt: skip
@@ -230,7 +230,7 @@ def _finding(
         "rule": rule.code,
         "severity": severity,
         **{column: row[column] for column in WHO_AND_WHEN},
-        "subject": rule.subject,
+        "subject": row.get("subject") or rule.subject,
         "claim_id": row["claim_id"] or first["claim_id"],
         "line": row["line"] if row["claim_id"] else first["line"],
         "note_id": row["note_id"],

@@ -57,7 +57,8 @@ class ParameterValues:
             if "cpt" in columns
             else set()
         )
-        rows = rows.with_columns(
+        known = [each for name in parameters for each in (name, f"{name}__id")]
+        rows = rows.drop(*known, strict=False).with_columns(  # lines were priced by some
             asked=_asked(sorted(codes)), day=_day_number(), policy_missing=_unknown_payer()
         )
         values = like(self._values(self._asked_of(rows, (table, *sorted(codes))), parameters), rows)

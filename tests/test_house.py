@@ -7,11 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from compliance.checks.rule import RULE_MODULE
+
 ROOT = Path(__file__).resolve().parents[1]
 ROOMS = ("compliance", "ui", "pages", "tests")
 MODULES = [ROOT / "app.py", *(file for room in ROOMS for file in sorted((ROOT / room).rglob("*.py")))]
 PAGES = sorted((ROOT / "pages").glob("*.py"))
-RULES = sorted((ROOT / "compliance/checks").glob("*/*_[0-9][0-9]_*.py"))
+RULES = sorted(
+    each for each in (ROOT / "compliance/checks").glob("*/*.py") if RULE_MODULE.fullmatch(each.stem)
+)
 PAGE_LINES, APP_LINES = 120, 60
 VAGUE_NAMES = {"df", "tmp", "data2", "foo"}
 VAGUE_FILES = {"utils", "helpers", "manager", "misc", "common", "core"}

@@ -82,18 +82,43 @@ def test_a_day_is_priced_with_one_unit_in_full(billed: Billed, day: str, total: 
     assert round(sum(amounts(billed, day=day)), 2) == total
 
 
-@pytest.mark.parametrize("cpt", ["97530", "97110", "97161", "97164", "97750", "97035", "G0283"])
-def test_single_units_of_2024_pay_their_full_value(cpt: str) -> None:
-    full = {
-        "97530": 36.62,
-        "97110": 29.29,
-        "97161": 100.20,
-        "97164": 69.57,
-        "97750": 33.95,
-        "97035": 13.98,
-        "G0283": 11.65,
-    }
-    assert round(amounts([(cpt, 1)])[0], 2) == full[cpt]
+# The rule book's figures of one unit at national amounts: code, in full, with half of its practice expense (None: not reduced).
+OF_2024 = """
+97530 36.62 25.80 | 97110 29.29 22.30 | 97112 33.62 25.30 | 97116 29.29 22.30 | 97140 26.96 20.80 | 97535 32.62 23.97
+97150 17.98 13.98 | 97113 36.62 26.46 | 97161 100.20 76.39 | 97162 100.20 76.39 | 97163 100.20 76.39 | 97165 101.19 76.89
+97166 101.19 76.89 | 97167 101.19 76.89 | 97164 69.57 51.26 | 97168 69.90 51.43 | 97537 31.62 23.97 | 97542 31.62 23.97
+97750 33.95 24.63 | 97533 62.25 39.28 | 97760 47.60 32.29 | 97035 13.98 10.65 | G0283 11.65 8.99
+98975 19.97 - | 98977 47.27 - | 98980 50.60 - | 98981 39.95 -
+"""
+OF_2026 = """
+97530 35.07 25.05 | 97110 29.06 22.21 | 97116 29.06 22.21 | 97112 32.73 24.88 | 97113 37.07 26.72 | 97140 27.72 21.21
+97535 32.40 23.88 | 97150 18.04 14.03 | 97124 29.73 20.88 | 97161 97.86 74.82 | 97162 97.86 74.82 | 97163 97.86 74.82
+97165 100.54 76.15 | 97166 100.54 76.15 | 97167 100.54 76.15 | 97164 67.47 49.93 | 97168 68.47 50.44 | 97533 60.79 38.58
+97537 32.06 24.22 | 97542 31.06 23.71 | 97750 33.73 24.55 | 97760 46.09 31.56 | 97761 40.42 28.72 | 97763 50.10 33.23
+97012 14.36 11.36 | 97032 14.70 11.69 | 97035 14.36 10.86 | 92507 76.15 59.95 | 92526 84.17 64.63
+98975 21.71 - | 98977 51.44 - | 98985 51.44 - | 98979 26.39 - | 98980 54.11 - | 98981 41.42 -
+"""
+
+
+def figures(table: str, day: str) -> list[Any]:
+    rows = [row.split() for row in table.replace("\n", "|").split("|") if row.strip()]
+    return [
+        pytest.param(cpt, day, float(full), float(full if half == "-" else half), id=f"{cpt} on {day}")
+        for cpt, full, half in rows
+    ]
+
+
+def cents(dollars: float) -> float:
+    return int(dollars * 100 + 0.5 + 1e-9) / 100
+
+
+@pytest.mark.parametrize(
+    ("cpt", "day", "full", "reduced"), [*figures(OF_2024, "2024-07-10"), *figures(OF_2026, "2026-07-10")]
+)
+def test_a_unit_pays_what_the_schedule_says(cpt: str, day: str, full: float, reduced: float) -> None:
+    line = priced_day([(cpt, 1)], day).lines.row(0, named=True)
+    assert cents(line["amount"]) == full
+    assert cents(line["unit_price"]) == reduced
 
 
 def test_an_unsupported_unit_of_the_highest_code_costs_its_reduced_price() -> None:

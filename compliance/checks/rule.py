@@ -36,7 +36,8 @@ SUBJECT_KEYS: dict[str, tuple[str, ...]] = {
 }
 """The columns that identify what broke a rule, by the contract's `subject`; they make the finding's id."""
 
-RULE_MODULE = re.compile(r"[a-z]+_\d\d_\w+")
+RULE_MODULE = re.compile(r"[a-z]+_(?:\d\d|cov)_\w+")
+"""A rule's module: its code and its fault. One rule's code has a name in place of a number: PAY-COV."""
 SEVERITIES = ("high", "medium", "low", "info")
 AT_RISK = ("high", "medium")
 """Severities of findings that put dollars at risk."""

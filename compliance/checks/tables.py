@@ -13,6 +13,7 @@ from functools import cached_property
 import narwhals as nw
 
 from compliance.checks.terms import codes
+from compliance.policy.remittance_codes import not_denials
 
 CONTEXT = ("policy", "setting", "state", "discipline")
 HOUSE = "base"
@@ -26,7 +27,7 @@ VOID, REPLACEMENT = "8", "7"
 TABLES_MADE = (
     "treatment_days", "therapist_days", "standing_claims", "amounts",
     "mentions", "goal_links", "note_facts", "goal_facts", "searched", "contact_mentions",
-    "note_likeness", "goal_levels",
+    "note_likeness", "goal_levels", "adjustments", "denials",
     "relative_values", "geography", "unit_limits", "code_pairs",
 )  # fmt: skip
 """Tables that the records do not hold: made of them here, by reading the notes (`notes.tables`), and CMS's tables of codes."""
@@ -127,6 +128,45 @@ class ChartTables:
             by_day.join(latest, on=["claim_id", "line", "paid_on"])
             .filter(nw.col("n") > 0)
             .select("claim_id", "line", "allowed")
+        )
+
+    @cached_property
+    def denials(self) -> nw.LazyFrame:
+        """What payers denied: the adjustments of each line's latest remittance that are neither price nor patient's share.
+
+        Claims that were voided or replaced since are among them: the denial happened. Columns of `adjustments`, with the
+        line's cpt and units, and the claim's patient, payer and clinic. One of a whole claim has no line and no cpt.
+        """
+        claims = self._records["claims"].select("claim_id", "patient_id", "payer_id", "clinic_id")
+        lines = self._records["claim_lines"].select("claim_id", "line", "cpt", "units", "service_date")
+        denied = ~nw.col("carc").is_in(not_denials()) & (nw.col("amount") > 0)
+        return self._keep(
+            self._placed(
+                self._records["adjustments"].filter(denied).join(claims, on="claim_id", how="left")
+            ).join(lines, on=["claim_id", "line"], how="left")
+        )
+
+    @cached_property
+    def overpayments(self) -> nw.LazyFrame:
+        """Overpayments with the payer and clinic of their claim.
+
+        The day that chooses a parameter is `identified_on`, the day of the audit where nobody recorded it.
+        """
+        claims = self._records["claims"].select("claim_id", "patient_id", "payer_id", "clinic_id")
+        today = nw.lit(self.as_of).cast(nw.Datetime("us"))
+        rows = self._records["overpayments"].join(claims, on="claim_id", how="left")
+        return self._keep(
+            self._placed(rows).with_columns(service_date=nw.coalesce(nw.col("identified_on"), today))
+        )
+
+    def _placed(self, rows: nw.LazyFrame) -> nw.LazyFrame:
+        """Add the context of a payer and clinic; the discipline is not known."""
+        payers = self.payers.select("payer_id", "policy", payer_kind="kind")
+        clinics = self._records["clinics"].select("clinic_id", "setting", "state")
+        return (
+            rows.join(payers, on="payer_id", how="left")
+            .join(clinics, on="clinic_id", how="left")
+            .with_columns(discipline=nw.lit(None, dtype=nw.String))
         )
 
     def _fees(self, lines: nw.LazyFrame) -> nw.LazyFrame:

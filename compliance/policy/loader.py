@@ -16,7 +16,7 @@ from compliance.policy.models import Parameter, PolicyError, Reference, Row, sho
 from compliance.policy.policies import Layer, Policies, did_you_mean
 
 BUILT_IN = Path(__file__).parent
-ABOUT = ("parameters.yaml", "references.yaml")
+ABOUT = ("parameters.yaml", "references.yaml", "remittance_codes.yaml")
 SUFFIXES = (".yaml", ".yml")
 DEEPEST = 20
 """Levels of lists and mappings within each other; a policy file has three."""

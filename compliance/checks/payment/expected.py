@@ -1,0 +1,78 @@
+"""What a payer should have paid for a line: its price, the patient's share, the assistant's factor, sequestration."""
+
+import narwhals as nw
+
+from compliance.checks.payment.answers import larger, smaller
+from compliance.checks.terms import has_code
+
+ASSISTED = ("CQ", "CO")
+
+
+def with_price(lines: nw.LazyFrame) -> nw.LazyFrame:
+    """Add what a line should be allowed.
+
+    price_in_full: units at the payer's fee, else at the fee schedule's unreduced price. expected_allowed: that, reduced for
+    further units of the day where the payer reduces, and no more than the charge; null where relative values are missing.
+    single: the line is the day's only unit. reduces: the payer reduces.
+    """
+    full_unit = nw.col("unit_price") + nw.col("first_unit_more")
+    day = lines.group_by("price_day").agg(day_units=nw.col("units").sum())
+    rows = lines.join(day, on="price_day", how="left").with_columns(
+        reduces=~nw.col("practice_expense_reduction").is_null(),
+        single=nw.coalesce(nw.col("day_units") == 1, nw.lit(False)),
+        from_schedule=nw.when(~nw.col("conversion_factor").is_null()).then(full_unit * nw.col("units")),
+        kept=nw.col("worth") / (full_unit * nw.col("units")),
+    )
+    kept = nw.when(nw.col("reduces") & ~nw.col("single")).then(nw.col("kept")).otherwise(nw.lit(1.0))
+    return rows.with_columns(
+        price_in_full=nw.coalesce(nw.col("fee"), nw.col("from_schedule")),
+        price_from=nw.when(~nw.col("fee").is_null())
+        .then(nw.lit("the payer's fee"))
+        .otherwise(nw.lit("Medicare fee schedule")),
+    ).with_columns(expected_allowed=smaller(nw.col("charge"), nw.col("price_in_full") * kept))
+
+
+def with_payment(lines: nw.LazyFrame) -> nw.LazyFrame:
+    """Add what the payer should have paid of the expected allowed amount.
+
+    by_rate: the patient owes a share of it (`coinsurance`) after the deductible; else (a copay, or no such policy) what
+    the remittance says. expected_payment: with the deductible that the remittance says, none where it does not.
+    least_payment: where it does not say, with as much deductible as may be open. Both null where the share is unknown.
+    """
+    rate = ~nw.col("coinsurance").is_null() & (nw.col("copay") == 0)
+    rows = lines.with_columns(by_rate=rate).with_columns(known_deductible=_deductible())
+    allowed = nw.col("expected_allowed")
+    open_deductible = smaller(nw.col("part_b_deductible"), allowed)
+    said = smaller(nw.coalesce(nw.col("known_deductible"), nw.lit(0.0)), allowed)
+    assisted = has_code("modifiers", ASSISTED) & ~nw.col("assistant_payment_factor").is_null()
+    return rows.with_columns(
+        factor=nw.when(assisted).then(nw.col("assistant_payment_factor")).otherwise(nw.lit(1.0)),
+        withheld=nw.coalesce(nw.col("sequestration"), nw.lit(0.0)),
+        deductible_taken=nw.when(nw.col("by_rate")).then(said),
+        coinsurance_amount=nw.when(nw.col("by_rate")).then((allowed - said) * nw.col("coinsurance")),
+        share=_payers(allowed, said),
+        least=_payers(
+            allowed, nw.when(nw.col("known_deductible").is_null()).then(open_deductible).otherwise(said)
+        ),
+    ).with_columns(
+        assistant_reduction=nw.col("share") * (1 - nw.col("factor")),
+        sequestration_withheld=nw.col("share") * nw.col("factor") * nw.col("withheld"),
+        expected_payment=nw.col("share") * nw.col("factor") * (1 - nw.col("withheld")),
+        least_payment=nw.col("least") * nw.col("factor") * (1 - nw.col("withheld")),
+    )
+
+
+def _payers(allowed: nw.Expr, deductible: nw.Expr) -> nw.Expr:
+    """The payer's share before its own reductions."""
+    by_rate = (allowed - deductible) * (1 - nw.col("coinsurance"))
+    as_said = larger(allowed - nw.col("patient_share"), nw.lit(0.0))
+    return nw.when(nw.col("by_rate")).then(by_rate).otherwise(as_said)
+
+
+def _deductible() -> nw.Expr:
+    """The deductible as the remittance says it, else what of the patient's share is more than coinsurance."""
+    rate = nw.col("coinsurance")
+    more = (nw.col("patient_share") - rate * nw.col("payer_allowed")) / (1 - rate)
+    cent = nw.lit(0.05)
+    derived = nw.when(more > cent).then(more).otherwise(nw.when(~more.is_null()).then(nw.lit(0.0)))
+    return nw.coalesce(nw.col("deductible"), nw.when(nw.col("by_rate")).then(derived))

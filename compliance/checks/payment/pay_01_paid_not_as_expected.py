@@ -1,0 +1,143 @@
+"""PAY-01: what was paid is not what the payer's own terms come to."""
+
+import narwhals as nw
+
+from compliance.checks.payment.answers import answers, cents, larger
+from compliance.checks.payment.expected import with_payment, with_price
+from compliance.checks.rule import rule
+from compliance.checks.terms import judge, ruled
+
+PRICE = ["conversion_factor", "practice_expense_reduction"]
+SHARE = ["coinsurance", "part_b_deductible", "assistant_payment_factor", "sequestration"]
+TOLERANCE = ["payment_tolerance_share", "payment_tolerance_amount"]
+PARAMETERS = [*PRICE, *SHARE, *TOLERANCE]
+STEPS = ["price_in_full", "reduction", "expected_allowed", "deductible_taken", "coinsurance_amount", "assistant_reduction",
+         "sequestration_withheld", "expected_payment", "difference"]  # fmt: skip
+
+
+@rule(
+    code="PAY-01",
+    title="Paid is not what was expected",
+    severity="info",
+    subject="line",
+    unit="claim line that its primary payer answered",
+    cites=["mppr-therapy", "ssa-1833", "cms-cq-co", "cms-sequestration"],
+    needs=["remittances.paid"],
+    parameters=PARAMETERS,
+    exposes="line",
+    message={
+        "under_allowed": "{cpt} of {service_date} was paid ${paid:.2f}, ${missed:.2f} less than the ${expected_payment:.2f} "
+        "expected: the payer allowed ${payer_allowed:.2f} where its terms come to ${expected_allowed:.2f}",
+        "under_paid": "{cpt} of {service_date} was paid ${paid:.2f}, ${missed:.2f} less than the ${expected_payment:.2f} "
+        "expected of ${expected_allowed:.2f} allowed",
+        "over_allowed": "{cpt} of {service_date} was paid ${paid:.2f}, ${too_much:.2f} more than the ${expected_payment:.2f} "
+        "expected: the payer allowed ${payer_allowed:.2f} where its terms come to ${expected_allowed:.2f}",
+        "over_paid": "{cpt} of {service_date} was paid ${paid:.2f}, ${too_much:.2f} more than the ${expected_payment:.2f} "
+        "expected of ${expected_allowed:.2f} allowed",
+    },
+    fix={
+        "under_allowed": "Ask the payer to process the line again, with its fee schedule; correct the fee table if it is the "
+        "table that is wrong.",
+        "under_paid": "Compare the remittance's deductible, coinsurance and reductions with these steps; ask the payer to "
+        "process the line again.",
+        "over_allowed": "Find out why the payer allowed more; return what was paid too much, or correct the fee table.",
+        "over_paid": "Find out why the payer paid more (deductible, coinsurance, assistant's reduction); return what was paid "
+        "too much.",
+    },
+)
+def paid_not_as_expected(
+    claim_lines: nw.LazyFrame, remittances: nw.LazyFrame, adjustments: nw.LazyFrame
+) -> nw.LazyFrame:
+    """A payment that differs from the payer's fee schedule is money missed or money to return.
+
+    ## What it checks
+    Each line that its primary payer answered, where the payer follows the Medicare fee schedule or its fees are known.
+
+    ## Why it matters
+    An underpayment is lost unless somebody asks within the payer's time. An overpayment is the payer's money: it is to be
+    returned once it is known.
+
+    ## How we read the rule
+    - The steps are: units at the fee; the reduction for further units of the day; no more than the charge; the deductible;
+      coinsurance; the assistant's factor on the payer's share (CQ, CO); sequestration by the day of service.
+    - A difference counts when it is more than the larger of a share of the expected payment and an amount.
+    - The payer's own fee comes before the Medicare fee schedule; where the payer reduces further units, the fee is reduced
+      in the proportion of the relative values.
+    - The deductible is the remittance's own; where it is not said, what the patient owes beyond coinsurance. Where
+      nothing is said, the line is judged only if no deductible could explain it.
+    - With a copay, or where the payer has no coinsurance on file, the patient's share is what the remittance says.
+    - Where a payer has fees but nobody has read whether it reduces further units, a lower payment on a day with
+      several units cannot be told; a higher one can.
+    - Of several remittances the latest stands; those of one day add up. A line that was denied is no underpayment.
+    - Too little is worth knowing, with the dollars missed; too much is a repayment risk of the difference.
+
+    ## What it does not check
+    Denials (PAY-02), secondary payers, and remittances that answer a claim as a whole.
+    """
+    answered = claim_lines.join(answers(remittances, adjustments), on=["claim_id", "line"], how="left")
+    rows = with_payment(with_price(answered)).with_columns(
+        slack=_slack("expected_payment"), least_slack=_slack("least_payment")
+    )
+    over = nw.col("paid") > nw.col("expected_payment") + nw.col("slack")
+    under = nw.col("paid") < nw.col("least_payment") - nw.col("least_slack")
+    less = nw.col("paid") < nw.col("expected_payment") - nw.col("slack")
+    unread = ~nw.col("fee").is_null() & ~nw.col("reduces") & ~nw.col("single")
+    unpriced = nw.col("expected_allowed").is_null()
+    open_deductible = nw.col("by_rate") & nw.col("known_deductible").is_null() & less & ~under
+    judged = judge(
+        rows.with_columns(over=over),
+        applies=_applies(),
+        cannot_tell={
+            "remittances.paid": nw.col("paid").is_null(),
+            "claim_lines.units": nw.col("units").is_null(),
+            "policy.conversion_factor": nw.col("price_in_full").is_null()
+            & nw.col("conversion_factor").is_null(),
+            "policy.relative_values": unpriced,
+            "remittances.patient_responsibility": nw.col("expected_payment").is_null(),
+            "policy.practice_expense_reduction": unread & less,
+            "remittances.deductible": open_deductible,
+        },
+        fails=over | under,
+    )
+    return _told(judged).select(
+        "claim_id", "line", "outcome", "missing", "case", "severity", "cpt", "units", "price_from", *STEPS, "paid",
+        "payer_allowed", "missed", "too_much", "exposed_share", *(f"{name}__id" for name in PARAMETERS),
+    )  # fmt: skip
+
+
+def _applies() -> nw.Expr:
+    """Answered by the primary payer, not denied, and with a price: a fee, or a schedule that the payer follows."""
+    primary = nw.coalesce(nw.col("payer_order"), nw.lit(1)) == 1
+    denied = (nw.col("denied") > 0) & (nw.coalesce(nw.col("paid"), nw.lit(0.0)) <= 0)
+    priced = ~nw.col("fee").is_null() | ruled(*PRICE)
+    return ~nw.col("answered").is_null() & primary & ~nw.coalesce(denied, nw.lit(False)) & priced
+
+
+def _slack(payment: str) -> nw.Expr:
+    return larger(nw.col(payment) * nw.col("payment_tolerance_share"), nw.col("payment_tolerance_amount"))
+
+
+def _told(judged: nw.LazyFrame) -> nw.LazyFrame:
+    """Add the steps to the cent, which part differs, and the share of the line that was paid too much."""
+    over = nw.coalesce(nw.col("over"), nw.lit(False))
+    judged = judged.with_columns(
+        expected_payment=nw.when(over).then(nw.col("expected_payment")).otherwise(nw.col("least_payment"))
+    )
+    allowed_off = (nw.col("payer_allowed") - nw.col("expected_allowed")).abs() > larger(
+        nw.col("expected_allowed") * nw.col("payment_tolerance_share"), nw.col("payment_tolerance_amount")
+    )
+    part = (
+        nw.when(nw.coalesce(allowed_off, nw.lit(False))).then(nw.lit("_allowed")).otherwise(nw.lit("_paid"))
+    )
+    way = nw.when(over).then(nw.lit("over")).otherwise(nw.lit("under"))
+    judged = judged.with_columns(
+        reduction=nw.col("price_in_full") - nw.col("expected_allowed"),
+        difference=nw.col("paid") - cents(nw.col("expected_payment")),
+    ).with_columns(**{name: cents(nw.col(name)) for name in STEPS})
+    return judged.with_columns(
+        case=nw.concat_str([way, part]),
+        severity=nw.when(over).then(nw.lit("medium")).otherwise(nw.lit("info")),
+        missed=nw.when(~over).then(-nw.col("difference")),
+        too_much=nw.when(over).then(nw.col("difference")),
+        exposed_share=nw.when(over & (nw.col("amount") > 0)).then(nw.col("difference") / nw.col("amount")),
+    )
