@@ -154,7 +154,7 @@ def _price(row: Row) -> float:
 
 
 def _cheapest(row: Row) -> tuple[Any, ...]:
-    return round(_price(row), 6), row["cpt"], row["claim_id"], row["line"]
+    return _price(row), row["cpt"], row["claim_id"], row["line"]
 
 
 def _last(row: Row) -> tuple[Any, ...]:
