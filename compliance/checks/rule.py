@@ -42,8 +42,8 @@ SEVERITIES = ("high", "medium", "low", "info")
 AT_RISK = ("high", "medium")
 """Severities of findings that put dollars at risk."""
 Exposure = Literal["line", "lines", "note", "days", "none"]
-Scope = Literal["patient", "therapist_day"]
-"""What one unit is judged by: one patient's records, or all that one therapist did on one day."""
+Scope = Literal["patient", "therapist_day", "therapist"]
+"""What one unit is judged by: one patient's records, or all that one therapist did, on one day or ever."""
 ARGUMENTS = (*TABLES, *TABLES_MADE, *KINDS, "as_of", "absent_columns")
 """What a rule's function may ask for: tables, the day of the audit, and the columns that the export lacks."""
 
