@@ -77,13 +77,19 @@ def paired(claim_lines: nw.LazyFrame, code_pairs: nw.LazyFrame) -> nw.LazyFrame:
 def _of_provider(claim_lines: nw.LazyFrame) -> nw.LazyFrame:
     """Lines with who bills, on what form, by which table, and whether a modifier says that it is a separate service."""
     table = nw.col("code_pair_table")
-    form = nw.when(nw.col("form").is_null()).then(nw.col("setting").is_in(INSTITUTIONAL))
     return claim_lines.with_columns(
         biller=nw.coalesce(nw.col("billing_npi"), nw.col("clinic_id"), nw.lit("")),
-        institutional=flag(form.otherwise(nw.col("form") == "institutional")),
+        institutional=flag(institutional()),
         modified_2=flag(has_code("modifiers", codes("pair_modifiers"))),
         pair_table=nw.when(table == UNREAD).then(nw.lit(CLOSEST)).otherwise(table),
     )
+
+
+def institutional() -> nw.Expr:
+    """Whether a line's claim is institutional: as its form says, else by the clinic's setting."""
+    by_setting = nw.coalesce(nw.col("setting").is_in(INSTITUTIONAL), nw.lit(False))
+    by_form = nw.col("form") == "institutional"
+    return nw.when(nw.col("form").is_null()).then(by_setting).otherwise(by_form)
 
 
 def _in_tables(code_pairs: nw.LazyFrame) -> nw.LazyFrame:
