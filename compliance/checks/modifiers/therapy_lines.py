@@ -14,18 +14,22 @@ def therapy_lines(claim_lines: nw.LazyFrame, therapy_codes: nw.LazyFrame) -> nw.
     that may give it, null = any), `named` (how many of GP, GO and GN the line bears), `listed` (1 where some row says what
     the payer wants of them, else 0).
     """
+    named = [flag(has_code("modifiers", modifier)) for modifier in MODIFIER_OF.values()]
+    return claim_lines.with_columns(
+        named=named[0] + named[1] + named[2],
+        listed=flag(~nw.col("discipline_modifier_required__id").is_null()),
+    ).join(code_kinds(claim_lines, therapy_codes), on=["claim_id", "line"], how="left")
+
+
+def code_kinds(claim_lines: nw.LazyFrame, therapy_codes: nw.LazyFrame) -> nw.LazyFrame:
+    """The lines whose code was a therapy code on their day: claim_id, line, code_kind, code_discipline."""
     day = nw.col("service_date")
-    kinds = (
+    return (
         claim_lines.select("claim_id", "line", "cpt", "service_date")
         .join(therapy_codes, on="cpt", how="inner")
         .filter((nw.col("valid_from") <= day) & (day < nw.col("valid_until")))
         .select("claim_id", "line", code_kind="kind", code_discipline="discipline")
     )
-    named = [flag(has_code("modifiers", modifier)) for modifier in MODIFIER_OF.values()]
-    return claim_lines.with_columns(
-        named=named[0] + named[1] + named[2],
-        listed=flag(~nw.col("discipline_modifier_required__id").is_null()),
-    ).join(kinds, on=["claim_id", "line"], how="left")
 
 
 def asked() -> nw.Expr:

@@ -10,7 +10,17 @@ UNREAD, CLOSEST = "unknown", "practitioner"
 """A payer whose table nobody has read is held against Medicare's practitioner table, to see whether it could matter."""
 TABLES_OF = {"medicare_practitioner": "practitioner", "medicare_hospital": "hospital"}
 DAY = ["patient_id", "service_date", "payer_id", "provider", "cpt"]
-FACTS = ["claim_id", "line", "cpt", "service_date", "total_units", "limit", "excess", "indicator", "table_as_of"]
+FACTS = [
+    "claim_id",
+    "line",
+    "cpt",
+    "service_date",
+    "total_units",
+    "limit",
+    "excess",
+    "indicator",
+    "table_as_of",
+]
 
 
 @rule(
@@ -23,8 +33,8 @@ FACTS = ["claim_id", "line", "cpt", "service_date", "total_units", "limit", "exc
     needs=["claims.patient_id", "claim_lines.service_date", "claim_lines.cpt", "claim_lines.units"],
     parameters=["mue_table"],
     exposes="line",
-    message="{total_units} units of {cpt} on {service_date}, {limit} are payable in a day (table of {table_as_of}); {excess} of this "
-    "line are too many, and the payer denies all units of the code's lines, not only these",
+    message="{total_units} units of {cpt} on {service_date}, {limit} are payable in a day (table of {table_as_of}); {excess} of "
+    "this line are too many, and the payer denies all units of the code's lines, not only these",
     fix={
         "appealable": "Reduce {cpt} to {limit} units, or bill what was given and attach the records on appeal (adjudication "
         "indicator 3). Do not move units to another line.",

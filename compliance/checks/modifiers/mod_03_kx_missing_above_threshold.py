@@ -1,0 +1,203 @@
+"""MOD-03: KX missing above the yearly threshold, or used long before it."""
+
+import narwhals as nw
+
+from compliance.checks.modifiers.therapy_lines import code_kinds
+from compliance.checks.rule import rule
+from compliance.checks.terms import flag, has_code, judge, yes
+
+BUCKET = ["patient_id", "year", "bucket"]
+LINE = ["claim_id", "line"]
+PARAMETERS = [
+    "kx_required",
+    "kx_threshold",
+    "medical_review_threshold",
+    "kx_near_threshold",
+    "kx_early_share",
+]
+UNPRICED = ("charge", "unknown")
+"""What a line's amount is where nobody knows what was, or would be, allowed."""
+WHOSE = {1: "with other providers", 0: "at least, known here"}
+FACTS = [
+    "claim_id",
+    "line",
+    "cpt",
+    "service_date",
+    "bucket",
+    "running_total",
+    "threshold",
+    "review_threshold",
+    "counted",
+    "near",
+]
+
+
+@rule(
+    code="MOD-03",
+    title="KX and the yearly threshold",
+    severity="high",
+    subject="line",
+    unit="claim line",
+    cites=["ssa-1833-g", "kx-noridian", "kx-2025", "kx-2026"],
+    needs=["claim_lines.service_date", "claim_lines.cpt", "claim_lines.modifiers"],
+    parameters=PARAMETERS,
+    exposes="line",
+    message={
+        "missing": "{cpt} of {service_date} brings the year's {bucket} dollars to ${running_total} ({counted}), above "
+        "${threshold}, and bears no KX{near}",
+        "review": "{cpt} of {service_date} brings the year's {bucket} dollars to ${running_total} ({counted}), above "
+        "${review_threshold}, from where claims may be chosen for review",
+        "early": "{cpt} of {service_date} bears KX at ${running_total} ({counted}) of the year's ${threshold} for {bucket}",
+    },
+    fix={
+        "missing": "Append KX to {cpt}: the bucket is ${running_total} of ${threshold}. Confirm first that the record supports "
+        "the necessity of the service.",
+        "review": "See that the record shows why skilled therapy goes on; be ready to send it.",
+        "early": "Use KX from the line on that brings the bucket above the threshold, not as a routine.",
+    },
+)
+def kx_missing_above_threshold(
+    claim_lines: nw.LazyFrame, therapy_codes: nw.LazyFrame, therapy_spend: nw.LazyFrame
+) -> nw.LazyFrame:
+    """Above a yearly amount Medicare pays therapy only with KX, by which the therapist attests that it is necessary.
+
+    ## What it checks
+    The allowed dollars of each patient and calendar year in two buckets, PT with SLP and OT, added up in order of date of
+    service, claim and line; and KX on each line.
+
+    ## Why it matters
+    Without KX every line above the threshold is denied. Above the review threshold claims may be chosen for medical review.
+
+    ## How we read the rule
+    - The line that takes the bucket above the threshold needs KX, and every later line of the year. Exactly at the threshold
+      none is needed.
+    - PT and SLP share one bucket, OT has its own. January begins anew.
+    - What counts is the allowed amount, deductible and coinsurance included, after the multiple-procedure reduction and before
+      the assistant's. Where no remittance came, the fee schedule's amount stands for it. A charge is no allowed amount: where
+      it could decide, it cannot be told.
+    - Dollars at other providers count as well: the latest amount on or before the day of service. An amount that includes
+      this clinic's own replaces what was added up here to its day.
+    - Where no such amount is known, what is known here is the least: above the threshold it is a finding, near below it
+      ($150) it cannot be told.
+    - CMS adds up in the order in which it processes claims: near above the threshold the message says so.
+    - KX below 90 percent of the threshold is worth knowing; so is the line that passes the review threshold.
+    - A year whose threshold nobody has read cannot be told.
+
+    ## What it does not check
+    Whether the record supports the necessity that KX attests; look at the other findings of the same lines.
+    """
+    lines = _added_up(_of_buckets(claim_lines, therapy_codes))
+    lines = _with_elsewhere(lines, therapy_spend)
+    total, most, limit = nw.col("running_total"), nw.col("most"), nw.col("kx_threshold")
+    bears = nw.col("kx") > 0
+    above = total > limit
+    review = (total > nw.col("medical_review_threshold")) & (
+        total - nw.col("own") <= nw.col("medical_review_threshold")
+    )
+    early = bears & (most < limit * nw.col("kx_early_share")) & (nw.col("without_charge") == 0)
+    case = nw.lit(None, dtype=nw.String)
+    for name, holds in (("early", early), ("review", review), ("missing", above & ~bears)):
+        case = nw.when(nw.coalesce(holds, nw.lit(False))).then(nw.lit(name)).otherwise(case)
+    lines = lines.with_columns(case=case)
+    open_question = ~bears & nw.col("case").is_null()
+    could_reach = (most > limit) | (
+        (most > limit - nw.col("kx_near_threshold")) & (nw.col("elsewhere_known") == 0)
+    )
+    unpriced = (nw.col("unpriced") > 0) & (could_reach | (nw.col("without_charge") > 0))
+    near_below = (nw.col("elsewhere_known") == 0) & (total > limit - nw.col("kx_near_threshold"))
+    dated = nw.col("service_date").is_null()
+    return judge(
+        lines,
+        applies=(nw.col("kx_required") & (nw.col("counts") > 0)) | ~nw.col("policy_missing").is_null() | dated,
+        cannot_tell={
+            "claim_lines.service_date": dated,
+            "claim_lines.modifiers": nw.col("bucket").is_null(),
+            "policy.kx_threshold": limit.is_null(),
+            "remittances.allowed": open_question & unpriced,
+            "therapy_spend.amount": open_question & near_below,
+        },
+        fails=~nw.col("case").is_null(),
+    ).with_columns(
+        threshold=limit,
+        review_threshold=nw.col("medical_review_threshold"),
+        near=nw.when(total - limit <= nw.col("kx_near_threshold"))
+        .then(nw.lit("; Medicare adds up in the order in which it processes claims"))
+        .otherwise(nw.lit("")),
+        counted=nw.when(nw.col("elsewhere_known") > 0).then(nw.lit(WHOSE[1])).otherwise(nw.lit(WHOSE[0])),
+        bucket=nw.when(nw.col("bucket") == "OT").then(nw.lit("OT")).otherwise(nw.lit("PT and SLP")),
+    ).select(
+        *FACTS, "outcome", "missing", "case", "kx_threshold__id", "medical_review_threshold__id", fault=nw.col("case"),
+        severity=nw.when(nw.col("case") == "missing").then(nw.lit("high")).otherwise(nw.lit("info")),
+    )  # fmt: skip
+
+
+def _of_buckets(claim_lines: nw.LazyFrame, therapy_codes: nw.LazyFrame) -> nw.LazyFrame:
+    """Lines with year, bucket, whether they count towards it, and the dollars that they add, known and at most."""
+    lines = claim_lines.join(code_kinds(claim_lines, therapy_codes), on=LINE, how="left")
+    speech = nw.col("discipline").is_in(["PT", "SLP"])
+    bucket = (
+        nw.when(speech)
+        .then(nw.lit("PT_SLP"))
+        .otherwise(nw.when(nw.col("discipline") == "OT").then(nw.lit("OT")))
+    )
+    unpriced = nw.col("amount_basis").is_in(UNPRICED)
+    therapy = ~nw.col("code_kind").is_null() | ~nw.col("modifier_discipline").is_null()
+    return lines.with_columns(
+        bucket=bucket,
+        year=nw.coalesce(nw.col("service_date").dt.year(), nw.lit(0)).cast(nw.Int64),
+        counts=flag(therapy & (nw.col("kx_required") | ~nw.col("policy_missing").is_null())),
+        kx=flag(has_code("modifiers", "KX")),
+        own=nw.when(unpriced).then(nw.lit(0.0)).otherwise(nw.coalesce(nw.col("amount"), nw.lit(0.0))),
+        own_most=nw.coalesce(nw.col("amount"), nw.lit(0.0)),
+        is_unpriced=flag(unpriced),
+        chargeless=flag(nw.col("amount_basis") == "unknown"),
+    )
+
+
+def _added_up(lines: nw.LazyFrame) -> nw.LazyFrame:
+    """Add what the bucket holds with each line: known dollars, at most, and whether some line of it has no price."""
+    counted = lines.filter(
+        (nw.col("counts") > 0)
+        & nw.col("policy_missing").is_null()
+        & ~nw.col("bucket").is_null()
+        & ~nw.col("service_date").is_null()
+    )
+    order = ["service_date", *LINE]
+    sums = counted.select(
+        *LINE,
+        known=nw.col("own").cum_sum().over(*BUCKET, order_by=order),
+        at_most=nw.col("own_most").cum_sum().over(*BUCKET, order_by=order),
+        unpriced=nw.col("is_unpriced").cum_sum().over(*BUCKET, order_by=order),
+        without_charge=nw.col("chargeless").cum_sum().over(*BUCKET, order_by=order),
+    )
+    return lines.join(sums, on=LINE, how="left")
+
+
+def _with_elsewhere(lines: nw.LazyFrame, therapy_spend: nw.LazyFrame) -> nw.LazyFrame:
+    """Add the dollars at other providers known by each line's day: `running_total`, `most`, `elsewhere_known`."""
+    spend = therapy_spend.filter(~nw.col("amount").is_null()).select(
+        *BUCKET, "as_of", elsewhere="amount", whole=flag(nw.col("includes_own"))
+    )
+    own = lines.filter(~nw.col("known").is_null()).select(*LINE, *BUCKET, "service_date", "own", "own_most")
+    until = (
+        own.join(spend, on=BUCKET, how="inner")
+        .filter((nw.col("service_date") <= nw.col("as_of")) & (nw.col("whole") > 0))
+        .group_by(*BUCKET, "as_of")
+        .agg(told=nw.col("own").sum(), told_most=nw.col("own_most").sum())
+    )
+    spoken = own.join(spend, on=BUCKET, how="inner").filter(nw.col("as_of") <= nw.col("service_date"))
+    latest = spoken.group_by(*LINE).agg(as_of=nw.col("as_of").max())
+    chosen = (
+        spoken.join(latest, on=[*LINE, "as_of"], how="inner")
+        .join(until, on=[*BUCKET, "as_of"], how="left")
+        .group_by(*LINE)
+        .agg(nw.col("elsewhere").max(), nw.col("told").max(), nw.col("told_most").max())
+        .with_columns(elsewhere_known=nw.lit(1))
+    )
+    zero = nw.lit(0.0)
+    other = nw.coalesce(nw.col("elsewhere"), zero)
+    cents = nw.col("known") + other - nw.coalesce(nw.col("told"), zero)
+    most = nw.col("at_most") + other - nw.coalesce(nw.col("told_most"), zero)
+    return lines.join(chosen, on=LINE, how="left").with_columns(
+        running_total=cents.round(2), most=most.round(2), elsewhere_known=flag(yes("elsewhere_known"))
+    )
