@@ -17,7 +17,7 @@ PERCENT = 100
     title="Modifier 59 without need",
     severity="info",
     subject="line",
-    key=["claim_id", "line", "overused_by", "year"],
+    key=["claim_id", "line", "overused_by", "clinic_id", "year"],
     unit="claim line with 59 or an X modifier, and each therapist's year of 97530",
     cites=["ncci-ptp-2024q3", "mln-1783722"],
     needs=["claims.patient_id", "claim_lines.service_date", "claim_lines.cpt", "claim_lines.modifiers"],
@@ -50,8 +50,8 @@ def modifier_overused(claim_lines: nw.LazyFrame, code_pairs: nw.LazyFrame) -> nw
       97530 with 97140, 97110 or 97116 needs none since 2020.
     - The same code twice on a day is a reason of its own.
     - 59 and an X modifier never stand on one line.
-    - A therapist overuses it with more than half of 20 or more lines of 97530 in a year, and more than twice the share of all
-      other therapists together. With fewer than 20 lines, or fewer than 20 of the others, nobody is judged.
+    - A therapist overuses it with more than half of 20 or more lines of 97530 in a year, and more than twice the share of the
+      clinic's other therapists together. With fewer than 20 lines, or fewer than 20 of the others, nobody is judged.
     - A payer whose table nobody has read cannot be told.
 
     ## What it does not check
@@ -103,16 +103,18 @@ def _lines(lines: nw.LazyFrame) -> nw.LazyFrame:
         fails=~nw.col("case").is_null(),
     ).select(
         "claim_id", nw.col("line").cast(nw.Float64), "outcome", "missing", "case", "cpt", "modifiers", "service_date",
-        "therapist_id", "payer_id", nw.col("code_pair_table__id").cast(nw.Float64), modifier_59_rate__id=number,
-        overused_by=text, year=number, marked_lines=number, lines_in_year=number, percent=number, peers_percent=number, severity=nw.lit("info"), fault=nw.col("case"),
+        "therapist_id", "payer_id", "clinic_id", nw.col("code_pair_table__id").cast(nw.Float64), modifier_59_rate__id=number,
+        overused_by=text, year=number, marked_lines=number, lines_in_year=number, percent=number, peers_percent=number,
+        severity=nw.lit("info"), fault=nw.col("case"),
     )  # fmt: skip
 
 
 def _therapists(claim_lines: nw.LazyFrame) -> nw.LazyFrame:
-    """Each therapist's year of 97530: how many lines, how many with a modifier, and the same of all others."""
+    """Each therapist's year of 97530 at a clinic: lines, lines with a modifier, and the same of the clinic's others."""
     counted = claim_lines.filter(
         nw.coalesce(nw.col("cpt").is_in(codes("therapeutic_activities")), nw.lit(False))
         & ~nw.col("therapist_id").is_null()
+        & ~nw.col("clinic_id").is_null()
         & ~nw.col("service_date").is_null()
         & ~nw.col("code_pair_table").is_null()
         & nw.col("policy_missing").is_null()
@@ -121,13 +123,15 @@ def _therapists(claim_lines: nw.LazyFrame) -> nw.LazyFrame:
         one=nw.lit(1),
         marked=flag(has_code("modifiers", codes("pair_modifiers"))),
     )
-    own = counted.group_by("therapist_id", "year").agg(
+    own = counted.group_by("therapist_id", "clinic_id", "year").agg(
         *(nw.col(name).max() for name in (*RATE, "modifier_59_rate__id", "service_date")),
         lines_in_year=nw.col("one").sum(),
         marked_lines=nw.col("marked").sum(),
     )
-    every = counted.group_by("year").agg(all_lines=nw.col("one").sum(), all_marked=nw.col("marked").sum())
-    rows = own.join(every, on="year", how="left").with_columns(
+    every = counted.group_by("clinic_id", "year").agg(
+        all_lines=nw.col("one").sum(), all_marked=nw.col("marked").sum()
+    )
+    rows = own.join(every, on=["clinic_id", "year"], how="inner").with_columns(
         peers=nw.col("all_lines") - nw.col("lines_in_year"),
         peers_marked=nw.col("all_marked") - nw.col("marked_lines"),
     )
@@ -142,7 +146,8 @@ def _therapists(claim_lines: nw.LazyFrame) -> nw.LazyFrame:
     stands_out = nw.col("rate") > nw.col("peers_rate") * nw.col("modifier_59_times_peers")
     number, text = nw.lit(None, dtype=nw.Float64), nw.lit(None, dtype=nw.String)
     return judge(rows, fails=often & stands_out).select(
-        "outcome", "missing", "service_date", "therapist_id", nw.col("modifier_59_rate__id", "year").cast(nw.Float64),
+        "outcome", "missing", "service_date", "therapist_id", "clinic_id",
+        nw.col("modifier_59_rate__id", "year").cast(nw.Float64),
         claim_id=text, line=number, case=nw.lit("overuse"), cpt=text, modifiers=text, payer_id=text,
         code_pair_table__id=number, overused_by=nw.col("therapist_id"),
         marked_lines=nw.col("marked_lines").cast(nw.Float64), lines_in_year=nw.col("lines_in_year").cast(nw.Float64),
@@ -151,6 +156,7 @@ def _therapists(claim_lines: nw.LazyFrame) -> nw.LazyFrame:
         severity=nw.lit("low"), fault=nw.lit("overuse"),
     ).select(
         "claim_id", "line", "outcome", "missing", "case", "cpt", "modifiers", "service_date", "therapist_id", "payer_id",
+        "clinic_id",
         "code_pair_table__id", "modifier_59_rate__id", "overused_by", "year", "marked_lines", "lines_in_year", "percent",
         "peers_percent", "severity", "fault",
     )  # fmt: skip
