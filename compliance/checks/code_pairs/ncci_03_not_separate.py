@@ -22,7 +22,8 @@ SIDES = {"1": ("column_1_note", "pair_column_1"), "2": ("note_id", "pair_column_
     parameters=[*PARAMETERS, "separate_interval_minutes"],
     exposes="line",
     message={
-        "overlap": "{pair_column_2} and {pair_column_1} of {service_date} are billed as separate services, but their times overlap",
+        "overlap": "{pair_column_2} and {pair_column_1} of {service_date} are billed as separate services, but their times "
+        "overlap",
         "sum": "{pair_column_2} and {pair_column_1} of {service_date} are billed as separate services, but their {minutes_2} and "
         "{minutes_1} minutes are more than the visit's {visit_minutes}",
         "minutes": "{pair_column_2} and {pair_column_1} of {service_date} are billed as separate services, but one of them has "
