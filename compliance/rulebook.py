@@ -40,6 +40,7 @@ SCOPE_WORDS = {
     "patient": "",
     "therapist_day": " It needs all patients of a therapist's day: records of one patient alone do not show it.",
     "therapist": " It needs all patients of a therapist: records of one patient alone do not show it.",
+    "payer": " It needs all patients of a payer: records of one patient alone do not show it.",
 }
 PLAIN = re.compile(r"[A-Za-z0-9 ]*|\d{4}-\d\d-\d\d|[a-z_]+")
 """Text in which Markdown finds nothing to draw: words, days, names of parameters."""

@@ -42,8 +42,8 @@ SEVERITIES = ("high", "medium", "low", "info")
 AT_RISK = ("high", "medium")
 """Severities of findings that put dollars at risk."""
 Exposure = Literal["line", "lines", "note", "days", "none"]
-Scope = Literal["patient", "therapist_day", "therapist"]
-"""What one unit is judged by: one patient's records, or all that one therapist did, on one day or ever."""
+Scope = Literal["patient", "therapist_day", "therapist", "payer"]
+"""What one unit is judged by: one patient's records, all that one therapist did, on one day or ever, or a payer's lines."""
 ARGUMENTS = (*TABLES, *TABLES_MADE, *KINDS, "as_of", "absent_columns")
 """What a rule's function may ask for: tables, the day of the audit, and the columns that the export lacks."""
 

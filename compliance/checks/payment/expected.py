@@ -3,7 +3,7 @@
 import narwhals as nw
 
 from compliance.checks.payment.answers import larger, smaller
-from compliance.checks.terms import has_code
+from compliance.checks.terms import flag, has_code
 
 ASSISTED = ("CQ", "CO")
 
@@ -16,20 +16,45 @@ def with_price(lines: nw.LazyFrame) -> nw.LazyFrame:
     single: the line is the day's only unit. reduces: the payer reduces.
     """
     full_unit = nw.col("unit_price") + nw.col("first_unit_more")
-    day = lines.group_by("price_day").agg(day_units=nw.col("units").sum())
+    day = lines.group_by("price_day").agg(
+        day_units=nw.col("units").sum(), day_more=nw.col("first_unit_more").max()
+    )
     rows = lines.join(day, on="price_day", how="left").with_columns(
         reduces=~nw.col("practice_expense_reduction").is_null(),
         single=nw.coalesce(nw.col("day_units") == 1, nw.lit(False)),
+        full_price=full_unit * nw.col("units"),
         from_schedule=nw.when(~nw.col("conversion_factor").is_null()).then(full_unit * nw.col("units")),
-        kept=nw.col("worth") / (full_unit * nw.col("units")),
+    )
+    rows = _first_unit(
+        rows.with_columns(
+            price_in_full=nw.coalesce(nw.col("fee"), nw.col("from_schedule")),
+            price_from=nw.when(~nw.col("fee").is_null())
+            .then(nw.lit("the payer's fee"))
+            .otherwise(nw.lit("Medicare fee schedule")),
+        )
     )
     kept = nw.when(nw.col("reduces") & ~nw.col("single")).then(nw.col("kept")).otherwise(nw.lit(1.0))
-    return rows.with_columns(
-        price_in_full=nw.coalesce(nw.col("fee"), nw.col("from_schedule")),
-        price_from=nw.when(~nw.col("fee").is_null())
-        .then(nw.lit("the payer's fee"))
-        .otherwise(nw.lit("Medicare fee schedule")),
-    ).with_columns(expected_allowed=smaller(nw.col("charge"), nw.col("price_in_full") * kept))
+    return rows.with_columns(expected_allowed=smaller(nw.col("charge"), nw.col("price_in_full") * kept))
+
+
+def _first_unit(rows: nw.LazyFrame) -> nw.LazyFrame:
+    """Add `kept`, the share of the full price that is paid when further units are reduced.
+
+    Of lines that share the day's highest practice expense any one may be paid its first unit in full: the one that
+    the payer chose, where it chose one, else the first by key.
+    """
+    without = 1 - nw.col("first_unit_more") / nw.col("full_price") * nw.col("units")
+    with_it = without + nw.col("first_unit_more") / nw.col("full_price")
+    tied = (nw.col("units") > 0) & (nw.col("first_unit_more") == nw.col("day_more"))
+    chosen = nw.col("payer_allowed") > nw.col("price_in_full") * (without + with_it) / 2
+    rows = rows.with_columns(chosen=flag(tied & chosen), tied=flag(tied & ~nw.col("day_more").is_null()))
+    day = rows.group_by("price_day").agg(day_chosen=nw.col("chosen").sum())
+    theirs = nw.when(nw.col("chosen") == 1).then(with_it).otherwise(without)
+    ours = nw.col("worth") / nw.col("full_price")
+    one = (nw.col("tied") == 1) & (nw.col("day_chosen") == 1)
+    return rows.join(day, on="price_day", how="left").with_columns(
+        kept=nw.when(one).then(theirs).otherwise(ours)
+    )
 
 
 def with_payment(lines: nw.LazyFrame) -> nw.LazyFrame:

@@ -63,6 +63,8 @@ def paid_not_as_expected(
     - A difference counts when it is more than the larger of a share of the expected payment and an amount.
     - The payer's own fee comes before the Medicare fee schedule; where the payer reduces further units, the fee is reduced
       in the proportion of the relative values.
+    - Of lines that share the day's highest practice expense, any one may be paid its first unit in full: the payer's
+      choice stands, but not two of them.
     - The deductible is the remittance's own; where it is not said, what the patient owes beyond coinsurance. Where
       nothing is said, the line is judged only if no deductible could explain it.
     - With a copay, or where the payer has no coinsurance on file, the patient's share is what the remittance says.

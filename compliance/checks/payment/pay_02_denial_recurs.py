@@ -32,6 +32,7 @@ RETURNS: dict[str, pl.DataType] = {
     needs=["remittances.adjustments"],
     parameters=PARAMETERS,
     exposes="lines",
+    scope="payer",
     message={
         "mapped": "{cpt} was denied {denials} times from {first_on} to {last_on} for reason {carc} ({reason}); "
         "look at {explained_by}",

@@ -28,6 +28,7 @@ KEEP, SAY = (
     needs=["claim_lines.cpt"],
     parameters=PARAMETERS,
     exposes="line",
+    scope="payer",
     message={
         "unknown": "Nobody has read whether this payer covers {cpt}, billed on {lines_billed} lines",
         "not_covered": "{cpt} of {service_date} is not covered by this payer, and no modifier says so",
