@@ -1,5 +1,5 @@
 # Two commands on a fresh machine with Python 3.11 or later: `make run`, `make test`. The others are for those who change it.
-.PHONY: run test lint fmt notes docs screenshots bench chromium clean
+.PHONY: run test lint fmt notes docs screenshots bench bench-rules chromium clean
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
 
@@ -37,6 +37,9 @@ screenshots: .venv/ready chromium  ## each page, light and dark, in both sizes, 
 
 bench: .venv/ready  ## seconds and memory on synthetic records
 	$(BIN)/python -m benchmarks.spine
+
+bench-rules: .venv/ready  ## every rule against five checks written by hand, on a million lines
+	$(BIN)/python -m benchmarks.rules
 
 # The environment follows the lock; pip refuses anything whose hash the lock does not hold.
 .venv/ready: requirements.lock pyproject.toml

@@ -1,0 +1,157 @@
+"""Every rule against five checks written by hand: `make bench-rules`, or `python -m benchmarks.rules LINES`.
+
+The five are the ones that the choice of engine was measured by: the progress interval, the 8-minute rule, code pairs,
+supervision as of a dated policy, and goal linkage by pattern over the notes, each in plain Polars on the same frames in the
+same run. The ratio says how much dearer a rule of the rule book is than such a check: all rules / (five × rules / 5).
+"""
+
+import sys
+import time
+from collections.abc import Callable
+from datetime import date, datetime
+
+import polars as pl
+
+from benchmarks.spine import AS_OF, timed
+from compliance.audit import audit
+from compliance.checks.rule import catalogue
+from compliance.policy import load_policies
+from compliance.records.load import from_frames
+
+LINES = 1_000_000
+CODES = ["97530", "97110", "97140"]
+MINUTES = 15
+VISITS_OF_A_PATIENT = 12
+FIRST = date(2024, 3, 11)
+SENTENCES = [
+    "Patient practiced sit to stand and reaching overhead with CGA and verbal cues for LTG 1, improved safety.",
+    "Stair training with min assist, tolerated well; continues to need skilled cueing for balance.",
+    "Carried a 10 lb box ten feet with supervision to return to grocery shopping, STG 2 in progress.",
+]
+Frames = dict[str, pl.DataFrame]
+
+
+def records_of(lines: int) -> Frames:
+    """Synthetic tables, made by expressions: visits of three codes, twelve a patient, twice a week, one claim a visit."""
+    visits = pl.select(n=pl.int_range(lines // len(CODES))).with_columns(
+        patient=pl.col("n") // VISITS_OF_A_PATIENT, visit=pl.col("n") % VISITS_OF_A_PATIENT
+    )
+    day = pl.lit(FIRST).dt.offset_by(pl.format("{}d", (pl.col("visit") * 7 // 2)))
+    therapist = pl.format("T{}", pl.col("patient") % 40)
+    text = pl.lit(SENTENCES[0])
+    for place, sentence in enumerate(SENTENCES):
+        text = pl.when(pl.col("n") % len(SENTENCES) == place).then(pl.lit(sentence)).otherwise(text)
+    visits = visits.with_columns(
+        note_id=pl.format("N{}", "n"), claim_id=pl.format("C{}", "n"), patient_id=pl.format("P{}", "patient"),
+        service_date=day, therapist_id=therapist,
+        kind=pl.when(pl.col("visit") == 0).then(pl.lit("evaluation")).otherwise(pl.lit("treatment")),
+        text=pl.concat_str([text, text, text, pl.format(" Visit {} of the plan.", "visit")], separator=" "),
+        signed_on=day, discipline=pl.lit("PT"), clinic_id=pl.lit("CL1"), supervisor_id=pl.lit("T0"),
+        timed_minutes=pl.lit(3 * MINUTES), total_minutes=pl.lit(3 * MINUTES),
+    )  # fmt: skip
+    codes = pl.DataFrame({"line": range(1, len(CODES) + 1), "cpt": CODES})
+    billed = visits.select("claim_id", "note_id", "service_date", "therapist_id").join(codes, how="cross")
+    patients = pl.select(patient=pl.int_range(lines // len(CODES) // VISITS_OF_A_PATIENT + 1))
+    key = patients.select(patient_id=pl.format("P{}", "patient"), plan_id=pl.format("PL{}", "patient"))
+    people = pl.select(n=pl.int_range(40)).select(
+        therapist_id=pl.format("T{}", "n"), discipline=pl.lit("PT"), clinic_id=pl.lit("CL1"),
+        role=pl.when(pl.col("n") % 4 == 3).then(pl.lit("assistant")).otherwise(pl.lit("therapist")),
+    )  # fmt: skip
+    return {
+        "clinics": pl.DataFrame({"clinic_id": ["CL1"], "setting": ["private_practice"], "state": ["MD"]}),
+        "payers": pl.DataFrame({"payer_id": ["M", "B"], "kind": ["medicare", "commercial"]}),
+        "therapists": people,
+        "patients": key.select("patient_id"),
+        "plans_of_care": key.with_columns(
+            discipline=pl.lit("PT"), starts_on=pl.lit(FIRST), signed_on=pl.lit(FIRST), weeks=pl.lit(12.0),
+            visits_per_week=pl.lit(2.0), therapist_id=pl.lit("T0"), interventions=pl.lit(" ".join(CODES)),
+        ),
+        "goals": key.select(
+            "plan_id", goal_id=pl.format("G{}", "plan_id"), label=pl.lit("LTG 1"), term=pl.lit("long"),
+            text=pl.lit("Stand from a chair independently in 6 weeks"), status=pl.lit("open"),
+        ),
+        "notes": visits.drop("n", "patient", "visit", "claim_id"),
+        "interventions": billed.select("note_id", "line", "cpt", minutes=pl.lit(MINUTES)),
+        "claims": visits.select(
+            "claim_id", "patient_id", "clinic_id", payer_id=pl.when(pl.col("patient") % 2 == 0).then(pl.lit("M"))
+            .otherwise(pl.lit("B")), frequency_code=pl.lit("1"), status=pl.lit("submitted"), submitted_on="service_date",
+        ),
+        "claim_lines": billed.with_columns(units=pl.lit(1), charge=pl.lit(90.0), modifiers=pl.lit("GP")),
+    }  # fmt: skip
+
+
+def by_hand(tables: Frames) -> dict[str, Callable[[], pl.DataFrame]]:
+    """The five checks in plain Polars, by name."""
+    claims, notes = tables["claims"].lazy(), tables["notes"].lazy()
+    lines = (
+        tables["claim_lines"].lazy().join(claims.select("claim_id", "patient_id", "payer_id"), on="claim_id")
+    )
+    day = ["patient_id", "service_date"]
+    pairs = load_policies().code_tables.frames["code_pairs"].lazy()
+    roles = tables["therapists"].lazy().select("therapist_id", "role")
+
+    def progress_interval() -> pl.DataFrame:
+        days = lines.select(day).unique().with_columns(
+            number=pl.col("service_date").rank("dense").over("patient_id")
+        )  # fmt: skip
+        return lines.join(days.filter(pl.col("number") > 10), on=day).collect()
+
+    def eight_minutes() -> pl.DataFrame:
+        given = tables["interventions"].lazy().join(notes.select("note_id", *day), on="note_id")
+        minutes = given.group_by(day).agg(pl.col("minutes").sum())
+        units = lines.group_by(day).agg(pl.col("units").sum())
+        return units.join(minutes, on=day).filter(pl.col("units") > (pl.col("minutes") + 7) // 15).collect()
+
+    def code_pairs() -> pl.DataFrame:
+        of_day = lines.select(*day, "claim_id", "line", "cpt", "modifiers")
+        both = of_day.join(of_day.select(*day, other="cpt"), on=day)
+        found = both.join(pairs, left_on=["cpt", "other"], right_on=["column_2", "column_1"])
+        moment = pl.col("service_date").cast(pl.Datetime("us"))
+        return found.filter(moment.is_between(pl.col("valid_from"), pl.col("valid_until"))).collect()
+
+    def supervision() -> pl.DataFrame:
+        levels = pl.LazyFrame(
+            {"level": ["direct", "general"], "begins": [date(2005, 6, 6), date(2025, 1, 1)],
+             "ends": [date(2025, 1, 1), date(9999, 1, 1)]}
+        )  # fmt: skip
+        assisted = notes.join(roles, on="therapist_id").filter(pl.col("role") == "assistant")
+        placed = assisted.join(levels, how="cross").filter(
+            (pl.col("service_date") >= pl.col("begins")) & (pl.col("service_date") < pl.col("ends"))
+        )
+        return placed.filter((pl.col("level") == "direct") & pl.col("supervisor_id").is_not_null()).collect()
+
+    def goal_linkage() -> pl.DataFrame:
+        named = pl.col("text").str.contains(r"(?i)(?:LTG|STG|goal)\s*#?\s*\d")
+        return notes.filter(~named).join(lines.filter(pl.col("cpt") == "97530"), on="note_id").collect()
+
+    return {
+        each.__name__: each
+        for each in (progress_interval, eight_minutes, code_pairs, supervision, goal_linkage)
+    }
+
+
+def main(lines: int) -> None:
+    """Time the five and every rule on the same frames, and print the ratio."""
+    tables = records_of(lines)
+    print(
+        f"{tables['claim_lines'].height:,} claim lines, {tables['notes'].height:,} notes, {datetime.now():%Y-%m-%d}"
+    )
+    checks = by_hand(tables)
+    began = time.perf_counter()
+    for name, check in checks.items():
+        with timed(f"  by hand: {name}"):
+            check()
+    five = time.perf_counter() - began
+    with timed("typed records"):
+        records = from_frames(tables)
+    with timed(f"all {len(catalogue())} rules, tables and readings", five) as whole:
+        result = audit(records, load_policies(), AS_OF)
+    print(f"  {result.findings.height:,} findings")
+    rules = len(catalogue())
+    print(
+        f"five by hand {five:.2f} s; all rules / (five × {rules} / 5) = {whole[0] / (five * rules / 5):.2f}"
+    )
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else LINES)
