@@ -11,9 +11,11 @@ from typing import Any, Literal
 
 import polars as pl
 
+from compliance.synth import faults_of_charts, faults_of_claims
 from compliance.synth.calendar import month_end, working_days
 from compliance.synth.episodes import Episode, Patient, disciplines_of, new_episode, new_patient
-from compliance.synth.plantings import Planted, Planter
+from compliance.synth.plantings import Planter
+from compliance.synth.spoiling import Spoiler
 from compliance.synth.staff import network, shift_rows
 from compliance.synth.tables import COLUMNS, Filing, fee_rows, payer_rows
 
@@ -58,14 +60,14 @@ def write(
     planted: Counter[str] = Counter()
     for number, begin in enumerate(range(0, patients, NETWORK_SIZE)):
         count = min(NETWORK_SIZE, patients - begin)
-        rows = _network(Random(f"network {seed} {number}"), filing, number, begin, count, last)
-        planted.update(each.rule for each in rows if not each.debatable)
+        rng = Random(f"network {seed} {number}")
+        planted.update(_network(rng, filing, number, begin, count, last))
         sink.take(filing.taken())
     return Summary(folder, sink.close(), dict(planted))
 
 
-def _network(rng: Random, filing: Filing, number: int, begin: int, count: int, last: date) -> list[Planted]:
-    """One network of three sites with its patients; returns what was planted in it."""
+def _network(rng: Random, filing: Filing, number: int, begin: int, count: int, last: date) -> list[str]:
+    """One network of three sites with its patients; returns the rule of each certain violation planted in it."""
     sites = network(rng, number, FIRST_DAY, last)
     patients: list[tuple[Patient, list[Episode]]] = []
     while len(patients) < count:
@@ -89,7 +91,10 @@ def _network(rng: Random, filing: Filing, number: int, begin: int, count: int, l
     for site in sites:
         filing.rows["shifts"].extend(shift_rows(rng, site, days))
     filing.truth(planted)
-    return planted
+    # a generator of its own: what is spoilt in rows leaves the notes as they are
+    spoiler = Spoiler(Random(f"rows {number} {begin} {count} {rng.random()}"), filing.rows, scale=count / 200)
+    certain = [each.rule for each in planted if not each.debatable]
+    return [*certain, *spoiler.plant([*faults_of_claims.FAULTS, *faults_of_charts.FAULTS])]
 
 
 def _cell(value: Any) -> Any:

@@ -1,0 +1,201 @@
+"""Violations planted in the rows that clinics export: each spoils a fact of a visit, a plan or a claim that was in order.
+
+`plantings` spoils episodes before their notes are written; this spoils rows afterwards, where the fault is of a claim, a
+date, a signature or a person and no note needs other words. A fault takes what nothing else was planted in and says in
+the truth what it broke; what another rule must say of the same fault is recorded too.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+from compliance.synth import billing
+from compliance.synth.staff import PAYERS
+
+Row = dict[str, Any]
+Key = tuple[str, int]
+
+
+@dataclass
+class Visited:
+    """A visit with what was written and billed of it: rows, to be read and spoilt in place."""
+
+    note: Row
+    interventions: list[Row]
+    lines: list[Row]
+    claim: Row
+    payer_kind: str
+    setting: str
+    plan: Row
+    author: Row
+
+    def line(self, cpt: str) -> Row | None:
+        """The line that bills a code."""
+        return next((line for line in self.lines if line["cpt"] == cpt), None)
+
+    @property
+    def paid(self) -> bool:
+        """Whether the claim was paid."""
+        return self.claim["status"] == "paid"
+
+
+@dataclass
+class Spoiler:
+    """One network's rows by table, with what finds its way among them."""
+
+    rng: Random
+    rows: dict[str, list[Row]]
+    scale: float
+    spoilt_notes: set[str] = field(default_factory=set)
+    spoilt_plans: set[str] = field(default_factory=set)
+    spoilt_patients: set[str] = field(default_factory=set)
+    planted: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.people = {row["therapist_id"]: row for row in self.rows["therapists"]}
+        self.clinics = {row["clinic_id"]: row for row in self.rows["clinics"]}
+        self.plans = {row["plan_id"]: row for row in self.rows["plans_of_care"]}
+        self.claims = {row["claim_id"]: row for row in self.rows["claims"]}
+        self.kinds = {payer_id: kind for payer_id, _, kind in PAYERS}
+        self.remittances: dict[Key, Row] = {
+            (row["claim_id"], row["line"]): row for row in self.rows["remittances"]
+        }
+        self.given: dict[str, list[Row]] = defaultdict(list)
+        for row in self.rows["interventions"]:
+            self.given[row["note_id"]].append(row)
+        for truth in self.rows["truth"]:
+            self.spoilt_notes.add(truth["note_id"] or "")
+            if truth["subject"] in ("plan", "period", "goal"):
+                self.spoilt_patients.add(truth["patient_id"])
+        self._visits = self._all_visits()
+
+    def plant(self, faults: list[tuple[Callable[["Spoiler", int], None], int]]) -> list[str]:
+        """Plant each fault as often as its number at this scale; returns the rule of each certain truth."""
+        for fault, often in faults:
+            for number in range(max(1, round(often * self.scale))):
+                fault(self, number)
+        return self.planted
+
+    def visits(self, fits: Callable[[Visited], bool] = lambda visit: True) -> Iterator[Visited]:
+        """Treatment visits that fit and in which, or in whose plan and patient, nothing was planted; in random order."""
+        for visit in self.rng.sample(self._visits, len(self._visits)):
+            free = (
+                visit.note["note_id"] not in self.spoilt_notes
+                and visit.note["plan_id"] not in self.spoilt_plans
+                and visit.note["patient_id"] not in self.spoilt_patients
+            )
+            if free and visit.note["kind"] == "treatment" and visit.lines and fits(visit):
+                yield visit
+
+    def all_of(self, patient_id: str, discipline: str | None = None) -> list[Visited]:
+        """Every visit of a patient (and discipline), the first one first."""
+        found = [each for each in self._visits if each.note["patient_id"] == patient_id]
+        kept = [each for each in found if discipline in (None, each.note["discipline"])]
+        return sorted(kept, key=lambda each: (each.note["service_date"], each.note["note_id"]))
+
+    def take(self, visit: Visited, whole: bool = False) -> None:
+        """Nothing else is planted in this visit; `whole`: nor in anything of its patient."""
+        self.spoilt_notes.add(visit.note["note_id"])
+        if whole:
+            self.spoilt_patients.add(visit.note["patient_id"])
+
+    def add(
+        self, rule: str, why: str, visit: Visited, subject: str = "line", line: Row | None = None,
+        plan: bool = False, debatable: bool = False,
+    ) -> None:  # fmt: skip
+        """Record one truth about a visit, one of its lines, or its plan."""
+        if not debatable:
+            self.planted.append(rule)
+        self.rows["truth"].append(
+            {
+                "rule": rule, "why": why, "subject": subject, "debatable": debatable,
+                "claim_id": line["claim_id"] if line else visit.claim["claim_id"],
+                "line": line["line"] if line else None,
+                "note_id": visit.note["note_id"] if subject in ("note", "line") else None,
+                "plan_id": visit.note["plan_id"] if plan else None,
+                "patient_id": visit.note["patient_id"], "discipline": visit.note["discipline"],
+            }
+        )  # fmt: skip
+
+    def reprice(self, visit: Visited) -> None:
+        """Charge, allow and pay the lines of the visit's claim and day anew, as their units and codes now stand."""
+        lines = [
+            line
+            for line in self.rows["claim_lines"]
+            if line["claim_id"] == visit.claim["claim_id"]
+            and line["service_date"] == visit.note["service_date"]
+        ]
+        priced = [billing.Line(line["cpt"], int(line["units"] or 0)) for line in lines]
+        billing.price(priced, visit.payer_kind)
+        for row, line in zip(lines, priced, strict=True):
+            charged = billing.charge(line.cpt, line.units)
+            row["charge"] = f"{charged:.2f}"
+            remitted = self.remittances.get((row["claim_id"], row["line"]))
+            if remitted:
+                assisted = bool({"CQ", "CO"} & set(row["modifiers"]))
+                paid, share, adjustments = billing.paid(line, charged, visit.payer_kind, assisted)
+                remitted |= {
+                    "allowed": f"{line.allowed:.2f}", "paid": f"{paid:.2f}",
+                    "patient_responsibility": f"{share:.2f}", "adjustments": adjustments,
+                }  # fmt: skip
+
+    def new_line(self, visit: Visited, cpt: str, units: int = 1, **more: Any) -> Row:
+        """Bill another code on the visit's claim, as its first line was billed; `reprice` afterwards."""
+        first = visit.lines[0]
+        number = 1 + max(
+            line["line"] for line in self.rows["claim_lines"] if line["claim_id"] == first["claim_id"]
+        )
+        line = {
+            **first,
+            "line": number,
+            "cpt": cpt,
+            "units": units,
+            "modifiers": list(first["modifiers"]),
+            **more,
+        }
+        self.rows["claim_lines"].append(line)
+        visit.lines.append(line)
+        remitted = self.remittances.get((first["claim_id"], first["line"]))
+        if remitted:
+            copy = {**remitted, "line": number}
+            self.rows["remittances"].append(copy)
+            self.remittances[first["claim_id"], number] = copy
+        return line
+
+    def drop_line(self, visit: Visited, line: Row) -> None:
+        """Bill a code no longer; `reprice` afterwards."""
+        visit.lines.remove(line)
+        self.rows["claim_lines"].remove(line)
+        remitted = self.remittances.pop((line["claim_id"], line["line"]), None)
+        if remitted:
+            self.rows["remittances"].remove(remitted)
+
+    def _all_visits(self) -> list[Visited]:
+        """Every attended visit whose lines are found by patient, day and code."""
+        by_day: dict[tuple[str, Any], list[Row]] = defaultdict(list)
+        for line in self.rows["claim_lines"]:
+            by_day[self.claims[line["claim_id"]]["patient_id"], line["service_date"]].append(line)
+        visits = []
+        for note in self.rows["notes"]:
+            given = self.given.get(note["note_id"])
+            if not given:
+                continue
+            codes = {row["cpt"] for row in given}
+            modifier = billing.MODIFIER_OF[note["discipline"]]
+            lines = [
+                line
+                for line in by_day[note["patient_id"], note["service_date"]]
+                if line["cpt"] in codes and modifier in line["modifiers"]
+            ]
+            if lines:
+                claim = self.claims[lines[0]["claim_id"]]
+                visits.append(
+                    Visited(
+                        note, given, lines, claim, self.kinds[claim["payer_id"]],
+                        self.clinics[note["clinic_id"]]["setting"], self.plans[note["plan_id"]],
+                        self.people[note["therapist_id"]],
+                    )
+                )  # fmt: skip
+        return visits
