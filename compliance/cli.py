@@ -368,8 +368,21 @@ def policies(
         str | None, typer.Option(metavar="DATE", help="Values in force on that day (today).")
     ] = None,
     folder: PolicyFolder = None,
+    load: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", parser=_place, help="Read CMS's file of codes into the folder of --policies."
+        ),
+    ] = None,
+    from_: Annotated[
+        str | None,
+        typer.Option("--from", metavar="DATE", help="First day of that file, where its name says none."),
+    ] = None,
 ) -> None:
     """The payer policies, or one with every value in force on a day, and its source."""
+    if load is not None:
+        _load_cms(load, folder, _day(from_, "--from"))
+        return
     from compliance.policy import load_policies
     from compliance.policy.display import policy_list_text, policy_text
 
@@ -378,6 +391,23 @@ def policies(
     chosen = load_policies(folder)
     text = policy_list_text(chosen) if id is None else policy_text(chosen, id, day)
     _write(formats.terminal_lines(text.rstrip("\n")) + "\n", None)
+
+
+def _load_cms(file: Path, folder: Path | None, begins: date | None) -> None:
+    """Write the editions that CMS's file holds into the clinic's folder, and say what was kept."""
+    from compliance.policy import load_policies
+    from compliance.policy.cms_files import load_cms_file
+
+    if folder is None:
+        _refuse("--load needs the folder to write to: --policies FOLDER")
+    tables = load_policies().code_tables.frames
+    therapy = {
+        *tables["therapy_codes"]["cpt"],
+        *tables["unit_limits"]["cpt"],
+        *tables["relative_values"]["cpt"],
+    }
+    for each in load_cms_file(file, folder, therapy, begins):
+        _write(f"{each}\n", None)
 
 
 @cli.command(epilog="Example: compliance risk sample_data --by payer")

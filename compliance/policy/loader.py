@@ -48,7 +48,7 @@ def _built_in() -> Policies:
 def _with_overlay(folder: Path) -> Policies:
     if not folder.is_dir():
         raise PolicyError(f"{folder}: not a folder. Give a folder of policy files (YAML).")
-    if not _files(folder):
+    if not _files(folder) and not (folder / "cms" / "tables.yaml").is_file():
         raise PolicyError(
             f"{folder}: holds no policy file. Give a folder with at least one file such as medicare.yaml."
         )

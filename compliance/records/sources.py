@@ -115,6 +115,35 @@ def uploaded(files: list[tuple[str, bytes]]) -> Found:
     return _not_nothing(found, files[0][0] if len(files) == 1 else f"{len(files)} files")
 
 
+def texts_under(path: Path) -> list[tuple[str, bytes]]:
+    """The text files of an archive, or the file itself, within the limits of archives: names and bytes. Raises InputError."""
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    if not _head(path, path.name).startswith(ARCHIVES):
+        return (
+            [(path.name, Source(path.name, "", None, path).read())]
+            if path.suffix.lower() in TEXT_SUFFIXES
+            else []
+        )
+    found, texts = Found(), []
+    try:
+        with _opened(path, None) as archive:
+            members = [each for each in archive.infolist() if not each.is_dir()]
+            found.count(len(members), path.name)
+            for member in sorted(members, key=lambda each: each.filename):
+                name = PurePosixPath(member.filename.replace("\\", "/")).name
+                if PurePosixPath(name).suffix.lower() not in TEXT_SUFFIXES or _hidden(name):
+                    continue
+                steep = member.file_size > SMALL and member.file_size > STEEPEST * max(
+                    member.compress_size, 1
+                )
+                _spend(found, name, member.file_size, steep)
+                texts.append((name, _bounded(archive, member, name)))
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError) as error:
+        raise InputError(f"{path.name}: not a zip archive that can be read ({error})") from None
+    return texts
+
+
 def _not_nothing(found: Found, what: str) -> Found:
     if not found.sources:
         why = f" ({found.notices[0].message})" if found.notices else ""

@@ -1,0 +1,126 @@
+"""CMS's files as it ships them become editions of a clinic's own tables; what is no such file is refused in one line."""
+
+import zipfile
+from datetime import date, datetime
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from compliance.policy import PolicyError, load_policies
+from compliance.policy.cms_files import load_cms_file
+
+THERAPY = {"97530", "97150", "97140", "98985"}
+PAIRS = (
+    "CPT only copyright\t\t\t\t\t\t\n"
+    "Column 1\tColumn 2\t* = before 1996\tEffective Date\tDeletion Date *=no data\tModifier 0=not allowed\tRationale\n"
+    "97150\t97530\t\t20201001\t*\t1\tMisuse\n"
+    "97140\t97530\t\t20000101\t20191231\t1\tMutually exclusive\n"
+    "10021\t10022\t\t20000101\t*\t0\tOther\n"
+)
+LIMITS = (
+    '"HCPCS/CPT Code","Practitioner Services MUE Values","MUE Adjudication Indicator","MUE Rationale"\n'
+    '97530,5,"3 Date of Service Edit: Clinical",Data\n98985,1,"2 Date of Service Edit: Policy",Policy\n10021,1,"3 x",Data\n'
+)
+VALUES = (
+    "2027 National Physician Fee Schedule\n,,,STATUS,,WORK,NON-FAC,,FAC,,MP\n"
+    "HCPCS,MOD,DESCRIPTION,CODE,PAYMENT,RVU,PE RVU,INDICATOR,PE RVU,INDICATOR,RVU,TOTAL,TOTAL,IND,DAYS,OP,OP,OP,MULT PROC\n"
+    "97530,,Text,A,,0.44,0.60,,0.60,,0.01,1.05,1.05,7,000,0,0,0,5\n99999,,Text,A,,1,1,,1,,1,3,3,0,000,0,0,0,0\n"
+)
+PLACES = (
+    "ADDENDUM E\nMedicare Administrative Contractor (MAC),State,Locality Number,Locality Name,"
+    "2027 PW GPCI (without 1.0 Floor),2027 PW GPCI (with 1.0 Floor),2027 PE GPCI,2027 MP GPCI\n"
+    "10112,AL,00,ALABAMA,0.98,1.0,0.869,0.575\n"
+)
+
+
+def zipped(folder: Path, name: str, members: dict[str, str]) -> Path:
+    with zipfile.ZipFile(folder / name, "w", zipfile.ZIP_DEFLATED) as archive:
+        for member, text in members.items():
+            archive.writestr(member, text)
+    return folder / name
+
+
+def test_pairs_bring_their_start_dates_and_replace_the_built_in_table(tmp_path: Path) -> None:
+    file = zipped(
+        tmp_path,
+        "medicare-ncci-2026q4-practitioner-ptp-edits-ccipra-v323r0-f1.zip",
+        {"../x/ccipra-f1.TXT": PAIRS},
+    )
+    told = load_cms_file(file, tmp_path / "ours", THERAPY)
+    assert [str(each) for each in told] == [
+        "code_pairs (practitioner) from 2026-10-01: 2 of 3 rows kept in cms/code_pairs_practitioner_2026-10-01.csv"
+    ]
+    rows = load_policies(tmp_path / "ours").code_tables.frames["code_pairs"]
+    ours = rows.filter(pl.col("table") == "practitioner").sort("column_1")
+    assert ours["valid_from"].to_list() == [datetime(2000, 1, 1), datetime(2020, 10, 1)]
+    assert ours["valid_until"].to_list() == [datetime(2020, 1, 1), datetime(9999, 12, 31)]
+    assert ours["as_of"].unique().to_list() == [datetime(2026, 10, 1)]
+
+
+def test_the_parts_of_an_edition_add_up(tmp_path: Path) -> None:
+    for part, code in (("f1", "97150"), ("f2", "97113")):
+        name = f"medicare-ncci-2026q4-practitioner-ptp-{part}.zip"
+        text = PAIRS.replace("97150", code)
+        load_cms_file(zipped(tmp_path, name, {"a.txt": text}), tmp_path / "ours", THERAPY)
+    rows = load_policies(tmp_path / "ours").code_tables.frames["code_pairs"]
+    ours = rows.filter(pl.col("table") == "practitioner")
+    assert set(ours["column_1"]) == {"97113", "97140", "97150"}
+    assert ours.height == 3
+
+
+def test_limits_values_and_indices(tmp_path: Path) -> None:
+    mue = zipped(tmp_path, "medicare-ncci-2026-q4-practitioner-services-mue-table.zip", {"MUE.csv": LIMITS})
+    rvu = zipped(
+        tmp_path, "rvu2027a.zip", {"PPRRVU2027_Jan.csv": VALUES, "GPCI2027.csv": PLACES, "readme.pdf": "x"}
+    )
+    for file in (mue, rvu):
+        load_cms_file(file, tmp_path / "ours", THERAPY)
+    frames = load_policies(tmp_path / "ours").code_tables.frames
+    limits = frames["unit_limits"].filter((pl.col("cpt") == "97530") & (pl.col("table") == "practitioner"))
+    assert limits.sort("valid_from")["units"].to_list() == [6, 6, 5]
+    assert limits["valid_from"].max() == datetime(2026, 10, 1)
+    year = pl.col("valid_from") == datetime(2027, 1, 1)
+    values = frames["relative_values"].filter(year)
+    assert values.select("cpt", "work", "practice_expense", "malpractice", "multiple_procedure").rows() == [
+        ("97530", 0.44, 0.6, 0.01, "5")
+    ]
+    assert frames["geography"].filter(year).select("state", "locality", "work").rows() == [("AL", "00", 1.0)]
+
+
+def test_the_first_day_may_be_said(tmp_path: Path) -> None:
+    (tmp_path / "practitioner.txt").write_text(PAIRS, encoding="utf-8")
+    with pytest.raises(PolicyError, match="--from"):
+        load_cms_file(tmp_path / "practitioner.txt", tmp_path / "ours", THERAPY)
+    told = load_cms_file(tmp_path / "practitioner.txt", tmp_path / "ours", THERAPY, date(2027, 1, 1))
+    assert told[0].begins == date(2027, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "why"),
+    [
+        ("notes-2026q4.txt", "nothing of CMS", "no table of CMS's"),
+        ("ptp-2026q4.txt", PAIRS, "whose table"),
+        ("book.xlsx", "PK", "workbooks are not read"),
+    ],
+)
+def test_what_is_not_known_is_refused_in_one_line(tmp_path: Path, name: str, text: str, why: str) -> None:
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    with pytest.raises(PolicyError, match=why) as refused:
+        load_cms_file(tmp_path / name, tmp_path / "ours", THERAPY)
+    assert "\n" not in str(refused.value)
+    assert not (tmp_path / "ours").exists()
+
+
+def test_a_bomb_is_refused(tmp_path: Path) -> None:
+    file = zipped(tmp_path, "practitioner-2026q4.zip", {"a.txt": "0" * 20_000_000})
+    with pytest.raises(PolicyError, match="unpacks to"):
+        load_cms_file(file, tmp_path / "ours", THERAPY)
+
+
+def test_a_file_that_is_no_archive_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "practitioner-2026q4.zip").write_bytes(b"PK\x03\x04 broken")
+    with pytest.raises(PolicyError, match="not a zip"):
+        load_cms_file(tmp_path / "practitioner-2026q4.zip", tmp_path / "ours", THERAPY)
+    with pytest.raises(PolicyError, match="no such file"):
+        load_cms_file(tmp_path / "absent.zip", tmp_path / "ours", THERAPY)
