@@ -108,11 +108,12 @@ def paid_not_as_expected(
 
 
 def _applies() -> nw.Expr:
-    """Answered by the primary payer, not denied, and with a price: a fee, or a schedule that the payer follows."""
+    """Answered by the primary payer, billed, not denied, with a price: a fee, or a schedule that the payer follows."""
     primary = nw.coalesce(nw.col("payer_order"), nw.lit(1)) == 1
     denied = (nw.col("denied") > 0) & (nw.coalesce(nw.col("paid"), nw.lit(0.0)) <= 0)
+    billed = nw.coalesce(nw.col("units"), nw.lit(1)) > 0
     priced = ~nw.col("fee").is_null() | ruled(*PRICE)
-    return ~nw.col("answered").is_null() & primary & ~nw.coalesce(denied, nw.lit(False)) & priced
+    return ~nw.col("answered").is_null() & primary & billed & ~nw.coalesce(denied, nw.lit(False)) & priced
 
 
 def _slack(payment: str) -> nw.Expr:
