@@ -14,13 +14,12 @@ import narwhals as nw
 import polars as pl
 
 from compliance.checks.tables import CONTEXT, HOUSE
-from compliance.checks.terms import like
+from compliance.checks.terms import like, whole_days
 from compliance.policy import Policies, Value
 from compliance.policy.models import UNKNOWN
 from compliance.records.models import Setting
 
 BEGINNING = date(1900, 1, 1)
-MINUTES_OF_A_DAY = 24 * 60
 SETTINGS: tuple[str, ...] = get_args(Setting)
 DTYPES: dict[str, pl.DataType] = {
     "integer": pl.Int64(), "number": pl.Float64(), "boolean": pl.Boolean(), "choice": pl.String(),
@@ -151,7 +150,7 @@ def _asked(codes: Sequence[str]) -> nw.Expr:
 def _day_number() -> nw.Expr:
     """The row's day as its number since BEGINNING, 0 where it has none: whole numbers meet alike on every engine."""
     first = nw.lit(datetime(BEGINNING.year, 1, 1)).cast(nw.Datetime("us"))
-    days = (nw.coalesce(nw.col("service_date"), first) - first).dt.total_minutes() // MINUTES_OF_A_DAY
+    days = whole_days(nw.coalesce(nw.col("service_date"), first) - first)
     return days.cast(nw.Int64)
 
 

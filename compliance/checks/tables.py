@@ -12,7 +12,7 @@ from functools import cached_property
 
 import narwhals as nw
 
-from compliance.checks.terms import codes
+from compliance.checks.terms import MINUTES_OF_A_DAY, codes
 from compliance.policy.remittance_codes import not_denials
 
 CONTEXT = ("policy", "setting", "state", "discipline")
@@ -538,7 +538,7 @@ class ChartTables:
             "patient_id", "payer_id", "payer_order", "service_date", "claim_clinic_id", "claim_discipline"
         ).unique()
         near = rest.join(days, on="patient_id").with_columns(
-            distance=(nw.col("on") - nw.col("service_date")).dt.total_minutes().abs() // 1440,
+            distance=(nw.col("on") - nw.col("service_date")).dt.total_minutes().abs() // MINUTES_OF_A_DAY,
             submitted=nw.lit(False),
         )
         chosen = nw.concat([own, self._nearest_claim(near)], how="vertical")

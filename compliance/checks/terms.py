@@ -16,6 +16,8 @@ import polars as pl
 import yaml
 
 ONE_DAY = timedelta(days=1)
+MINUTES_OF_AN_HOUR = 60
+MINUTES_OF_A_DAY = 24 * MINUTES_OF_AN_HOUR
 EPISODE = ("patient_id", "discipline", "episode")
 
 PASS, FAIL, CANNOT_TELL, NOT_APPLICABLE = "passed", "failed", "cannot_tell", "not_applicable"
@@ -79,6 +81,14 @@ def flag(condition: nw.Expr) -> nw.Expr:
 def yes(column: str) -> nw.Expr:
     """Whether a flag of a joined table is set; a row that found no partner says no."""
     return nw.coalesce(nw.col(column), nw.lit(0)) > 0
+
+
+def first(*reasons: tuple[str, nw.Expr]) -> nw.Expr:
+    """The name of the first reason that holds; null where none does."""
+    named = nw.lit(None, dtype=nw.String)
+    for name, holds in reversed(reasons):
+        named = nw.when(nw.coalesce(holds, nw.lit(False))).then(nw.lit(name)).otherwise(named)
+    return named
 
 
 def has_code(column: str, code: str | Iterable[str]) -> nw.Expr:
@@ -153,6 +163,11 @@ def like(frame: pl.DataFrame, model: nw.LazyFrame) -> nw.LazyFrame:
         connection = getattr(model.to_native(), "_compliance_connection", None) or duckdb
         return nw.from_native(connection.from_arrow(frame.to_arrow()))
     raise NotImplementedError(f"fold has no adapter for {implementation}")
+
+
+def whole_days(duration: nw.Expr) -> nw.Expr:
+    """The whole days of a duration; negative where the later moment came first."""
+    return duration.dt.total_minutes() // MINUTES_OF_A_DAY
 
 
 def day(moment: datetime) -> datetime:

@@ -3,8 +3,7 @@
 import narwhals as nw
 
 from compliance.checks.rule import rule
-from compliance.checks.supervision.services import first
-from compliance.checks.terms import flag, judge, ruled, yes
+from compliance.checks.terms import first, flag, judge, ruled, yes
 
 PATIENT = ["patient_id", "discipline"]
 SEVERITY = {"same_minutes": "medium", "other_patient": "low", "copies": "low"}

@@ -5,10 +5,8 @@ from datetime import datetime
 import narwhals as nw
 
 from compliance.checks.integrity.billing import billed_on
-from compliance.checks.integrity.matching import MINUTES_A_DAY
 from compliance.checks.rule import rule
-from compliance.checks.supervision.services import first
-from compliance.checks.terms import judge, ruled, yes
+from compliance.checks.terms import first, judge, ruled, whole_days, yes
 
 SEVERITY = {"unsigned": "high", "billed_unsigned": "high", "very_late": "medium", "open": "info"}
 LATE = ("late", "very_late")
@@ -124,7 +122,7 @@ def _when(units: nw.LazyFrame, as_of: datetime) -> nw.LazyFrame:
     until = nw.when(nw.col("signature_on").is_null()).then(today).otherwise(nw.col("signed_on"))
     return units.with_columns(
         signature_on=signature, finished_at=nw.coalesce(nw.col("written_at"), nw.col("signed_on"))
-    ).with_columns(days=(until - nw.col("service_date")).dt.total_minutes() // MINUTES_A_DAY)
+    ).with_columns(days=whole_days(until - nw.col("service_date")))
 
 
 def _fault() -> nw.Expr:

@@ -4,10 +4,10 @@ from datetime import datetime
 
 import narwhals as nw
 
-from compliance.checks.integrity.matching import MINUTES_A_DAY, billed_visits, charted
+from compliance.checks.integrity.matching import billed_visits, charted
 from compliance.checks.integrity.prices import given_codes, own_units, priced
 from compliance.checks.rule import rule
-from compliance.checks.terms import judge, ruled, yes
+from compliance.checks.terms import judge, ruled, whole_days, yes
 
 
 @rule(
@@ -68,7 +68,7 @@ def visit_not_billed(
         notes.filter(nw.col("is_visit") & sessions)
         .join(billed.with_columns(billed=nw.lit(1)), on="note_id", how="left")
         .join(_worth(interventions, claim_lines, fees), on="note_id", how="left")
-        .with_columns(days=since.dt.total_minutes() // MINUTES_A_DAY)
+        .with_columns(days=whole_days(since))
     )
     unpriced = nw.col("missed_dollars").is_null()
     return judge(

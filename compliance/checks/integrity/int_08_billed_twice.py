@@ -5,8 +5,7 @@ from datetime import datetime
 import narwhals as nw
 
 from compliance.checks.rule import rule
-from compliance.checks.supervision.services import first
-from compliance.checks.terms import codes, flag, has_code, judge
+from compliance.checks.terms import codes, first, flag, has_code, judge
 
 DAY = ["patient_id", "payer_id", "order", "service_date", "discipline", "cpt"]
 SAME = [*DAY, "units", "therapist_id", "marks", "length"]

@@ -5,8 +5,7 @@ import narwhals as nw
 from compliance.checks.integrity.billing import is_institutional
 from compliance.checks.integrity.matching import LINE, is_session
 from compliance.checks.rule import rule
-from compliance.checks.supervision.services import first
-from compliance.checks.terms import codes, flag, judge, yes
+from compliance.checks.terms import codes, first, flag, judge, yes
 
 HELPERS = ("assistant", "student", "aide")
 

@@ -5,8 +5,7 @@ import narwhals as nw
 from compliance.checks.integrity.billing import is_institutional
 from compliance.checks.integrity.matching import LINE
 from compliance.checks.rule import rule
-from compliance.checks.supervision.services import first
-from compliance.checks.terms import flag, judge, yes
+from compliance.checks.terms import first, flag, judge, yes
 
 CASES = ("excluded", "expired", "not_yet", "not_enrolled")
 LICENSED = ("therapist", "assistant")

@@ -4,8 +4,7 @@ import narwhals as nw
 
 from compliance.checks.integrity.matching import LINE, is_session
 from compliance.checks.rule import rule
-from compliance.checks.supervision.services import first
-from compliance.checks.terms import codes, has_code, judge, yes
+from compliance.checks.terms import codes, first, has_code, judge, yes
 
 EPISODE = ["patient_id", "discipline"]
 STAYS = ("inpatient", "snf_part_a", "home_health", "hospice")

@@ -5,10 +5,8 @@ from datetime import datetime
 import narwhals as nw
 
 from compliance.checks.integrity.filing import with_last_day
-from compliance.checks.integrity.matching import MINUTES_A_DAY
 from compliance.checks.rule import rule
-from compliance.checks.supervision.services import first
-from compliance.checks.terms import judge, ruled
+from compliance.checks.terms import first, judge, ruled, whole_days
 
 
 @rule(
@@ -61,7 +59,7 @@ def filed_too_late(claim_lines: nw.LazyFrame, claims: nw.LazyFrame, as_of: datet
     )
     today = nw.lit(as_of).cast(nw.Datetime("us"))
     reached = nw.coalesce(nw.when(nw.col("submitted")).then(nw.col("filed_on")), today)
-    passed = (reached - nw.col("service_date")).dt.total_minutes() // MINUTES_A_DAY
+    passed = whole_days(reached - nw.col("service_date"))
     lines = lines.with_columns(passed=passed, term=nw.col("limit_on_days")).with_columns(
         days_over=nw.col("passed") - nw.col("term"), days_left=nw.col("term") - nw.col("passed")
     )

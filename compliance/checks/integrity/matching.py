@@ -6,11 +6,10 @@ that a line is accused only where no reading of the records finds it a note.
 
 import narwhals as nw
 
-from compliance.checks.terms import codes, flag, yes
+from compliance.checks.terms import MINUTES_OF_A_DAY, codes, flag, yes
 
 LINE = ["claim_id", "line"]
 DISCIPLINES = ("modifier_discipline", "rendering_discipline")
-MINUTES_A_DAY = 24 * 60
 UNKNOWN = ("claims.patient_id", "claim_lines.service_date", "notes.note_id", "notes.service_date", "notes")
 """The facts without which it cannot be told whether a note documents a line."""
 
@@ -132,7 +131,7 @@ def _near(
     candidates = visits.join(billed, on="note_id", how="anti").select(
         "patient_id", "treated", candidate="note_id", note_on="service_date", noted_discipline="discipline"
     )
-    days = (nw.col("note_on") - nw.col("service_date")).dt.total_minutes().abs() // MINUTES_A_DAY
+    days = (nw.col("note_on") - nw.col("service_date")).dt.total_minutes().abs() // MINUTES_OF_A_DAY
     return (
         open_lines.select(*LINE, "patient_id", "service_date", "cpt", *DISCIPLINES, tolerance)
         .join(candidates, on="patient_id")

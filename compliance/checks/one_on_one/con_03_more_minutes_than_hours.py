@@ -2,10 +2,10 @@
 
 import narwhals as nw
 
-from compliance.checks.one_on_one.days import DAY, MINUTES_OF_A_DAY, iso_day, listed, worked
+from compliance.checks.one_on_one.days import DAY, iso_day, listed, worked
 from compliance.checks.one_on_one.sessions import billed, one_on_one
 from compliance.checks.rule import rule
-from compliance.checks.terms import codes, flag, judge, yes
+from compliance.checks.terms import MINUTES_OF_A_DAY, codes, flag, judge, yes
 
 
 @rule(

@@ -12,7 +12,6 @@ SHORT_OF_UNIT = UNIT_MINUTES - FIRST_UNIT
 """By so many minutes a day's units may fall short of 15 each: 7 (8 minutes are the first unit)."""
 REMAINDER = UNIT_MINUTES - 1
 """Where others shared a patient's day, a code's last unit may rest on a single minute of this person: 14 short."""
-MINUTES_OF_A_DAY = 24 * 60
 GROUP = "97150"
 SHARED_MODES = ("group", "concurrent")
 

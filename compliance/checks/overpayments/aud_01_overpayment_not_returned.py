@@ -6,8 +6,7 @@ import narwhals as nw
 
 from compliance.checks.overpayments.clock import days_between, nearest, older_than, with_due
 from compliance.checks.rule import rule
-from compliance.checks.supervision.services import first
-from compliance.checks.terms import judge, ruled
+from compliance.checks.terms import first, judge, ruled
 
 DAYS = ["overpayment_return_days", "overpayment_suspension_days"]
 PARAMETERS = [*DAYS, "overpayment_lookback_years", "overpayment_warning_days"]

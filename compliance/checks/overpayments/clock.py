@@ -10,10 +10,9 @@ from typing import Any, TypeVar
 import narwhals as nw
 import polars as pl
 
-from compliance.checks.terms import fold
+from compliance.checks.terms import fold, whole_days
 
 RETURN, SUSPENSION = "overpayment_return_days", "overpayment_suspension_days"
-MINUTES_OF_A_DAY = 24 * 60
 YEAR = 10_000
 Day = TypeVar("Day", bound=date)
 
@@ -74,7 +73,7 @@ def _days(told: float | None) -> int | None:
 
 def days_between(first: nw.Expr, last: nw.Expr) -> nw.Expr:
     """Whole days from one day to another."""
-    return (last - first).dt.total_minutes() // MINUTES_OF_A_DAY
+    return whole_days(last - first)
 
 
 def older_than(day: nw.Expr, years: nw.Expr, on: nw.Expr) -> nw.Expr:

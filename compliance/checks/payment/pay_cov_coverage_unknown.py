@@ -4,8 +4,7 @@ import narwhals as nw
 
 from compliance.checks.payment.coverage import UNKNOWN, with_authorization, with_coverage, with_partner
 from compliance.checks.rule import rule
-from compliance.checks.supervision.services import first
-from compliance.checks.terms import FAIL, block_or_repay, has_code, judge, ruled
+from compliance.checks.terms import FAIL, block_or_repay, first, has_code, judge, ruled
 
 PARAMETERS = ["coverage", "bundled_with", "abn_modifiers", "conversion_factor"]
 CODE = ["payer_id", "cpt"]

@@ -2,7 +2,7 @@
 
 import narwhals as nw
 
-from compliance.checks.terms import codes, flag
+from compliance.checks.terms import codes, flag, whole_days
 
 LINE = ["claim_id", "line"]
 DEVICES = {
@@ -12,7 +12,6 @@ DEVICES = {
 }
 """The device's supply codes, of the longer and of the shorter tier."""
 MONTHS = 12
-MINUTES_OF_A_DAY = 1440
 
 
 def of_set(name: str) -> nw.Expr:
@@ -49,7 +48,7 @@ def month(column: str) -> nw.Expr:
 
 def days_between(later: str, earlier: str) -> nw.Expr:
     """Whole days from one moment to another."""
-    return (nw.col(later) - nw.col(earlier)).dt.total_minutes() // MINUTES_OF_A_DAY
+    return whole_days(nw.col(later) - nw.col(earlier))
 
 
 def month_minutes(lines: nw.LazyFrame, rtm: nw.LazyFrame, therapists: nw.LazyFrame) -> nw.LazyFrame:

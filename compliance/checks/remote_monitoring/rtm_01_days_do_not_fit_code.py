@@ -4,8 +4,7 @@ import narwhals as nw
 
 from compliance.checks.remote_monitoring.events import LINE, days_between, device_of_code, of_set, other_tier
 from compliance.checks.rule import rule
-from compliance.checks.supervision.services import first
-from compliance.checks.terms import flag, judge, ruled, yes
+from compliance.checks.terms import first, flag, judge, ruled, yes
 
 UNPRICED = "98976"
 """Its values are not in our tables; the file of 2026 gives both tiers of the device the same."""

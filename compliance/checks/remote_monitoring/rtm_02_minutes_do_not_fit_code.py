@@ -5,8 +5,7 @@ import narwhals as nw
 from compliance.checks.one_on_one.sessions import within
 from compliance.checks.remote_monitoring.events import LINE, month, month_minutes, of_set, supported_units
 from compliance.checks.rule import rule
-from compliance.checks.supervision.services import first
-from compliance.checks.terms import flag, judge, ruled, yes
+from compliance.checks.terms import first, flag, judge, ruled, yes
 
 MONTH = ["patient_id", "discipline", "payer_id", "month"]
 

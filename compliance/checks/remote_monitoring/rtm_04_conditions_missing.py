@@ -4,8 +4,7 @@ import narwhals as nw
 
 from compliance.checks.remote_monitoring.events import LINE, of_set
 from compliance.checks.rule import rule
-from compliance.checks.supervision.services import first
-from compliance.checks.terms import flag, has_code, judge, ruled, yes
+from compliance.checks.terms import first, flag, has_code, judge, ruled, yes
 
 MODIFIERS = ("GP", "GO", "GN")
 

@@ -8,14 +8,6 @@ ASSISTANT_MODIFIERS = ("CQ", "CO")
 SERVICE = ("note_id", "cpt")
 
 
-def first(*reasons: tuple[str, nw.Expr]) -> nw.Expr:
-    """The name of the first reason that holds; null where none does."""
-    named = nw.lit(None, dtype=nw.String)
-    for name, holds in reversed(reasons):
-        named = nw.when(nw.coalesce(holds, nw.lit(False))).then(nw.lit(name)).otherwise(named)
-    return named
-
-
 def services(
     interventions: nw.LazyFrame, notes: nw.LazyFrame, claim_lines: nw.LazyFrame, note_columns: list[str]
 ) -> nw.LazyFrame:

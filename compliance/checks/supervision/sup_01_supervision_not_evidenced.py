@@ -4,8 +4,8 @@ import narwhals as nw
 
 from compliance.checks.rule import rule
 from compliance.checks.supervision.presence import HOME, with_presence
-from compliance.checks.supervision.services import first, services
-from compliance.checks.terms import codes, flag, judge, yes
+from compliance.checks.supervision.services import services
+from compliance.checks.terms import codes, first, flag, judge, yes
 
 CONTEXT = [
     "service_date", "patient_id", "discipline", "clinic_id", "payer_id", "therapist_id", "author_role", "supervisor_id",

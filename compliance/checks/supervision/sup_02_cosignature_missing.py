@@ -5,10 +5,7 @@ from datetime import datetime
 import narwhals as nw
 
 from compliance.checks.rule import rule
-from compliance.checks.supervision.services import first
-from compliance.checks.terms import judge
-
-DAY_MINUTES = 24 * 60
+from compliance.checks.terms import first, judge, whole_days
 
 
 @rule(
@@ -86,7 +83,7 @@ def cosignature_missing(notes: nw.LazyFrame, therapists: nw.LazyFrame, as_of: da
         .then(elapsed)
         .otherwise(nw.lit(as_of).cast(nw.Datetime("us")) - nw.col("service_date"))
     )
-    units = units.with_columns(days=(elapsed.dt.total_minutes() // DAY_MINUTES).cast(nw.Int64))
+    units = units.with_columns(days=whole_days(elapsed).cast(nw.Int64))
     overdue = nw.col("days") > nw.col("cosign_days")
     case = first(
         ("late", nw.col("signed") & overdue),

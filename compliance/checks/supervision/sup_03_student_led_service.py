@@ -3,8 +3,8 @@
 import narwhals as nw
 
 from compliance.checks.rule import rule
-from compliance.checks.supervision.services import first, services
-from compliance.checks.terms import flag, judge, ruled, yes
+from compliance.checks.supervision.services import services
+from compliance.checks.terms import first, flag, judge, ruled, yes
 
 CONTEXT = ["service_date", "patient_id", "discipline", "clinic_id", "payer_id", "therapist_id", "author_role", "supervisor_id",
            "supervision", "cosigned_by", "student_billable", "student_billable__id", "policy_missing"]  # fmt: skip

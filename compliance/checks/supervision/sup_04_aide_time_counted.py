@@ -3,8 +3,8 @@
 import narwhals as nw
 
 from compliance.checks.rule import rule
-from compliance.checks.supervision.services import first, services
-from compliance.checks.terms import codes, judge, ruled
+from compliance.checks.supervision.services import services
+from compliance.checks.terms import codes, first, judge, ruled
 from compliance.checks.units.allocation import MIDPOINT, POOLED, supported
 
 CONTEXT = ["service_date", "patient_id", "discipline", "clinic_id", "payer_id", "therapist_id", "aide_billable",

@@ -5,8 +5,8 @@ from datetime import datetime
 import narwhals as nw
 
 from compliance.checks.rule import rule
-from compliance.checks.supervision.services import first, services
-from compliance.checks.terms import ONE_DAY, codes, flag, judge, ruled, yes
+from compliance.checks.supervision.services import services
+from compliance.checks.terms import ONE_DAY, codes, first, flag, judge, ruled, yes
 
 CONTEXT = ["service_date", "patient_id", "discipline", "clinic_id", "payer_id", "therapist_id", "plan_id", "visit_ends_at",
            "has_text", "text", "change_documentation_hours", "change_documentation_hours__id", "policy_missing"]  # fmt: skip

@@ -3,8 +3,7 @@
 import narwhals as nw
 
 from compliance.checks.rule import rule
-from compliance.checks.supervision.services import first
-from compliance.checks.terms import judge, ruled
+from compliance.checks.terms import first, judge, ruled
 
 PROVISIONAL = r"(?i)(?:^|[^a-z])(?:cfy?|clinical fellow|provisional|temporary|limited)(?:[^a-z]|$)"
 """Credentials of a clinical fellow or another provisional speech-language licence."""

@@ -22,6 +22,8 @@ from compliance.checks.units.days import (
 )
 from compliance.checks.units.lines import lost_of
 
+SECONDS_OF_A_MINUTE = 60
+
 OVERLAPS: dict[str, pl.DataType] = {
     "code": pl.String(), "twice": pl.Int64(), "other": pl.String(), "lost_pooled": pl.Int64(), "lost_midpoint": pl.Int64(),
     "untimed_rows": pl.Int64(), "codes_of_day": pl.Int64(), "sessions": pl.String(),
@@ -125,7 +127,7 @@ def _overlaps(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     placed = [row for row in rows if _placed(row)]
     twice, other = dict.fromkeys(price, 0), dict.fromkeys(price, "")
     taken: dict[str, set[int]] = {}
-    start = min((row["started_at"] for row in placed), default=None)
+    start = min((row["started_at"] for row in placed), default=datetime.min)
     for code in sorted(price, key=lambda each: (-price[each], each)):
         own = {m for row in placed if row["code"] == code for m in _minutes_of(row, start)}
         for dearer, theirs in taken.items():
@@ -173,5 +175,7 @@ def _placed(row: dict[str, Any]) -> bool:
 
 def _minutes_of(row: dict[str, Any], start: datetime) -> range:
     """The minutes of a service, numbered from the day's first."""
-    first, last = (int((row[name] - start).total_seconds() // 60) for name in ("started_at", "ended_at"))
+    first, last = (
+        int((row[name] - start).total_seconds() // SECONDS_OF_A_MINUTE) for name in ("started_at", "ended_at")
+    )
     return range(first, last)
