@@ -65,6 +65,7 @@ def page(rule: Rule, policies: Policies, on: date) -> str:
     title, _, body = rule.page.partition("\n\n")
     parts = [
         f"# {rule.code} {rule.title}",
+        " ".join(f"{code} is {rule.code}." for code in rule.also),
         " ".join(title.split()),
         f"Severity {SEVERITY_WORDS[rule.severity]}. Judged once a {rule.unit}.{SCOPE_WORDS[rule.scope]}",
         body.strip(),

@@ -76,6 +76,7 @@ class Rule:
     scope: Scope
     function: Callable[..., Any]
     module: str
+    also: tuple[str, ...] = ()
 
     @property
     def family(self) -> str:
@@ -119,6 +120,7 @@ def rule(
     quotes: list[str] | None = None,
     key: list[str] | None = None,
     scope: Scope = "patient",
+    also: list[str] | None = None,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Declare a rule.
 
@@ -130,7 +132,7 @@ def rule(
     the patient and discipline on the `days` from `exposed_from` to `exposed_to`. The whole of a line falls away, and
     the day is priced anew (`compliance/money.py`), unless the rule returns `exposed_units` (so many units of the line),
     `exposed_as` (the code that the line should have been) or `exposed_share` (0 to 1, a plain share of the dollars).
-    `scope` says what must stay together when records are split.
+    `scope` says what must stay together when records are split. `also` lists other codes that the rule goes by.
 
     Raises RuleError for a word that means nothing here: it would otherwise be a rule that never runs.
     """
@@ -164,6 +166,7 @@ def rule(
             scope=scope,
             function=function,
             module=function.__module__,
+            also=tuple(also or ()),
         )
         return function
 
@@ -209,7 +212,7 @@ def catalogue() -> dict[str, Rule]:
 
 
 def select(codes: list[str] | None) -> list[Rule]:
-    """The rules whose code equals or begins with one of `codes`; all where `codes` is empty.
+    """The rules whose code, or another that they go by, equals or begins with one of `codes`; all where `codes` is empty.
 
     Raises `UnknownRule` with a hint where nothing matches.
     """
@@ -218,7 +221,8 @@ def select(codes: list[str] | None) -> list[Rule]:
         return list(rules.values())
     chosen: dict[str, Rule] = {}
     for wanted in codes:
-        hits = {c: r for c, r in rules.items() if c == wanted.upper() or c.startswith(wanted.upper() + "-")}
+        asked = wanted.upper()
+        hits = {c: r for c, r in rules.items() if asked in (c, *r.also) or c.startswith(asked + "-")}
         if not hits:
             raise UnknownRule(wanted, list(rules))
         chosen |= hits

@@ -253,6 +253,11 @@ class PlanOfCare(Record):
     visits_per_week: UpperBound | None = Field(
         None, description="Planned visits a week; of a range such as `2-3` the upper bound."
     )
+    frequency_steps: Text | None = Field(
+        None,
+        description="A frequency that changes over the plan, as visits a week x weeks: `3x4 2x4` is three times a week for "
+        "four weeks, then twice; it goes before `visits_per_week`.",
+    )
     weeks: UpperBound | None = Field(None, description="Planned weeks; of a range the upper bound.")
     visits_total: UpperBound | None = Field(
         None, description="Planned visits, where the duration is given as visits."

@@ -4,7 +4,7 @@
 finding says: one row a plan, payer and case, with the lines of its days.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from itertools import groupby
 from typing import Any, Literal
@@ -47,7 +47,8 @@ PLAN_WORDS = ("plan_id", "replaces_plan_id", "certified_by", "certification_dela
 TYPED: dict[str, pl.DataType] = {
     "patient_id": pl.String(), "discipline": pl.String(), "service_date": MOMENT, "row": pl.String(),
     **dict.fromkeys(PLAN_DATES, MOMENT), **dict.fromkeys(PLAN_WORDS, pl.String()),
-    "weeks": pl.Float64(), "visits_total": pl.Float64(), "episode": pl.Int64(), "evaluation": pl.Boolean(),
+    "weeks": pl.Float64(), "visits_total": pl.Float64(), "visits_per_week": pl.Float64(), "amount_per_day": pl.Float64(),
+    "frequency_steps": pl.String(), "episode": pl.Int64(), "evaluation": pl.Boolean(),
     "noted_first": pl.String(), "noted_last": pl.String(), "payer_id": pl.String(), "clinic_id": pl.String(),
     "policy_missing": pl.String(),
     **{name: pl.Int64() for name in CERTIFICATION},
@@ -86,6 +87,21 @@ def certified_days(
     whether a plan was established at all (POC-01). `case` is how the day stands, `policy_missing` the fact without
     which nobody can tell.
     """
+    speak = {"first": _of_first_plans, "later": _of_later_plans, "established": _of_establishment}[about]
+    return of_charts(plans_of_care, treatment_days, notes, episodes, as_of, absent, speak, RETURNS)
+
+
+def of_charts(
+    plans_of_care: nw.LazyFrame,
+    treatment_days: nw.LazyFrame,
+    notes: nw.LazyFrame,
+    episodes: nw.LazyFrame,
+    as_of: datetime,
+    absent: frozenset[str],
+    speak: Callable[["Chart"], Iterable[dict[str, Any]]],
+    returns: Mapping[str, pl.DataType],
+) -> nw.LazyFrame:
+    """What `speak` says of the chart of each patient and discipline: rows with `returns`, patient_id and discipline added."""
     rows = pl.concat(
         [
             _typed(_plan_rows(plans_of_care, treatment_days)),
@@ -94,13 +110,12 @@ def certified_days(
         ],
         how="diagonal",
     )
-    speak = {"first": _of_first_plans, "later": _of_later_plans, "established": _of_establishment}[about]
     found = fold(
         nw.from_native(rows.lazy()),
         by=PATIENT,
         order_by=("service_date", "row", "plan_id"),
-        step=lambda patient: speak(_Chart(patient, as_of, absent)),
-        returns=RETURNS,
+        step=lambda patient: speak(Chart(patient, as_of, absent)),
+        returns=returns,
     )
     return like(found.collect(backend="polars").to_native(), treatment_days)
 
@@ -111,7 +126,7 @@ def by_plan(days: nw.LazyFrame, claim_lines: nw.LazyFrame) -> nw.LazyFrame:
     A plan with trouble has no row for its days without.
     """
     named = claim_lines.select(*PATIENT, "service_date", "payer_id", "claim_id", "line")
-    told, lines = _in_polars(days), _in_polars(named)
+    told, lines = in_polars(days), in_polars(named)
     troubled = told.filter(~pl.col("case").is_in(SETTLED)).join(
         lines, on=[*PATIENT, "service_date", "payer_id"], how="left"
     )
@@ -139,7 +154,7 @@ def listed(lines: nw.LazyFrame, key: str) -> nw.LazyFrame:
     """The lines of each `key` as text (`exposed_lines`), in order of service; `lines` needs claim_id, line, service_date."""
     named = pl.concat_str(pl.col("claim_id"), pl.lit("/"), pl.col("line").cast(pl.String))
     grouped = (
-        _in_polars(lines.select(key, "claim_id", "line", "service_date"))
+        in_polars(lines.select(key, "claim_id", "line", "service_date"))
         .drop_nulls(key)
         .sort("service_date", "claim_id", "line")
         .group_by(key, maintain_order=True)
@@ -150,7 +165,7 @@ def listed(lines: nw.LazyFrame, key: str) -> nw.LazyFrame:
 
 def on_their_days(lines: nw.LazyFrame, days: nw.LazyFrame) -> nw.LazyFrame:
     """Claim lines with what `certified_days` says of their day: engines hold days differently, so they meet in Polars."""
-    joined = _in_polars(lines).join(_in_polars(days), on=[*PATIENT, "service_date"], how="left")
+    joined = in_polars(lines).join(in_polars(days), on=[*PATIENT, "service_date"], how="left")
     return like(joined, lines)
 
 
@@ -231,10 +246,10 @@ def _openings(episodes: nw.LazyFrame) -> nw.LazyFrame:
 
 def _typed(rows: nw.LazyFrame) -> pl.DataFrame:
     """Rows for the fold, typed alike: it reads plans and days together."""
-    return _in_polars(rows).cast({name: TYPED[name] for name in rows.collect_schema().names()})  # type: ignore[arg-type]
+    return in_polars(rows).cast({name: TYPED[name] for name in rows.collect_schema().names()})  # type: ignore[arg-type]
 
 
-def _in_polars(rows: nw.LazyFrame) -> pl.DataFrame:
+def in_polars(rows: nw.LazyFrame) -> pl.DataFrame:
     """Rows in Polars, where engines' ways to keep nulls of whole numbers (NaN) and dates end."""
     table = rows.collect(backend="polars").to_native()
     floats = [name for name, kind in table.schema.items() if kind.is_float()]
@@ -247,13 +262,14 @@ def _in_polars(rows: nw.LazyFrame) -> pl.DataFrame:
 # -- one patient and discipline ----------------------------------------------------------------------------------
 
 
-class _Chart:
+class Chart:
     """One patient's plans and treatment days of one discipline, with the intervals that they make."""
 
     def __init__(self, rows: list[dict[str, Any]], as_of: datetime, absent: frozenset[str]) -> None:
         self.as_of, self.absent = as_of, absent
         self.day_rows = [row for row in rows if row["row"] == "day"]
         plan_rows = [row for row in rows if row["row"] == "plan"]
+        self.plan_rows = {row["plan_id"]: row for row in plan_rows}
         self.doubt = next((row["doubt"] for row in plan_rows if row["doubt"]), None)
         self.established = {row["plan_id"]: row["established"] for row in plan_rows}
         self.days = [_day(row) for row in self.day_rows]
@@ -294,7 +310,7 @@ class _Chart:
         }  # fmt: skip
 
 
-def _of_first_plans(chart: _Chart) -> Iterable[dict[str, Any]]:
+def _of_first_plans(chart: Chart) -> Iterable[dict[str, Any]]:
     """How the first plan of each episode is certified, on each day that stands under it."""
     for day, rules, row in chart.each_day():
         found = governing(day, chart.intervals, rules, chart.as_of, chart.absent)
@@ -302,7 +318,7 @@ def _of_first_plans(chart: _Chart) -> Iterable[dict[str, Any]]:
             yield chart.told(found[0], found[1], rules, row)
 
 
-def _of_later_plans(chart: _Chart) -> Iterable[dict[str, Any]]:
+def _of_later_plans(chart: Chart) -> Iterable[dict[str, Any]]:
     """Whether each day lies within an interval, or after one that was not renewed in time."""
     for day, rules, row in chart.each_day():
         found = governing(day, chart.intervals, rules, chart.as_of, chart.absent)
@@ -350,7 +366,7 @@ def _unrenewed(ended: Interval, on: datetime, rules: Rules, as_of: datetime) -> 
     return Verdict("overdue" if as_of <= accepted else "never", accepted)
 
 
-def _of_establishment(chart: _Chart) -> Iterable[dict[str, Any]]:
+def _of_establishment(chart: Chart) -> Iterable[dict[str, Any]]:
     """Whether a plan was established by each day."""
     for day, row in zip(chart.days, chart.day_rows, strict=True):
         own = [each for each in chart.intervals if each.episode == day.episode or each.holds(day.on)]
@@ -369,7 +385,7 @@ def _of_establishment(chart: _Chart) -> Iterable[dict[str, Any]]:
 
 
 def _unestablished(
-    chart: _Chart, day: Day, own: list[Interval], dates: Mapping[str, datetime | None]
+    chart: Chart, day: Day, own: list[Interval], dates: Mapping[str, datetime | None]
 ) -> str | None:
     """The fact that hides whether a plan was established by a day on which none is known; null where nothing does."""
     if chart.doubt or any(on is None for on in dates.values()):

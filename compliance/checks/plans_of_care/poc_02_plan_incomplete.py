@@ -75,7 +75,7 @@ def plan_incomplete(
             *(nw.col(name).is_null() for name in ("weeks", "ends_on", "visits_total")), ignore_nulls=True
         ),
         "no_signature": nw.col("signed_on").is_null() & nw.col("note_signed").is_null(),
-        "no_frequency": nw.col("visits_per_week").is_null(),
+        "no_frequency": nw.col("visits_per_week").is_null() & nw.col("frequency_steps").is_null(),
     }
     hidden = {name: lacks[name] & nw.lit(COLUMNS[name] in absent_columns) for name in lacks}
     hidden["no_goal"] = hidden["no_goal"] | (
