@@ -144,7 +144,9 @@ def audit(
         progress(rule.code, number + 2, steps)
         lacks = lacking(rule, records)
         if lacks:
-            not_run.append(NotRun(rule.code, f"{lacks[0]} is absent", lacks[0]))
+            empty = lacks[0] in records.unfilled_columns
+            how = "is empty in every row" if empty else "is absent"
+            not_run.append(NotRun(rule.code, f"{lacks[0]} {how}", lacks[0]))
             continue
         judged = scope.of(with_context(_polars(_run(rule, charts, values, absent)), facts))
         found.append(findings(rule, judged, facts))

@@ -439,3 +439,20 @@ def test_no_row_is_lost_silently(rows):
     for line in records.report.tables:
         assert line.rows_read == line.rows_refused + line.rows_repeated + line.rows_loaded
         assert bool(line.rows_refused) == bool(records.report.refusals)
+
+
+def test_a_column_of_charts_that_is_never_filled_counts_as_not_exported(tmp_path):
+    rows = [f"N{n},P1,treatment,2026-03-0{n % 9 + 1}," for n in range(60)]
+    for height, taken in ((49, set()), (50, {"notes.signed_on"})):
+        folder = tmp_path / str(height)
+        folder.mkdir()
+        text = "\n".join(["note_id,patient_id,kind,service_date,signed_on", *rows[:height]])
+        (folder / "notes.csv").write_text(text)
+        records = load(folder)
+        assert records.unfilled_columns == taken
+        assert taken <= records.absent_columns
+        assert ("Empty in every row" in records.report.render()) is bool(taken)
+    (folder / "notes.csv").write_text(
+        text.replace("N3,P1,treatment,2026-03-04,", "N3,P1,treatment,2026-03-04,2026-03-04")
+    )
+    assert not load(folder).unfilled_columns

@@ -37,6 +37,9 @@ __all__ = [
     "load",
     "load_files",
 ]
+CHARTS = ("plans_of_care", "notes", "interventions", "rtm")
+MANY_ROWS = 50
+"""In so many rows of a chart table a column without any value was not filled by the export."""
 HASHED_ROWS = 100_000
 
 
@@ -46,7 +49,8 @@ class Records:
 
     `tables`: every table of `models.TABLES` with every column of its schema, typed; absent ones are empty or null.
     `absent_tables`: tables that no file carried; `absent_columns`: columns (`table.column`) of present tables that no
-    file carried. `fingerprint`: the same for the same content, in whatever files and order it came.
+    file carried, or that are empty in every one of many rows. `fingerprint`: the same for the same content, in whatever
+    files and order it came.
     """
 
     tables: dict[str, pl.DataFrame]
@@ -54,6 +58,13 @@ class Records:
     fingerprint: str
     absent_tables: frozenset[str]
     absent_columns: frozenset[str]
+
+    @property
+    def unfilled_columns(self) -> frozenset[str]:
+        """Columns (`table.column`) that files carried and never filled; they are among `absent_columns`."""
+        return frozenset(
+            f"{each.table}.{name}" for each in self.report.tables for name in each.unfilled_columns
+        )
 
 
 def load(path: Path) -> Records:
@@ -147,6 +158,7 @@ def _assembled(raws: list[RawTable], claim_files: list[Source], report: LoadRepo
         _once(tables, name, lines, refused, report)
     loaded = {**empty_tables(), **{name: typed.select(list(schema(name))) for name, typed in tables.items()}}
     report.notices += dangling(loaded, tables)
+    _leave_out_unfilled(loaded, carried, lines)
     absent = {
         f"{name}.{column.name}"
         for name in tables
@@ -155,6 +167,21 @@ def _assembled(raws: list[RawTable], claim_files: list[Source], report: LoadRepo
     }
     _finish(report, lines, refused, loaded, carried)
     return Records(loaded, report, fingerprint(loaded), frozenset(TABLES) - set(tables), frozenset(absent))
+
+
+def _leave_out_unfilled(
+    loaded: Mapping[str, pl.DataFrame], carried: Mapping[str, set[str]], lines: Mapping[str, TableReport]
+) -> None:
+    """Take columns of charts that are empty in every one of many rows for columns that the export does not fill.
+
+    A program that writes a heading and never a value does not say that no note was ever signed.
+    """
+    for name in CHARTS:
+        if name in carried and loaded[name].height >= MANY_ROWS:
+            table = loaded[name]
+            unfilled = {column for column in carried[name] if table[column].null_count() == table.height}
+            carried[name].difference_update(unfilled)
+            lines[name].unfilled_columns = sorted(unfilled)
 
 
 def _once(
@@ -236,7 +263,9 @@ def _finish(
         line = lines[name]
         line.rows_loaded = loaded[name].height
         line.rows_refused = line.rows_read - line.rows_loaded - line.rows_repeated
-        line.absent_columns = [column for column in schema(name) if column not in carried[name]]
+        line.absent_columns = [
+            column for column in schema(name) if column not in {*carried[name], *line.unfilled_columns}
+        ]
         report.tables.append(line)
         report.refusals += sorted(
             refused[name].kept, key=lambda each: (line.files.index(each.file), each.row or 0)

@@ -73,6 +73,7 @@ class Notice:
 class TableReport:
     """How one table was loaded: rows_read = rows_refused + rows_repeated + rows_loaded.
 
+    `unfilled_columns` are there and empty in every one of many rows.
     `rows_repeated` counts rows equal to another one, and rows of claim files that a table has too.
     """
 
@@ -83,6 +84,7 @@ class TableReport:
     rows_repeated: int = 0
     rows_loaded: int = 0
     absent_columns: list[str] = field(default_factory=list)
+    unfilled_columns: list[str] = field(default_factory=list)
     unknown_columns: list[str] = field(default_factory=list)
 
 
@@ -144,12 +146,28 @@ class LoadReport:
             for row in [heads, *rows]
         ]
         return (
-            "\n".join([*lines, *self._absent(), *self._unknown(), *self._refused(), *self._noticed()]) + "\n"
+            "\n".join(
+                [
+                    *lines,
+                    *self._absent(),
+                    *self._unfilled(),
+                    *self._unknown(),
+                    *self._refused(),
+                    *self._noticed(),
+                ]
+            )
+            + "\n"
         )
 
     def _absent(self) -> list[str]:
         told = ", ".join(self.absent_tables)
         return ["", *textwrap.wrap(f"Tables that no file carries: {told}", 110)] if told else []
+
+    def _unfilled(self) -> list[str]:
+        """Columns without a value in any of many rows: what needs them does not run."""
+        told = [f"{table.table}.{column}" for table in self.tables for column in table.unfilled_columns]
+        said = f"Empty in every row, and so taken as not exported: {', '.join(told)}"
+        return ["", *textwrap.wrap(said, 110)] if told else []
 
     def _unknown(self) -> list[str]:
         told = [
