@@ -20,11 +20,16 @@ PRICES = {
     "97164": (67.47, 49.93, 1.05), "97168": (68.47, 50.44, 1.08), "92507": (76.15, 59.95, 0.97),
     "92526": (84.17, 64.63, 1.17),
     "92523": (215.30, 167.10, 2.90), "92522": (108.20, 84.50, 1.40),
+    "97150": (18.04, 14.03, 0.24), "97750": (33.73, 24.55, 0.55), "95851": (21.71, 21.71, 0.0), "97010": (0.0, 0.0, 0.0),
+    "98975": (21.71, 21.71, 0.0), "98977": (51.44, 51.44, 0.0), "98985": (51.44, 51.44, 0.0),
+    "98979": (26.39, 26.39, 0.0), "98980": (54.11, 54.11, 0.0), "98981": (41.42, 41.42, 0.0),
 }  # fmt: skip
 """Code: allowed for the first unit of a day, for every other, and the practice expense that decides which is first."""
 CHARGES = {"97530": 92.0, "97110": 84.0, "97112": 88.0, "97116": 80.0, "97140": 82.0, "97535": 86.0, "97164": 140.0,
 "97168": 142.0,
-           "92507": 165.0, "92526": 178.0, "92523": 390.0, "92522": 240.0}  # fmt: skip
+           "92507": 165.0, "92526": 178.0, "92523": 390.0, "92522": 240.0, "97150": 55.0, "97750": 90.0, "95851": 60.0,
+           "97010": 25.0,
+           "98975": 60.0, "98977": 140.0, "98985": 140.0, "98979": 75.0, "98980": 150.0, "98981": 120.0}  # fmt: skip
 EVALUATION_CHARGE = 210.0
 FACTORS = {"medicare": 1.0, "medicare_advantage": 0.97, "medicaid": 0.64, "commercial": 1.18, "tricare": 0.95,
 "workers_comp": 1.32,
@@ -32,6 +37,10 @@ FACTORS = {"medicare": 1.0, "medicare_advantage": 0.97, "medicaid": 0.64, "comme
 MODIFIER_OF = {"PT": "GP", "OT": "GO", "SLP": "GN"}
 ASSISTANT_MODIFIER = {"PT": "CQ", "OT": "CO"}
 PAYS_ASSISTANTS_LESS = ("medicare", "tricare", "medicare_advantage")
+KEEPS_PAIRS = ("medicare", "medicare_advantage")
+"""Payers that deny pairs of codes by Medicare's tables."""
+BUNDLED = dict.fromkeys(("92507", "92526"), ("97110", "97112", "97150", "97530"))
+"""Codes that a facility's speech therapy of the same day bundles unless a modifier says that they were separate."""
 KX_FROM = 2480.0
 """Allowed dollars of a calendar year (PT and SLP together, OT apart) from which lines bear KX in 2026."""
 FORMS = {

@@ -12,6 +12,7 @@ from random import Random
 from typing import Any
 
 from compliance.synth import billing
+from compliance.synth.settling import mark_kx, price_days
 from compliance.synth.staff import PAYERS
 
 Row = dict[str, Any]
@@ -51,6 +52,7 @@ class Spoiler:
     spoilt_notes: set[str] = field(default_factory=set)
     spoilt_plans: set[str] = field(default_factory=set)
     spoilt_patients: set[str] = field(default_factory=set)
+    spoilt_years: set[str] = field(default_factory=set)
     planted: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -120,26 +122,21 @@ class Spoiler:
         )  # fmt: skip
 
     def reprice(self, visit: Visited) -> None:
-        """Charge, allow and pay the lines of the visit's claim and day anew, as their units and codes now stand."""
-        lines = [
-            line
-            for line in self.rows["claim_lines"]
-            if line["claim_id"] == visit.claim["claim_id"]
-            and line["service_date"] == visit.note["service_date"]
+        """Charge, allow and pay the lines of the patient's day anew, and mark KX, as units and codes now stand."""
+        patient_id = visit.note["patient_id"]
+        lines = self.lines_of(patient_id)
+        of_day = [line for line in lines if line["service_date"] == visit.note["service_date"]]
+        price_days(of_day, self.claims, self.remittances)
+        if patient_id not in self.spoilt_years:
+            spend = [row for row in self.rows["therapy_spend"] if row["patient_id"] == patient_id]
+            mark_kx(lines, self.claims, self.remittances, spend)
+
+    def lines_of(self, patient_id: str) -> list[Row]:
+        """Every claim line of a patient."""
+        claims = self.claims
+        return [
+            line for line in self.rows["claim_lines"] if claims[line["claim_id"]]["patient_id"] == patient_id
         ]
-        priced = [billing.Line(line["cpt"], int(line["units"] or 0)) for line in lines]
-        billing.price(priced, visit.payer_kind)
-        for row, line in zip(lines, priced, strict=True):
-            charged = billing.charge(line.cpt, line.units)
-            row["charge"] = f"{charged:.2f}"
-            remitted = self.remittances.get((row["claim_id"], row["line"]))
-            if remitted:
-                assisted = bool({"CQ", "CO"} & set(row["modifiers"]))
-                paid, share, adjustments = billing.paid(line, charged, visit.payer_kind, assisted)
-                remitted |= {
-                    "allowed": f"{line.allowed:.2f}", "paid": f"{paid:.2f}",
-                    "patient_responsibility": f"{share:.2f}", "adjustments": adjustments,
-                }  # fmt: skip
 
     def new_line(self, visit: Visited, cpt: str, units: int = 1, **more: Any) -> Row:
         """Bill another code on the visit's claim, as its first line was billed; `reprice` afterwards."""

@@ -13,6 +13,7 @@ from compliance.synth.episodes import PHYSICIANS, UNTIMED, Episode, Patient, Rep
 from compliance.synth.faults import spoil
 from compliance.synth.phrases import phrase
 from compliance.synth.plantings import AIDE_MINUTES, COSIGNED_AFTER, Planted
+from compliance.synth.settling import settle
 from compliance.synth.staff import PAYERS, Person, Site
 from compliance.synth.voices import note_text
 from compliance.synth.wording import pieces
@@ -98,6 +99,7 @@ def fee_rows(first: date) -> list[dict[str, Any]]:
         for payer_id, _, kind in PAYERS
         if kind not in ("auto", "self_pay")
         for cpt, (full, _, _) in billing.PRICES.items()
+        if full
     ]
 
 
@@ -150,14 +152,15 @@ class Filing:
         )
         if patient.payer_kind in LIMITED:
             self._benefit(patient, episodes)
-        spent = self._spent_elsewhere(patient)
+        begun = {table: len(self.rows[table]) for table in ("claims", "claim_lines", "remittances")}
+        spend = self._spent_elsewhere(patient)
         self._stay(patient, episodes)
         for episode in episodes:
             authorization = self._authorization(episode) if patient.payer_kind in AUTHORIZED else None
             self._plans(episode)
             self._notes(episode)
             self._contacts(episode)
-            self._claims(episode, authorization, spent)
+            self._claims(episode, authorization)
             self.rows["episodes"].append(
                 {
                     "episode_id": episode.episode_id, "patient_id": patient.patient_id,
@@ -166,6 +169,14 @@ class Filing:
                     "discharged_on": episode.visits[-1].day, "discharge_reason": episode.discharge_reason,
                 }
             )  # fmt: skip
+
+        claims, lines, remittances = (self.rows[table][since:] for table, since in begun.items())
+        settle(
+            lines,
+            {row["claim_id"]: row for row in claims},
+            {(row["claim_id"], row["line"]): row for row in remittances},
+            spend,
+        )
 
     def truth(self, planted: Iterable[Planted]) -> None:
         """Planted violations under the keys of what they broke."""
@@ -399,23 +410,21 @@ class Filing:
                 }
             )  # fmt: skip
 
-    def _spent_elsewhere(self, patient: Patient) -> dict[str, float]:
-        """Allowed dollars by bucket that a Medicare patient's other providers were paid this year."""
-        spent: dict[str, float] = defaultdict(float)
-        if patient.payer_kind == "medicare" and self.rng.random() < SPENT_ELSEWHERE:
-            bucket = self.rng.choice(("PT_SLP", "PT_SLP", "OT"))
-            spent[bucket] = float(self.rng.randint(90, 1400))
-            self.rows["therapy_spend"].append(
-                {
-                    "patient_id": patient.patient_id,
-                    "year": self.first.year,
-                    "bucket": bucket,
-                    "as_of": self.first,
-                    "amount": f"{spent[bucket]:.2f}",
-                    "includes_own": False,
-                }
-            )
-        return spent
+    def _spent_elsewhere(self, patient: Patient) -> list[dict[str, Any]]:
+        """What a Medicare patient's other providers were allowed this year, by bucket: rows of `therapy_spend`."""
+        if patient.payer_kind != "medicare" or self.rng.random() >= SPENT_ELSEWHERE:
+            return []
+        bucket = self.rng.choice(("PT_SLP", "PT_SLP", "OT"))
+        row = {
+            "patient_id": patient.patient_id,
+            "year": self.first.year,
+            "bucket": bucket,
+            "as_of": self.first,
+            "amount": f"{self.rng.randint(90, 1400):.2f}",
+            "includes_own": False,
+        }
+        self.rows["therapy_spend"].append(row)
+        return [row]
 
     def _stay(self, patient: Patient, episodes: list[Episode]) -> None:
         """A hospital stay that ended before therapy began."""
@@ -455,7 +464,7 @@ class Filing:
             }
         )  # fmt: skip
 
-    def _claims(self, episode: Episode, authorization: str | None, spent: dict[str, float]) -> None:
+    def _claims(self, episode: Episode, authorization: str | None) -> None:
         """A claim a visit in a private practice; a claim a week elsewhere."""
         weekly = episode.patient.site.setting != "private_practice"
         batches: dict[Any, list[Visit]] = defaultdict(list)
@@ -463,11 +472,9 @@ class Filing:
             alone = not weekly or visit.fault == "other_diagnosis"
             batches[visit.day if alone else visit.day.isocalendar()[:2]].append(visit)
         for batch in batches.values():
-            self._claim(episode, batch, authorization, spent)
+            self._claim(episode, batch, authorization)
 
-    def _claim(
-        self, episode: Episode, visits: list[Visit], authorization: str | None, spent: dict[str, float]
-    ) -> None:
+    def _claim(self, episode: Episode, visits: list[Visit], authorization: str | None) -> None:
         patient, rng = episode.patient, self.rng
         claim_id = self.key("C")
         form, bill_type, place = billing.FORMS[patient.site.setting]
@@ -502,18 +509,15 @@ class Filing:
         for visit in visits:
             visit.claim_id = claim_id
             lines = [billing.Line(code, count) for code, count in units(visit.minutes).items() if count]
-            billing.price(lines, patient.payer_kind)
             for line in lines:
                 number += 1
                 visit.lines[line.cpt] = number
                 points = pointers
                 if visit.fault == "other_diagnosis":
                     points = str(codes.index(str(stray)) + 1) if form == "professional" else stray
-                self._line(episode, visit, line, (claim_id, number), points, place, spent)
+                self._line(episode, visit, line, (claim_id, number), points, place)
                 if status == "paid":
-                    self._remittance(
-                        episode, visit, line, (claim_id, number), billing.paid_on(rng, submitted)
-                    )
+                    self._remittance((claim_id, number), billing.paid_on(rng, submitted))
 
     def _line(
         self,
@@ -523,7 +527,6 @@ class Filing:
         key: tuple[str, int],
         pointers: str | None,
         place: str,
-        spent: dict[str, float],
     ) -> None:
         patient, discipline = episode.patient, episode.discipline
         modifiers = [billing.MODIFIER_OF[discipline]]
@@ -533,11 +536,6 @@ class Filing:
             and patient.payer_kind in billing.PAYS_ASSISTANTS_LESS
         ):
             modifiers.append(billing.ASSISTANT_MODIFIER[discipline])
-        bucket = "OT" if discipline == "OT" else "PT_SLP"
-        if patient.payer_kind == "medicare":
-            if spent[bucket] + line.allowed > billing.KX_FROM:
-                modifiers.append("KX")
-            spent[bucket] += line.allowed
         if (
             patient.payer_kind == "commercial"
             and line.cpt == "97530"
@@ -553,27 +551,17 @@ class Filing:
         self.rows["claim_lines"].append(
             {
                 "claim_id": key[0], "line": key[1], "service_date": visit.day, "cpt": line.cpt,
-                "modifiers": modifiers, "units": line.units,
-                "charge": f"{billing.charge(line.cpt, line.units):.2f}", "therapist_id": rendering.therapist_id,
+                "modifiers": modifiers, "units": line.units, "charge": None, "therapist_id": rendering.therapist_id,
                 "diagnosis_pointers": pointers, "place_of_service": place,
                 "note_id": None if patient.site.clinic_id.endswith("2") else visit.note_id,
             }
         )  # fmt: skip
 
-    def _remittance(
-        self, episode: Episode, visit: Visit, line: billing.Line, key: tuple[str, int], on: date
-    ) -> None:
-        assisted = visit.clinician.role == "assistant" and episode.discipline in billing.ASSISTANT_MODIFIER
-        paid, share, adjustments = billing.paid(
-            line, billing.charge(line.cpt, line.units), episode.patient.payer_kind, assisted
-        )
+    def _remittance(self, key: tuple[str, int], on: date) -> None:
+        """A payer's answer; what it allowed and paid is settled when all lines of the patient are filed."""
         self.rows["remittances"].append(
-            {
-                "claim_id": key[0], "line": key[1], "paid_on": on, "allowed": f"{line.allowed:.2f}",
-                "deductible": "0.00",
-                "paid": f"{paid:.2f}", "patient_responsibility": f"{share:.2f}", "adjustments": adjustments,
-            }
-        )  # fmt: skip
+            {"claim_id": key[0], "line": key[1], "paid_on": on, "deductible": "0.00"}
+        )
 
 
 def hash_of(words: str) -> int:
