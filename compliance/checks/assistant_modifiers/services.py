@@ -101,7 +101,8 @@ INTEGERS = tuple(nw.col(name).cast(nw.Int64) for name in ("therapist", "assistan
 def _assistable() -> nw.Expr:
     """Therapy that an assistant may give: no speech therapy, no evaluation, no device's supply."""
     may = [*codes("timed"), *codes("other_clock"), *codes("untimed"), *codes("monitoring")]
-    never = {*codes("evaluation"), *codes("reevaluation"), *codes("device_supply")}
+    supplies = {*codes("monitoring_supply_long"), *codes("monitoring_supply_short")}
+    never = {*codes("evaluation"), *codes("reevaluation"), *supplies}
     speech = nw.coalesce(nw.col("discipline") == "SLP", nw.lit(False))
     known = nw.coalesce(nw.col("cpt").is_in(sorted({*may} - never)), nw.lit(False))
     return known & ~speech
