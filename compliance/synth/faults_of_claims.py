@@ -2,19 +2,13 @@
 
 from collections.abc import Callable
 
+from compliance.synth import faults_of_modifiers, faults_of_sessions, faults_of_units
 from compliance.synth.spoiling import Spoiler
 
-
-def unit_01(spoiler: Spoiler, number: int) -> None:
-    """A unit more than the minutes support."""
-    for visit in spoiler.visits(lambda each: each.payer_kind == "medicare"):
-        line = visit.lines[-1]
-        line["units"] += 1
-        spoiler.reprice(visit)
-        spoiler.take(visit)
-        spoiler.add("UNIT-01", "One unit more is billed than the minutes support.", visit, line=line)
-        return
-
-
-FAULTS: list[tuple[Callable[[Spoiler, int], None], int]] = [(unit_01, 4)]
-"""What is planted, and how often in 200 patients."""
+FAULTS: list[tuple[Callable[[Spoiler, int], None], int]] = [
+    *faults_of_units.FAULTS[:1],
+    *faults_of_sessions.FAULTS,
+    *faults_of_modifiers.FAULTS,
+    *faults_of_units.FAULTS[1:],
+]
+"""What is planted, and how often in 200 patients; what needs many visits comes first."""

@@ -5,13 +5,16 @@ date, a signature or a person and no note needs other words. A fault takes what 
 the truth what it broke; what another rule must say of the same fault is recorded too.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from random import Random
 from typing import Any
 
 from compliance.synth import billing
+from compliance.synth.episodes import UNTIMED
 from compliance.synth.settling import mark_kx, price_days
 from compliance.synth.staff import PAYERS
 
@@ -35,6 +38,27 @@ class Visited:
     def line(self, cpt: str) -> Row | None:
         """The line that bills a code."""
         return next((line for line in self.lines if line["cpt"] == cpt), None)
+
+    @property
+    def alone(self) -> bool:
+        """Whether one therapist, and nobody else, gave every service and wrote the note."""
+        note = self.note
+        others = ("assistant_minutes", "aide_minutes", "student_minutes")
+        return (
+            self.author["role"] == "therapist"
+            and not note["supervisor_id"]
+            and all(row["therapist_id"] == note["therapist_id"] for row in self.interventions)
+            and not any(row[name] for row in self.interventions for name in others)
+        )
+
+    @property
+    def timed(self) -> list[Row]:
+        """Lines of codes of 15 minutes a unit."""
+        return [line for line in self.lines if line["cpt"] not in UNTIMED]
+
+    def minutes(self, cpt: str) -> int:
+        """Documented minutes of a code."""
+        return sum(row["minutes"] or 0 for row in self.interventions if row["cpt"] == cpt)
 
     @property
     def paid(self) -> bool:
@@ -83,13 +107,25 @@ class Spoiler:
     def visits(self, fits: Callable[[Visited], bool] = lambda visit: True) -> Iterator[Visited]:
         """Treatment visits that fit and in which, or in whose plan and patient, nothing was planted; in random order."""
         for visit in self.rng.sample(self._visits, len(self._visits)):
-            free = (
-                visit.note["note_id"] not in self.spoilt_notes
-                and visit.note["plan_id"] not in self.spoilt_plans
-                and visit.note["patient_id"] not in self.spoilt_patients
-            )
-            if free and visit.note["kind"] == "treatment" and visit.lines and fits(visit):
+            if self.free(visit) and visit.note["kind"] == "treatment" and visit.lines and fits(visit):
                 yield visit
+
+    def free(self, visit: Visited) -> bool:
+        """Whether nothing was planted in the visit, its plan or its patient."""
+        return (
+            visit.note["note_id"] not in self.spoilt_notes
+            and visit.note["plan_id"] not in self.spoilt_plans
+            and visit.note["patient_id"] not in self.spoilt_patients
+        )
+
+    def days(self) -> list[list[Visited]]:
+        """The visits of each therapist and day whose notes that therapist wrote, by the clock; in random order."""
+        days: dict[tuple[str, Any], list[Visited]] = defaultdict(list)
+        for visit in self._visits:
+            days[visit.note["therapist_id"], visit.note["service_date"]].append(visit)
+        for day in days.values():
+            day.sort(key=lambda each: (str(each.note["started_at"]), each.note["note_id"]))
+        return self.rng.sample(list(days.values()), len(days))
 
     def all_of(self, patient_id: str, discipline: str | None = None) -> list[Visited]:
         """Every visit of a patient (and discipline), the first one first."""
@@ -107,7 +143,7 @@ class Spoiler:
         self, rule: str, why: str, visit: Visited, subject: str = "line", line: Row | None = None,
         plan: bool = False, debatable: bool = False,
     ) -> None:  # fmt: skip
-        """Record one truth about a visit, one of its lines, or its plan."""
+        """Record one truth about a visit, one of its lines, its plan, its patient's day or its author."""
         if not debatable:
             self.planted.append(rule)
         self.rows["truth"].append(
@@ -115,9 +151,10 @@ class Spoiler:
                 "rule": rule, "why": why, "subject": subject, "debatable": debatable,
                 "claim_id": line["claim_id"] if line else visit.claim["claim_id"],
                 "line": line["line"] if line else None,
-                "note_id": visit.note["note_id"] if subject in ("note", "line") else None,
+                "note_id": visit.note["note_id"] if subject in ("note", "line", "patient_day") else None,
                 "plan_id": visit.note["plan_id"] if plan else None,
                 "patient_id": visit.note["patient_id"], "discipline": visit.note["discipline"],
+                "therapist_id": visit.note["therapist_id"] if subject == "therapist" else None,
             }
         )  # fmt: skip
 
@@ -137,6 +174,59 @@ class Spoiler:
         return [
             line for line in self.rows["claim_lines"] if claims[line["claim_id"]]["patient_id"] == patient_id
         ]
+
+    def set_minutes(self, visit: Visited, cpt: str, minutes: int) -> bool:
+        """Document other minutes of a timed code, in rows and words; False, and nothing done, where the words name none."""
+        row = next(row for row in visit.interventions if row["cpt"] == cpt)
+        more = minutes - row["minutes"]
+        named = rf"(?i)({cpt}\D{{0,12}}){row['minutes']}(\s*min)"
+        text, found = re.subn(named, rf"\g<1>{minutes}\g<2>", visit.note["text"], count=1)
+        if not found:
+            return False
+        row["minutes"] = minutes
+        visit.note["text"] = text
+        visit.note["timed_minutes"] += more
+        visit.note["total_minutes"] += more
+        later = [each for each in visit.interventions if each["line"] > row["line"]]
+        self.shift([visit.note, row], more, ("ended_at",))
+        self.shift(later, more)
+        self._written_after(visit)
+        return True
+
+    def shift(
+        self, rows: list[Row], minutes: int, names: tuple[str, ...] = ("started_at", "ended_at")
+    ) -> None:
+        """Move times by so many minutes, where they are kept."""
+        for row in rows:
+            for name in names:
+                if row[name]:
+                    row[name] += timedelta(minutes=minutes)
+
+    def give(self, visit: Visited, cpt: str, minutes: int, words: str, timed: bool = False) -> Row:
+        """Document another service at the end of the visit, and bill a unit of it; returns the line. `reprice` afterwards."""
+        last = visit.interventions[-1]
+        begins = last["ended_at"]
+        row = {
+            **last, "line": last["line"] + 1, "cpt": cpt, "minutes": minutes, "started_at": begins,
+            "ended_at": begins + timedelta(minutes=minutes) if begins else None,
+            "mode": "one_on_one" if timed else None, "goal_labels": None,
+        }  # fmt: skip
+        self.rows["interventions"].append(row)
+        visit.interventions.append(row)
+        self.given[visit.note["note_id"]] = visit.interventions
+        visit.note["text"] += f"\n{cpt} {minutes} min: {words}."
+        visit.note["timed_minutes"] += minutes if timed else 0
+        visit.note["total_minutes"] += minutes
+        self.shift([visit.note], minutes, ("ended_at",))
+        self._written_after(visit)
+        return self.new_line(visit, cpt)
+
+    @staticmethod
+    def _written_after(visit: Visited) -> None:
+        """No note is finished before its visit."""
+        ended = visit.note["ended_at"]
+        if ended and visit.note["written_at"] < ended:
+            visit.note["written_at"] = ended + timedelta(minutes=3)
 
     def new_line(self, visit: Visited, cpt: str, units: int = 1, **more: Any) -> Row:
         """Bill another code on the visit's claim, as its first line was billed; `reprice` afterwards."""

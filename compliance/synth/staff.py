@@ -21,7 +21,7 @@ PAYER_OF_KIND = {kind: payer_id for payer_id, _, kind in PAYERS}
 
 SITES = (
     ("Canton Physical & Occupational Therapy", "MD", "private_practice"),
-    ("St. Brendan Outpatient Rehabilitation", "MD", "hospital_outpatient"),
+    ("St. Brendan Outpatient Rehabilitation", "FL", "hospital_outpatient"),
     ("Millbrook Terrace Therapy", "PA", "snf_part_b"),
 )
 STAFF = (

@@ -42,7 +42,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         ),
         "interventions": (
             "note_id line cpt minutes started_at ended_at therapist_id assistant_minutes aide_minutes "
-            "student_minutes mode goal_labels"
+            "student_minutes mode group_size goal_labels"
         ),
         "claims": (
             "claim_id patient_id payer_id clinic_id billing_npi frequency_code authorization_id "
@@ -67,7 +67,10 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "therapy_spend": "patient_id year bucket as_of amount includes_own",
         "stays": "patient_id kind from to",
         "fees": "payer_id cpt from to amount locality",
-        "truth": "rule claim_id line note_id plan_id goal_id patient_id discipline subject debatable why",
+        "truth": (
+            "rule claim_id line note_id plan_id goal_id patient_id discipline therapist_id subject debatable why"
+        ),
+        "rtm": "rtm_id patient_id therapist_id date kind minutes device supervision device_cleared ordered_on",
     }.items()
 }
 """The tables that the synthetic clinics export, with the columns they carry (others are absent, as in life)."""

@@ -2,7 +2,8 @@
 
 A finding and a truth row of one rule agree where they share a note, a claim line (the finding's own or one of its
 `lines`), a plan or a goal; a truth row on a period, which has no key of its own, agrees with a finding on the same
-patient and discipline. Debatable rows may be found and need not be: they count for precision only.
+patient and discipline; one on a therapist with a finding on the same person. Debatable rows may be found and need not
+be: they count for precision only.
 """
 
 from pathlib import Path
@@ -12,7 +13,17 @@ import polars as pl
 from compliance.checks.rule import catalogue
 from compliance.records.load import InputError
 
-KEYS = ("rule", "claim_id", "line", "note_id", "plan_id", "goal_id", "patient_id", "discipline")
+KEYS = (
+    "rule",
+    "claim_id",
+    "line",
+    "note_id",
+    "plan_id",
+    "goal_id",
+    "patient_id",
+    "discipline",
+    "therapist_id",
+)
 GOAL_OF_EVIDENCE = r'"goal_id": ?"([^"]+)"'
 """Findings name their goal among the facts of their evidence."""
 LINES = pl.List(pl.Struct({"claim_id": pl.String, "line": pl.Int64}))
@@ -90,7 +101,7 @@ def _share(part: str, whole: str) -> pl.Expr:
 
 
 def _keyed(rows: pl.DataFrame) -> pl.DataFrame:
-    """The keys as text, empty ones null; `period` and `debatable` as flags."""
+    """The keys as text, empty ones null; `period`, `person` and `debatable` as flags."""
     told = (
         pl.col("evidence").cast(pl.String).str.extract(GOAL_OF_EVIDENCE)
         if "evidence" in rows.columns
@@ -107,8 +118,10 @@ def _keyed(rows: pl.DataFrame) -> pl.DataFrame:
         else pl.lit(False)
     )
     period = pl.col("subject") == "period" if "subject" in rows.columns else pl.lit(False)
+    person = pl.col("subject") == "therapist" if "subject" in rows.columns else pl.lit(False)
     texts = [pl.col(name).cast(pl.String).replace("", None).alias(name) for name in KEYS]
-    return rows.select(*texts, debatable=debatable.fill_null(False), period=period.fill_null(False))
+    flags = {"debatable": debatable, "period": period, "person": person}
+    return rows.select(*texts, **{name: flag.fill_null(False) for name, flag in flags.items()})
 
 
 def _with_lines(found: pl.DataFrame, findings: pl.DataFrame) -> pl.DataFrame:
@@ -136,6 +149,7 @@ def _pairs(planted: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
         (planted, ("plan_id",)),
         (planted, ("goal_id",)),
         (planted.filter(pl.col("period")), ("patient_id", "discipline")),
+        (planted.filter(pl.col("person")), ("therapist_id",)),
     )
     together = []
     for rows, keys in ways:
