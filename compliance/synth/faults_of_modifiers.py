@@ -82,13 +82,13 @@ def mod_01(spoiler: Spoiler, number: int) -> None:
 
 
 def mod_02(spoiler: Spoiler, number: int) -> None:
-    """Two of GP, GO and GN on one line."""
+    """A physical therapist's line bears GO beside GP."""
     for visit in spoiler.visits(lambda each: medicare(each) and _far_from_kx(spoiler, each)):
-        line = visit.lines[0]
-        own = billing.MODIFIER_OF[visit.note["discipline"]]
-        line["modifiers"].append(next(mark for mark in billing.MODIFIER_OF.values() if mark != own))
+        if visit.note["discipline"] != "PT":
+            continue
+        visit.lines[0]["modifiers"].append("GO")
         spoiler.take(visit)
-        spoiler.add("MOD-02", "The line bears the modifiers of two disciplines.", visit, line=line)
+        spoiler.add("MOD-02", "The line bears the modifiers of two disciplines.", visit, line=visit.lines[0])
         return
 
 

@@ -71,7 +71,7 @@ def con_02(spoiler: Spoiler, number: int) -> None:
             ("CON-02", "The day's units stand for more minutes than were worked."),
             ("CON-03", "The notes record more one-on-one minutes than were worked."),
         ):
-            spoiler.add(rule, why, day[0], subject="therapist_day", line=day[0].lines[0])
+            _add(spoiler, rule, why, day)
         return
 
 
@@ -85,8 +85,19 @@ def con_03(spoiler: Spoiler, number: int) -> None:
         for visit in day:
             spoiler.take(visit)
         why = "The notes record more one-on-one minutes than were worked."
-        spoiler.add("CON-03", why, day[0], subject="therapist_day", line=day[0].lines[0])
+        _add(spoiler, "CON-03", why, day)
         return
+
+
+def _add(spoiler: Spoiler, rule: str, why: str, day: list[Visited]) -> None:
+    """Record a truth about a therapist's day, under the first of its lines whose time counts."""
+    line, visit = next(
+        (line, visit)
+        for visit in day
+        for line in visit.lines
+        if line in visit.timed or line["cpt"] in EVALUATING
+    )
+    spoiler.add(rule, why, visit, subject="therapist_day", line=line)
 
 
 def _one_on_one(row: Row) -> bool:
