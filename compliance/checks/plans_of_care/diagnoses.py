@@ -1,6 +1,6 @@
 """Whether a line points to a diagnosis of its plan of care: one reading for DOC-09 (97530) and POC-08 (other codes)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import narwhals as nw
@@ -23,17 +23,9 @@ def judged_by_plan(lines: nw.LazyFrame, plans_of_care: nw.LazyFrame, claims: nw.
     outcome, missing, cpt, line_diagnoses, plan_diagnoses and the number of characters compared.
     """
     plans = plans_of_care.select("plan_id", plan_diagnoses="diagnosis_codes", planned_for=nw.lit(1))
-    forms = claims.select("claim_id", "form")
-    institutional = (nw.col("form") == "institutional") | (
-        nw.col("form").is_null() & nw.col("setting").is_in(WITHOUT_POINTERS)
-    )
-    all_of_claim = (
-        nw.when(institutional).then(nw.col("claim_diagnosis_codes")).otherwise(nw.lit(None, dtype=nw.String))
-    )
     units = (
-        lines.join(plans, on="plan_id", how="left")
-        .join(forms, on="claim_id", how="left")
-        .with_columns(pointers=nw.coalesce(nw.col("diagnosis_pointers"), all_of_claim))
+        with_pointers(lines, claims)
+        .join(plans, on="plan_id", how="left")
         .with_columns(
             pointed=nw.coalesce(nw.col("pointers"), nw.lit("")),
             listed=nw.coalesce(nw.col("claim_diagnosis_codes"), nw.lit("")),
@@ -62,18 +54,34 @@ def judged_by_plan(lines: nw.LazyFrame, plans_of_care: nw.LazyFrame, claims: nw.
     )  # fmt: skip
 
 
+def with_pointers(lines: nw.LazyFrame, claims: nw.LazyFrame) -> nw.LazyFrame:
+    """Lines with `pointers`: their own, else on the institutional form, which has none, all diagnoses of the claim."""
+    institutional = (nw.col("form") == "institutional") | (
+        nw.col("form").is_null() & nw.col("setting").is_in(WITHOUT_POINTERS)
+    )
+    all_of_claim = (
+        nw.when(institutional).then(nw.col("claim_diagnosis_codes")).otherwise(nw.lit(None, dtype=nw.String))
+    )
+    forms = claims.select("claim_id", "form")
+    return (
+        lines.drop("form")
+        .join(forms, on="claim_id", how="left")
+        .with_columns(pointers=nw.coalesce(nw.col("diagnosis_pointers"), all_of_claim))
+    )
+
+
 def _read(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """The diagnoses that pointers mean, and whether one of them matches the plan's."""
     lists = rows[0]
     codes = [
-        code for pointer in lists["pointed"].split() if (code := _meant(pointer, lists["listed"].split()))
+        code for pointer in lists["pointed"].split() if (code := meant(pointer, lists["listed"].split()))
     ]
-    beginnings = {_bare(code)[: lists["characters"]] for code in lists["planned"].split()}
-    matching = [code for code in codes if _bare(code)[: lists["characters"]] in beginnings]
+    beginnings = {bare(code)[: lists["characters"]] for code in lists["planned"].split()}
+    matching = [code for code in codes if bare(code)[: lists["characters"]] in beginnings]
     yield {"line_diagnoses": ", ".join(codes) or None, "in_plan": bool(matching)}
 
 
-def _meant(pointer: str, listed: list[str]) -> str | None:
+def meant(pointer: str, listed: Sequence[str]) -> str | None:
     """The code that a pointer is, or stands for by its position; null where the claim has none there."""
     if pointer.isdigit():
         position = int(pointer)
@@ -84,5 +92,6 @@ def _meant(pointer: str, listed: list[str]) -> str | None:
     return listed[position - 1] if 0 < position <= len(listed) else None
 
 
-def _bare(code: str) -> str:
+def bare(code: str) -> str:
+    """A code without dot, in capitals."""
     return code.replace(".", "").upper()
