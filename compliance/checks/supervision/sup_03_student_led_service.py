@@ -4,10 +4,12 @@ import narwhals as nw
 
 from compliance.checks.rule import rule
 from compliance.checks.supervision.services import services
-from compliance.checks.terms import first, flag, judge, ruled, yes
+from compliance.checks.supervision.taken_out import with_lost
+from compliance.checks.terms import codes, first, flag, judge, ruled, yes
 
 CONTEXT = ["service_date", "patient_id", "discipline", "clinic_id", "payer_id", "therapist_id", "author_role", "supervisor_id",
-           "supervision", "cosigned_by", "student_billable", "student_billable__id", "policy_missing"]  # fmt: skip
+           "supervision", "cosigned_by", "student_billable", "student_billable__id", "unit_method",
+           "timed_unit_minutes", "first_unit_minutes", "policy_missing"]  # fmt: skip
 LED = ("led", "performed", "treated")
 WAYS = ("never", "in_room", "direct", "general")
 
@@ -21,7 +23,7 @@ WAYS = ("never", "in_room", "direct", "general")
     unit="code that a student gave on a visit",
     cites=["mbpm-15-230-b", "medicaid-cautious-default"],
     needs=["notes.note_id"],
-    parameters=["student_billable"],
+    parameters=["student_billable", "unit_method", "timed_unit_minutes", "first_unit_minutes"],
     exposes="line",
     message={
         "never": "A student gave {cpt} on {service_date}; this payer never pays for a student's service",
@@ -29,9 +31,11 @@ WAYS = ("never", "in_room", "direct", "general")
         "unsigned": "A student gave {cpt} on {service_date} and no therapist signed the note",
         "not_on_site": "A student gave {cpt} on {service_date} and no therapist was on site",
         "nobody": "A student gave {cpt} on {service_date} and no supervising therapist is named",
+        "part": "Of the {minutes} minutes of {cpt} on {service_date} a student gave {student_minutes} without the "
+        "supervision that this payer asks for; without them {lost} of {units} billed units fall away",
     },
     fix=dict.fromkeys(
-        ("never", "not_in_room", "unsigned", "not_on_site", "nobody"),
+        ("never", "not_in_room", "unsigned", "not_on_site", "nobody", "part"),
         "Remove the student's minutes; bill only minutes that the therapist directed one-on-one.",
     ),
     quotes=["student", "in_room"],
@@ -51,7 +55,9 @@ def student_led_service(
     ## How we read the rule
     - In the room: the note or its words put the therapist in the room, directing; and a therapist signed it
       (as author or by a co-signature). A therapist in line of sight, or treating another patient, is not that.
-    - Student's minutes are those without the therapist directing in the room: any make the code the student's.
+    - Student's minutes are those without the therapist directing in the room: any are judged.
+    - Where a student gave a part of the minutes of a timed code, that part is taken out and the day's units counted
+      again, as for an aide (SUP-04); where no unit falls away it is a weakness.
     - A student as deliverer whose own minutes are given as 0 was directed.
     - A student who only observed, or is only mentioned, gave nothing. SPT is a student only where the reading of
       the note says so; it is mostly a stand-pivot transfer.
@@ -61,9 +67,10 @@ def student_led_service(
     ## What it does not check
     Students under Medicare Part A, whose rules differ; the shifts of the supervisor (SUP-01 does, for assistants).
     """
-    said = _said(mentions)
+    said, given = _said(mentions), services(interventions, notes, claim_lines, CONTEXT)
+    timed = given.filter(_timed())
     units = (
-        services(interventions, notes, claim_lines, CONTEXT)
+        with_lost(given, timed, "student")
         .join(said, on="note_id", how="left")
         .join(_said_of_code(mentions), on=["note_id", "cpt"], how="left")
         .with_columns(
@@ -94,19 +101,29 @@ def student_led_service(
         ("not_on_site", led & (way == "direct") & ~near & ~note.is_null()),
         ("nobody", led & (way == "general") & ~named),
     )
+    part = yes("alone") & ~yes("words") & (nw.col("student") < nw.col("minutes")) & _timed()
+    part = nw.coalesce(part & (nw.col("unmeasured") == 0) & ~nw.col("units").is_null(), nw.lit(False))
     return judge(
-        units.with_columns(case=case, by_words=yes("words")),
+        units.with_columns(fault=case, part=part, by_words=yes("words")),
         applies=ruled("student_billable"),
         cannot_tell={
             "policy.student_billable": led & ~way.is_in(list(WAYS)),
             "notes.supervision": led & (way == "direct") & ~near & note.is_null(),
         },
-        fails=~nw.col("case").is_null(),
+        fails=~nw.col("fault").is_null(),
     ).select(
-        "claim_id", "line", "note_id", "outcome", "missing", "case", "cpt", "service_date", "patient_id", "discipline",
+        "claim_id", "line", "note_id", "outcome", "missing", "fault", "cpt", "service_date", "patient_id", "discipline",
         "clinic_id", "payer_id", "therapist_id", "deliverer", "supervision", "cosigned_by", "by_words",
-        "student_billable", "student_billable__id", student_minutes=nw.col("student"), fault=nw.col("case"),
+        "student_billable", "student_billable__id", "minutes", "units", student_minutes=nw.col("student"),
+        lost=nw.when(nw.col("part")).then(nw.col("lost")).otherwise(nw.lit(None)),
+        exposed_units=nw.when(nw.col("part")).then(nw.col("lost")).otherwise(nw.lit(None)),
+        case=nw.when(nw.col("part")).then(nw.lit("part")).otherwise(nw.col("fault")),
+        severity=nw.when(nw.col("part") & (nw.col("lost") == 0)).then(nw.lit("low")).otherwise(nw.lit("medium")),
     )  # fmt: skip
+
+
+def _timed() -> nw.Expr:
+    return nw.coalesce(nw.col("cpt").is_in(codes("timed")), nw.lit(False))
 
 
 def _today(mentions: nw.LazyFrame) -> nw.LazyFrame:
