@@ -1,22 +1,15 @@
-"""What is spoilt in charts and the record as a whole: plans and certifications, frequency, signatures, people, dates."""
+"""What is spoilt in charts and the record as a whole: plans and certifications, notes, people, dates."""
 
 from collections.abc import Callable
 
+from compliance.synth.faults_of_notes import int_01, int_02, int_03, int_04, int_05, int_06, int_07, int_14
+from compliance.synth.faults_of_people import aud_01, int_09, int_10, int_11, int_13
+from compliance.synth.faults_of_plans import frq_02, frq_03, poc_01, poc_02, poc_03, poc_04, poc_08
 from compliance.synth.spoiling import Spoiler
 
-
-def poc_03(spoiler: Spoiler, number: int) -> None:
-    """A first plan that no physician certified."""
-    for visit in spoiler.visits(
-        lambda each: each.payer_kind == "medicare" and not each.plan["replaces_plan_id"]
-    ):
-        visit.plan.update(
-            certified_on=None, certified_by=None, order_signed_on=None, order_by=None, sent_on=None
-        )
-        spoiler.take(visit, whole=True)
-        spoiler.add("POC-03", "No physician certified the plan.", visit, subject="plan", plan=True)
-        return
-
-
-FAULTS: list[tuple[Callable[[Spoiler, int], None], int]] = [(poc_03, 3)]
+FAULTS: list[tuple[Callable[[Spoiler, int], None], int]] = [
+    (poc_01, 4), (poc_02, 3), (poc_03, 5), (poc_04, 3), (poc_08, 4), (frq_02, 4), (frq_03, 4),
+    (int_01, 4), (int_02, 3), (int_03, 5), (int_04, 4), (int_05, 4), (int_06, 3), (int_07, 3), (int_09, 4), (int_10, 2),
+    (int_11, 3), (int_13, 3), (int_14, 4), (aud_01, 4),
+]  # fmt: skip
 """What is planted, and how often in 200 patients."""

@@ -488,6 +488,9 @@ def _supervision_fault(planter: Planter, episode: Episode, visit: Visit, fault: 
     visit.supervision, visit.fault = None, fault
     episode.planted.add("note")
     planter.add("SUP-01", why, episode, visit=visit, code="97530")
+    if fault == "discipline":
+        under = "Billed under the plan's therapist, not the supervisor named."
+        planter.add("INT-09", under, episode, visit=visit, debatable=True)
 
 
 def sup_02(planter: Planter, number: int) -> None:

@@ -80,6 +80,7 @@ class Spoiler:
     planted: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self.seed = self.rng.random()
         self.people = {row["therapist_id"]: row for row in self.rows["therapists"]}
         self.clinics = {row["clinic_id"]: row for row in self.rows["clinics"]}
         self.plans = {row["plan_id"]: row for row in self.rows["plans_of_care"]}
@@ -100,6 +101,8 @@ class Spoiler:
     def plant(self, faults: list[tuple[Callable[["Spoiler", int], None], int]]) -> list[str]:
         """Plant each fault as often as its number at this scale; returns the rule of each certain truth."""
         for fault, often in faults:
+            # each fault draws by itself, so that a new one leaves the others where they were
+            self.rng = Random(f"{self.seed} {getattr(fault, '__name__', fault)}")
             for number in range(max(1, round(often * self.scale))):
                 fault(self, number)
         return self.planted
@@ -127,6 +130,10 @@ class Spoiler:
             day.sort(key=lambda each: (str(each.note["started_at"]), each.note["note_id"]))
         return self.rng.sample(list(days.values()), len(days))
 
+    def everything(self) -> list[Visited]:
+        """Every billed visit, whatever was planted in it."""
+        return self._visits
+
     def all_of(self, patient_id: str, discipline: str | None = None) -> list[Visited]:
         """Every visit of a patient (and discipline), the first one first."""
         found = [each for each in self._visits if each.note["patient_id"] == patient_id]
@@ -138,6 +145,25 @@ class Spoiler:
         self.spoilt_notes.add(visit.note["note_id"])
         if whole:
             self.spoilt_patients.add(visit.note["patient_id"])
+
+    def untouched(self, patient_id: str) -> bool:
+        """Whether nothing was planted in any note, plan or claim of a patient."""
+        return patient_id not in {row["patient_id"] for row in self.rows["truth"]}
+
+    def add_line(self, rule: str, why: str, line: Row, debatable: bool = False) -> None:
+        """Record one truth about a claim line, whatever note it has."""
+        if not debatable:
+            self.planted.append(rule)
+        discipline = next(
+            (name for name, code in billing.MODIFIER_OF.items() if code in line["modifiers"]), None
+        )
+        self.rows["truth"].append(
+            {
+                "rule": rule, "why": why, "subject": "line", "debatable": debatable,
+                "claim_id": line["claim_id"], "line": line["line"],
+                "patient_id": self.claims[line["claim_id"]]["patient_id"], "discipline": discipline,
+            }
+        )  # fmt: skip
 
     def add(
         self, rule: str, why: str, visit: Visited, subject: str = "line", line: Row | None = None,

@@ -28,17 +28,18 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         ),
         "shifts": "therapist_id clinic_id starts_at ends_at kind",
         "payers": "payer_id name kind policy",
-        "patients": "patient_id name birth_date sex secondary_payer_id last_service_on",
+        "patients": "patient_id name birth_date sex secondary_payer_id last_service_on purge_on",
         "plans_of_care": (
             "plan_id patient_id discipline evaluated_on established_on signed_on starts_on ends_on "
             "visits_per_week weeks diagnosis_codes maintenance therapist_id interventions sent_on "
-            "order_by order_discipline order_signed_on certified_on certified_by replaces_plan_id"
+            "order_by order_discipline order_signed_on certified_on certified_by "
+            "certification_delay_reason replaces_plan_id"
         ),
         "goals": "goal_id plan_id label term text baseline target due_on status status_on",
         "notes": (
             "note_id patient_id plan_id clinic_id kind outcome amends_note_id service_date "
             "period_from period_to therapist_id discipline supervisor_id supervision started_at "
-            "ended_at timed_minutes total_minutes written_at signed_on cosigned_by cosigned_on text"
+            "ended_at timed_minutes total_minutes written_at edited_at signed_on cosigned_by cosigned_on text"
         ),
         "interventions": (
             "note_id line cpt minutes started_at ended_at therapist_id assistant_minutes aide_minutes "
@@ -56,7 +57,8 @@ COLUMNS: dict[str, tuple[str, ...]] = {
             "claim_id line paid_on allowed deductible paid patient_responsibility adjustments remarks"
         ),
         "authorizations": (
-            "authorization_id patient_id payer_id discipline number cpt visits visit_rule starts_on ends_on"
+            "authorization_id patient_id payer_id discipline number cpt visits units visit_rule starts_on "
+            "ends_on"
         ),
         "benefits": "patient_id payer_id disciplines starts_on ends_on visits used_elsewhere as_of hard",
         "supervision_contacts": "contact_id date supervisor_id assistant_id patient_id mode minutes text",
@@ -67,6 +69,10 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "therapy_spend": "patient_id year bucket as_of amount includes_own",
         "stays": "patient_id kind from to",
         "fees": "payer_id cpt from to amount locality",
+        "overpayments": (
+            "overpayment_id finding_id claim_id line amount identified_on investigation_from "
+            "investigation_to returned_on"
+        ),
         "truth": (
             "rule claim_id line note_id plan_id goal_id patient_id discipline therapist_id subject debatable why"
         ),
@@ -82,6 +88,10 @@ SPENT_ELSEWHERE = 0.15
 ADDENDA = 0.008
 CHANGES = ("new_code", "graded", "frequency")
 DRAFT_DAYS, UNPAID_DAYS = 9, 32
+KEPT_YEARS, KEPT_UNTIL_AGE = 10, 25
+"""How long our clinics keep a chart: long enough for each payer."""
+EDITED = 14
+"""Of so many notes one was corrected within minutes of being written."""
 
 
 def payer_rows() -> list[dict[str, Any]]:
@@ -141,6 +151,7 @@ class Filing:
 
     def patient(self, patient: Patient, episodes: list[Episode]) -> None:
         """A patient with episodes, plans, notes, claims and remittances."""
+        last = max(episode.visits[-1].day for episode in episodes)
         self.rows["patients"].append(
             {
                 "patient_id": patient.patient_id,
@@ -150,7 +161,8 @@ class Filing:
                 "secondary_payer_id": "COM"
                 if patient.payer_kind == "medicare" and self.rng.random() < 0.3
                 else None,
-                "last_service_on": max(episode.visits[-1].day for episode in episodes),
+                "last_service_on": last,
+                "purge_on": _purge_on(patient, last),
             }
         )
         if patient.payer_kind in LIMITED:
@@ -213,20 +225,22 @@ class Filing:
         doctor = rng.choice(PHYSICIANS)
         for plan in episode.plans:
             initial = plan.replaces is None
+            written = max((v.day for v in episode.visits if v.day < plan.starts_on), default=plan.starts_on)
             self.rows["plans_of_care"].append(
                 {
                     "plan_id": plan.plan_id, "patient_id": patient.patient_id, "discipline": episode.discipline,
-                    "evaluated_on": episode.visits[0].day, "established_on": plan.starts_on,
-                    "signed_on": next_open(plan.starts_on),
+                    "evaluated_on": episode.visits[0].day, "established_on": written,
+                    "signed_on": next_open(written),
                     "starts_on": plan.starts_on, "ends_on": plan.ends_on, "visits_per_week": episode.frequency,
                     "weeks": plan.weeks,
                     "diagnosis_codes": episode.diagnoses, "maintenance": False,
                     "therapist_id": plan.author.therapist_id,
                     "interventions": plan.interventions,
-                    "sent_on": plan.starts_on + timedelta(days=rng.randint(0, 2)), "order_by": doctor,
+                    "sent_on": written + timedelta(days=rng.randint(0, 2)), "order_by": doctor,
                     "order_discipline": episode.discipline,
                     "order_signed_on": plan.starts_on - timedelta(days=rng.randint(1, 12)) if initial else None,
-                    "certified_on": plan.certified_on, "certified_by": doctor, "replaces_plan_id": plan.replaces,
+                    "certified_on": plan.certified_on if initial else _in_time(written, plan.starts_on),
+                    "certified_by": doctor, "replaces_plan_id": plan.replaces,
                 }
             )  # fmt: skip
             if initial and rng.random() < 0.6:
@@ -293,6 +307,7 @@ class Filing:
                 "timed_minutes": sum(spent for code, spent in visit.minutes.items() if code not in UNTIMED),
                 "total_minutes": total,
                 "written_at": written if clocked else visit.day,
+                "edited_at": written + timedelta(minutes=9) if hash_of(visit.note_id) % EDITED == 0 else None,
                 "signed_on": visit.day,
                 "cosigned_by": cosigner.therapist_id if cosigner else None,
                 "cosigned_on": cosigned_on,
@@ -565,6 +580,16 @@ class Filing:
         self.rows["remittances"].append(
             {"claim_id": key[0], "line": key[1], "paid_on": on, "deductible": "0.00"}
         )
+
+
+def _in_time(written: date, starts_on: date) -> date:
+    """The day on which a recertification is signed: soon, and before the former plan has ended."""
+    return min(written + timedelta(days=3), starts_on - timedelta(days=1))
+
+
+def _purge_on(patient: Patient, last: date) -> date:
+    """The first of January from which a chart may be destroyed: of the payer who wants it longest, of a child later."""
+    return date(max(last.year + KEPT_YEARS, patient.birth_date.year + KEPT_UNTIL_AGE) + 1, 1, 1)
 
 
 def hash_of(words: str) -> int:

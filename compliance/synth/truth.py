@@ -2,8 +2,8 @@
 
 A finding and a truth row of one rule agree where they share a note, a claim line (the finding's own or one of its
 `lines`), a plan or a goal; a truth row on a period, which has no key of its own, agrees with a finding on the same
-patient and discipline; one on a therapist with a finding on the same person. Debatable rows may be found and need not
-be: they count for precision only.
+patient and discipline, one on a therapist or on a patient's chart with a finding on the same. Debatable rows may be
+found and need not be: they count for precision only.
 """
 
 from pathlib import Path
@@ -117,10 +117,10 @@ def _keyed(rows: pl.DataFrame) -> pl.DataFrame:
         if "debatable" in rows.columns
         else pl.lit(False)
     )
-    period = pl.col("subject") == "period" if "subject" in rows.columns else pl.lit(False)
-    person = pl.col("subject") == "therapist" if "subject" in rows.columns else pl.lit(False)
+    subject = pl.col("subject") if "subject" in rows.columns else pl.lit("")
+    period, person, patient = subject == "period", subject == "therapist", subject == "patient"
     texts = [pl.col(name).cast(pl.String).replace("", None).alias(name) for name in KEYS]
-    flags = {"debatable": debatable, "period": period, "person": person}
+    flags = {"debatable": debatable, "period": period, "person": person, "patient": patient}
     return rows.select(*texts, **{name: flag.fill_null(False) for name, flag in flags.items()})
 
 
@@ -150,6 +150,7 @@ def _pairs(planted: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
         (planted, ("goal_id",)),
         (planted.filter(pl.col("period")), ("patient_id", "discipline")),
         (planted.filter(pl.col("person")), ("therapist_id",)),
+        (planted.filter(pl.col("patient")), ("patient_id",)),
     )
     together = []
     for rows, keys in ways:
