@@ -5,12 +5,15 @@ shape or word as well as by colour. Data are aggregates (`compliance.risk`); non
 Selections are named `pick`, so that a page reads `selection["pick"]`.
 """
 
-from collections.abc import Mapping
+import json
+import textwrap
+from collections.abc import Mapping, Sequence
 
 import altair as alt
 import polars as pl
 
 from compliance import chart_theme as theme
+from compliance import formats
 from compliance.chart_theme import COUNT, DAY, DAY_ON_AXIS, MONEY, PERCENT, token
 
 PICK = "pick"
@@ -375,3 +378,201 @@ def unknown_bars(
         x="cannot_tell_share:Q", y=y, text=alt.Text("cannot_tell_share:Q", format=PERCENT)
     )
     return alt.layer(bars, text).properties(title=title, height=_height(shown.height, 24, AROUND_DOTS))
+
+
+# -- pictures of the evidence card: small, one finding each ----------------------------------------------------
+
+LONGEST_TITLE_LINE = 48
+BAR, ROW = 20, 34
+"""Pixels of a bar of these pictures, and of the row that it stands in with what is written above it."""
+AROUND_PICTURE = 70
+
+
+def _picture_title(sentence: str) -> alt.TitleParams:
+    """The sentence of a small chart, in as many lines as a narrow card needs."""
+    lines = textwrap.wrap(sentence, LONGEST_TITLE_LINE)
+    return alt.TitleParams(text=lines, fontSize=13, offset=6, frame="bounds")
+
+
+def _picture_height(rows: int, sentence: str) -> int:
+    return ROW * rows + AROUND_PICTURE + 16 * len(textwrap.wrap(sentence, LONGEST_TITLE_LINE))
+
+
+def minutes_against_units(
+    bars: pl.DataFrame, marks: pl.DataFrame, steps: Sequence[int], title: str, dark: bool
+) -> alt.LayerChart:
+    """Timed minutes as bars, the minutes from which each unit counts as steps, and what was billed where it would begin.
+
+    `bars` and `marks` as `proof.Units` gives them: a bar a code, on one row where the minutes are pooled. `steps` are the
+    minutes of the first, second … unit.
+    """
+    rows = list(dict.fromkeys([*bars["row"], *marks["row"]]))
+    furthest = max([1, *steps, *bars["ends"]])
+    y = alt.Y("row:N", title=None, sort=rows, axis=alt.Axis(labelLimit=120, ticks=False, domain=False))
+    told = {
+        str(minutes): [str(minutes), formats.plural(unit, "unit")] for unit, minutes in enumerate(steps, 1)
+    }
+    x = alt.X(
+        "starts:Q",
+        title="Timed minutes, and the units for which they are enough",
+        scale=alt.Scale(domain=[0, furthest * 1.06], nice=False),
+        axis=alt.Axis(values=list(steps), labelExpr=f"{json.dumps(told)}[datum.label]", labelOverlap=True)
+        if steps else alt.Axis(tickCount=4),
+    )  # fmt: skip
+    shown = bars.with_columns(
+        label=pl.col("code") + ": " + pl.col("minutes").cast(pl.String) + " min",
+        middle=(pl.col("starts") + pl.col("ends")) / 2,
+        wide=(pl.col("ends") - pl.col("starts")) > furthest * 0.2,
+    )
+    drawn = alt.Chart(shown).mark_bar(
+        height=BAR, color=token("accent", dark), stroke=token("paper", dark), strokeWidth=2
+    ).encode(
+        x=x, x2="ends:Q", y=y,
+        tooltip=[alt.Tooltip("code:N"), alt.Tooltip("minutes:Q", title="timed minutes"),
+                 alt.Tooltip("supported:Q", title="units supported"), alt.Tooltip("billed:Q", title="units billed")],
+    )  # fmt: skip
+    written = (
+        alt.Chart(shown.filter("wide"))
+        .mark_text(color=token("paper", dark), fontSize=11)
+        .encode(x="middle:Q", y=y, text="label:N")
+    )
+    at = alt.Chart(pl.DataFrame({"at": list(steps)}, schema={"at": pl.Int64})).encode(x="at:Q")
+    lines = [
+        at.mark_rule(color=token("paper", dark), strokeWidth=2),
+        at.mark_rule(color=token("muted", dark), strokeDash=[2, 2]),
+    ]
+    return alt.layer(drawn, *lines, written, *_billed(marks, y, furthest, dark)).properties(
+        title=_picture_title(title), height=_picture_height(len(rows), title)
+    )
+
+
+def _billed(marks: pl.DataFrame, y: alt.Y, furthest: float, dark: bool) -> list[alt.Chart]:
+    """What was billed, above its bar: ▼ at the minutes that it takes, and its words on the side that has room."""
+    scale = alt.Scale(domain=[False, True], range=[token("ink", dark), token("high", dark)])
+    colour = alt.Color("short:N", scale=scale, legend=None)
+    points = alt.Chart(marks).mark_point(
+        shape="triangle-down", filled=True, size=90, yOffset=-BAR / 2 - 5, opacity=1
+    )
+    layers = [points.encode(x="at:Q", y=y, color=colour, tooltip=[alt.Tooltip("told:N", title="units"),
+              alt.Tooltip("at:Q", title="minutes that they take")])]  # fmt: skip
+    for far in (False, True):
+        some = marks.filter((pl.col("at") > 0.6 * furthest) == far)
+        text = alt.Chart(some).mark_text(
+            align="right" if far else "left",
+            dx=-9 if far else 9,
+            yOffset=-BAR / 2 - 5,
+            fontWeight=600,
+            fontSize=11,
+        )
+        layers.append(text.encode(x="at:Q", y=y, text="told:N", color=colour))
+    return layers
+
+
+def time_line(sessions: pl.DataFrame, stretches: pl.DataFrame, title: str, dark: bool) -> alt.LayerChart:
+    """Sessions by the clock, one row each of `row`; the stretches in which several are on at once are shaded.
+
+    `sessions`: begins, ends, row (as shown), cpt. `stretches` as `proof.shared` gives them.
+    """
+    rows = sessions.sort("begins", "row")["row"].unique(maintain_order=True).to_list()
+    y = alt.Y("row:N", title=None, sort=rows, axis=alt.Axis(labelLimit=140, ticks=False, domain=False))
+    x = alt.X(
+        "begins:T",
+        title="Time of day",
+        axis=alt.Axis(format="%H:%M", tickCount=5),
+        scale=alt.Scale(nice=False),
+    )
+    shown = sessions.with_columns(
+        label=pl.col("cpt").fill_null(""),
+        middle=pl.col("begins") + (pl.col("ends") - pl.col("begins")) / 2,
+        minutes=(pl.col("ends") - pl.col("begins")).dt.total_minutes(),
+    )
+    bars = alt.Chart(shown).mark_bar(height=BAR, color=token("accent", dark), cornerRadius=2).encode(
+        x=x, x2="ends:T", y=y,
+        tooltip=[alt.Tooltip("row:N", title="who"), alt.Tooltip("cpt:N", title="code"),
+                 alt.Tooltip("begins:T", format="%H:%M"), alt.Tooltip("ends:T", format="%H:%M"), "minutes:Q"],
+    )  # fmt: skip
+    shade = alt.Chart(stretches).mark_rect(
+        color=token("medium", dark), opacity=0.22, stroke=token("medium", dark), strokeDash=[3, 2]
+    ).encode(
+        x=x, x2="ends:T",
+        tooltip=[alt.Tooltip("minutes:Q", title="minutes at once"), alt.Tooltip("together:Q", title="how many")],
+    )  # fmt: skip
+    words = (
+        alt.Chart(shown)
+        .mark_text(color=token("paper", dark), fontSize=11)
+        .encode(x="middle:T", y=y, text="label:N")
+    )
+    return alt.layer(bars, shade, words).properties(
+        title=_picture_title(title), height=_picture_height(len(rows), title) - (ROW - BAR - 6) * len(rows)
+    )
+
+
+def against_threshold(
+    total: float, limits: Sequence[tuple[str, float]], title: str, dark: bool
+) -> alt.LayerChart:
+    """A year's dollars as a bar towards its thresholds, each a line with its name and its dollars; beyond is darker.
+
+    `limits` are names and dollars, the deciding one first.
+    """
+    first = limits[0][1]
+    parts = [("within", 0.0, min(total, first))] + ([("above", first, total)] if total > first else [])
+    bars = pl.DataFrame(
+        parts, schema={"part": pl.String, "starts": pl.Float64, "ends": pl.Float64}, orient="row"
+    )
+    furthest = 1.18 * max(total, *(limit for _, limit in limits))
+    scale = alt.Scale(domain=[0, furthest], nice=False)
+    lines = pl.DataFrame(
+        [(limit, f"{name} {formats.money(limit)}", place == 0) for place, (name, limit) in enumerate(limits)],
+        schema={"at": pl.Float64, "told": pl.String, "first": pl.Boolean}, orient="row",
+    )  # fmt: skip
+    drawn = alt.Chart(bars).mark_bar(height=BAR).encode(
+        x=alt.X("starts:Q", title="Dollars allowed in the year", axis=alt.Axis(format=MONEY, tickCount=4), scale=scale),
+        x2="ends:Q",
+        color=alt.Color("part:N", legend=None, scale=alt.Scale(
+            domain=["within", "above"], range=[token("accent", dark), token("high", dark)])),
+        tooltip=[alt.Tooltip("part:N"), alt.Tooltip("starts:Q", title="from", format="$,.2f"),
+                 alt.Tooltip("ends:Q", title="to", format="$,.2f")],
+    )  # fmt: skip
+    rules = alt.Chart(lines).mark_rule(color=token("ink", dark), strokeWidth=1.5).encode(x="at:Q")
+    shift = BAR / 2 + 8
+    texts = [
+        alt.Chart(lines.filter("first")).mark_text(align="right", dx=-4, dy=-shift - 1, fontSize=11),
+        alt.Chart(lines.filter(~pl.col("first"))).mark_text(align="center", dy=shift, fontSize=11),
+    ]
+    words = [text.encode(x="at:Q", text="told:N", color=alt.value(token("ink", dark))) for text in texts]
+    return alt.layer(drawn, rules, *words).properties(
+        title=_picture_title(title), height=_picture_height(1, title) + 14
+    )
+
+
+def payment_steps(steps: pl.DataFrame, title: str, dark: bool) -> alt.LayerChart:
+    """From the fee to the expected payment to what was paid: sums from zero, what is taken off hangs between them.
+
+    `steps` as `proof.payment` gives them.
+    """
+    kinds, colours = ["sum", "less", "paid"], [token(name, dark) for name in ("accent", "muted", "info")]
+    shown = steps.with_columns(
+        told=pl.Series([formats.money(each, cents=True) for each in steps["amount"]], dtype=pl.String),
+        edge=pl.max_horizontal("starts", "ends"),
+    )
+    y = alt.Y(
+        "step:N",
+        title=None,
+        sort=shown["step"].to_list(),
+        axis=alt.Axis(labelLimit=190, ticks=False, domain=False),
+    )
+    furthest = max(1.0, float(shown["edge"].max() or 0))  # type: ignore[arg-type]
+    bars = alt.Chart(shown).mark_bar(height=14).encode(
+        x=alt.X("starts:Q", title="Dollars", axis=alt.Axis(format="$,.0f", tickCount=4),
+                scale=alt.Scale(domain=[0, 1.25 * furthest], nice=False)),
+        x2="ends:Q", y=y,
+        color=alt.Color("kind:N", legend=None, scale=alt.Scale(domain=kinds, range=colours)),
+        tooltip=["step:N", alt.Tooltip("told:N", title="dollars")],
+    )  # fmt: skip
+    words = (
+        alt.Chart(shown)
+        .mark_text(align="left", dx=4, fontSize=11, color=token("ink", dark))
+        .encode(x="edge:Q", y=y, text="told:N")
+    )
+    height = 20 * shown.height + AROUND_PICTURE + 16 * len(textwrap.wrap(title, LONGEST_TITLE_LINE))
+    return alt.layer(bars, words).properties(title=_picture_title(title), height=height)

@@ -15,6 +15,7 @@ import polars as pl
 
 from compliance.checks.rule import AT_RISK, Rule, RuleError
 from compliance.checks.terms import FAIL
+from compliance.formats import days_in, units_in
 from compliance.money import exposure
 
 FINDING_SCHEMA: dict[str, pl.DataType] = {
@@ -306,7 +307,7 @@ def _plain(value: Any) -> Any:
 
 
 class _words(dict[str, Any]):
-    """Facts as words of a sentence: dates as `Mar 4, 2026`, a missing one as `unknown`."""
+    """Facts as words of a sentence: dates as `Mar 4, 2026`, `97530=2` as `2 of 97530`, a missing one as `unknown`."""
 
     def __getitem__(self, key: str) -> Any:
         value = super().__getitem__(key)
@@ -314,6 +315,8 @@ class _words(dict[str, Any]):
             return "unknown"
         if isinstance(value, str) and len(value) in (10, 16) and value[4:5] == "-" and value[7:8] == "-":
             return _said_date(value)
+        if isinstance(value, str):
+            return days_in(value) or units_in(value) or value
         if isinstance(value, datetime):
             return _said_date(_plain(value))
         return value

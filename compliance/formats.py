@@ -19,6 +19,8 @@ NOTHING = "–"
 PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")
 LINKED = re.compile(r"(:(?=\S)|@(?=\S)|\bwww(?=\.))", re.IGNORECASE)
 """Where the page makes links, icons and emoji of plain text, backslash or not: `https://`, `www.`, `a@b.org`, `:x:`."""
+DAYS_LISTED = re.compile(r"\d{4}-\d\d-\d\d( \d{4}-\d\d-\d\d)+")
+BY_CODE = re.compile(r"[0-9A-Z]{4,7}=\d+( [0-9A-Z]{4,7}=\d+)*")
 WORD_JOINER = "\u2060"
 """Takes no place and is not seen."""
 FORMULA = r"^['\s]*[=+\-@＝＋－＠]|^'*[\t\r\n]"
@@ -85,6 +87,26 @@ def span(first: date | None, last: date | None) -> str:
         return day(first or last)
     start = f"{first:%b} {first.day}" if first.year == last.year else day(first)
     return f"{start} – {day(last)}"
+
+
+def days_in(text: str) -> str | None:
+    """A list of ISO days as people write it, `Mar 4, Mar 6 and Mar 9, 2026`; None where the text is no such list."""
+    if not DAYS_LISTED.fullmatch(text):
+        return None
+    days = [date.fromisoformat(each) for each in text.split()]
+    told = [
+        day(one) if after is None or after.year != one.year else f"{one:%b} {one.day}"
+        for one, after in zip(days, [*days[1:], None], strict=True)
+    ]
+    return ", ".join(told[:-1]) + " and " + told[-1]
+
+
+def units_in(text: str) -> str | None:
+    """Numbers by code, `97110=0 97530=2`, as people write them: `0 of 97110 and 2 of 97530`; None of other text."""
+    if not BY_CODE.fullmatch(text):
+        return None
+    told = [f"{number} of {code}" for code, number in (each.rsplit("=", 1) for each in text.split())]
+    return told[0] if len(told) == 1 else ", ".join(told[:-1]) + " and " + told[-1]
 
 
 def terminal(text: str) -> str:

@@ -435,25 +435,6 @@ def lines_at_risk(finding: Mapping[str, Any], lines: pl.DataFrame) -> pl.DataFra
     return items.join(facts, on=["claim_id", "line"], how="left", maintain_order="left")
 
 
-@dataclass(frozen=True)
-class CountedDay:
-    """A treatment day of a report period: its number, its date, and `counted`, `due` or `after` the due day."""
-
-    number: int
-    on: date
-    place: str
-
-
-def counted_days(facts: Mapping[str, Any]) -> list[CountedDay]:
-    """The treatment days that a finding counted, told apart by the day on which the report was due."""
-    days = [date.fromisoformat(each) for each in str(facts.get("counted_days") or "").split()]
-    due = date.fromisoformat(facts["due_on"]) if facts.get("due_on") else None
-    return [
-        CountedDay(number, on, "counted" if due is None or on < due else "due" if on == due else "after")
-        for number, on in enumerate(days, 1)
-    ]
-
-
 def why(rule: Rule) -> tuple[str, str]:
     """The rule's own sentence and the first paragraph of why it matters, from its page."""
     first, _, body = rule.page.partition("\n\n")

@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from compliance import chart_theme, charts, risk
+from compliance import chart_theme, charts, proof, risk
 
 VISITS = pl.DataFrame(
     {
@@ -27,6 +27,17 @@ PAYERS = pl.DataFrame(
 SEVERITIES = pl.DataFrame(
     {"payer_id": ["A", "B", "B"], "severity": ["high", "medium", "low"], "dollars": [10.0, 300.0, 0.0], "findings": [1, 9, 3]}
 )  # fmt: skip
+CLOCK = {"timed_unit_minutes": {"value": 15}, "first_unit_minutes": {"value": 8}}
+UNITS = proof.units(
+    {"minutes_by_code": "97110=7 97530=15", "billed_by_code": "97110=1 97530=1", "units_billed": 2}, CLOCK
+)
+SESSIONS = proof.sessions(
+    {"sessions": "2026-03-02T09:00/2026-03-02T09:30 97530 P1; 2026-03-02T09:15/2026-03-02T09:45 97110 P2"}
+).rename({"patient_id": "row"})
+STRETCHES = proof.shared(SESSIONS, "row")
+STEPS = proof.payment(
+    {"price_in_full": 36.62, "expected_payment": 24.4, "paid": 19.52, "coinsurance_amount": 7.32}
+)
 
 
 def drawn(chart: Any, dark: bool = False) -> dict[str, Any]:
@@ -58,6 +69,12 @@ MADE = {
         PAYERS, "payer_id", ("share", "share_low", "share_high"), "Rates", "Share of visits", dark, {}
     ),
     "unknown": lambda dark=False: charts.unknown_bars(PAYERS, "payer_id", "Cannot tell", dark, {}),
+    "units": lambda dark=False: charts.minutes_against_units(UNITS.bars, UNITS.marks, UNITS.steps, UNITS.sentence, dark),
+    "time line": lambda dark=False: charts.time_line(SESSIONS, STRETCHES, "15 minutes at once", dark),
+    "threshold": lambda dark=False: charts.against_threshold(
+        2530.0, [("threshold", 2480.0), ("review", 3000.0)], "At least $2,530 known here", dark
+    ),
+    "payment": lambda dark=False: charts.payment_steps(STEPS, "Paid $19.52", dark),
 }  # fmt: skip
 
 
@@ -130,3 +147,27 @@ def test_one_wide_week_does_not_flatten_the_chart():
         limit_high=pl.when(pl.col("index") == 0).then(1.0).otherwise(0.2), share=pl.lit(0.1)
     )  # fmt: skip
     assert charts._weeks_top(weeks) == pytest.approx(0.23)
+
+
+def test_the_steps_of_units_are_said_in_minutes_and_units():
+    axis = encodings(drawn(MADE["units"]()), "x")[0]["axis"]
+    assert axis["values"] == [8, 23]
+    assert '"23": ["23", "2 units"]' in axis["labelExpr"]
+    assert set(values(drawn(MADE["units"]()), "told")) == {"2 billed"}
+
+
+def test_a_bar_beyond_its_threshold_is_told_apart_and_both_figures_are_written():
+    spec = drawn(MADE["threshold"]())
+    assert set(values(spec, "part")) == {"within", "above"}
+    assert set(values(spec, "told")) == {"threshold $2,480", "review $3,000"}
+
+
+def test_what_is_shared_is_shaded_behind_its_minutes():
+    assert values(drawn(MADE["time line"]()), "together") == [2]
+
+
+def test_a_payment_hangs_its_steps_between_its_sums():
+    rows = [row for rows in drawn(MADE["payment"]())["datasets"].values() for row in rows]
+    told = {row["step"]: (round(row["starts"], 2), round(row["ends"], 2)) for row in rows}
+    assert told["coinsurance"] == (29.3, 36.62)
+    assert told["expected payment"][0] == told["paid"][0] == 0

@@ -103,3 +103,10 @@ def test_a_spreadsheet_runs_no_cell_and_each_can_be_read_back():
     assert not [cell for cell in cells if cell.strip()[:1] in tuple("=+-@＝")]
     assert [cell[1:] if re.match(f"'(?:{formats.FORMULA[1:]})", cell) else cell for cell in cells] == WRITTEN
     assert [float(row[1]) for row in rows] == table["At risk"].to_list(), "numbers stay numbers"
+
+
+def test_lists_of_days_and_units_by_code_read_as_people_write_them():
+    assert formats.days_in("2025-12-30 2026-03-04 2026-03-06") == "Dec 30, 2025, Mar 4 and Mar 6, 2026"
+    assert formats.days_in("2026-03-04") is None
+    assert formats.units_in("97110=0 97530=2") == "0 of 97110 and 2 of 97530"
+    assert formats.units_in("97530=2 or so") is None

@@ -247,6 +247,48 @@ def test_hidden_names_show_in_no_refused_row_and_no_notice(visit, tmp_path):
     assert "seen by Therapist 2" in hidden
 
 
+def card_with_pictures(facts, hidden):
+    """A script that draws the pictures of a finding's facts."""
+    from datetime import datetime
+
+    import streamlit as st
+
+    from ui import evidence_pictures, filters
+
+    people = filters.Choices(patients={"PAT-7": "Bo Brandt", "PAT-9": "Cy Chen"})
+    st.session_state["filters_names"] = filters.Names(people, hidden=hidden)
+    shown = evidence_pictures.draw({"service_date": datetime(2026, 3, 2)}, {"facts": facts})
+    st.text(" ".join(sorted(shown)))
+
+
+SESSIONS = "2026-03-02T09:00/2026-03-02T09:30 97530 PAT-7; 2026-03-02T09:15/2026-03-02T09:45 97110 PAT-9"
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+def test_the_time_line_names_patients_only_where_names_are_shown(hidden):
+    app = AppTest.from_function(
+        card_with_pictures, args=({"sessions": SESSIONS}, hidden), default_timeout=60
+    ).run()
+    assert not app.exception
+    said = " ".join(str(each.proto) for each in app.get("vega_lite_chart")) + text(app)
+    assert "15 minutes with 2 patients at once" in said
+    assert ("Bo Brandt" in said) != hidden and "PAT-7" not in said
+    assert ("Patient 1" in said) == hidden
+
+
+def test_facts_that_no_picture_shows_stay_facts():
+    facts = {
+        "sessions": SESSIONS,
+        "pair_column_1": "97150",
+        "pair_column_2": "97530",
+        "modifier_indicator": "0",
+        "lost": 2,
+    }
+    app = AppTest.from_function(card_with_pictures, args=(facts, False), default_timeout=60).run()
+    assert "never paid together" in text(app)
+    assert "lost" not in app.text[0].value and "sessions" in app.text[0].value
+
+
 def test_a_chip_says_what_is_filtered():
     chosen = filters.Filters(severities=("high", "low"), disciplines=("PT",))
     told = parts.filter_words(chosen)

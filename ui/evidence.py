@@ -2,7 +2,7 @@
 
 import html
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -12,7 +12,7 @@ from compliance.audit import Audit
 from compliance.checks.rule import Rule, catalogue
 from compliance.notes.tables import mentions_of
 from compliance.rulebook import citation
-from ui import data, filters, frame, parts
+from ui import data, evidence_pictures, filters, frame, parts
 
 BASIS_WORDS = {
     "allowed": "allowed by the payer",
@@ -20,7 +20,6 @@ BASIS_WORDS = {
     "expected": "the payer's fee schedule",
     "charge": "the charge (no remittance yet)",
 }
-STRIP_SHOWN = 40
 LEADING = 2
 """Parameters of a finding that stand in sight; the others open below them."""
 UNMARKED = frozenset(
@@ -37,10 +36,11 @@ def card(finding: Mapping[str, Any], result: Audit) -> None:
     with st.container(key="card_finding"):
         st.html(_head(finding, rule))
         _actions(finding, rule)
+        drawn = evidence_pictures.draw(finding, evidence)
         st.html(_reason(evidence, rule))
         st.html(f"<p class='fix'><b>Fix.</b> {_shown(finding['fix'])}</p>")
-        st.html(_strip(evidence["facts"]) + _sides(finding, evidence))
-        st.html(_lines(finding, result, evidence) + _facts(finding, evidence))
+        st.html(_sides(finding, evidence))
+        st.html(_lines(finding, result, evidence) + _facts(finding, evidence, drawn))
         _others(finding, result)
 
 
@@ -95,7 +95,7 @@ def _parameter(name: str, value: Mapping[str, Any]) -> str:
     source = citation(value["source"], data.policies()).partition(", http")[0]
     unit = f" {html.escape(value['unit'])}" if value["unit"] else ""
     return (
-        f"{html.escape(parts.words(name))}: <b>{html.escape(_said(value['value']))}</b>{unit}, "
+        f"{html.escape(parts.words(name))}: <b>{html.escape(parts.fact_said(name, value['value']))}</b>{unit}, "
         f"policy {html.escape(value['layer'].replace('_', ' '))} since {html.escape(_day(str(value['from'])))} ▸ "
         f"{html.escape(source)} <span class='muted'>({html.escape(verified)})</span>"
     )
@@ -107,35 +107,6 @@ def _linked(cite: str) -> str:
     if not reference.address:
         return title
     return f"<a href='{html.escape(reference.address)}' target='_blank' rel='noopener noreferrer'>{title}</a>"
-
-
-def _said(value: Any) -> str:
-    if value is None:
-        return "no such rule"
-    if isinstance(value, list):
-        return ", ".join(map(str, value))
-    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value).replace("_", " ")
-
-
-def _strip(facts: Mapping[str, Any]) -> str:
-    """The counted treatment days of a report period as a strip: 1 to the due day, those after it, and the report."""
-    days = views.counted_days(facts)
-    if not days:
-        return ""
-    cells = "".join(
-        f"<li class='{day.place}'><b>{day.number}</b><span>{day.on:%b} {day.on.day}</span></li>"
-        for day in days[:STRIP_SHOWN]
-    )
-    more = f"<li class='more'>and {len(days) - STRIP_SHOWN} more</li>" if len(days) > STRIP_SHOWN else ""
-    due = f"due {_day(facts['due_on'])}" if facts.get("due_on") else "no due day"
-    written = facts.get("written_on")
-    report = f"written {_day(written)}" if written else "no report covers it"
-    return (
-        f"<h4 class='strip-head'>Treatment days counted since {_shown(facts.get('since', 'the last report'))}: "
-        f"report {due}, {report}</h4><ol class='strip'>{cells}{more}</ol>"
-        "<p class='muted key'><i class='counted'></i>counted <i class='due'></i>the day on which it was due "
-        "<i class='after'></i>after it, without a report</p>"
-    )
 
 
 def _day(iso: str) -> str:
@@ -267,8 +238,9 @@ def _basis(basis: str | None) -> str:
     return BASIS_WORDS.get(basis or "", (basis or "").replace("_", " "))
 
 
-def _facts(finding: Mapping[str, Any], evidence: Mapping[str, Any]) -> str:
-    facts = {parts.words(name): value for name, value in evidence["facts"].items() if name != "counted_days"}
+def _facts(finding: Mapping[str, Any], evidence: Mapping[str, Any], drawn: Collection[str]) -> str:
+    """The facts that no picture shows, each in words; all that decided is in sight somewhere."""
+    facts = {name: value for name, value in evidence["facts"].items() if name not in drawn}
     return (
         f"<details><summary>Facts that decided · {html.escape(finding['finding_id'])}</summary>"
         f"<div class='scroll'>{_table(facts)}</div></details>"
@@ -277,7 +249,7 @@ def _facts(finding: Mapping[str, Any], evidence: Mapping[str, Any]) -> str:
 
 def _table(facts: Mapping[str, Any]) -> str:
     rows = "".join(
-        f"<tr><th>{html.escape(name)}</th><td>{_shown(parts.day_words(_said(value)))}</td></tr>"
+        f"<tr><th>{html.escape(parts.words(name))}</th><td>{_shown(parts.fact_said(name, value))}</td></tr>"
         for name, value in facts.items()
         if value is not None and value != ""
     )

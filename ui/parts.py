@@ -118,6 +118,28 @@ def day_words(text: str) -> str:
     return formats.day(moment) + (f" {moment:%H:%M}" if len(text) > 10 else "")
 
 
+DOLLAR_FACTS = re.compile(r"(^|_)(dollars|amount|allowed|paid|payment|missed|too_much)$")
+"""Names of facts that are sums of money."""
+
+
+def fact_said(name: str, value: Any) -> str:
+    """A fact or a parameter as people write it: days, moments, lists of days, units by code, dollars, yes and no."""
+    if value is None:
+        return "no such rule"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(str(each).replace("_", " ") for each in value)
+    if isinstance(value, int | float):
+        return formats.money(value, cents=True) if DOLLAR_FACTS.search(name) else f"{value}"
+    text = str(value)
+    return (
+        formats.days_in(text)
+        or formats.units_in(text)
+        or day_words(text.replace("_", " ") if "_" in text and " " not in text else text)
+    )
+
+
 def download(table: pl.DataFrame, key: str, name: str) -> None:
     """A button that gives the table as CSV; cells that a spreadsheet would run as formulas are made text."""
     st.download_button(

@@ -1,0 +1,168 @@
+"""What the facts of a finding prove: minutes against units, days, sessions, pairs, thresholds, payments."""
+
+import json
+from datetime import date
+
+import polars as pl
+import pytest
+
+from compliance import proof
+from compliance.audit import audit
+from compliance.checks.cases import read_cases
+from compliance.checks.rule import catalogue
+from compliance.policy import load_policies
+
+CLOCK = {"timed_unit_minutes": {"value": 15}, "first_unit_minutes": {"value": 8}}
+TWO_CODES = {"minutes_by_code": "97110=7 97530=15", "billed_by_code": "97110=1 97530=1", "supported_by_code": "97110=0 97530=1",
+             "timed_minutes": 22, "units_billed": 2, "units_supported": 1, "unit_method": "cms_8_minute"}  # fmt: skip
+
+
+def test_pooled_minutes_stand_on_one_row_and_say_what_was_billed():
+    told = proof.units(TWO_CODES, CLOCK)
+    assert told.sentence == "22 timed minutes are enough for 1 unit; 2 were billed"
+    assert told.bars.select("row", "starts", "ends").rows() == [
+        (proof.ALL_MINUTES, 0, 7),
+        (proof.ALL_MINUTES, 7, 22),
+    ]
+    assert told.marks.rows() == [(proof.ALL_MINUTES, 23, "2 billed", True)]
+    assert told.steps == [8, 23]
+
+
+def test_where_each_code_counts_by_itself_each_has_its_row_and_mark():
+    told = proof.units(TWO_CODES | {"unit_method": "midpoint"}, CLOCK)
+    assert told.bars.select("row", "starts", "ends").rows() == [("97110", 0, 7), ("97530", 0, 15)]
+    assert told.marks.rows() == [("97110", 8, "1 billed", True), ("97530", 8, "1 billed", False)]
+
+
+def test_without_the_parameters_no_step_is_drawn_and_without_totals_nothing():
+    told = proof.units(TWO_CODES, {})
+    assert told.steps == [] and told.marks.is_empty()
+    assert proof.units({"timed_minutes": 22}, CLOCK) is None
+    alone = proof.units({"timed_minutes": 40, "units_billed": 2}, CLOCK)
+    assert alone.bars["ends"].to_list() == [40] and alone.codes["supported"].to_list() == [None]
+
+
+def test_counted_days_stand_before_on_and_after_the_due_day():
+    days = proof.days({"counted_days": "2026-03-02 2026-03-04 2026-03-06", "due_on": "2026-03-04"})
+    assert [(day.number, day.on.day, day.place) for day in days] == [
+        (1, 2, "counted"),
+        (2, 4, "due"),
+        (3, 6, "after"),
+    ]
+    assert proof.days({"treatment_days": 3}) == []
+
+
+def test_a_due_day_without_treatment_stands_between_the_days():
+    days = proof.days(
+        {
+            "counted_days": "2026-02-02 2026-03-06",
+            "due_on": "2026-03-04",
+            "deadline": "2026-04-03",
+            "certified_on": None,
+        }
+    )
+    assert [(day.number, day.told) for day in days] == [(1, ""), (None, "due"), (2, ""), (None, "last day")]
+
+
+def test_sessions_are_read_with_and_without_a_patient():
+    told = proof.sessions(
+        {"sessions": "2026-03-02T09:00/2026-03-02T09:30 97530 P 1; 2026-03-02T09:15/2026-03-02T09:45 97110"}
+    )
+    assert told.select("cpt", "patient_id").rows() == [("97530", "P 1"), ("97110", None)]
+    assert proof.sessions({"sessions": "nothing by the clock"}) is None
+
+
+def test_shared_stretches_are_joined_and_say_how_many_at_once():
+    told = proof.sessions(
+        {"sessions": "2026-03-02T09:00/2026-03-02T09:30 97530 P1; 2026-03-02T09:15/2026-03-02T09:45 97110 P2; "
+         "2026-03-02T09:20/2026-03-02T09:25 97110 P3; 2026-03-02T09:00/2026-03-02T09:10 97112 P1"}
+    )  # fmt: skip
+    stretches = proof.shared(told, "patient_id")
+    assert stretches.select("together", "minutes").rows() == [(3, 15)]
+    assert (
+        proof.shared_sentence(stretches, "patient", {})
+        == "15 minutes with up to 3 patients at once by the clock"
+    )
+    least = proof.shared_sentence(stretches, "patient", {"overlap_minutes": 5})
+    assert least.endswith("; 5 minutes certainly shared")
+
+
+def test_sessions_that_only_touch_share_nothing():
+    told = proof.sessions(
+        {"sessions": "2026-03-02T09:00/2026-03-02T09:30 97530 P1; 2026-03-02T09:30/2026-03-02T09:45 97110 P2"}
+    )
+    stretches = proof.shared(told, "patient_id")
+    assert stretches.is_empty()
+    assert proof.shared_sentence(stretches, "patient", {}) == "No two patients at once by the clock"
+
+
+def test_a_pair_says_what_its_table_cannot():
+    facts = {
+        "pair_column_1": "97150",
+        "pair_column_2": "97530",
+        "modifier_indicator": "1",
+        "table_as_of": "2024-07-01",
+    }
+    told = proof.pair(facts)
+    assert "only as separate services" in told.means
+    assert told.lacks(date(2026, 3, 2)) == (
+        "since when the pair is in force and what changed between Jul 1, 2024 and the day of service, Mar 2, 2026"
+    )
+    assert proof.pair(facts | {"pair_from": "2020-10-01"}).lacks(date(2024, 6, 1)) == ""
+    assert proof.pair({"pair_column_1": "97150"}) is None
+
+
+def test_a_threshold_says_when_it_counts_only_what_is_known_here():
+    facts = {"running_total": 2530, "threshold": 2480, "review_threshold": 3000, "bucket": "OT"}
+    told = proof.threshold(facts | {"counted": "at least, known here"})
+    assert told.sentence == "OT: at least $2,530.00 known here, $50.00 above the threshold of $2,480.00"
+    assert told.limits == (("threshold", 2480.0), ("review", 3000.0))
+    assert proof.threshold({"running_total": 2530}) is None
+
+
+PAID = {"price_in_full": 36.62, "reduction": 0, "expected_allowed": 36.62, "deductible_taken": 0, "coinsurance_amount": 7.32,
+        "assistant_reduction": 4.39, "sequestration_withheld": 0.5, "expected_payment": 24.4, "paid": 19.52}  # fmt: skip
+
+
+def test_the_steps_of_a_payment_add_up():
+    steps = proof.payment(PAID)
+    assert steps["step"].to_list() == [
+        "fee", "coinsurance", "assistant's factor", "sequestration", "expected payment", "paid"
+    ]  # fmt: skip
+    assert proof.payment_sentence(PAID) == "Paid $19.52, $4.88 less than the $24.40 expected"
+
+
+@pytest.mark.parametrize(
+    ("facts", "step"),
+    [({"expected_payment": 0, "paid": 0.0}, "deductible that may be open"),
+     ({"coinsurance_amount": None, "expected_payment": 20.0}, "patient's share (remittance)")],
+)  # fmt: skip
+def test_what_no_fact_names_is_a_step_of_its_own(facts, step):
+    steps = proof.payment(PAID | facts).filter(pl.col("kind") != "paid")
+    assert step in steps["step"].to_list()
+    first, last = steps["amount"][0], steps["amount"][-1]
+    assert first + float(steps.filter(pl.col("kind") == "less")["amount"].sum()) == pytest.approx(last)
+
+
+READS = {
+    "UNIT-01": lambda facts, values: proof.units(facts, values),
+    "CON-01": lambda facts, _: proof.sessions(facts),
+    "UNIT-04": lambda facts, _: proof.sessions(facts),
+    "NCCI-01": lambda facts, _: proof.pair(facts),
+    "MOD-03": lambda facts, _: proof.threshold(facts),
+    "POC-03": lambda facts, _: proof.days(facts),
+    "PR-01": lambda facts, _: proof.days(facts),
+    "PAY-01": lambda facts, _: proof.payment(facts),
+}
+
+
+@pytest.mark.parametrize("code", READS)
+def test_the_rules_return_what_is_read_here(code):
+    rule = catalogue()[code]
+    case = next(
+        each for each in read_cases(rule.cases) if each.said.get("example") == "breaks" and not each.policy
+    )
+    found = audit(case.records(), load_policies(), case.as_of, [rule]).findings
+    evidence = json.loads(found["evidence"][0])
+    shown = READS[code](evidence["facts"], evidence.get("parameters", {}))
+    assert shown is not None and not (isinstance(shown, list) and not shown)

@@ -1,0 +1,173 @@
+"""Pictures of the evidence card: what `compliance.proof` reads in the facts, drawn, each with its words and its table."""
+
+import html
+from collections.abc import Mapping
+from typing import Any
+
+import polars as pl
+import streamlit as st
+
+from compliance import charts, formats, proof
+from ui import filters, frame, parts
+
+DAYS_SHOWN = 40
+
+
+def draw(finding: Mapping[str, Any], evidence: Mapping[str, Any]) -> set[str]:
+    """Draw every picture that the facts allow; returns the names of the facts that they show."""
+    facts, parameters = evidence["facts"], evidence.get("parameters", {})
+    with st.container(key="evidence_pictures"):
+        drawn = {
+            "days": _days(facts),
+            "units": _units(facts, parameters),
+            "sessions": _sessions(facts),
+            "pair": _pair(facts, finding),
+            "threshold": _threshold(facts),
+            "payment": _payment(facts),
+        }
+    return {name for picture, shown in drawn.items() if shown for name in proof.SHOWN[picture]}
+
+
+def _units(facts: Mapping[str, Any], parameters: Mapping[str, Any]) -> bool:
+    """Timed minutes against the steps of the units, and beside it units per code."""
+    told = proof.units(facts, parameters)
+    if told is None or told.bars.is_empty():
+        return False
+    table = told.codes.rename(
+        {"code": "Code", "minutes": "Minutes", "supported": "Supported", "billed": "Billed"}
+    )
+    drawn = charts.minutes_against_units(told.bars, told.marks, told.steps, told.sentence, frame.dark())
+    with st.container(key="picture_units", horizontal=True, vertical_alignment="center"):
+        parts.chart(
+            drawn,
+            f"{told.sentence}. Minutes by code and the steps of the units.",
+            "units",
+            table,
+            picks=False,
+        )
+        if told.codes["supported"].null_count() < told.codes.height:
+            st.html(_html_table(table, numbers=("Minutes", "Supported", "Billed")), width="content")
+    if not told.pooled:
+        st.html("<p class='muted key'>This payer counts each code by itself (midpoint of a unit).</p>")
+    return True
+
+
+def _days(facts: Mapping[str, Any]) -> bool:
+    """Counted treatment days as a numbered strip, with the days on which something was due or done between them."""
+    days = proof.days(facts)
+    if not days:
+        return False
+    cells = "".join(
+        f"<li class='{day.place}'><b>{day.number or '▾'}</b><span>{day.told} {day.on:%b} {day.on.day}</span></li>"
+        for day in days[:DAYS_SHOWN]
+    )
+    left = len([day for day in days[DAYS_SHOWN:] if day.number])
+    more = f"<li class='more'>and {left} more</li>" if left else ""
+    counted = [day for day in days if day.number]
+    head = f"{formats.plural(len(counted), 'treatment day')} counted, {formats.span(counted[0].on, counted[-1].on)}"
+    since = (
+        f", since {html.escape(filters.names().masked(str(facts['since'])))}" if facts.get("since") else ""
+    )
+    due = f"; due {parts.day_words(facts['due_on'])}" if facts.get("due_on") else ""
+    done = _done(facts)
+    keys = [
+        ("counted", "before it was due" if facts.get("due_on") else "counted"),
+        ("due", "the day on which it was due"), ("after", "after it was due"),
+    ]  # fmt: skip
+    present = {day.place for day in days}
+    key = "".join(f"<i class='{place}'></i>{words} " for place, words in keys if place in present)
+    st.html(
+        f"<h4 class='strip-head'>{head}{since}{due}{done}</h4><ol class='strip'>{cells}{more}</ol>"
+        f"<p class='muted key'>{key}</p>"
+    )
+    return True
+
+
+def _done(facts: Mapping[str, Any]) -> str:
+    """When what was due came, where the facts speak of it."""
+    for name, did, never in (
+        ("written_on", "written", "no report covers it"),
+        ("certified_on", "certified", "not certified"),
+    ):
+        if name in facts:
+            return f", {did} {parts.day_words(facts[name])}" if facts[name] else f", {never}"
+    return ""
+
+
+def _sessions(facts: Mapping[str, Any]) -> bool:
+    """Sessions by the clock, one row a patient (or a code, where all are of one patient), what is shared shaded."""
+    told = proof.sessions(facts)
+    if told is None:
+        return False
+    by_patient = told["patient_id"].drop_nulls().len() > 0
+    key, what = ("patient_id", "patient") if by_patient else ("cpt", "code")
+    names = filters.names()
+    rows = [names.patient(each) if by_patient else (each or "no code") for each in told[key]]
+    shown = told.with_columns(pl.Series("row", rows, dtype=pl.String)).drop("patient_id")
+    stretches = proof.shared(told, key)
+    sentence = proof.shared_sentence(stretches, what, facts)
+    table = shown.select(
+        *([pl.col("row").alias("Patient")] if by_patient else []), pl.col("cpt").alias("Code"),
+        pl.col("begins").dt.strftime("%H:%M").alias("Begins"), pl.col("ends").dt.strftime("%H:%M").alias("Ends"),
+    )  # fmt: skip
+    drawn = charts.time_line(shown, stretches, sentence, frame.dark())
+    parts.chart(drawn, f"{sentence}. Sessions by {what} on a time line.", "sessions", table, picks=False)
+    return True
+
+
+def _pair(facts: Mapping[str, Any], finding: Mapping[str, Any]) -> bool:
+    """The code pair: a sentence, its row of the table, what its indicator means, and what the table cannot say."""
+    told = proof.pair(facts)
+    if told is None:
+        return False
+    first, second = html.escape(told.column_1), html.escape(told.column_2)
+    table = pl.DataFrame(
+        {"Column 1 (paid)": [told.column_1], "Column 2 (falls away)": [told.column_2], "Indicator": [told.indicator or "–"],
+         "In force since": [formats.day(told.since)], "Table of": [formats.day(told.table_of)]}
+    )  # fmt: skip
+    lacks = told.lacks(finding["service_date"].date() if finding["service_date"] else None)
+    unsaid = f"The table does not say {html.escape(lacks)}." if lacks else ""
+    st.html(
+        f"<h4 class='strip-head'>{first} and {second} are a pair: {html.escape(told.means)}</h4>"
+        f"{_html_table(table)}<p class='muted key'>{unsaid}</p>"
+    )
+    return True
+
+
+def _threshold(facts: Mapping[str, Any]) -> bool:
+    """The year's running total as a bar towards the threshold, with both figures."""
+    told = proof.threshold(facts)
+    if told is None:
+        return False
+    rows = [("running total", told.total), *told.limits]
+    table = pl.DataFrame(rows, schema={"What": pl.String, "Dollars": pl.Float64}, orient="row")
+    drawn = charts.against_threshold(told.total, told.limits, told.sentence, frame.dark())
+    parts.chart(drawn, f"{told.sentence}. A bar towards the threshold.", "threshold", table, picks=False)
+    return True
+
+
+def _payment(facts: Mapping[str, Any]) -> bool:
+    """From the fee to the expected payment to what was paid, step by step."""
+    steps = proof.payment(facts)
+    if steps is None:
+        return False
+    sentence = proof.payment_sentence(facts)
+    table = steps.select(pl.col("step").alias("Step"), pl.col("amount").round(2).alias("Dollars"))
+    drawn = charts.payment_steps(steps, sentence, frame.dark())
+    parts.chart(drawn, f"{sentence}. Steps from the fee to the payment.", "payment", table, picks=False)
+    if facts.get("price_from"):
+        st.html(f"<p class='muted key'>Price in full from: {html.escape(str(facts['price_from']))}.</p>")
+    return True
+
+
+def _html_table(table: pl.DataFrame, numbers: tuple[str, ...] = ()) -> str:
+    """A small table as HTML: its figures stand beside the picture without a click."""
+    heads = "".join(f"<th>{html.escape(name)}</th>" for name in table.columns)
+    rows = "".join(
+        "<tr>" + "".join(
+            f"<td{' class=sum' if name in numbers else ''}>{'–' if cell is None else html.escape(str(cell))}</td>"
+            for name, cell in zip(table.columns, row, strict=True)
+        ) + "</tr>"
+        for row in table.iter_rows()
+    )  # fmt: skip
+    return f"<table class='small'><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
