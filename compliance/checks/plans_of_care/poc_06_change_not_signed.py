@@ -168,7 +168,11 @@ class _Changes:
 
     def _goals(self, plan: Row) -> Row:
         changes = [*self._of_plan(plan), *self._within(plan)]
-        unsigned = [each for each in changes if each[0] and not self._signed(plan, each[0], plan[DAYS] or 0)]
+        unsigned = [
+            (on, before, now)
+            for on, before, now in changes
+            if on and not self._signed(plan, on, plan[DAYS] or 0)
+        ]
         if not unsigned:
             undated = (
                 "plans_of_care.starts_on" if any(each[1] is None for each in changes if not each[0]) else None

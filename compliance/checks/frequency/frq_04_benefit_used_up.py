@@ -1,0 +1,249 @@
+"""FRQ-04: visits or dollars beyond what the patient's benefit, or the payer, allows."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+import narwhals as nw
+import polars as pl
+
+from compliance.checks.plans_of_care.certification import MOMENT, in_polars
+from compliance.checks.rule import rule
+from compliance.checks.terms import codes, fold, judge, like
+
+LIMIT, SPAN = PARAMETERS = ["visit_limit", "visit_limit_per"]
+IDS = [f"{name}__id" for name in PARAMETERS]
+KNOWN_DOLLARS = ("allowed", "fee schedule", "Medicare fee schedule")
+"""Where a line's dollars come from, if they are the payer's; a charge is not."""
+Row = dict[str, Any]
+READ: dict[str, pl.DataType] = {
+    **dict.fromkeys(("patient_id", "payer_id", "discipline", "claim_id", "cpt", "amount_basis", "policy_missing", SPAN,
+                     "disciplines", "held_codes", "row"), pl.String()),
+    **dict.fromkeys(("service_date", "starts_on", "ends_on"), MOMENT),
+    **dict.fromkeys(("line", "visits", "episode", LIMIT, *IDS), pl.Int64()),
+    **dict.fromkeys(("amount", "allowed", "dollars", "used_elsewhere"), pl.Float64()), "hard": pl.Boolean(),
+}  # fmt: skip
+"""What the fold reads of lines, benefits and authorizations."""
+RETURNS: dict[str, pl.DataType] = {
+    **dict.fromkeys(("claim_id", "cpt", "case", "unknown", "policy_missing", "disciplines"), pl.String()),
+    **dict.fromkeys(("service_date", "benefit_from", "benefit_to"), MOMENT),
+    **dict.fromkeys(("line", *IDS), pl.Int64()), **dict.fromkeys(("limit", "used", "exposed_share"), pl.Float64()),
+}  # fmt: skip
+
+
+@rule(
+    code="FRQ-04",
+    title="Benefit used up",
+    severity="high",
+    subject="line",
+    unit="line under a limit of visits or dollars",
+    cites=["house-default"],
+    needs=["claim_lines.service_date", "claim_lines.cpt"],
+    parameters=PARAMETERS,
+    exposes="line",
+    message={
+        "visits": "{cpt} on {service_date} is of visit {used}; the benefit of {benefit_from} pays {limit} ({disciplines})",
+        "dollars": "{cpt} on {service_date} brings the benefit of {benefit_from} to ${used}; it pays ${limit} ({disciplines})",
+        "soft": "{cpt} on {service_date} goes beyond the benefit of {benefit_from} ({used} of {limit}, {disciplines}); an "
+        "exception may be asked for",
+        "unrecorded": "{cpt} on {service_date} goes beyond the benefit of {benefit_from} ({used} of {limit}, {disciplines}); "
+        "whether an exception is possible nobody recorded",
+        "policy": "{cpt} on {service_date} is of visit {used}; the payer pays {limit} without an authorization ({disciplines})",
+    },
+    fix={
+        **dict.fromkeys(
+            ("visits", "dollars"),
+            "Services over {limit}: waive them, or bill the patient as the contract says; no exception is possible.",
+        ),
+        "soft": "Services over {limit}: ask the payer for an exception before the next visit.",
+        "unrecorded": "Services over {limit}: ask the payer whether an exception is possible, and record it.",
+        "policy": "Visits over {limit}: obtain an authorization, waive them, or bill the patient as the contract says.",
+    },
+)
+def benefit_used_up(
+    claim_lines: nw.LazyFrame,
+    benefits: nw.LazyFrame,
+    authorizations: nw.LazyFrame,
+    treatment_days: nw.LazyFrame,
+) -> nw.LazyFrame:
+    """A benefit pays so many visits, or so many dollars, and no more.
+
+    ## What it checks
+    Each standing line of treatment, against the patient's benefits on file; without any, against the payer's limit of
+    visits.
+
+    ## Why it matters
+    What lies beyond the benefit is denied. Whoever counts in time can ask for an exception, or tell the patient.
+
+    ## How we read the rule
+    - A visit is a day of treatment, however many lines and disciplines it has. Remote monitoring is none.
+    - Disciplines listed together share one limit. The benefit's first and last days are included.
+    - What other providers used counts first. A day of which the payer allowed nothing used nothing.
+    - Of a limit in dollars, what the lines pay adds up; of the line that crosses it, the part beyond falls away. Where only
+      charges are known, nothing can be told beyond it.
+    - Beyond a hard limit nothing is paid. Beyond a soft one, or one of which nobody recorded which it is, it is worth knowing;
+      an authorization that covers the day lifts it.
+    - The payer's own limit counts each discipline, in the calendar year or in the episode, which stands for the injury. An
+      authorization that covers the day lifts it.
+    - A payer without a limit is not judged; where nobody has read whether there is one, a patient without a benefit on file
+      cannot be told.
+
+    ## What it does not check
+    Whether authorized visits are used up (FRQ-02). A child's right to more (EPSDT), which is asked for by authorization.
+    """
+    lines = (
+        claim_lines.filter(~nw.coalesce(nw.col("cpt").is_in(codes("monitoring")), nw.lit(False)))
+        .join(
+            treatment_days.select("patient_id", "discipline", "service_date", "episode"),
+            on=["patient_id", "discipline", "service_date"],
+            how="left",
+        )
+        .select(
+            "patient_id", "payer_id", "discipline", "service_date", "claim_id", "line", "cpt", "amount", "amount_basis",
+            "allowed", "episode", "policy_missing", *PARAMETERS, *IDS, row=nw.lit("line"),
+        )
+    )  # fmt: skip
+    held = benefits.select(
+        "patient_id", "payer_id", "disciplines", "starts_on", "ends_on", "visits", "used_elsewhere", "hard",
+        row=nw.lit("benefit"), dollars="amount",
+    )  # fmt: skip
+    granted = authorizations.select(
+        "patient_id",
+        "payer_id",
+        "discipline",
+        "starts_on",
+        "ends_on",
+        row=nw.lit("authorization"),
+        held_codes="cpt",
+    )
+    rows = pl.concat([_typed(each) for each in (lines, held, granted)], how="diagonal")
+    judged = fold(
+        nw.from_native(rows.lazy()),
+        by=("patient_id", "payer_id"),
+        order_by=("service_date", "claim_id", "line", "starts_on", "ends_on", "disciplines", "discipline"),
+        step=_of_patient,
+        returns=RETURNS,
+    )
+    soft = nw.col("case").is_in(["soft", "unrecorded"])
+    units = like(judged.collect(backend="polars").to_native(), claim_lines).with_columns(
+        severity=nw.when(soft).then(nw.lit("info")).otherwise(nw.lit("high"))
+    )
+    return (
+        judge(
+            units,
+            applies=~nw.col("limit").is_null() | ~nw.col("policy_missing").is_null(),
+            cannot_tell={"remittances.allowed": nw.col("unknown") == "remittances.allowed"},
+            fails=~nw.col("case").is_null(),
+        )
+        .with_columns(fault=nw.col("case"))
+        .drop("unknown", "payer_id", "patient_id")
+    )
+
+
+def _typed(rows: nw.LazyFrame) -> pl.DataFrame:
+    table = in_polars(rows)
+    return table.cast({name: READ[name] for name in table.columns})  # type: ignore[arg-type]
+
+
+class _Limit:
+    """What a benefit, or the payer, grants, and what is used of it."""
+
+    def __init__(self, told: Row, *, hard: bool | None, by_policy: bool = False) -> None:
+        self.told, self.hard, self.by_policy = told, hard, by_policy
+        self.visits, self.dollars = told["visits"], told["dollars"] if told["visits"] is None else None
+        self.used = float(told["used_elsewhere"] or 0)
+        self.days: set[datetime] = set()
+        self.charged = False
+
+    @property
+    def limit(self) -> float:
+        """Visits, or dollars."""
+        return float(self.dollars or 0) if self.visits is None else float(self.visits)
+
+    def covers(self, line: Row) -> bool:
+        """Whether the line is under the limit: by its discipline and day."""
+        on, first, last = line["service_date"], self.told["starts_on"], self.told["ends_on"]
+        within = (first is None or on >= first) and (last is None or on <= last)
+        return within and line["discipline"] in (self.told["disciplines"] or "").split()
+
+    def take(self, line: Row, *, authorized: bool) -> Row:
+        """Count a line; what is wrong with it."""
+        beyond = self._visit(line) if self.visits is not None else self._paid(line)
+        told: Row = {
+            "limit": self.limit, "used": self.used, "disciplines": self.told["disciplines"],
+            "benefit_from": self.told["starts_on"], "benefit_to": self.told["ends_on"],
+        }  # fmt: skip
+        if not beyond or (authorized and not self.hard):
+            return told
+        if self.visits is None and self.charged:
+            return told | {"unknown": "remittances.allowed"}
+        return told | {"case": self._case(), "exposed_share": beyond}
+
+    def _case(self) -> str:
+        if self.by_policy:
+            return "policy"
+        if self.hard is None:
+            return "unrecorded"
+        return ("visits" if self.visits is not None else "dollars") if self.hard else "soft"
+
+    def _visit(self, line: Row) -> float:
+        if line["service_date"] not in self.days:
+            self.days.add(line["service_date"])
+            self.used += 1
+        return 1.0 if self.used > self.limit else 0.0
+
+    def _paid(self, line: Row) -> float:
+        amount = line["amount"] or 0.0
+        self.used += amount
+        self.charged = self.charged or line["amount_basis"] not in KNOWN_DOLLARS
+        excess = min(self.used - self.limit, amount)
+        return excess / amount if amount > 0 and excess > 0 else 0.0
+
+
+def _of_patient(rows: list[Row]) -> Iterator[Row]:
+    """The lines of a patient and payer in order of service, each under its limits."""
+    held = [_Limit(row, hard=row["hard"]) for row in rows if row["row"] == "benefit" and _limited(row)]
+    granted = [row for row in rows if row["row"] == "authorization"]
+    lines = [row for row in rows if row["row"] == "line" and row["service_date"]]
+    by_policy: dict[tuple[Any, ...], _Limit] = {}
+    paid = defaultdict(list)
+    for row in lines:
+        paid[row["service_date"]].append(row["allowed"])
+    for line in lines:
+        mine = [each for each in held if each.covers(line)]
+        own: Row = {
+            **dict.fromkeys(RETURNS), **{name: line[name] for name in ("claim_id", "line", "cpt", "service_date", *IDS)},
+            "policy_missing": None if mine else line["policy_missing"],
+        }  # fmt: skip
+        if not mine and line[LIMIT] is not None:
+            key = (line["discipline"], line["service_date"].year if line[SPAN] == "year" else line["episode"])
+            told = {**dict.fromkeys(READ), "visits": line[LIMIT], "disciplines": line["discipline"]}
+            mine = [by_policy.setdefault(key, _Limit(told, hard=False, by_policy=True))]
+        if all(allowed == 0 for allowed in paid[line["service_date"]]):
+            yield own | ({"limit": mine[0].limit, "used": mine[0].used} if mine else {})
+            continue
+        covered = any(_authorizes(each, line) for each in granted)
+        found = [each.take(line, authorized=covered) for each in mine]
+        yield own | max(found, key=_weight, default={})
+
+
+def _limited(row: Row) -> bool:
+    return row["visits"] is not None or row["dollars"] is not None
+
+
+def _weight(found: Row) -> tuple[bool, bool, bool, float]:
+    """Of what several limits say, the gravest first: a fault that is sure, of a hard limit; then what cannot be told."""
+    case = found.get("case")
+    sure = case in ("visits", "dollars", "policy")
+    return sure, case is not None, found.get("unknown") is not None, found["used"]
+
+
+def _authorizes(granted: Row, line: Row) -> bool:
+    """Whether an authorization covers the line: its discipline, code and day."""
+    on, first, last = line["service_date"], granted["starts_on"], granted["ends_on"]
+    within = (first is None or on >= first) and (last is None or on <= last)
+    held: Sequence[str] = (granted["held_codes"] or "").split()
+    return (
+        within and granted["discipline"] in (None, line["discipline"]) and (not held or line["cpt"] in held)
+    )
