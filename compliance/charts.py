@@ -17,6 +17,8 @@ from compliance import formats
 from compliance.chart_theme import COUNT, DAY, DAY_ON_AXIS, MONEY, PERCENT, token
 
 PICK = "pick"
+MANY_BARS = 9
+"""More bars than these stand closer, so that what follows them stays in sight."""
 AROUND_BARS, AROUND_DOTS, AROUND_HEAT = 92, 76, 128
 """Pixels that title, legend and axis take of a drawing's height."""
 STANDING_WORDS = {
@@ -86,7 +88,8 @@ def stacked_by(
         .mark_text(align="left", dx=4, color=token("ink", dark))
         .encode(x=alt.X("total:Q"), y=alt.Y("label:N", sort=order), text=alt.Text("total:Q", format=number))
     )
-    return alt.layer(bars, text).properties(title=title, height=_height(totals.height, 24, AROUND_BARS))
+    each = 24 if totals.height <= MANY_BARS else 19
+    return alt.layer(bars, text).properties(title=title, height=_height(totals.height, each, AROUND_BARS))
 
 
 def _height(rows: int, each: int, around: int) -> int:
@@ -263,11 +266,14 @@ def _named_points(shown: pl.DataFrame, far: bool, largest: float, above: bool) -
     )
 
 
-def heat_map(cells: pl.DataFrame, title: str, dark: bool, names: Mapping[str, str]) -> alt.LayerChart:
-    """Therapist x rule: colour is the excess beyond chance, never the raw per cent; unknowns are hatched, few pale.
+def heat_map(
+    cells: pl.DataFrame, title: str, dark: bool, names: Mapping[str, str], order: Sequence[str] = ()
+) -> alt.LayerChart:
+    """Therapist x rule (or family, in the `order` of its codes): colour is the excess beyond chance, never the raw per cent.
 
-    `cells` as `risk.excess` gives them; the number in a cell is the count of units that failed. Those outside the
-    outer limit bear ▲, and their therapists stand on top. Click picks the therapist and the rule.
+    Unknowns are hatched, few pale. `cells` as `risk.excess` or `risk.family_excess` gives them; the number in a cell is
+    the count of units that failed. Those outside the outer limit bear ▲, and their therapists stand on top. A click
+    picks the therapist and the rule.
     """
     number = pl.col("n").cast(pl.String)
     shown = cells.with_columns(
@@ -282,7 +288,12 @@ def heat_map(cells: pl.DataFrame, title: str, dark: bool, names: Mapping[str, st
     )  # fmt: skip
     pick = alt.selection_point(name=PICK, fields=["therapist_id", "rule"])
     base = alt.Chart(shown).encode(
-        x=alt.X("rule:N", title=None, axis=alt.Axis(labelAngle=-45, orient="top", ticks=False, domain=False)),
+        x=alt.X(
+            "rule:N",
+            title=None,
+            sort=list(order) or "ascending",
+            axis=alt.Axis(labelAngle=0 if order else -45, orient="top", ticks=False, domain=False),
+        ),
         y=alt.Y("name:N", title=None, sort=rows, axis=alt.Axis(labelLimit=150, ticks=False, domain=False)),
     )
     bound = 4.0

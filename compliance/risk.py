@@ -238,6 +238,37 @@ def excess(coverage: pl.DataFrame, minimum: int = 10) -> pl.DataFrame:
     Columns: therapist_id, rule, n, of, expected, excess (standardised: (n - expected) / sd), cannot_tell, state:
     `few` below `minimum` units, `cannot_tell` where nothing could be judged, else as `standing` says.
     """
+    return _cells(coverage, minimum).drop("variance")
+
+
+def family_excess(coverage: pl.DataFrame, minimum: int = 10) -> pl.DataFrame:
+    """Therapist x family of rules: columns as `excess`, `rule` the family's code, its rules added up.
+
+    `state` is that of the family's rule that stands out most, so that no rule hides behind its neighbours.
+    """
+    ranks = {
+        state: rank for rank, state in enumerate(("cannot_tell", "few", "below", "within", "near", "outside"))
+    }
+    told = pl.DataFrame(
+        {"rank": list(ranks.values()), "state": list(ranks)}, schema={"rank": pl.Int64, "state": pl.String}
+    )
+    return (
+        _cells(coverage, minimum)
+        .with_columns(
+            rule=pl.col("rule").str.split("-").list.first(),
+            rank=pl.col("state").replace_strict(ranks, return_dtype=pl.Int64),
+        )
+        .group_by("therapist_id", "rule")
+        .agg(pl.col("n", "of", "expected", "variance", "cannot_tell").sum(), rank=pl.col("rank").max())
+        .join(told, on="rank")
+        .with_columns(excess=_standardised())
+        .select("therapist_id", "rule", "n", "of", "cannot_tell", "expected", "excess", "state")
+        .sort("therapist_id", "rule")
+    )
+
+
+def _cells(coverage: pl.DataFrame, minimum: int) -> pl.DataFrame:
+    """`excess`, and the variance of n that the rule's own rate predicts."""
     counted = (
         coverage.drop_nulls("therapist_id")
         .group_by("therapist_id", "rule")
@@ -249,17 +280,18 @@ def excess(coverage: pl.DataFrame, minimum: int = 10) -> pl.DataFrame:
         .with_columns(centre=pl.col("n").sum().over("rule") / pl.col("of").sum().over("rule"))
         .with_columns(pl.col("centre").fill_nan(0.0).fill_null(0.0))
         .with_columns(expected=pl.col("of") * pl.col("centre"))
-        .with_columns(spread=(pl.col("expected") * (1 - pl.col("centre"))).sqrt())
-        .with_columns(
-            excess=pl.when(pl.col("spread") > 0)
-            .then((pl.col("n") - pl.col("expected")) / pl.col("spread"))
-            .otherwise(0.0)
-        )
+        .with_columns(variance=pl.col("expected") * (1 - pl.col("centre")))
+        .with_columns(excess=_standardised())
         .filter((pl.col("of") > 0) | (pl.col("cannot_tell") > 0))
         .sort("therapist_id", "rule")
     )
     states = [_state(row, minimum) for row in counted.iter_rows(named=True)]
-    return counted.with_columns(pl.Series("state", states, dtype=pl.String)).drop("spread", "centre")
+    return counted.with_columns(pl.Series("state", states, dtype=pl.String)).drop("centre")
+
+
+def _standardised() -> pl.Expr:
+    difference = pl.col("n") - pl.col("expected")
+    return pl.when(pl.col("variance") > 0).then(difference / pl.col("variance").sqrt()).otherwise(0.0)
 
 
 def _state(row: dict[str, float], minimum: int) -> str:

@@ -16,7 +16,7 @@ from compliance.audit import LINE_ITEMS, VISIT, Audit, counted
 from compliance.chart_theme import SEVERITIES, SEVERITY_SIGNS
 from compliance.checks.rule import Rule, catalogue
 from compliance.records.load import LoadReport, Notice
-from compliance.rulebook import FAMILIES
+from compliance.rulebook import FAMILIES, by_family
 
 REAL = pl.col("severity") != "info"
 Naming = Callable[[str | None], str]
@@ -25,8 +25,14 @@ SUBJECT_WORDS = {
     "authorization": "authorization", "patient_day": "patient day", "patient_month": "patient month",
     "period": "report period", "therapist_day": "therapist day", "therapist": "therapist", "payer": "payer",
 }  # fmt: skip
-SHORT_FAMILIES = {"SUP": "Supervision", "DOC": "Documentation, goals", "PR": "Progress reports"}
+SHORT_FAMILIES = {
+    "POC": "Plan of care", "SUP": "Supervision", "MOD": "Modifiers, threshold", "DOC": "Documentation, goals",
+    "CON": "One-on-one, groups", "FRQ": "Frequency and limits", "RTM": "Remote monitoring", "INT": "Record and claim",
+    "PAY": "Payment, denials", "AUD": "Overpayments",
+}  # fmt: skip
 """Names of families that fit beside a bar; others are named as in the rule book."""
+CROWDED = 20
+"""More columns than these are no picture any more: a heat map then shows families."""
 
 
 @dataclass(frozen=True)
@@ -229,7 +235,7 @@ def cause_words(cause: Mapping[str, Any], therapist: Naming, patient: Naming) ->
 
 
 def catalogue_table(result: Audit) -> pl.DataFrame:
-    """The catalogue as run here: code, title, family, severity, unit, the four counts, findings, status."""
+    """The catalogue as run here, by family: rule, title, code_of_family, family, severity, unit, the counts, findings, here."""
     lacks = {lack.rule: lack.because for lack in result.not_run}
     counts = result.coverage.group_by("rule").agg(
         pl.col("passed", "failed", "cannot_tell", "not_applicable").sum()
@@ -239,12 +245,14 @@ def catalogue_table(result: Audit) -> pl.DataFrame:
         {
             "rule": rule.code,
             "title": rule.title,
+            "code_of_family": rule.family,
             "family": FAMILIES.get(rule.family, rule.family),
             "severity": rule.severity,
             "unit": rule.unit,
             "here": _ran_here(rule.code, lacks, result.rules),
         }
-        for rule in catalogue().values()
+        for rules in by_family().values()
+        for rule in rules
     ]
     numbers = ("passed", "failed", "cannot_tell", "not_applicable", "findings")
     return (
@@ -252,6 +260,43 @@ def catalogue_table(result: Audit) -> pl.DataFrame:
         .join(counts, on="rule", how="left", maintain_order="left")
         .join(found, on="rule", how="left", maintain_order="left")
         .with_columns(pl.col(numbers).fill_null(0))
+    )
+
+
+def rule_called(name: str | None) -> str | None:
+    """The code of the rule that goes by a name: its code, or another that it is also called by; None of nothing."""
+    named = {other: code for code, rule in catalogue().items() for other in (*rule.also, code)}
+    return named.get((name or "").upper())
+
+
+def chosen_rules(table: pl.DataFrame, family: str | None, search: str) -> pl.DataFrame:
+    """The rules of a family (its code; None: all) whose code, title or unit holds `search`; `table` as `catalogue_table`."""
+    text = pl.concat_str("rule", "title", "unit", "family", separator=" ").str.to_lowercase()
+    of_family = pl.lit(True) if family is None else pl.col("code_of_family") == family
+    return table.filter(of_family, text.str.contains(search.strip().lower(), literal=True))
+
+
+def family_counts(table: pl.DataFrame) -> dict[str, str]:
+    """Families by their code, named with the number of their rules: `Progress reports (5)`."""
+    counted = table.group_by("code_of_family", "family", maintain_order=True).len()
+    return {code: f"{name} ({number})" for code, name, number in counted.iter_rows()}
+
+
+def heat_columns(coverage: pl.DataFrame) -> dict[str, str]:
+    """What the heat map can be narrowed to: families with a judged rule, by code, named; none where all rules fit."""
+    rules = coverage["rule"].unique()
+    if len(rules) <= CROWDED:
+        return {}
+    judged = {rule.partition("-")[0] for rule in rules}
+    return {code: f"{code} {name}" for code, name in FAMILIES.items() if code in judged}
+
+
+def chance_words(cells: pl.DataFrame) -> str:
+    """How many cells of a heat map would stand out by chance alone: those judged, at the outer limit's tail."""
+    judged = cells.filter(~pl.col("state").is_in(["few", "cannot_tell"]) & (pl.col("expected") > 0)).height
+    return (
+        f"Of {formats.plural(judged, 'pair')} of therapist and rule with enough units, at most "
+        f"{judged * risk.OUTER:.1f} would be expected to bear ▲ by chance alone."
     )
 
 
@@ -382,13 +427,13 @@ def therapist_sentence(rows: pl.DataFrame, names: Mapping[str, str]) -> str:
     return f"{formats.plural(outside.height, 'therapist')} {verb} a chart review: {who}.{low}"
 
 
-def pairs_title(cells: pl.DataFrame) -> str:
-    """What the heat map says."""
+def pairs_title(cells: pl.DataFrame, what: str = "rule") -> str:
+    """What the heat map says; `what` its columns are: rule or family."""
     high = cells.filter(pl.col("state") == "outside").height
     if not high:
-        return "No pair of therapist and rule is above what chance explains"
+        return f"No pair of therapist and {what} is above what chance explains"
     verb = "is" if high == 1 else "are"
-    return f"{formats.plural(high, 'pair')} of therapist and rule {verb} above what chance explains"
+    return f"{formats.plural(high, 'pair')} of therapist and {what} {verb} above what chance explains"
 
 
 def payer_sentence(table: pl.DataFrame, dollars: float, names: Mapping[str, str]) -> str:

@@ -17,17 +17,32 @@ rest = "" if ran == table.height else " Those that did not say what they lack."
 frame.heading("Rules", f"{ran} of {table.height} rules ran on these records.{rest}", data.context())
 
 asked = st.query_params.get("code")
-codes = table["rule"].to_list()
-if asked and asked not in codes:
+asked = views.rule_called(asked) or asked
+if asked and asked not in set(table["rule"]):
     st.warning(formats.markdown(f"There is no rule {asked} here."))
-start = codes.index(asked) if asked in codes else 0
+families = views.family_counts(table)
 listed, opened = st.columns([1, 1.15], gap="small")
+with listed, st.container(horizontal=True, key="rules_tools"):
+    family = st.selectbox(
+        "Family", [None, *families], format_func=lambda code: families.get(code, f"All {len(families)} families"),
+        key="rules_family", label_visibility="collapsed",
+    )  # fmt: skip
+    search = st.text_input(
+        "Search", key="rules_search", placeholder="Search: modifier, KX …", label_visibility="collapsed",
+    )  # fmt: skip
+table = views.chosen_rules(table, family, search)
+if table.is_empty():
+    parts.explain(f"No rule of this family holds “{search}”." if search else "No rule.")
+    st.stop()
+codes = table["rule"].to_list()
+start = codes.index(asked) if asked in codes else 0
 with listed:
     shown = views.catalogue_sheet(table)
     with st.container(key="rules_list", gap=None):
         event = parts.sheet(
             shown, "The catalogue of rules by family, one a row; choosing a row opens its page",
-            height="stretch", row_height=26, key="rules_table", on_select="rerun", selection_mode="single-row-required",
+            height="stretch", row_height=26, key=f"rules_table_{hash(tuple(codes))}",
+            on_select="rerun", selection_mode="single-row-required",
             selection_default={"selection": {"rows": [start], "columns": [], "cells": []}},
             column_config={
                 "Rule": st.column_config.TextColumn(width=62), "Title": st.column_config.TextColumn(width=220),

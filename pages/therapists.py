@@ -57,14 +57,27 @@ st.caption(
     "Dollars: each claim line once, shared among the findings on it. Under a filter the findings left share it, so parts can be "
     "larger there."
 )
-cells = risk.excess(peers.audit.coverage).filter(mine)
+coverage = peers.audit.coverage
+families = views.heat_columns(coverage)
+family = None
+if families:
+    family = st.selectbox(
+        "Columns of the map", [None, *families], format_func=lambda code: families.get(code, "Families of rules"),
+        key="therapists_columns", width=360,
+    )  # fmt: skip
+if family:
+    coverage = coverage.filter(pl.col("rule").str.starts_with(f"{family}-"))
+by_family = bool(families) and not family
+cells = (risk.family_excess if by_family else risk.excess)(coverage).filter(mine)
 if cells.height:
     drawn = charts.heat_map(
-        cells, views.pairs_title(cells), frame.dark(), parts.mapping(cells, "therapist_id")
-    )
+        cells, views.pairs_title(cells, "family" if by_family else "rule"), frame.dark(),
+        parts.mapping(cells, "therapist_id"), list(families) if by_family else (),
+    )  # fmt: skip
     alt = "Heat map of therapists and rules: excess beyond chance; hatched where it could not be told, pale where few"
-    events = parts.chart(drawn, alt, "therapists_heat", parts.named(cells, "therapist_id"))
+    events = parts.chart(drawn, alt, f"therapists_heat_{family}", parts.named(cells, "therapist_id"))
     if events:
         frame.go(
             "findings", therapist=parts.picked(events, "therapist_id"), rule=parts.picked(events, "rule")
         )
+    st.caption(views.chance_words(risk.excess(coverage).filter(mine)))

@@ -112,3 +112,25 @@ def test_parts_sum_to_the_whole_and_never_exceed_the_lines(
     assert (per_line["share"] <= per_line["amount"] + 1e-6).all()
     valued = risk.with_dollars(found, shares)
     assert abs(valued["dollars"].sum() - shares["share"].sum()) < 1e-6
+
+
+def test_a_family_adds_up_its_rules_and_no_rule_hides_in_it():
+    rows = [
+        ("T1", "PR-01", 10, 40),
+        ("T2", "PR-01", 49, 1),
+        ("T1", "PR-02", 200, 0),
+        ("T2", "PR-02", 150, 50),
+        ("T1", "POC-01", 2, 1),
+    ]
+    coverage = pl.DataFrame(
+        rows, schema=["therapist_id", "rule", "passed", "failed"], orient="row"
+    ).with_columns(cannot_tell=1)
+    rules, families = risk.excess(coverage), risk.family_excess(coverage)
+    assert families.select("therapist_id", "rule").rows() == [("T1", "POC"), ("T1", "PR"), ("T2", "PR")]
+    first = families.filter(pl.col("rule") == "PR").row(0, named=True)
+    own = rules.filter((pl.col("therapist_id") == "T1") & pl.col("rule").str.starts_with("PR-"))
+    assert (first["n"], first["of"], first["cannot_tell"]) == (40, 250, 2)
+    assert first["expected"] == pytest.approx(own["expected"].sum())
+    assert first["state"] == "outside", "PR-01 is outside, though the family as a whole is not"
+    assert first["excess"] < 0
+    assert families.row(0, named=True)["state"] == "few"

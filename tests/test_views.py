@@ -6,7 +6,7 @@ from datetime import date, datetime
 import polars as pl
 import pytest
 
-from compliance import formats, risk, views
+from compliance import formats, risk, rulebook, views
 from compliance.audit import VISIT, NotRun, audit
 from compliance.checks.rule import catalogue
 from compliance.policy import load_policies
@@ -135,7 +135,8 @@ def test_a_week_is_monday_to_sunday():
 
 def test_the_catalogue_says_what_ran(whole):
     table = views.catalogue_table(whole)
-    assert table["rule"].to_list() == list(catalogue())
+    assert set(table["rule"]) == set(catalogue())
+    assert table["code_of_family"].unique(maintain_order=True).to_list() == list(rulebook.by_family())
     lacking = {lack.rule for lack in whole.not_run}
     assert all(
         ("not run" in here) == (code in lacking) for code, here in table.select("rule", "here").iter_rows()
@@ -182,3 +183,35 @@ def test_dollars_are_set_against_earlier_days_by_visit():
         views.against(now, {"visits": 0, "dollars": 0.0}, *days)
         == "no visits to compare, Jan 1 – Mar 31, 2026"
     )
+
+
+def test_rules_are_chosen_by_family_and_words(whole):
+    table = views.catalogue_table(whole)
+    some = views.chosen_rules(table, "UNIT", " MINUTES ")
+    assert some.height and set(some["code_of_family"]) == {"UNIT"}
+    assert views.chosen_rules(table, None, "").height == table.height
+    assert views.chosen_rules(table, "UNIT", "no such words").is_empty()
+    assert views.family_counts(table)["PR"].startswith("Progress reports (")
+
+
+def test_a_rule_is_found_by_its_other_names():
+    other = next((name, code) for code, rule in catalogue().items() for name in rule.also)
+    assert views.rule_called(other[0].lower()) == other[1]
+    assert views.rule_called("PR-01") == "PR-01"
+    assert views.rule_called(None) is None
+
+
+def test_a_crowded_heat_map_shows_families_and_a_small_one_rules(whole):
+    families = views.heat_columns(whole.coverage)
+    assert list(families) == [code for code in rulebook.FAMILIES if code in families]
+    assert len(families) > 5
+    assert views.heat_columns(whole.coverage.filter(pl.col("rule").str.starts_with("PR-"))) == {}
+
+
+def test_chance_is_said_of_the_pairs_that_are_judged():
+    cells = pl.DataFrame({"state": ["within", "few", "outside"], "expected": [1.0, 1.0, 2.0]})
+    assert views.chance_words(cells).startswith("Of 2 pairs")
+
+
+def test_every_family_has_a_name_that_fits_beside_a_bar():
+    assert max(map(len, views.family_titles().values())) <= 21
