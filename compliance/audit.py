@@ -14,7 +14,7 @@ import polars as pl
 
 from compliance.checks.rule import Rule, RuleError, catalogue
 from compliance.checks.tables import ChartTables
-from compliance.checks.terms import CANNOT_TELL, FAIL, NOT_APPLICABLE, PASS
+from compliance.checks.terms import CANNOT_TELL, FAIL, NOT_APPLICABLE, PASS, in_polars
 from compliance.findings import FINDING_SCHEMA, Facts, findings, with_context
 from compliance.money import PRICE_PARAMETERS, priced
 from compliance.notes.tables import reading_tables, spoken
@@ -255,7 +255,7 @@ def _refuse_lacking(rule: Rule, returned: Sequence[str]) -> None:
 def _keep(frame: nw.LazyFrame) -> nw.LazyFrame:
     """Materialise a shared table once: in memory for Polars, in DuckDB's own storage (which spills) for DuckDB."""
     if frame.implementation.is_polars():
-        return nw.from_native(frame.collect(backend="polars").to_native().lazy())
+        return nw.from_native(in_polars(frame).lazy())
     if frame.implementation.is_duckdb():
         import duckdb
 
@@ -267,7 +267,7 @@ def _keep(frame: nw.LazyFrame) -> nw.LazyFrame:
 
 def _polars(frame: nw.LazyFrame) -> pl.DataFrame:
     """A result in Polars, where engines' ways to keep sums (decimals) and nulls of whole numbers (NaN) end."""
-    table = frame.collect(backend="polars").to_native()
+    table = in_polars(frame)
     sums = {
         name: pl.Int64 if dtype.scale == 0 else pl.Float64
         for name, dtype in table.schema.items()

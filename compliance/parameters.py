@@ -14,7 +14,7 @@ import narwhals as nw
 import polars as pl
 
 from compliance.checks.tables import CONTEXT, HOUSE
-from compliance.checks.terms import like, whole_days
+from compliance.checks.terms import in_polars, like, whole_days
 from compliance.policy import Policies, Value
 from compliance.policy.models import UNKNOWN
 from compliance.records.models import Setting
@@ -70,7 +70,7 @@ class ParameterValues:
     def _asked_of(self, rows: nw.LazyFrame, table: tuple[str | None, ...]) -> pl.DataFrame:
         """The distinct contexts and days of rows: asked, day; remembered for a table that has a name."""
         if table[0] is None or table not in self._asked:
-            distinct = rows.select("asked", "day").unique().collect(backend="polars").to_native()
+            distinct = in_polars(rows.select("asked", "day").unique())
             self._asked[table] = distinct.cast({"asked": pl.String, "day": pl.Int64}).sort("asked", "day")
         return self._asked[table]
 

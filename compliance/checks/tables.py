@@ -12,7 +12,7 @@ from functools import cached_property
 
 import narwhals as nw
 
-from compliance.checks.terms import MINUTES_OF_A_DAY, codes
+from compliance.checks.terms import MINUTES_OF_A_DAY, codes, in_polars
 from compliance.policy.remittance_codes import not_denials
 
 CONTEXT = ("policy", "setting", "state", "discipline")
@@ -75,7 +75,7 @@ class ChartTables:
     def payers(self) -> nw.LazyFrame:
         """Payers with the policy that judges them: `payers.policy`, else the policy of their kind."""
         payers = self._records["payers"]
-        pairs = payers.select("kind", "policy").unique().collect(backend="polars").to_native()
+        pairs = in_polars(payers.select("kind", "policy").unique())
         chosen = nw.lit(None, dtype=nw.String)
         for kind, named in pairs.iter_rows():
             policy = self._policy_of(kind, named)

@@ -20,6 +20,8 @@ MINUTES_OF_AN_HOUR = 60
 MINUTES_OF_A_DAY = 24 * MINUTES_OF_AN_HOUR
 EPISODE = ("patient_id", "discipline", "episode")
 
+JOINS_AS_WRITTEN = pl.QueryOptFlags(join_order=False)
+
 PASS, FAIL, CANNOT_TELL, NOT_APPLICABLE = "passed", "failed", "cannot_tell", "not_applicable"
 
 
@@ -121,11 +123,7 @@ def fold(
     yields rows of the result; the group's keys are added. Nothing else in the checks loops over rows.
     The result is a frame of the engine that `rows` came from.
     """
-    native = (
-        rows.collect(backend="polars")
-        .to_native()
-        .sort([*by, *order_by], nulls_last=True, maintain_order=True)
-    )
+    native = in_polars(rows).sort([*by, *order_by], nulls_last=True, maintain_order=True)
     schema = {**{key: native.schema[key] for key in by}, **returns}
     result: list[dict[str, Any]] = []
     for key, group in groupby(native.iter_rows(named=True), key=lambda row: tuple(row[name] for name in by)):
@@ -148,6 +146,17 @@ def joined(
 
     wanted = dict.fromkeys([*by, *order_by, text])
     return fold(rows.select(*wanted), by=by, order_by=order_by, step=step, returns={text: pl.String})
+
+
+def in_polars(rows: nw.LazyFrame) -> pl.DataFrame:
+    """The rows as a Polars frame.
+
+    Polars runs the joins in the order in which they are written. Its own order put a date's join before the patient's
+    where a group's latest row is joined back to its group, and so made rows by the square of the records.
+    """
+    if rows.implementation.is_polars():
+        return rows.to_native().collect(optimizations=JOINS_AS_WRITTEN)
+    return rows.collect(backend="polars").to_native()
 
 
 def like(frame: pl.DataFrame, model: nw.LazyFrame) -> nw.LazyFrame:

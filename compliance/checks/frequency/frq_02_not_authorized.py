@@ -8,7 +8,7 @@ import narwhals as nw
 import polars as pl
 
 from compliance.checks.rule import rule
-from compliance.checks.terms import codes, fold, judge, like
+from compliance.checks.terms import codes, fold, in_polars, judge, like
 
 REQUIRED = "authorization_required"
 EVALUATIONS = frozenset(codes("evaluation"))
@@ -79,7 +79,7 @@ def not_authorized(
         step=_of_patient,
         returns=RETURNS,
     )
-    units = like(judged.collect(backend="polars").to_native(), claim_lines)
+    units = like(in_polars(judged), claim_lines)
     return judge(
         units,
         applies=nw.col("case") != "no_rule",
@@ -98,7 +98,7 @@ RETURNS: dict[str, pl.DataType] = {
 
 def _typed(rows: nw.LazyFrame) -> pl.DataFrame:
     """Rows in Polars, with days and whole numbers held alike whatever the engine made of nulls."""
-    table = rows.collect(backend="polars").to_native()
+    table = in_polars(rows)
     days = [name for name, kind in table.schema.items() if kind.is_temporal()]
     floats = [name for name, kind in table.schema.items() if kind.is_float()]
     empty = [name for name, kind in table.schema.items() if kind == pl.Null]

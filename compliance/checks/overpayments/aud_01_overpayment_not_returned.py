@@ -6,7 +6,7 @@ import narwhals as nw
 
 from compliance.checks.overpayments.clock import days_between, nearest, older_than, with_due
 from compliance.checks.rule import rule
-from compliance.checks.terms import first, judge, ruled
+from compliance.checks.terms import first, in_polars, judge, ruled
 
 DAYS = ["overpayment_return_days", "overpayment_suspension_days"]
 PARAMETERS = [*DAYS, "overpayment_lookback_years", "overpayment_warning_days"]
@@ -62,7 +62,7 @@ def overpayment_not_returned(
     """
     received = remittances.group_by("claim_id").agg(received_on=nw.col("paid_on").max())
     lines = claim_lines.select("claim_id", "line", line_amount="amount")
-    told = overpayments.select("overpayment_warning_days").unique().collect(backend="polars").to_native()
+    told = in_polars(overpayments.select("overpayment_warning_days").unique())
     warnings = told["overpayment_warning_days"].drop_nulls().to_list()
     today = nw.lit(as_of).cast(nw.Datetime("us"))
     rows = (

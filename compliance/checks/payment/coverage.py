@@ -2,7 +2,7 @@
 
 import narwhals as nw
 
-from compliance.checks.terms import flag, has_code
+from compliance.checks.terms import flag, has_code, in_polars
 
 LINE = ["claim_id", "line"]
 DAY = ["patient_id", "service_date", "payer_id"]
@@ -75,7 +75,7 @@ def with_authorization(lines: nw.LazyFrame, authorizations: nw.LazyFrame) -> nw.
 
 def listed(rows: nw.LazyFrame, lists: str, code: str) -> nw.Expr:
     """Whether a column of lists holds the code of another column. The lists of a policy or payer are few."""
-    told = rows.select(lists).unique().collect(backend="polars").to_native()[lists].drop_nulls().to_list()
+    told = in_polars(rows.select(lists).unique())[lists].drop_nulls().to_list()
     codes = sorted({each for cell in told for each in cell.split(" ")})
     hits = [nw.coalesce(nw.col(code) == each, nw.lit(False)) & has_code(lists, each) for each in codes]
     return nw.any_horizontal(*hits, ignore_nulls=True) if hits else nw.lit(False)

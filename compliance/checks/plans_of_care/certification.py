@@ -24,7 +24,7 @@ from compliance.checks.plans_of_care.intervals import (
     governing,
     intervals,
 )
-from compliance.checks.terms import ONE_DAY, fold, like
+from compliance.checks.terms import ONE_DAY, fold, in_polars, like
 
 CERTIFICATION = (
     "certification_required",
@@ -117,7 +117,7 @@ def of_charts(
         step=lambda patient: speak(Chart(patient, as_of, absent)),
         returns=returns,
     )
-    return like(found.collect(backend="polars").to_native(), treatment_days)
+    return like(in_polars(found), treatment_days)
 
 
 def by_plan(days: nw.LazyFrame, claim_lines: nw.LazyFrame) -> nw.LazyFrame:
@@ -147,7 +147,7 @@ def by_plan(days: nw.LazyFrame, claim_lines: nw.LazyFrame) -> nw.LazyFrame:
         step=_cases,
         returns={name: kind for name, kind in kinds.items() if name not in key},
     )
-    return like(found.collect(backend="polars").to_native(), claim_lines)
+    return like(in_polars(found), claim_lines)
 
 
 def listed(lines: nw.LazyFrame, key: str) -> nw.LazyFrame:
@@ -251,7 +251,7 @@ def _typed(rows: nw.LazyFrame) -> pl.DataFrame:
 
 def in_polars(rows: nw.LazyFrame) -> pl.DataFrame:
     """Rows in Polars, where engines' ways to keep nulls of whole numbers (NaN) and dates end."""
-    table = rows.collect(backend="polars").to_native()
+    table = in_polars(rows)
     floats = [name for name, kind in table.schema.items() if kind.is_float()]
     days = [name for name, kind in table.schema.items() if kind.is_temporal()]
     keys = [name for name in ("line",) if name in table.columns]

@@ -15,7 +15,7 @@ import polars as pl
 
 from compliance.checks.progress_reports.terms import author_doubt, of_own_discipline, written_on
 from compliance.checks.tables import REPORT_KINDS
-from compliance.checks.terms import ONE_DAY, fold, like
+from compliance.checks.terms import ONE_DAY, fold, in_polars, like
 
 PERIOD_PARAMETERS = (
     "progress_report_treatment_days",
@@ -270,7 +270,7 @@ def report_periods(
 
 def _in_polars(rows: nw.LazyFrame) -> pl.DataFrame:
     """Rows for the fold, which reads days and reports in one order: typed alike, whatever the engine made of nulls."""
-    table = rows.collect(backend="polars").to_native()
+    table = in_polars(rows)
     floats = [name for name, kind in table.schema.items() if kind.is_float()]
     typed = {name: kind for name, kind in RETURNS.items() if name in table.columns}
     return table.with_columns(pl.col(floats).fill_nan(None)).cast(typed)

@@ -6,7 +6,7 @@ import narwhals as nw
 
 from compliance.checks.rule import rule
 from compliance.checks.supervision.services import services
-from compliance.checks.terms import ONE_DAY, codes, first, flag, judge, ruled, yes
+from compliance.checks.terms import ONE_DAY, codes, first, flag, in_polars, judge, ruled, yes
 
 CONTEXT = ["service_date", "patient_id", "discipline", "clinic_id", "payer_id", "therapist_id", "plan_id", "visit_ends_at",
            "has_text", "text", "change_documentation_hours", "change_documentation_hours__id", "policy_missing"]  # fmt: skip
@@ -334,9 +334,7 @@ def _new_codes(given: nw.LazyFrame, interventions: nw.LazyFrame, plans: nw.LazyF
         .agg(since=nw.col("service_date").min())
         .rename({"cpt": "changed_code"})
     )
-    wanted = (
-        treated.select("changed_code").unique().collect(backend="polars").to_native()["changed_code"].sort()
-    )
+    wanted = in_polars(treated.select("changed_code").unique())["changed_code"].sort()
     holds = nw.lit(False)
     for code in wanted:
         holds = nw.when(nw.col("changed_code") == code).then(
