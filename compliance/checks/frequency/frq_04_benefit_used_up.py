@@ -10,7 +10,7 @@ import polars as pl
 
 from compliance.checks.plans_of_care.certification import MOMENT, in_polars
 from compliance.checks.rule import rule
-from compliance.checks.terms import codes, fold, judge, like
+from compliance.checks.terms import codes, fold, in_polars, judge, like
 
 LIMIT, SPAN = PARAMETERS = ["visit_limit", "visit_limit_per"]
 IDS = [f"{name}__id" for name in PARAMETERS]
@@ -126,7 +126,7 @@ def benefit_used_up(
         returns=RETURNS,
     )
     soft = nw.col("case").is_in(["soft", "unrecorded"])
-    units = like(judged.collect(backend="polars").to_native(), claim_lines).with_columns(
+    units = like(in_polars(judged), claim_lines).with_columns(
         severity=nw.when(soft).then(nw.lit("info")).otherwise(nw.lit("high"))
     )
     return (
