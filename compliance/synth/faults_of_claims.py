@@ -2,11 +2,19 @@
 
 from collections.abc import Callable
 
-from compliance.synth import faults_of_modifiers, faults_of_sessions, faults_of_units
+from compliance.synth import (
+    faults_of_modifiers,
+    faults_of_monitoring,
+    faults_of_payment,
+    faults_of_sessions,
+    faults_of_units,
+)
 from compliance.synth.spoiling import Spoiler
 
 FAULTS: list[tuple[Callable[[Spoiler, int], None], int]] = [
     *faults_of_units.FAULTS[:1],
+    *faults_of_payment.FAULTS,
+    *faults_of_monitoring.FAULTS,
     *faults_of_sessions.FAULTS,
     *faults_of_modifiers.FAULTS,
     *faults_of_units.FAULTS[1:],

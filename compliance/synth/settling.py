@@ -59,12 +59,12 @@ def mark_kx(
 
     Lines count in order of service, claim and line, at what was allowed, else at the payer's fee.
     """
-    spent: dict[str, float] = defaultdict(float)
+    spent: dict[tuple[int, str], float] = defaultdict(float)
     for row in spend:
-        spent[row["bucket"]] += float(row["amount"])
+        spent[row["year"], row["bucket"]] += float(row["amount"])
     medicare = [line for line in lines if KIND_OF[claims[line["claim_id"]]["payer_id"]] == "medicare"]
     for line in sorted(medicare, key=lambda row: (row["service_date"], row["claim_id"], row["line"])):
-        bucket = "OT" if "GO" in line["modifiers"] else "PT_SLP"
+        bucket = (line["service_date"].year, "OT" if "GO" in line["modifiers"] else "PT_SLP")
         remitted = remittances.get((line["claim_id"], line["line"]))
         fee = billing.PRICES[line["cpt"]][0] * (line["units"] or 0)
         spent[bucket] = round(spent[bucket] + (float(remitted["allowed"]) if remitted else fee), 2)

@@ -9,7 +9,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 from random import Random
 from typing import Any
 
@@ -186,9 +186,12 @@ class Spoiler:
 
     def reprice(self, visit: Visited) -> None:
         """Charge, allow and pay the lines of the patient's day anew, and mark KX, as units and codes now stand."""
-        patient_id = visit.note["patient_id"]
+        self.settle(visit.note["patient_id"], {visit.note["service_date"]})
+
+    def settle(self, patient_id: str, days: set[date]) -> None:
+        """As `reprice`, of any days of a patient."""
         lines = self.lines_of(patient_id)
-        of_day = [line for line in lines if line["service_date"] == visit.note["service_date"]]
+        of_day = [line for line in lines if line["service_date"] in days]
         price_days(of_day, self.claims, self.remittances)
         if patient_id not in self.spoilt_years:
             spend = [row for row in self.rows["therapy_spend"] if row["patient_id"] == patient_id]
