@@ -104,7 +104,7 @@ def mod_03(spoiler: Spoiler, number: int) -> None:
         known = any(row["patient_id"] == visit.note["patient_id"] for row in spoiler.rows["therapy_spend"])
         if (
             known
-            or len(own) < 10
+            or len(own) < 8
             or not all(spoiler.free(each) for each in own)
             or not _far_from_kx(spoiler, visit)
         ):
@@ -200,8 +200,9 @@ def ncci_04(spoiler: Spoiler, number: int) -> None:
             return
 
 
+OF_A_YEAR: list[tuple[Callable[[Spoiler, int], None], int]] = [(mod_03, 3)]
 FAULTS: list[tuple[Callable[[Spoiler, int], None], int]] = [
-    (mod_03, 3), (ncci_03, 3), (ncci_01, 3), (ncci_02, 3), (ncci_04, 3), (ast_01, 4), (ast_04, 4), (ast_03, 3),
+    (ncci_03, 3), (ncci_01, 3), (ncci_02, 3), (ncci_04, 3), (ast_01, 4), (ast_04, 4), (ast_03, 3),
     (ast_02, 3), (mod_01, 4), (mod_02, 4),
 ]  # fmt: skip
-"""What is planted, and how often in 200 patients; what needs a whole patient comes first."""
+"""What is planted, and how often in 200 patients."""

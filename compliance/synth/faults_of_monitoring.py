@@ -59,7 +59,7 @@ def rtm_03(spoiler: Spoiler, number: int) -> None:
     )
     remitted = spoiler.remittances.get((last["claim_id"], last["line"]))
     claim = spoiler.claims[last["claim_id"]]
-    line = add_line(spoiler, month, claim, "98975", on, remitted and remitted["paid_on"])
+    line = add_line(spoiler, month, claim, "98975", on, remitted["paid_on"] if remitted else None)
     line["therapist_id"] = colleague["therapist_id"]
     settle(spoiler, month)
     _add(spoiler, "RTM-03", "Another practitioner had billed monitoring in the same period.", month, line)
@@ -99,6 +99,6 @@ def rtm_05(spoiler: Spoiler, number: int) -> None:
 
 
 FAULTS: list[tuple[Callable[[Spoiler, int], None], int]] = [
-    (rtm_05, 2), (rtm_03, 2), (rtm_01, 2), (rtm_02, 2), (rtm_04, 2), (monitored, 4),
+    (rtm_05, 3), (rtm_03, 3), (rtm_01, 3), (rtm_02, 3), (rtm_04, 3), (monitored, 4),
 ]  # fmt: skip
 """What is planted, and how often in 200 patients; the last is in order."""

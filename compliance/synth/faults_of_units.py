@@ -8,6 +8,8 @@ from compliance.synth.spoiling import Row, Spoiler, Visited
 
 LEAST = {1: 8, 2: 23, 3: 38}
 """The fewest minutes of so many units."""
+MANY = 14
+"""Visits of a therapist who is there by the day; a pattern needs ten."""
 CAPPED = ("FL",)
 """States whose Medicaid pays four timed units a day."""
 
@@ -98,19 +100,20 @@ def unit_05(spoiler: Spoiler, number: int) -> None:
         named = visit.note["text"].count(visit.author["name"]) == 1
         if named and visit.lines[0]["units"] in LEAST:
             own.append(visit)
-        if len(own) == 12:
+        if len(own) == MANY:
             break
     else:
         return
     person = _by_the_day(spoiler, own[0].author, number)
-    for visit in own:
+    for visit in list(own):
         line = visit.lines[0]
         if spoiler.set_minutes(visit, line["cpt"], LEAST[line["units"]]):
             _sign(visit, person)
             spoiler.take(visit)
-    spoiler.add(
-        "UNIT-05", "Every visit has exactly the least minutes of its units.", own[-1], subject="therapist"
-    )
+        else:
+            own.remove(visit)
+    why = "Every visit has exactly the least minutes of its units."
+    spoiler.add("UNIT-05", why, own[0], subject="therapist")
 
 
 def _by_the_day(spoiler: Spoiler, colleague: Row, number: int) -> Row:
@@ -176,7 +179,8 @@ def _hour_after_is_free(spoiler: Spoiler, visit: Visited) -> bool:
     )
 
 
+OF_MANY_VISITS: list[tuple[Callable[[Spoiler, int], None], int]] = [(unit_05, 2)]
 FAULTS: list[tuple[Callable[[Spoiler, int], None], int]] = [
-    (unit_05, 2), (unit_01, 4), (unit_02, 3), (unit_03, 3), (unit_04, 3), (unit_06, 3), (frq_01, 3),
+    (unit_01, 4), (unit_02, 3), (unit_03, 3), (unit_04, 3), (unit_06, 3), (frq_01, 3),
 ]  # fmt: skip
 """What is planted, and how often in 200 patients."""

@@ -85,7 +85,7 @@ def _events(visit: Visited, begins: date) -> list[Row]:
         "ordered_on": begins - timedelta(days=2), "supervision": None,
     }  # fmt: skip
     therapist = visit.note["therapist_id"]
-    told = [(0, "setup", 20, therapist)]
+    told: list[tuple[int, str, int | None, str | None]] = [(0, "setup", 20, therapist)]
     told += [(1 + round(n * (PERIOD - 2) / DATA_DAYS), "device_data", None, None) for n in range(DATA_DAYS)]
     told += [(day, kind, minutes, therapist) for day, kind, minutes in MANAGED]
     return [

@@ -75,14 +75,14 @@ def mark_kx(
 
 
 def mark_pairs(lines: Iterable[Row], claims: Mapping[str, Row]) -> None:
-    """59 on the codes that a facility's speech therapy of the same day would bundle: they had sessions of their own."""
+    """59 on a facility's speech therapy where it would bundle other codes of the day: they had sessions of their own."""
     days: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
     for line in lines:
         claim = claims[line["claim_id"]]
         if claim["form"] == "institutional" and KIND_OF[claim["payer_id"]] in billing.KEEPS_PAIRS:
             days[claim["payer_id"], line["service_date"]].append(line)
     for rows in days.values():
-        bundled = {code for row in rows for code in billing.BUNDLED.get(row["cpt"], ())}
+        codes = {row["cpt"] for row in rows}
         for row in rows:
-            if row["cpt"] in bundled and "59" not in row["modifiers"]:
+            if codes & set(billing.BUNDLED.get(row["cpt"], ())):
                 row["modifiers"].append("59")
