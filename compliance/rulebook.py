@@ -13,6 +13,8 @@ from compliance.checks.cases import Case, read_cases, shown
 from compliance.checks.rule import Rule, catalogue
 from compliance.formats import markdown, plural
 from compliance.policy import Policies, Value, load_policies
+from compliance.policy.code_tables import KINDS
+from compliance.policy.display import table_lines
 
 FAMILIES = {
     "PR": "Progress reports",
@@ -84,6 +86,13 @@ def page(rule: Rule, policies: Policies, on: date) -> str:
         parts += [
             f"## Parameters in force on {on:%b} {on.day}, {on.year}",
             parameters_table(rule, policies, on),
+        ]
+    own = table_lines(load_policies())
+    tables = table_lines(policies, [name for name in rule.tables if name in KINDS])
+    if tables:
+        parts += [
+            "## Tables of codes",
+            "\n".join(f"- {line if line in own else markdown(line)}" for line in tables),
         ]
     parts += ["## What to do", *(_sentences(rule.fix))]
     for wanted, heading in (

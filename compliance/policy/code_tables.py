@@ -44,6 +44,13 @@ class Edition(Border):
     readded_on: date | None = None
     readded_after: date | None = None
 
+    @property
+    def why_unverified(self) -> str | None:
+        """None where verified, else the reason."""
+        return (
+            None if self.verified is True else self.verified or "the file does not say that it was verified"
+        )
+
 
 @dataclass(frozen=True)
 class CodeTables:

@@ -1,8 +1,10 @@
 """Policies as a reader sees them: plain rows, and the text of `compliance policies`."""
 
+from collections.abc import Collection
 from datetime import date
 from typing import Any
 
+from compliance.policy.code_tables import KINDS, Edition
 from compliance.policy.models import UNKNOWN, Value
 from compliance.policy.policies import Policies
 
@@ -31,7 +33,26 @@ def policy_list_text(policies: Policies) -> str:
         lines.append(
             f"{id_:<{width}}  {policies.names[id_]}" + (f" (on {' ▸ '.join(below)})" if below else "")
         )
-    return "\n".join(lines)
+    return "\n".join([*lines, "", "Tables of codes:", *(f"  {line}" for line in table_lines(policies))])
+
+
+def table_lines(policies: Policies, kinds: Collection[str] = KINDS) -> list[str]:
+    """One line an edition of CMS's tables of codes: what, from when until when, what it lacks, whether it was verified."""
+    editions = sorted(
+        (edition for edition, _ in policies.code_tables.editions), key=lambda e: (e.kind, e.valid_from)
+    )
+    return [_edition_line(edition, policies) for edition in editions if edition.kind in kinds]
+
+
+def _edition_line(edition: Edition, policies: Policies) -> str:
+    days = f"from {edition.valid_from}" + (f" to {edition.to}" if edition.to else "")
+    source = (
+        policies.references[edition.source].title if edition.source in policies.references else edition.source
+    )
+    doubt = f" Unverified: {edition.why_unverified}." if edition.why_unverified else ""
+    return f"{edition.kind.replace('_', ' ')}, {days}: {source}. {edition.note or ''}{doubt}".replace(
+        "  ", " "
+    )
 
 
 def policy_text(policies: Policies, policy: str, on: date) -> str:

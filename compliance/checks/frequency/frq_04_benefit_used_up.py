@@ -8,9 +8,9 @@ from typing import Any
 import narwhals as nw
 import polars as pl
 
-from compliance.checks.plans_of_care.certification import MOMENT, in_polars
+from compliance.checks.plans_of_care.certification import MOMENT, typed_rows
 from compliance.checks.rule import rule
-from compliance.checks.terms import codes, fold, in_polars, judge, like
+from compliance.checks.terms import codes, fold, judge, like
 
 LIMIT, SPAN = PARAMETERS = ["visit_limit", "visit_limit_per"]
 IDS = [f"{name}__id" for name in PARAMETERS]
@@ -126,7 +126,7 @@ def benefit_used_up(
         returns=RETURNS,
     )
     soft = nw.col("case").is_in(["soft", "unrecorded"])
-    units = like(in_polars(judged), claim_lines).with_columns(
+    units = like(typed_rows(judged), claim_lines).with_columns(
         severity=nw.when(soft).then(nw.lit("info")).otherwise(nw.lit("high"))
     )
     return (
@@ -142,7 +142,7 @@ def benefit_used_up(
 
 
 def _typed(rows: nw.LazyFrame) -> pl.DataFrame:
-    table = in_polars(rows)
+    table = typed_rows(rows)
     return table.cast({name: READ[name] for name in table.columns})  # type: ignore[arg-type]
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import narwhals as nw
 import polars as pl
 
-from compliance.checks.plans_of_care.certification import MOMENT, PATIENT, Chart, in_polars
+from compliance.checks.plans_of_care.certification import MOMENT, PATIENT, Chart, typed_rows
 from compliance.checks.plans_of_care.intervals import Day, Interval, Rules, governing
 from compliance.checks.terms import ONE_DAY, codes, like
 
@@ -46,7 +46,7 @@ def sessions(notes: nw.LazyFrame) -> Sessions:
     A day with a visit whose times are not recorded is left out.
     """
     key = (*PATIENT, "service_date")
-    visits = in_polars(notes.filter(nw.col("is_visit")).select(*key, "started_at", "ended_at"))
+    visits = typed_rows(notes.filter(nw.col("is_visit")).select(*key, "started_at", "ended_at"))
     times: dict[tuple[Any, ...], list[tuple[Any, Any]]] = defaultdict(list)
     for *day, start, end in visits.iter_rows():
         times[tuple(day)].append((start, end))
@@ -171,9 +171,9 @@ def _listed(days: Iterable[datetime]) -> str | None:
 
 def lines_of_days(rows: nw.LazyFrame, claim_lines: nw.LazyFrame) -> nw.LazyFrame:
     """Rows with the lines of their `counted_days` as `exposed_lines`; remote monitoring is no visit."""
-    table = in_polars(rows)
+    table = typed_rows(rows)
     monitoring = nw.coalesce(nw.col("cpt").is_in(codes("monitoring")), nw.lit(False))
-    lines = in_polars(
+    lines = typed_rows(
         claim_lines.filter(~monitoring).select(*PATIENT, "service_date", "claim_id", "line")
     ).with_columns(counted_days=pl.col("service_date").dt.strftime("%Y-%m-%d"))
     named = pl.concat_str(pl.col("claim_id"), pl.lit("/"), pl.col("line").cast(pl.String))

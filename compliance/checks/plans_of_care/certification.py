@@ -246,10 +246,10 @@ def _openings(episodes: nw.LazyFrame) -> nw.LazyFrame:
 
 def _typed(rows: nw.LazyFrame) -> pl.DataFrame:
     """Rows for the fold, typed alike: it reads plans and days together."""
-    return in_polars(rows).cast({name: TYPED[name] for name in rows.collect_schema().names()})  # type: ignore[arg-type]
+    return typed_rows(rows).cast({name: TYPED[name] for name in rows.collect_schema().names()})  # type: ignore[arg-type]
 
 
-def in_polars(rows: nw.LazyFrame) -> pl.DataFrame:
+def typed_rows(rows: nw.LazyFrame) -> pl.DataFrame:
     """Rows in Polars, where engines' ways to keep nulls of whole numbers (NaN) and dates end."""
     table = in_polars(rows)
     floats = [name for name, kind in table.schema.items() if kind.is_float()]

@@ -7,10 +7,10 @@ from typing import Any
 import narwhals as nw
 import polars as pl
 
-from compliance.checks.plans_of_care.certification import MOMENT, PATIENT, in_polars
+from compliance.checks.plans_of_care.certification import MOMENT, PATIENT, typed_rows
 from compliance.checks.plans_of_care.diagnoses import bare, meant, with_pointers
 from compliance.checks.rule import rule
-from compliance.checks.terms import codes, fold, in_polars, judge, like
+from compliance.checks.terms import codes, fold, judge, like
 
 DAYS, CHARACTERS = PARAMETERS = ["change_signature_days", "diagnosis_match_characters"]
 IDS = [f"{name}__id" for name in PARAMETERS]
@@ -122,7 +122,7 @@ def change_not_signed(
         step=lambda patient: _Changes(patient, as_of).told(),
         returns=RETURNS,
     )
-    units = like(in_polars(judged), plans_of_care)
+    units = like(typed_rows(judged), plans_of_care)
     severity = nw.lit("info")
     for case, said in (("goals", "low"), ("condition", "medium")):
         severity = nw.when(nw.col("case") == case).then(nw.lit(said)).otherwise(severity)
@@ -139,7 +139,7 @@ def change_not_signed(
 
 
 def _typed(rows: nw.LazyFrame) -> pl.DataFrame:
-    table = in_polars(rows)
+    table = typed_rows(rows)
     return table.cast({name: READ[name] for name in table.columns})  # type: ignore[arg-type]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import narwhals as nw
 import polars as pl
 
-from compliance.checks.plans_of_care.certification import MOMENT, PATIENT, in_polars
+from compliance.checks.plans_of_care.certification import MOMENT, PATIENT, typed_rows
 from compliance.checks.rule import rule
 from compliance.checks.terms import codes, flag, fold, judge, like, yes
 
@@ -119,7 +119,7 @@ def evaluation_missing_or_routine(
         step=lambda patient: _of_patient(patient, absent_columns),
         returns=RETURNS,
     )
-    units = _with_lines(in_polars(judged), claim_lines)
+    units = _with_lines(typed_rows(judged), claim_lines)
     return judge(
         like(units, claim_lines),
         applies=(nw.col("about") == "episode")
@@ -171,13 +171,13 @@ def _reevaluations(claim_lines: nw.LazyFrame, notes: nw.LazyFrame, mentions: nw.
 
 def _typed(rows: nw.LazyFrame) -> pl.DataFrame:
     """Rows for the fold, typed alike; those that name no patient, discipline or day speak of nobody."""
-    table = in_polars(rows)
+    table = typed_rows(rows)
     return table.cast({name: READ[name] for name in table.columns}).drop_nulls(list(PATIENT))  # type: ignore[arg-type]
 
 
 def _with_lines(units: pl.DataFrame, claim_lines: nw.LazyFrame) -> pl.DataFrame:
     """Units with the lines at risk: treatment before the evaluation, or the re-evaluations of the day."""
-    lines = in_polars(claim_lines.select(*PATIENT, "service_date", "cpt", "claim_id", "line"))
+    lines = typed_rows(claim_lines.select(*PATIENT, "service_date", "cpt", "claim_id", "line"))
     lines = lines.rename({"service_date": "on"})
     again = pl.col("cpt").is_in(AGAIN)
     treatment = ~pl.col("cpt").is_in(NOT_TREATMENT)
