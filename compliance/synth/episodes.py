@@ -677,7 +677,12 @@ def _close_goals(episode: Episode, plan: Plan, last: Visit) -> None:
         if goal.term == "short" and reached and last.progress >= 0.45:
             goal.status, goal.status_on = "met", last.day
         elif not final and _is_last_of_plan(episode, last):
-            goal.status, goal.status_on = "modified", plan.ends_on + timedelta(days=1)
+            # changed before the recertification is signed, and after the last note that cites it
+            changed = last.day < plan.ends_on
+            goal.status, goal.status_on = (
+                ("modified" if changed else "discontinued"),
+                last.day + timedelta(days=1),
+            )
         elif final:
             goal.status = "met" if reached else "discontinued"
             goal.status_on = last.day + timedelta(days=1)

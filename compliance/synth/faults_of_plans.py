@@ -81,8 +81,6 @@ def poc_03(spoiler: Spoiler, number: int) -> None:
     for visit in spoiler.visits(
         lambda each: each.payer_kind == "medicare" and not each.plan["replaces_plan_id"]
     ):
-        if not _whole(spoiler, visit):
-            continue
         visit.plan.update(order_signed_on=None, order_by=None, sent_on=None, **change)
         if days is not None:
             visit.plan["certified_on"] = visit.plan["evaluated_on"] + timedelta(days=days)
@@ -119,6 +117,10 @@ def _unsigned_renewal(spoiler: Spoiler) -> bool:
         former = spoiler.plans[visit.plan["replaces_plan_id"]]
         spoiler.add("POC-04", "No physician signed the recertification.", visit, subject="plan", plan=True)
         spoiler.rows["truth"][-1]["plan_id"] = former["plan_id"]
+        for plan_id in (former["plan_id"], visit.plan["plan_id"]):
+            why = "No physician signed for the goals that the recertification changed."
+            spoiler.add("POC-06", why, visit, subject="plan", plan=True, debatable=True)
+            spoiler.rows["truth"][-1]["plan_id"] = plan_id
         spoiler.take(visit, whole=True)
         return True
     return False
@@ -145,6 +147,8 @@ def poc_08(spoiler: Spoiler, number: int) -> None:
         line["diagnosis_pointers"] = str(len(codes))
         spoiler.take(visit)
         spoiler.add("POC-08", f"The line is for {stray}, which the plan does not treat.", visit, line=line)
+        why = f"A condition ({stray}) is treated once that no physician signed for."
+        spoiler.add("POC-06", why, visit, line=line, debatable=True)
         return
 
 
@@ -169,16 +173,12 @@ def frq_02(spoiler: Spoiler, number: int) -> None:
 def frq_03(spoiler: Spoiler, number: int) -> None:
     """More visits than the plan says, or a plan without a frequency, or far fewer visits."""
     kind = ("often", "unstated", "under")[number % 3]
-    for visit in spoiler.visits(lambda each: each.payer_kind in CERTIFIED):
+    kinds = ("medicare",) if kind == "unstated" else (*CERTIFIED, "commercial", "workers_comp", "auto")
+    for visit in spoiler.visits(lambda each: each.payer_kind in kinds):
         plan, weekly = visit.plan, visit.plan["visits_per_week"]
         own = spoiler.all_of(visit.note["patient_id"], visit.note["discipline"])
         wanted = 3 if kind == "often" else 2
-        if (
-            not _whole(spoiler, visit)
-            or weekly != wanted
-            or len(own) < 12
-            or any(each.plan is not plan for each in own)
-        ):
+        if weekly != wanted or len(own) < 12 or any(each.plan is not plan for each in own):
             continue
         planned = {"often": 1, "unstated": None, "under": 5}[kind]
         plan["visits_per_week"] = planned

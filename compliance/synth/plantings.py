@@ -388,6 +388,8 @@ def doc_09(planter: Planter, number: int) -> None:
         episode.planted.add("note")
         why = f"The line points to {code}, which the plan of care does not hold."
         planter.add("DOC-09", why, episode, subject="line", visit=visit, code="97530")
+        why = f"A condition ({code}) is treated once that no physician signed for."
+        planter.add("POC-06", why, episode, subject="line", visit=visit, code="97530", debatable=True)
         return
 
 

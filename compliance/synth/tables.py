@@ -35,7 +35,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
             "order_by order_discipline order_signed_on certified_on certified_by "
             "certification_delay_reason replaces_plan_id"
         ),
-        "goals": "goal_id plan_id label term text baseline target due_on status status_on",
+        "goals": "goal_id plan_id label term text baseline target due_on status status_on replaces_goal_id",
         "notes": (
             "note_id patient_id plan_id clinic_id kind outcome amends_note_id service_date "
             "period_from period_to therapist_id discipline supervisor_id supervision started_at "
