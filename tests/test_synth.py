@@ -15,7 +15,8 @@ from compliance.synth.tables import COLUMNS
 
 PATIENTS, SEED = 120, 7
 NOT_PLANTED: dict[str, str] = {
-    "PAY-COV": "says only what nobody has read",
+    "FRQ-05": "no payer of these clinics has a list of documents that somebody has read",
+    "FRQ-06": "is worth knowing only, by numbers of our own",
 }
 """Rules of which no violation is planted, and why."""
 RULES = sorted(set(catalogue()) - set(NOT_PLANTED))

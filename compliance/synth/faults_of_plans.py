@@ -193,6 +193,23 @@ def frq_03(spoiler: Spoiler, number: int) -> None:
         return
 
 
+def frq_04(spoiler: Spoiler, number: int) -> None:
+    """Visits beyond what the patient's benefit pays."""
+    held = {row["patient_id"]: row for row in spoiler.rows["benefits"]}
+    for visit in spoiler.visits(lambda each: each.note["patient_id"] in held):
+        patient_id = visit.note["patient_id"]
+        days = sorted({line["service_date"] for line in spoiler.lines_of(patient_id)})
+        if not _whole(spoiler, visit) or len(days) < 8:
+            continue
+        paid = len(days) - 1 - number % 2
+        held[patient_id]["visits"] = paid
+        for line in spoiler.lines_of(patient_id):
+            if line["service_date"] in days[paid:]:
+                spoiler.add_line("FRQ-04", f"The benefit pays {paid} visits.", line)
+        spoiler.take(visit, whole=True)
+        return
+
+
 _WHY = {
     "outside": "The authorization had ended.",
     "visits": "The authorized visits were used.",
