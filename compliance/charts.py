@@ -227,10 +227,10 @@ def funnel(
         .add_params(pick)
     )  # fmt: skip
     labels = [
-        alt.Chart(_named_points(shown, far, largest, above))
+        alt.Chart(_apart(_named_points(shown, far, largest, above), largest, _top(rows, centre), above))
         .mark_text(align="right" if far else "left", dx=-10 if far else 10, dy=-9 if above else 12, fontWeight=600,
                    color=token("ink", dark))
-        .encode(x=volume, y=share, text="name:N")
+        .encode(x=volume, y=alt.Y("label:Q", **upright), text="name:N")
         for far in (False, True) for above in (False, True)
     ]  # fmt: skip
     return alt.layer(*lines, middle, points, *labels).properties(title=title, height=290)
@@ -264,6 +264,20 @@ def _named_points(shown: pl.DataFrame, far: bool, largest: float, above: bool) -
         .group_by("of", "share")
         .agg(pl.col("name").sort().str.join("; "))
     )
+
+
+def _apart(named: pl.DataFrame, largest: float, top: float, above: bool) -> pl.DataFrame:
+    """The labels with `label`, the height at which each is written: neighbours would overlap, so they are stacked."""
+    wide, high = 0.22 * largest, 0.06 * top
+    placed: list[tuple[float, float]] = []
+    for volume, share in named.sort("of", "share").select("of", "share").iter_rows():
+        at = share
+        for other, height in placed:
+            if abs(volume - other) < wide and abs(at - height) < high:
+                at = height + high if above else height - high
+        placed.append((volume, at))
+    heights = pl.Series("label", [at for _, at in placed], dtype=pl.Float64)
+    return named.sort("of", "share").with_columns(heights)
 
 
 def heat_map(
@@ -394,9 +408,9 @@ def unknown_bars(
 # -- pictures of the evidence card: small, one finding each ----------------------------------------------------
 
 LONGEST_TITLE_LINE = 48
-BAR, ROW = 20, 34
+BAR, ROW = 20, 40
 """Pixels of a bar of these pictures, and of the row that it stands in with what is written above it."""
-AROUND_PICTURE = 70
+AROUND_PICTURE = 74
 
 
 def _picture_title(sentence: str) -> alt.TitleParams:
@@ -417,7 +431,7 @@ def minutes_against_units(
     `bars` and `marks` as `proof.Units` gives them: a bar a code, on one row where the minutes are pooled. `steps` are the
     minutes of the first, second … unit.
     """
-    rows = list(dict.fromkeys([*bars["row"], *marks["row"]]))
+    rows = sorted({*bars["row"], *marks["row"]})
     furthest = max([1, *steps, *bars["ends"]])
     y = alt.Y("row:N", title=None, sort=rows, axis=alt.Axis(labelLimit=120, ticks=False, domain=False))
     told = {
@@ -442,17 +456,17 @@ def minutes_against_units(
         tooltip=[alt.Tooltip("code:N"), alt.Tooltip("minutes:Q", title="timed minutes"),
                  alt.Tooltip("supported:Q", title="units supported"), alt.Tooltip("billed:Q", title="units billed")],
     )  # fmt: skip
-    written = (
-        alt.Chart(shown.filter("wide"))
-        .mark_text(color=token("paper", dark), fontSize=11)
-        .encode(x="middle:Q", y=y, text="label:N")
-    )
+    label = alt.Chart(shown.filter("wide")).encode(x="middle:Q", y=y, text="label:N")
+    written = [  # a halo of the bar's colour keeps the steps out of the words
+        label.mark_text(fontSize=11, fill=token("accent", dark), stroke=token("accent", dark), strokeWidth=5),
+        label.mark_text(fontSize=11, fill=token("paper", dark)),
+    ]
     at = alt.Chart(pl.DataFrame({"at": list(steps)}, schema={"at": pl.Int64})).encode(x="at:Q")
     lines = [
         at.mark_rule(color=token("paper", dark), strokeWidth=2),
         at.mark_rule(color=token("muted", dark), strokeDash=[2, 2]),
     ]
-    return alt.layer(drawn, *lines, written, *_billed(marks, y, furthest, dark)).properties(
+    return alt.layer(drawn, *lines, *written, *_billed(marks, y, furthest, dark)).properties(
         title=_picture_title(title), height=_picture_height(len(rows), title)
     )
 
@@ -462,7 +476,7 @@ def _billed(marks: pl.DataFrame, y: alt.Y, furthest: float, dark: bool) -> list[
     scale = alt.Scale(domain=[False, True], range=[token("ink", dark), token("high", dark)])
     colour = alt.Color("short:N", scale=scale, legend=None)
     points = alt.Chart(marks).mark_point(
-        shape="triangle-down", filled=True, size=90, yOffset=-BAR / 2 - 5, opacity=1
+        shape="triangle-down", filled=True, size=90, yOffset=-BAR / 2 - 4, opacity=1
     )
     layers = [points.encode(x="at:Q", y=y, color=colour, tooltip=[alt.Tooltip("told:N", title="units"),
               alt.Tooltip("at:Q", title="minutes that they take")])]  # fmt: skip
@@ -471,7 +485,7 @@ def _billed(marks: pl.DataFrame, y: alt.Y, furthest: float, dark: bool) -> list[
         text = alt.Chart(some).mark_text(
             align="right" if far else "left",
             dx=-9 if far else 9,
-            yOffset=-BAR / 2 - 5,
+            yOffset=-BAR / 2 - 4,
             fontWeight=600,
             fontSize=11,
         )
@@ -514,7 +528,8 @@ def time_line(sessions: pl.DataFrame, stretches: pl.DataFrame, title: str, dark:
         .encode(x="middle:T", y=y, text="label:N")
     )
     return alt.layer(bars, shade, words).properties(
-        title=_picture_title(title), height=_picture_height(len(rows), title) - (ROW - BAR - 6) * len(rows)
+        title=_picture_title(title),
+        height=_picture_height(len(rows), title) - (ROW - BAR - 6) * len(rows) + 4,
     )
 
 
@@ -544,14 +559,14 @@ def against_threshold(
         tooltip=[alt.Tooltip("part:N"), alt.Tooltip("starts:Q", title="from", format="$,.2f"),
                  alt.Tooltip("ends:Q", title="to", format="$,.2f")],
     )  # fmt: skip
-    rules = alt.Chart(lines).mark_rule(color=token("ink", dark), strokeWidth=1.5).encode(x="at:Q")
-    shift = BAR / 2 + 8
-    texts = [
-        alt.Chart(lines.filter("first")).mark_text(align="right", dx=-4, dy=-shift - 1, fontSize=11),
-        alt.Chart(lines.filter(~pl.col("first"))).mark_text(align="center", dy=shift, fontSize=11),
-    ]
-    words = [text.encode(x="at:Q", text="told:N", color=alt.value(token("ink", dark))) for text in texts]
-    return alt.layer(drawn, rules, *words).properties(
+    marks = []
+    for chosen, side in ((lines.filter("first"), -1), (lines.filter(~pl.col("first")), 1)):
+        base = alt.Chart(chosen).encode(x="at:Q", color=alt.value(token("ink", dark)))
+        marks += [
+            base.mark_tick(orient="vertical", size=BAR + 12, thickness=1.5, yOffset=6 * side),
+            base.mark_text(align="right", dx=-5, dy=(BAR / 2 + 7) * side, fontSize=11).encode(text="told:N"),
+        ]
+    return alt.layer(drawn, *marks).properties(
         title=_picture_title(title), height=_picture_height(1, title) + 14
     )
 

@@ -29,7 +29,11 @@ SHOWN: dict[str, frozenset[str]] = {
          "sequestration_withheld", "expected_payment", "difference", "paid", "payer_allowed", "price_from"}
     ),
 }  # fmt: skip
-POOLED = "cms_8_minute"
+POOLED, MIDPOINT = "cms_8_minute", "midpoint"
+COUNTING = {POOLED: "", MIDPOINT: "This payer counts each code by itself, from the middle of a unit on."}
+NOT_KNOWN = (
+    "How this payer counts units nobody has read; it is drawn as Medicare counts, all timed minutes together."
+)
 CENT = 0.015
 """Dollars below which a step of a payment is rounding."""
 
@@ -42,7 +46,8 @@ class Units:
     """Timed minutes of a patient-day, the units that they support, and those billed.
 
     `codes`: code, minutes, supported, billed (null: not said). `unit` and `first` are a unit's minutes and those from
-    which the first counts (None: not said). `pooled`: all minutes together set the units (CMS), not each code by itself.
+    which the first counts (None: not said). `pooled`: all minutes together set the units (CMS), not each code by itself;
+    `counting` says so where it is not CMS's way.
     """
 
     codes: pl.DataFrame
@@ -52,6 +57,7 @@ class Units:
     unit: int | None
     first: int | None
     pooled: bool
+    counting: str = ""
 
     def least(self, units: int) -> int:
         """The minutes from which so many units count; 0 where that is not said."""
@@ -59,12 +65,17 @@ class Units:
 
     @property
     def sentence(self) -> str:
-        """`22 timed minutes are enough for 1 unit; 2 were billed`."""
+        """`22 timed minutes are enough for 1 unit; 2 were billed, 1 too many of 97110`."""
         enough = "" if self.supported is None else f" are enough for {formats.plural(self.supported, 'unit')}"
         were = (
             "" if self.billed is None else f"; {self.billed} {'was' if self.billed == 1 else 'were'} billed"
         )
-        return f"{formats.plural(self.minutes, 'timed minute')}{enough}{were}"
+        over = self.codes.filter(pl.col("billed") > pl.col("supported"))
+        many = [
+            f"{billed - supported} too many of {code}"
+            for code, billed, supported in over.select("code", "billed", "supported").iter_rows()
+        ]
+        return f"{formats.plural(self.minutes, 'timed minute')}{enough}{were}{''.join(f', {each}' for each in many)}"
 
     @property
     def bars(self) -> pl.DataFrame:
@@ -122,7 +133,7 @@ def units(facts: Facts, parameters: Mapping[str, Mapping[str, Any]]) -> Units | 
     method = facts.get("unit_method") or values.get("unit_method") or POOLED
     return Units(
         codes, int(total), facts.get("units_supported"), int(units_billed), _whole(values.get("timed_unit_minutes")),
-        _whole(values.get("first_unit_minutes")), method == POOLED,
+        _whole(values.get("first_unit_minutes")), method != MIDPOINT, COUNTING.get(method, NOT_KNOWN),
     )  # fmt: skip
 
 

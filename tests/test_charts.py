@@ -171,3 +171,11 @@ def test_a_payment_hangs_its_steps_between_its_sums():
     told = {row["step"]: (round(row["starts"], 2), round(row["ends"], 2)) for row in rows}
     assert told["coinsurance"] == (29.3, 36.62)
     assert told["expected payment"][0] == told["paid"][0] == 0
+
+
+def test_labels_of_neighbours_stand_apart():
+    named = pl.DataFrame({"of": [230, 245, 90], "share": [0.25, 0.245, 0.25], "name": ["A", "B", "C"]})
+    placed = charts._apart(named, 330.0, 0.3, above=True)
+    heights = dict(placed.select("name", "label").iter_rows())
+    assert heights["C"] == 0.25 and heights["A"] == 0.25
+    assert heights["B"] >= 0.25 + 0.06 * 0.3

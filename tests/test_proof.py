@@ -19,7 +19,8 @@ TWO_CODES = {"minutes_by_code": "97110=7 97530=15", "billed_by_code": "97110=1 9
 
 def test_pooled_minutes_stand_on_one_row_and_say_what_was_billed():
     told = proof.units(TWO_CODES, CLOCK)
-    assert told.sentence == "22 timed minutes are enough for 1 unit; 2 were billed"
+    assert told.sentence == "22 timed minutes are enough for 1 unit; 2 were billed, 1 too many of 97110"
+    assert told.counting == ""
     assert told.bars.select("row", "starts", "ends").rows() == [
         (proof.ALL_MINUTES, 0, 7),
         (proof.ALL_MINUTES, 7, 22),
@@ -32,6 +33,12 @@ def test_where_each_code_counts_by_itself_each_has_its_row_and_mark():
     told = proof.units(TWO_CODES | {"unit_method": "midpoint"}, CLOCK)
     assert told.bars.select("row", "starts", "ends").rows() == [("97110", 0, 7), ("97530", 0, 15)]
     assert told.marks.rows() == [("97110", 8, "1 billed", True), ("97530", 8, "1 billed", False)]
+
+
+def test_a_payer_whose_counting_nobody_has_read_is_not_said_to_count_by_code():
+    told = proof.units(TWO_CODES | {"unit_method": "unknown"}, CLOCK)
+    assert told.pooled and "nobody has read" in told.counting
+    assert "by itself" in proof.units(TWO_CODES | {"unit_method": "midpoint"}, CLOCK).counting
 
 
 def test_without_the_parameters_no_step_is_drawn_and_without_totals_nothing():

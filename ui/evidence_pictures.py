@@ -1,7 +1,8 @@
 """Pictures of the evidence card: what `compliance.proof` reads in the facts, drawn, each with its words and its table."""
 
 import html
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date
 from typing import Any
 
 import polars as pl
@@ -46,9 +47,10 @@ def _units(facts: Mapping[str, Any], parameters: Mapping[str, Any]) -> bool:
             picks=False,
         )
         if told.codes["supported"].null_count() < told.codes.height:
-            st.html(_html_table(table, numbers=("Minutes", "Supported", "Billed")), width="content")
-    if not told.pooled:
-        st.html("<p class='muted key'>This payer counts each code by itself (midpoint of a unit).</p>")
+            over = told.codes.filter(pl.col("billed") > pl.col("supported"))["code"].to_list()
+            st.html(_html_table(table, ("Minutes", "Supported", "Billed"), over), width="content")
+    if told.counting:
+        st.html(f"<p class='muted key'>{told.counting}</p>")
     return True
 
 
@@ -69,7 +71,7 @@ def _days(facts: Mapping[str, Any]) -> bool:
         f", since {html.escape(filters.names().masked(str(facts['since'])))}" if facts.get("since") else ""
     )
     due = f"; due {parts.day_words(facts['due_on'])}" if facts.get("due_on") else ""
-    done = _done(facts)
+    done = _done(facts, counted[0].on)
     keys = [
         ("counted", "before it was due" if facts.get("due_on") else "counted"),
         ("due", "the day on which it was due"), ("after", "after it was due"),
@@ -83,14 +85,16 @@ def _days(facts: Mapping[str, Any]) -> bool:
     return True
 
 
-def _done(facts: Mapping[str, Any]) -> str:
-    """When what was due came, where the facts speak of it."""
+def _done(facts: Mapping[str, Any], first: date) -> str:
+    """When what was due came, where the facts speak of it; what was done before the first counted day answers another."""
     for name, did, never in (
         ("written_on", "written", "no report covers it"),
         ("certified_on", "certified", "not certified"),
     ):
-        if name in facts:
-            return f", {did} {parts.day_words(facts[name])}" if facts[name] else f", {never}"
+        if name in facts and not facts[name]:
+            return f", {never}"
+        if facts.get(name) and date.fromisoformat(facts[name][:10]) >= first:
+            return f", {did} {parts.day_words(facts[name])}"
     return ""
 
 
@@ -160,14 +164,18 @@ def _payment(facts: Mapping[str, Any]) -> bool:
     return True
 
 
-def _html_table(table: pl.DataFrame, numbers: tuple[str, ...] = ()) -> str:
-    """A small table as HTML: its figures stand beside the picture without a click."""
+def _html_table(table: pl.DataFrame, numbers: Sequence[str] = (), marked: Collection[str] = ()) -> str:
+    """A small table as HTML: its figures stand beside the picture without a click; rows that begin with `marked` stand out."""
     heads = "".join(f"<th>{html.escape(name)}</th>" for name in table.columns)
     rows = "".join(
-        "<tr>" + "".join(
-            f"<td{' class=sum' if name in numbers else ''}>{'–' if cell is None else html.escape(str(cell))}</td>"
-            for name, cell in zip(table.columns, row, strict=True)
-        ) + "</tr>"
+        f"<tr{' class=over' if row[0] in marked else ''}>{_cells(table.columns, row, numbers)}</tr>"
         for row in table.iter_rows()
-    )  # fmt: skip
+    )
     return f"<table class='small'><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
+
+
+def _cells(heads: Sequence[str], row: Sequence[object], numbers: Sequence[str]) -> str:
+    return "".join(
+        f"<td{' class=sum' if name in numbers else ''}>{'–' if cell is None else html.escape(str(cell))}</td>"
+        for name, cell in zip(heads, row, strict=True)
+    )
