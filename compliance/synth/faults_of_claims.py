@@ -13,10 +13,10 @@ from compliance.synth.spoiling import Spoiler
 
 FAULTS: list[tuple[Callable[[Spoiler, int], None], int]] = [
     *faults_of_units.OF_MANY_VISITS,
+    *faults_of_monitoring.FAULTS,
     *faults_of_modifiers.OF_A_YEAR,
     *faults_of_payment.FAULTS,
     *faults_of_sessions.FAULTS,
-    *faults_of_monitoring.FAULTS,
     *faults_of_modifiers.FAULTS,
     *faults_of_units.FAULTS,
 ]

@@ -11,6 +11,7 @@ from compliance.synth.spoiling import Row, Spoiler, Visited
 DENIALS = (
     ("commercial", "97530", "CO-197", "three lines denied for want of an authorization"),
     ("workers_comp", "97140", "CO-50", "three lines denied as not medically necessary"),
+    ("medicaid", "97530", "CO-96", "three lines denied as not covered"),
 )
 """Kind of payer, code, the adjustment that denies, and what recurs."""
 WINDOW = timedelta(days=80)
@@ -196,6 +197,6 @@ def _moved(row: Row, back: timedelta) -> Row:
 
 
 FAULTS: list[tuple[Callable[[Spoiler, int], None], int]] = [
-    (int_12, 2), (pay_02, 2), (int_08, 4), (pay_01, 4), (pay_cov, 2),
+    (int_12, 3), (pay_02, 3), (int_08, 4), (pay_01, 4), (pay_cov, 3),
 ]  # fmt: skip
 """What is planted, and how often in 200 patients; what needs a whole patient comes first."""

@@ -180,6 +180,6 @@ def con_06(spoiler: Spoiler, number: int) -> None:
 
 
 FAULTS: list[tuple[Callable[[Spoiler, int], None], int]] = [
-    (con_02, 3), (con_03, 3), (con_06, 4), (con_01, 3), (con_04, 3), (con_05, 4),
+    (con_02, 4), (con_03, 3), (con_06, 4), (con_01, 3), (con_04, 3), (con_05, 4),
 ]  # fmt: skip
 """What is planted, and how often in 200 patients; what needs a whole day comes first."""

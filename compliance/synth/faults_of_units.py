@@ -179,7 +179,7 @@ def _hour_after_is_free(spoiler: Spoiler, visit: Visited) -> bool:
     )
 
 
-OF_MANY_VISITS: list[tuple[Callable[[Spoiler, int], None], int]] = [(unit_05, 2)]
+OF_MANY_VISITS: list[tuple[Callable[[Spoiler, int], None], int]] = [(unit_05, 3)]
 FAULTS: list[tuple[Callable[[Spoiler, int], None], int]] = [
     (unit_01, 4), (unit_02, 3), (unit_03, 3), (unit_04, 3), (unit_06, 3), (frq_01, 3),
 ]  # fmt: skip

@@ -8,6 +8,7 @@ from compliance.synth import billing
 from compliance.synth.calendar import next_open
 from compliance.synth.spoiling import Row, Spoiler, Visited
 
+PAYERS = ("medicare", "medicare_advantage")
 PERIOD, DATA_DAYS = 30, 18
 MANAGED = ((5, "management", 9), (9, "interactive_contact", 8), (13, "management", 7))
 """Day of the period, kind and minutes of what the therapist did: 24 minutes, for which 98980 stands."""
@@ -39,7 +40,7 @@ class Monitored:
 
 
 def monitor(spoiler: Spoiler, disciplines: tuple[str, ...] = ("PT", "OT")) -> Monitored | None:
-    """Set a Medicare patient up with a device for thirty days; None where no patient is left that fits."""
+    """Set a patient up with a device for thirty days; None where no patient of PAYERS is left that fits."""
     for visit, begins in _candidates(spoiler, disciplines):
         events = _events(visit, begins)
         spoiler.rows["rtm"].extend(events)
@@ -52,7 +53,7 @@ def monitor(spoiler: Spoiler, disciplines: tuple[str, ...] = ("PT", "OT")) -> Mo
 def _candidates(spoiler: Spoiler, disciplines: tuple[str, ...]) -> Iterator[tuple[Visited, date]]:
     """A visit of a patient not yet monitored, and a first day such that no day that is billed is a visit's or leave."""
     monitored = {row["patient_id"] for row in spoiler.rows["rtm"]}
-    for visit in spoiler.visits(lambda each: each.payer_kind == "medicare" and each.alone):
+    for visit in spoiler.visits(lambda each: each.payer_kind in PAYERS and each.alone):
         patient_id, therapist_id = visit.note["patient_id"], visit.note["therapist_id"]
         if patient_id in monitored or visit.note["discipline"] not in disciplines:
             continue
