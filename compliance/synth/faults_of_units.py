@@ -98,20 +98,18 @@ def unit_05(spoiler: Spoiler, number: int) -> None:
     for visit in spoiler.visits(lambda each: each.alone and len(each.lines) == 1 == len(each.timed)):
         own = chosen[visit.note["therapist_id"]]
         named = visit.note["text"].count(visit.author["name"]) == 1
-        if named and visit.lines[0]["units"] in LEAST:
+        said = spoiler.says_minutes(visit, visit.lines[0]["cpt"])
+        if named and said and visit.lines[0]["units"] in LEAST:
             own.append(visit)
         if len(own) == MANY:
             break
     else:
         return
     person = _by_the_day(spoiler, own[0].author, number)
-    for visit in list(own):
-        line = visit.lines[0]
-        if spoiler.set_minutes(visit, line["cpt"], LEAST[line["units"]]):
-            _sign(visit, person)
-            spoiler.take(visit)
-        else:
-            own.remove(visit)
+    for visit in own:
+        spoiler.set_minutes(visit, visit.lines[0]["cpt"], LEAST[visit.lines[0]["units"]])
+        _sign(visit, person)
+        spoiler.take(visit)
     why = "Every visit has exactly the least minutes of its units."
     spoiler.add("UNIT-05", why, own[0], subject="therapist")
 

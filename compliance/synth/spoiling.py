@@ -207,13 +207,12 @@ class Spoiler:
     def set_minutes(self, visit: Visited, cpt: str, minutes: int) -> bool:
         """Document other minutes of a timed code, in rows and words; False, and nothing done, where the words name none."""
         row = next(row for row in visit.interventions if row["cpt"] == cpt)
-        more = minutes - row["minutes"]
-        named = rf"(?i)({cpt}\D{{0,12}}){row['minutes']}(\s*min)"
-        text, found = re.subn(named, rf"\g<1>{minutes}\g<2>", visit.note["text"], count=1)
-        if not found:
+        if not self.says_minutes(visit, cpt):
             return False
+        more = minutes - row["minutes"]
+        named = _minutes_in_words(cpt, row["minutes"])
         row["minutes"] = minutes
-        visit.note["text"] = text
+        visit.note["text"] = re.sub(named, rf"\g<1>{minutes}\g<2>", visit.note["text"], count=1)
         visit.note["timed_minutes"] += more
         visit.note["total_minutes"] += more
         later = [each for each in visit.interventions if each["line"] > row["line"]]
@@ -221,6 +220,10 @@ class Spoiler:
         self.shift(later, more)
         self._written_after(visit)
         return True
+
+    def says_minutes(self, visit: Visited, cpt: str) -> bool:
+        """Whether the note's words name the code with its minutes."""
+        return bool(re.search(_minutes_in_words(cpt, visit.minutes(cpt)), visit.note["text"]))
 
     def shift(
         self, rows: list[Row], minutes: int, names: tuple[str, ...] = ("started_at", "ended_at")
@@ -315,3 +318,8 @@ class Spoiler:
                     )
                 )  # fmt: skip
         return visits
+
+
+def _minutes_in_words(cpt: str, minutes: int) -> str:
+    """A code with its minutes, as notes name them: 97530 (25 min), 97530 for 25 minutes."""
+    return rf"(?i)({cpt}\D{{0,12}}){minutes}(\s*min)"
