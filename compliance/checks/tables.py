@@ -91,30 +91,57 @@ class ChartTables:
 
     @cached_property
     def standing_claims(self) -> nw.LazyFrame:
-        """Claims that count: voids (8), what they void, and what a later 7 replaced are left out."""
+        """Claims that count: voids (8), what they void, and what a later 7 replaced are left out.
+
+        A replacement that was not sent replaces nothing yet: it is left out beside the claim that it is to replace. Of
+        several that name one claim the last one sent counts.
+        """
         claims = self._records["claims"]
-        superseded = (
-            claims.filter(nw.col("frequency_code").is_in([REPLACEMENT, VOID]))
-            .filter(nw.col("original_claim_id") != nw.col("claim_id"))
-            .select(claim_id=nw.col("original_claim_id"))
-            .unique()
-        )
         void = (nw.col("frequency_code") == VOID) | (nw.col("status") == "void")
         payers = self.payers.select("payer_id", "policy", payer_kind="kind")
         clinics = self._records["clinics"].select("clinic_id", "setting", "state", "locality")
         submitted = ~nw.col("submitted_on").is_null() | nw.col("status").is_in(
             ["submitted", "paid", "denied"]
         )
-        waiting = nw.col("status").is_in(["draft", "ready"])
         return (
             claims.filter(~nw.coalesce(void, nw.lit(False)))
-            .join(superseded, on="claim_id", how="anti")
+            .join(self._superseded(claims), on="claim_id", how="anti")
             .join(payers, on="payer_id", how="left")
             .join(clinics, on="clinic_id", how="left")
-            .with_columns(
-                submitted=nw.coalesce(submitted & ~nw.coalesce(waiting, nw.lit(False)), nw.lit(False))
+            .with_columns(submitted=nw.coalesce(submitted & ~_waiting(), nw.lit(False)))
+        )
+
+    @staticmethod
+    def _superseded(claims: nw.LazyFrame) -> nw.LazyFrame:
+        """Claims that another one replaced or voided, or is yet to be replaced by: claim_id."""
+        sent = nw.coalesce(nw.col("submitted_on"), nw.col("received_on"))
+        day = nw.coalesce(sent.dt.to_string("%Y-%m-%d"), nw.lit(""))
+        renewing = (
+            claims.filter(nw.col("frequency_code").is_in([REPLACEMENT, VOID]))
+            .filter(nw.col("original_claim_id") != nw.col("claim_id"))
+            .select(
+                "claim_id",
+                "original_claim_id",
+                waits=_waiting(),
+                day=day,
+                rank=nw.concat_str([day, nw.col("claim_id")]),
             )
         )
+        originals = claims.select(original_claim_id="claim_id", original_day=day)
+        known = renewing.join(originals, on="original_claim_id", how="inner")
+        to_be_sent = known.filter(nw.col("waits")).select("claim_id")
+        gone = renewing.filter(~nw.col("waits"))
+        later = (
+            (nw.col("day") == "") | (nw.col("original_day") == "") | (nw.col("day") >= nw.col("original_day"))
+        )
+        replaced = known.filter(~nw.col("waits") & later).select(claim_id="original_claim_id")
+        last = gone.group_by("original_claim_id").agg(last=nw.col("rank").max())
+        earlier = (
+            gone.join(last, on="original_claim_id")
+            .filter(nw.col("rank") != nw.col("last"))
+            .select("claim_id")
+        )
+        return nw.concat([to_be_sent, replaced, earlier], how="vertical").unique()
 
     @cached_property
     def amounts(self) -> nw.LazyFrame:
@@ -265,7 +292,8 @@ class ChartTables:
 
         `note_id` is the line's own, else the visit note of the same patient, date and discipline (one that holds
         the code comes first). `amount` is allowed dollars, else the payer's fee, else what the Medicare fee schedule pays
-        where the payer follows it (`expected`), else the charge (`amount_basis` says which).
+        where the payer follows it (`expected`), else the charge (`amount_basis` says which). `resubmitted` marks a denied
+        line whose service was billed again: what counts units takes `terms.billed_once`.
         """
         lines = self._line_context.with_columns(
             line_discipline=_first("modifier_discipline", "rendering_discipline")
@@ -303,7 +331,18 @@ class ChartTables:
                 discipline=_first("modifier_discipline", "note_discipline", "rendering_discipline"),
             )
         )
-        return self._keep(self._with_amount(self._with_plan(joined, ("claim_id", "line"))))
+        return self._keep(self._resubmitted(self._with_amount(self._with_plan(joined, ("claim_id", "line")))))
+
+    @staticmethod
+    def _resubmitted(lines: nw.LazyFrame) -> nw.LazyFrame:
+        """Add `resubmitted`: the line was denied, and the same service stands on another claim that was not."""
+        service = ["patient_id", "payer_id", "service_date", "cpt", "modifiers", "units"]
+        denied = nw.coalesce(nw.col("status") == "denied", nw.lit(False)) | nw.coalesce(
+            nw.col("allowed") == 0, nw.lit(False)
+        )
+        answered = lines.filter(~denied).select(*service).unique().with_columns(answered=nw.lit(1))
+        again = denied & ~nw.col("answered").is_null()
+        return lines.join(answered, on=service, how="left").with_columns(resubmitted=again).drop("answered")
 
     @cached_property
     def notes(self) -> nw.LazyFrame:
@@ -560,6 +599,11 @@ class ChartTables:
             .agg(claim_clinic_id=nw.col("claim_clinic_id").min(), submitted=nw.col("submitted").max())
             .with_columns(submitted=nw.col("submitted") > 0)
         )
+
+
+def _waiting() -> nw.Expr:
+    """Whether a claim says that it was not sent yet."""
+    return nw.coalesce(nw.col("status").is_in(["draft", "ready"]), nw.lit(False))
 
 
 def _equals(column: str, value: str | None) -> nw.Expr:

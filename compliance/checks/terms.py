@@ -101,6 +101,11 @@ def has_code(column: str, code: str | Iterable[str]) -> nw.Expr:
     return nw.coalesce(nw.any_horizontal(*hits, ignore_nulls=True), nw.lit(False))
 
 
+def billed_once(claim_lines: nw.LazyFrame) -> nw.LazyFrame:
+    """Lines without those that were denied and billed again: their units would count one service twice."""
+    return claim_lines.filter(~nw.coalesce(nw.col("resubmitted"), nw.lit(False)))
+
+
 def block_or_repay() -> nw.Expr:
     """The severity of a line that must not be billed: `high` until it is submitted, `medium` once it is.
 

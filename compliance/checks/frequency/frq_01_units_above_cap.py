@@ -9,7 +9,7 @@ import narwhals as nw
 import polars as pl
 
 from compliance.checks.rule import rule
-from compliance.checks.terms import codes, fold, judge
+from compliance.checks.terms import billed_once, codes, fold, judge
 
 CAPS = {"day": "daily_timed_unit_cap", "codes": "daily_code_cap", "week": "weekly_unit_cap"}
 PLACES = "capped_places_left_out"
@@ -60,7 +60,7 @@ def units_above_cap(claim_lines: nw.LazyFrame) -> nw.LazyFrame:
     ## What it does not check
     Medically unlikely units (UNIT-06). Whether minutes support the units (UNIT-01).
     """
-    lines = claim_lines.select(
+    lines = billed_once(claim_lines).select(
         *WHO, "claim_id", "line", "service_date", "cpt", "units", "amount", "place_of_service", "policy_missing",
         *CAPS.values(), PLACES, *(f"{name}__id" for name in CAPS.values()),
     )  # fmt: skip

@@ -8,7 +8,7 @@ import narwhals as nw
 import polars as pl
 
 from compliance.checks.rule import rule
-from compliance.checks.terms import codes, fold, in_polars, judge, like
+from compliance.checks.terms import billed_once, codes, fold, in_polars, judge, like
 
 REQUIRED = "authorization_required"
 EVALUATIONS = frozenset(codes("evaluation"))
@@ -63,7 +63,8 @@ def not_authorized(
     ## What it does not check
     Whether the number on the claim is right, and whether the payer granted it in time.
     """
-    lines = claim_lines.join(claims.select("claim_id", named="authorization_id"), on="claim_id", how="left").select(
+    named = claims.select("claim_id", named="authorization_id")
+    lines = billed_once(claim_lines).join(named, on="claim_id", how="left").select(
         "patient_id", "payer_id", "discipline", "claim_id", "line", "service_date", "cpt", "units", "named",
         "policy_missing", REQUIRED, f"{REQUIRED}__id",
     )  # fmt: skip

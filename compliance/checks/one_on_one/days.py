@@ -4,7 +4,7 @@ import narwhals as nw
 
 from compliance.checks.one_on_one.sessions import ASSISTANT_MODIFIERS, is_timed, most
 from compliance.checks.supervision.units import FIRST_UNIT, UNIT_MINUTES
-from compliance.checks.terms import codes, flag, has_code, joined
+from compliance.checks.terms import billed_once, codes, flag, has_code, joined
 
 DAY = ["therapist_id", "service_date"]
 VISIT = [*DAY, "patient_id", "discipline"]
@@ -67,7 +67,8 @@ def lines_by_person(claim_lines: nw.LazyFrame, interventions: nw.LazyFrame) -> n
         nw.when(nw.col("several").is_null()).then(by_claim).otherwise(nw.when(single).then(nw.col("one")))
     )
     return (
-        claim_lines.join(given, on=["note_id", "cpt"], how="left")
+        billed_once(claim_lines)
+        .join(given, on=["note_id", "cpt"], how="left")
         .with_columns(therapist_id=person)
         .drop("one", "other", "several")
     )

@@ -11,7 +11,7 @@ from typing import Any
 import narwhals as nw
 import polars as pl
 
-from compliance.checks.terms import codes, flag, fold
+from compliance.checks.terms import billed_once, codes, flag, fold
 from compliance.checks.units.allocation import MIDPOINT, POOLED, Clock, allocate
 
 DAY = ("day",)
@@ -46,12 +46,12 @@ def stated_minutes() -> nw.Expr:
 
 
 def of_days(claim_lines: nw.LazyFrame) -> nw.LazyFrame:
-    """Claim lines with the `day` they belong to, their `code` (see `clock_code`) and `price`, dollars a unit."""
+    """Lines that count, with the `day` they belong to, their `code` (see `clock_code`) and `price`, dollars a unit."""
     on = nw.col("service_date").dt.to_string("%Y-%m-%d")
     named = [nw.col(name) for name in ("patient_id", "discipline", "payer_id")]
     biller = nw.coalesce(nw.col("billing_npi"), nw.col("clinic_id"), nw.lit(""))
     price = nw.when(nw.col("units") > 0).then(nw.col("amount") / nw.col("units"))
-    return claim_lines.with_columns(
+    return billed_once(claim_lines).with_columns(
         day=nw.concat_str([nw.coalesce(each, nw.lit("")) for each in (on, *named, biller)], separator="|"),
         code=clock_code(),
         price=nw.coalesce(price, nw.lit(0.0)),

@@ -4,7 +4,7 @@ import narwhals as nw
 
 from compliance.checks.code_pairs.pairs import institutional
 from compliance.checks.rule import rule
-from compliance.checks.terms import flag, judge
+from compliance.checks.terms import billed_once, flag, judge
 
 UNREAD, CLOSEST = "unknown", "practitioner"
 """A payer whose table nobody has read is held against Medicare's practitioner table, to see whether it could matter."""
@@ -72,7 +72,7 @@ def more_units_than_payable(claim_lines: nw.LazyFrame, unit_limits: nw.LazyFrame
     chosen = nw.when(table == UNREAD).then(nw.lit(CLOSEST)).otherwise(table)
     for value, named in TABLES_OF.items():
         chosen = nw.when(table == value).then(nw.lit(named)).otherwise(chosen)
-    lines = claim_lines.with_columns(
+    lines = billed_once(claim_lines).with_columns(
         limits=chosen,
         unread=flag(table == UNREAD),
         provider=nw.concat_str(
