@@ -135,7 +135,7 @@ def int_12(spoiler: Spoiler, number: int) -> None:
         spoiler.add(
             "INT-12", "The claim was sent more than twelve months after the service.", visit, line=line
         )
-        spoiler.rows["truth"][-1]["note_id"] = None
+        spoiler.rows["truth"][-1]["note_id"] = f"{visit.note['note_id']}E"
         why = "No discharge note closes the episode, which was an evaluation alone."
         spoiler.add("PR-01", why, visit, subject="period")
         return
