@@ -36,7 +36,12 @@ def poc_06(spoiler: Spoiler, number: int) -> None:
         )  # fmt: skip
         later = [day for day in reports if day > plan["starts_on"] + timedelta(days=LATER_DAYS)]
         goal = next((row for row in goals if _raised(row["text"])), None)
-        if not _alone(spoiler, visit) or not later or goal is None or goal["status"] == "modified":
+        if (
+            not _alone(spoiler, visit, "DOC", "PR", "SUP-05")
+            or not later
+            or goal is None
+            or goal["status"] == "modified"
+        ):
             continue
         new = {
             **goal,
@@ -68,7 +73,9 @@ def _new_condition(spoiler: Spoiler) -> None:
         own = spoiler.all_of(visit.note["patient_id"], visit.note["discipline"])
         treated = {code[:3] for code in visit.plan["diagnosis_codes"]}
         stray = next(code for code in STRAY if code[:3] not in treated)
-        if not _alone(spoiler, visit) or len(own) < 10 or not treated:
+        if not _alone(spoiler, visit, "DOC-09") or len(own) < 10 or not treated:
+            continue
+        if not all(spoiler.free(each) for each in own[-6:-3]):
             continue
         for each in own[-6:-3]:
             codes = [*each.claim["diagnosis_codes"], stray]
@@ -94,7 +101,9 @@ def poc_07(spoiler: Spoiler, number: int) -> None:
         own = spoiler.all_of(visit.note["patient_id"], visit.note["discipline"])
         first, second = own[:2]
         fits = (
-            _alone(spoiler, visit)
+            _alone(spoiler, visit, "PR")
+            and spoiler.free(first)
+            and spoiler.free(second)
             and first.note["kind"] == "evaluation"
             and {line["cpt"] for line in first.lines} <= EVALUATING
             and second.note["kind"] == "treatment"
@@ -159,7 +168,7 @@ def _reevaluated(spoiler: Spoiler) -> None:
     ):
         own = spoiler.all_of(visit.note["patient_id"], visit.note["discipline"])
         dollars = sum(float(row["allowed"]) for row in _remitted(spoiler, visit))
-        if not _alone(spoiler, visit) or len(own) < 9 or dollars > FAR_FROM_THRESHOLD:
+        if not _alone(spoiler, visit, "PR", "SUP", "MOD-03") or len(own) < 9 or dollars > FAR_FROM_THRESHOLD:
             continue
         if any("KX" in line["modifiers"] for line in spoiler.lines_of(visit.note["patient_id"])):
             continue
@@ -168,7 +177,13 @@ def _reevaluated(spoiler: Spoiler) -> None:
             since = (
                 each.note["service_date"] - (chosen or own)[-1 if chosen else 0].note["service_date"]
             ).days
-            if 14 <= since <= OFTEN_DAYS and each.alone and len(chosen) < 2 and not _reports(spoiler, each):
+            if (
+                14 <= since <= OFTEN_DAYS
+                and each.alone
+                and spoiler.free(each)
+                and len(chosen) < 2
+                and not _reports(spoiler, each)
+            ):
                 chosen.append(each)
         if len(chosen) < 2:
             continue
@@ -217,8 +232,8 @@ def _only_reevaluate(spoiler: Spoiler, visit: Visited) -> None:
     spoiler.reprice(visit)
 
 
-def _alone(spoiler: Spoiler, visit: Visited) -> bool:
-    """Whether nothing was planted in the patient, and one discipline under one plan treats."""
+def _alone(spoiler: Spoiler, visit: Visited, *rules: str) -> bool:
+    """Whether nothing of these rules was planted in the patient, and one discipline under one plan treats."""
     own = spoiler.all_of(visit.note["patient_id"])
     same = all(each.plan is visit.plan for each in own)
-    return same and spoiler.untouched(visit.note["patient_id"])
+    return same and spoiler.untouched(visit.note["patient_id"], "POC", *rules)

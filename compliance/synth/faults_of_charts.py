@@ -9,8 +9,8 @@ from compliance.synth.faults_of_plans import frq_02, frq_03, frq_04, poc_01, poc
 from compliance.synth.spoiling import Spoiler
 
 FAULTS: list[tuple[Callable[[Spoiler, int], None], int]] = [
-    (poc_01, 4), (poc_02, 3), (poc_03, 5), (poc_04, 3), (poc_06, 4), (poc_07, 4), (poc_08, 4), (frq_02, 4), (frq_03, 4),
-    (frq_04, 3),
+    (poc_01, 4), (poc_02, 3), (poc_03, 5), (poc_04, 3), (poc_06, 6), (poc_07, 4), (poc_08, 4),
+    (frq_02, 4), (frq_03, 4), (frq_04, 3),
     (int_01, 4), (int_02, 3), (int_03, 5), (int_04, 4), (int_05, 4), (int_06, 3), (int_07, 3), (int_09, 4), (int_10, 2),
     (int_11, 3), (int_13, 3), (int_14, 4), (aud_01, 4),
 ]  # fmt: skip

@@ -16,7 +16,7 @@ COPIES, EXACT_COPIES = 3, 5
 
 def int_01(spoiler: Spoiler, number: int) -> None:
     """A goal that stands where it stood at the evaluation, in each report of its plan, and that nobody closed."""
-    for visit in spoiler.visits(lambda each: spoiler.untouched(each.note["patient_id"])):
+    for visit in spoiler.visits(lambda each: spoiler.untouched(each.note["patient_id"], "DOC", "PR", "POC")):
         plan_id = visit.note["plan_id"]
         reports = [
             row for row in spoiler.rows["notes"]

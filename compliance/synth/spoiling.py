@@ -146,9 +146,12 @@ class Spoiler:
         if whole:
             self.spoilt_patients.add(visit.note["patient_id"])
 
-    def untouched(self, patient_id: str) -> bool:
-        """Whether nothing was planted in any note, plan or claim of a patient."""
-        return patient_id not in {row["patient_id"] for row in self.rows["truth"]}
+    def untouched(self, patient_id: str, *rules: str) -> bool:
+        """Whether nothing was planted in any note, plan or claim of a patient; or nothing of rules that begin so."""
+        planted = (row["rule"] for row in self.rows["truth"] if row["patient_id"] == patient_id)
+        return patient_id not in self.spoilt_patients and not any(
+            rule.startswith(rules or "") for rule in planted
+        )
 
     def add_line(self, rule: str, why: str, line: Row, debatable: bool = False) -> None:
         """Record one truth about a claim line, whatever note it has."""
