@@ -211,7 +211,9 @@ def _marks_by(rows: list[dict[str, Any]], method: str) -> dict[str, Marks | None
     timed = {code: row for code, row in by_code.items() if code in codes("timed")}
     found: dict[str, Marks | None] = {code: _marks_of(row, None) for code, row in by_code.items()}
     first = rows[0]
-    if any(_whole(row["unmeasured"]) for row in timed.values()) or not _whole(first["timed_unit_minutes"]):
+    if any(_whole(row["unmeasured"]) for row in timed.values()) or not all(
+        _whole(first[name]) for name in CLOCK
+    ):
         return found
     minutes = {code: _whole(row["therapist"]) + _whole(row["assistant"]) for code, row in timed.items()}
 

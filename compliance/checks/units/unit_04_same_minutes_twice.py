@@ -90,6 +90,7 @@ def same_minutes_twice(
             "notes.note_id": nw.col("codes_of_day").is_null(),
             "interventions.started_at": (nw.col("untimed_rows") > 0) & (nw.col("codes_of_day") > 1),
             "claim_lines.units": nw.col("units").is_null(),
+            "policy.timed_unit_minutes": nw.col("timed_unit_minutes").is_null() | nw.col("first_unit_minutes").is_null(),
         },
         fails=(nw.col("twice") > 0) & shown,
     ).select(
@@ -110,7 +111,8 @@ def _segments(lines: nw.LazyFrame, speaking: nw.LazyFrame, interventions: nw.Laz
     )
     clock = lines.group_by(*DAY).agg(*(nw.col(name).max() for name in CLOCK))
     rows = speaking.join(given, on="note_id").join(clock, on=list(DAY))
-    return rows.join(billed, on=[*DAY, "code"], how="left").filter(~nw.col("timed_unit_minutes").is_null())
+    no_clock = nw.any_horizontal(*(nw.col(name).is_null() for name in CLOCK), ignore_nulls=True)
+    return rows.join(billed, on=[*DAY, "code"], how="left").filter(~no_clock)
 
 
 def _number(value: Any) -> float:
