@@ -88,7 +88,8 @@ COLUMN_WORDS = {
     "n": "With a finding", "of": "Checked", "share_low": "From", "share_high": "To", "limit_low": "Lower limit",
     "limit_high": "Upper limit", "therapist_id": "Therapist", "payer_id": "Payer", "per_100": "Per 100 claims",
     "per_100_low": "Per 100, from", "per_100_high": "Per 100, to", "cannot_tell_share": "Cannot tell, share",
-    "excess": "Excess (standard deviations)", "state": "Stands",
+    "excess": "Excess (standard deviations)", "state": "Stands", "cpt": "Code", "kx_threshold": "KX threshold",
+    "by_cms": "Units as Medicare counts", "by_midpoint": "Units code by code",
 }  # fmt: skip
 STANDING_WORDS = charts.STANDING_WORDS | {"few": "too few to say", "cannot_tell": "cannot tell"}
 
