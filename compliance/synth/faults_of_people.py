@@ -51,6 +51,9 @@ def int_10(spoiler: Spoiler, number: int) -> None:
         for line in lines:
             if line["service_date"] >= day:
                 spoiler.add_line("INT-10", why, line)
+        for visit in spoiler.everything():
+            if visit.note["supervisor_id"] == person["therapist_id"] and visit.note["service_date"] >= day:
+                spoiler.add("SUP-01", f"The supervisor: {why}", visit, subject="note", debatable=True)
         return
 
 
