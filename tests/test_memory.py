@@ -97,9 +97,10 @@ def test_no_text_is_kept_and_nobody_else_may_look(folder: Path) -> None:
 
 def test_another_version_reads_anew(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     reading_tables(NOTES, GOALS, pl.DataFrame(schema={"contact_id": pl.String, "text": pl.String}))
+    (folder / "ab_patient_files").mkdir()
     monkeypatch.setattr(memory, "_version", lambda: "0123456789abcdef")
     reading_tables(NOTES, GOALS, pl.DataFrame(schema={"contact_id": pl.String, "text": pl.String}))
-    assert [each.name for each in folder.iterdir()] == ["0123456789abcdef"]
+    assert sorted(each.name for each in folder.iterdir()) == ["ab_patient_files", "readings-0123456789abcdef"]
 
 
 def test_keys_tell_parts_apart() -> None:

@@ -16,6 +16,7 @@ import polars as pl
 import yaml
 
 ONE_DAY = timedelta(days=1)
+DAYS_OF_A_WEEK = 7
 MINUTES_OF_AN_HOUR = 60
 MINUTES_OF_A_DAY = 24 * MINUTES_OF_AN_HOUR
 EPISODE = ("patient_id", "discipline", "episode")

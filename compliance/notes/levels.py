@@ -15,7 +15,7 @@ LEVEL_SCHEMA: dict[str, pl.DataType] = {
     "measure": pl.String(),
     "moved": pl.Boolean(),
 }
-_DATES = re.compile(r"\d{4}-\d{2}-\d{2}|\d{1,2}/\d{1,2}/\d{2,4}|\b\d{1,2}/(?:[1-46-9]|1[1-9]|2\d|3[01])\b")
+_DATES = re.compile(r"\d{4}-\d{2}-\d{2}|\d{1,2}/\d{1,2}/\d{2,4}|\b\d{1,2}/(?:0?[1-46-9]|1[1-9]|2\d|3[01])\b")
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 
 

@@ -7,6 +7,7 @@ keep the words that a note and a goal share. `COMPLIANCE_READINGS=off` keeps not
 
 import hashlib
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
@@ -18,6 +19,9 @@ import polars as pl
 
 VARIABLE = "COMPLIANCE_READINGS"
 Asked = TypeVar("Asked")
+OURS = "readings-"
+OUR_FOLDER = re.compile(r"readings-[0-9a-f]{16}")
+"""The folder of one version; those of other versions are removed, and nothing else is."""
 MOST_ROWS = 50_000_000
 """Above so many remembered rows only what this run needed is kept."""
 
@@ -82,8 +86,8 @@ def _keep(kind: str, rows: pl.DataFrame) -> None:
     if folder is None:
         return
     try:
-        for other in folder.parent.glob("????????????????"):
-            if other != folder:
+        for other in folder.parent.glob(f"{OURS}*"):
+            if other != folder and OUR_FOLDER.fullmatch(other.name):
                 shutil.rmtree(other, ignore_errors=True)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         written = folder / f"{kind}.{uuid4().hex}.new"
@@ -100,9 +104,9 @@ def _folder() -> Path | None:
     if told.lower() in ("off", "no", "0", "false"):
         return None
     if told:
-        return Path(told) / _version()
+        return Path(told) / f"{OURS}{_version()}"
     home = os.environ.get("XDG_CACHE_HOME") or (Path.home() / ".cache")
-    return Path(home) / "therapy-compliance" / _version()
+    return Path(home) / "therapy-compliance" / f"{OURS}{_version()}"
 
 
 @cache

@@ -137,7 +137,7 @@ def _above(spoiler: Spoiler, visits: list[Visited]) -> None:
     )  # fmt: skip
     spoiler.reprice(visits[0])
     marked = [each for each in visits if all("KX" in line["modifiers"] for line in each.lines)]
-    visit = marked[-2]
+    visit = next(iter(marked[-2:]))
     for line in visit.lines:
         _remove(line, "KX")
         spoiler.add("MOD-03", "The year is above the threshold, and the line bears no KX.", visit, line=line)

@@ -8,6 +8,7 @@ the truth what it broke; what another rule must say of the same fault is recorde
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from random import Random
@@ -104,7 +105,10 @@ class Spoiler:
             # each fault draws by itself, so that a new one leaves the others where they were
             self.rng = Random(f"{self.seed} {getattr(fault, '__name__', fault)}")
             for number in range(max(1, round(often * self.scale))):
-                fault(self, number)
+                with suppress(
+                    StopIteration
+                ):  # nothing fits, in a small clinic; a fault spoils nothing before it has found all
+                    fault(self, number)
         return self.planted
 
     def visits(self, fits: Callable[[Visited], bool] = lambda visit: True) -> Iterator[Visited]:

@@ -3,7 +3,7 @@
 import narwhals as nw
 
 from compliance.checks.rule import rule
-from compliance.checks.terms import EPISODE, codes, flag, judge, ruled, whole_days
+from compliance.checks.terms import DAYS_OF_A_WEEK, EPISODE, codes, flag, judge, ruled, whole_days
 
 PARAMETERS = ["intensity_weekly_visits", "intensity_after_weeks", "intensity_weeks", "intensity_episode_visits",
               "intensity_daily_units", "intensity_share", "intensity_least_visits"]  # fmt: skip
@@ -73,7 +73,7 @@ def _full_weeks(days: nw.LazyFrame, begun: nw.LazyFrame) -> nw.LazyFrame:
     since = whole_days(nw.col("service_date") - nw.col("first_on"))
     weeks = (
         days.join(begun.select(*EPISODE, "first_on"), on=list(EPISODE))
-        .with_columns(week=since // 7)
+        .with_columns(week=since // DAYS_OF_A_WEEK)
         .filter(nw.col("week") >= nw.col("intensity_after_weeks"))
         .group_by(*EPISODE, "week")
         .agg(made=nw.col("service_date").count(), usual=nw.col("intensity_weekly_visits").min())

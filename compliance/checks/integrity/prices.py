@@ -27,7 +27,7 @@ def given_codes(interventions: nw.LazyFrame) -> nw.LazyFrame:
         nw.col("student_minutes"), nw.lit(0)
     )
     rows = interventions.filter(nw.col("attended") & ~helper & ~nw.col("cpt").is_null()).with_columns(
-        skilled=nw.coalesce(nw.col("minutes"), nw.lit(0)) - spared,
+        skilled=nw.when(nw.col("minutes") > spared).then(nw.col("minutes") - spared).otherwise(nw.lit(0)),
         unmeasured=nw.when(nw.col("minutes").is_null()).then(nw.lit(1)).otherwise(nw.lit(0)),
     )
     return rows.group_by("note_id", "cpt", "patient_id", "discipline", "service_date", "payer_id").agg(
