@@ -7,14 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
-from uuid import uuid4
 
 import narwhals as nw
 import polars as pl
 
 from compliance.checks.rule import Rule, RuleError, catalogue
 from compliance.checks.tables import ChartTables
-from compliance.checks.terms import CANNOT_TELL, FAIL, NOT_APPLICABLE, PASS, in_polars
+from compliance.checks.terms import CANNOT_TELL, FAIL, NOT_APPLICABLE, PASS, in_polars, kept
 from compliance.findings import FINDING_SCHEMA, Facts, findings, with_context
 from compliance.money import PRICE_PARAMETERS, priced
 from compliance.notes.tables import reading_tables, spoken
@@ -121,7 +120,7 @@ def audit(
         frames,
         policies.policy_of,
         datetime(as_of.year, as_of.month, as_of.day),
-        keep=_keep,
+        keep=kept,
         price=lambda lines: priced(
             values.attach(lines, PRICE_PARAMETERS), frames["relative_values"], frames["geography"]
         ).drop("policy_missing"),
@@ -250,19 +249,6 @@ def _refuse_lacking(rule: Rule, returned: Sequence[str]) -> None:
             raise RuleError(
                 f"{rule.code}: its function does not return {', '.join(lacks)}. Select them: {why}."
             )
-
-
-def _keep(frame: nw.LazyFrame) -> nw.LazyFrame:
-    """Materialise a shared table once: in memory for Polars, in DuckDB's own storage (which spills) for DuckDB."""
-    if frame.implementation.is_polars():
-        return nw.from_native(in_polars(frame).lazy())
-    if frame.implementation.is_duckdb():
-        import duckdb
-
-        name = f"kept_{uuid4().hex}"
-        frame.to_native().create(name)
-        return nw.from_native(duckdb.table(name))
-    return frame
 
 
 def _polars(frame: nw.LazyFrame) -> pl.DataFrame:

@@ -10,6 +10,7 @@ from functools import cache
 from itertools import groupby
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import narwhals as nw
 import polars as pl
@@ -122,13 +123,17 @@ def fold(
     order_by: Sequence[str],
     step: Callable[[list[dict[str, Any]]], Iterable[dict[str, Any]]],
     returns: Mapping[str, pl.DataType | type[pl.DataType]],
+    alike: bool = False,
 ) -> nw.LazyFrame:
     """Run a pure function over each group's ordered rows: for readings that are sequential by nature.
 
     PR-01's periods are one: each due day hangs on the last. `step` gets a group's rows as dicts in order and
     yields rows of the result; the group's keys are added. Nothing else in the checks loops over rows.
+    Where `alike`, `step` gets no keys, and groups of equal rows are worked out once: for days that a clinic sees often.
     The result is a frame of the engine that `rows` came from.
     """
+    if alike:
+        return _fold_alike(rows, by, order_by, step, returns)
     native = in_polars(rows).sort([*by, *order_by], nulls_last=True, maintain_order=True)
     schema = {**{key: native.schema[key] for key in by}, **returns}
     result: list[dict[str, Any]] = []
@@ -136,6 +141,34 @@ def fold(
         keys = dict(zip(by, key, strict=True))
         result.extend({**keys, **row} for row in step(list(group)))
     return like(pl.DataFrame(result, schema=schema, orient="row"), rows)
+
+
+def _fold_alike(
+    rows: nw.LazyFrame,
+    by: Sequence[str],
+    order_by: Sequence[str],
+    step: Callable[[list[dict[str, Any]]], Iterable[dict[str, Any]]],
+    returns: Mapping[str, pl.DataType | type[pl.DataType]],
+) -> nw.LazyFrame:
+    """`fold`, of groups whose rows but for the keys are equal, over the first alone."""
+    native = in_polars(rows).sort([*by, *order_by], nulls_last=True, maintain_order=True)
+    told = [name for name in native.columns if name not in by]
+    native = native.with_row_index("_row").with_columns(
+        _group=pl.struct(by).rle_id(), _same=pl.col("_row").first().over(told)
+    )
+    groups = native.group_by("_group", maintain_order=True).agg(
+        pl.col(by).first(), _same=pl.col("_same").cast(pl.String).str.join(" ")
+    )
+    groups = groups.with_columns(_first=pl.col("_group").first().over("_same"))
+    result: list[dict[str, Any]] = []
+    firsts = native.filter(pl.col("_group").is_in(groups["_first"].unique().implode()))
+    rows_of = firsts.select("_group", *told).iter_rows(named=True)
+    for number, group in groupby(rows_of, key=lambda row: row["_group"]):
+        result.extend({"_first": number, **row} for row in step(list(group)))
+    schema = {"_first": groups.schema["_first"], **returns}
+    worked_out = pl.DataFrame(result, schema=schema, orient="row")
+    whole = groups.join(worked_out, on="_first", how="inner", maintain_order="left_right")
+    return like(whole.select(*by, *returns), rows)
 
 
 def joined(
@@ -163,6 +196,22 @@ def in_polars(rows: nw.LazyFrame) -> pl.DataFrame:
     if rows.implementation.is_polars():
         return rows.to_native().collect(optimizations=JOINS_AS_WRITTEN)
     return rows.collect(backend="polars").to_native()
+
+
+def kept(rows: nw.LazyFrame) -> nw.LazyFrame:
+    """The rows worked out once, for who asks them several times: a lazy frame works everything out anew each time.
+
+    In memory for Polars, in DuckDB's own storage (which spills) for DuckDB.
+    """
+    if rows.implementation.is_polars():
+        return nw.from_native(in_polars(rows).lazy())
+    if rows.implementation.is_duckdb():
+        import duckdb
+
+        name = f"kept_{uuid4().hex}"
+        rows.to_native().create(name)
+        return nw.from_native(duckdb.table(name))
+    return rows
 
 
 def like(frame: pl.DataFrame, model: nw.LazyFrame) -> nw.LazyFrame:

@@ -7,7 +7,7 @@ import polars as pl
 
 from compliance.checks.assistant_modifiers.services import assistant_lines, modifier
 from compliance.checks.rule import rule
-from compliance.checks.terms import fold, judge, ruled
+from compliance.checks.terms import FAIL, fold, judge, kept, ruled
 from compliance.checks.units.days import DAY
 
 
@@ -50,24 +50,29 @@ def visit_by_assistant_unmarked(
     ## What it does not check
     Whether the assistant was supervised (SUP-01) or may give the service at all (SUP-06, SUP-07).
     """
-    lines = assistant_lines(claim_lines, notes, interventions).filter(nw.col("day_assistant") > 0)
+    lines = assistant_lines(claim_lines, notes, interventions, units=False).filter(
+        nw.col("day_assistant") > 0
+    )
     lines = lines.with_columns(
         rank=nw.concat_str([nw.col("claim_id"), nw.lit("/"), nw.col("line").cast(nw.String)]),
         biller=nw.coalesce(nw.col("billing_npi"), nw.col("clinic_id")),
     )
+    lines = kept(lines)
     first = lines.group_by(*DAY).agg(nw.col("rank").min())
-    listed = fold(
-        lines.select(*DAY, "claim_id", "line", "rank"), by=DAY, order_by=("claim_id", "line"), step=_listed, returns=LISTED
-    )  # fmt: skip
-    days = lines.join(first, on=[*DAY, "rank"]).join(listed, on=list(DAY))
+    days = lines.join(first, on=[*DAY, "rank"])
     unmarked = (nw.col("day_therapist") == 0) & (nw.col("day_marked") == 0)
     cut = ~nw.col("assistant_payment_factor").is_null()
-    return judge(
+    judged = judge(
         days,
         applies=ruled("assistant_modifier_required"),
         cannot_tell={"therapists.role": (nw.col("day_unknown") > 0) & unmarked},
         fails=nw.col("assistant_modifier_required") & unmarked,
-    ).select(
+    )
+    failed = lines.join(judged.filter(nw.col("outcome") == FAIL).select(*DAY), on=list(DAY))
+    listed = fold(
+        failed.select(*DAY, "claim_id", "line", "rank"), by=DAY, order_by=("claim_id", "line"), step=_listed, returns=LISTED
+    )  # fmt: skip
+    return judged.join(listed, on=list(DAY), how="left").select(
         "patient_id", "discipline", "service_date", "payer_id", "biller", "clinic_id", "therapist_id", "claim_id", "line",
         "outcome", "missing", "lines_billed", "exposed_lines", "assistant_modifier_required__id",
         "assistant_payment_factor__id", note_id=nw.col("day_note"), modifier=modifier(),

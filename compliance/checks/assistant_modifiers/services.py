@@ -58,7 +58,7 @@ def withheld() -> nw.Expr:
 
 
 def assistant_lines(
-    claim_lines: nw.LazyFrame, notes: nw.LazyFrame, interventions: nw.LazyFrame
+    claim_lines: nw.LazyFrame, notes: nw.LazyFrame, interventions: nw.LazyFrame, *, units: bool = True
 ) -> nw.LazyFrame:
     """Lines whose service may be an assistant's, each with who gave its code on its day, and what its units lack.
 
@@ -67,6 +67,7 @@ def assistant_lines(
     `unknown` (more than 0: by a person whose role nobody knows; null: the code is not documented), `missing_units`,
     `maybe_units`, `needless_units` (null: not told), `unmarked_units`, `marked_units`; of its day `day_therapist`,
     `day_assistant`, `day_unknown`, `day_marked`, and `noted` (null: the day has no note).
+    What the units lack, and a code's minutes, only where `units` are asked for.
     """
     every = of_days(claim_lines).with_columns(is_marked=flag(marked()))
     speaking = notes_of_days(every, notes)
@@ -82,13 +83,17 @@ def assistant_lines(
     marks_of_day = every.group_by(*DAY).agg(day_marked=nw.col("is_marked").max())
     noted = speaking.group_by(*DAY).agg(noted=nw.col("note_id").min())
     lines = every.filter(_assistable())
-    told = fold(_folded(lines, of_code), by=DAY, order_by=("code",), step=_marks, returns=MARKS)
-    of_code = of_code.select(
+    by_code = of_code.select(
         *DAY, "code", assisted="by_assistant", attended_by_therapist="by_therapist", unknown="by_unknown"
     )
     for table in (of_day, marks_of_day, noted):
         lines = lines.join(table, on=list(DAY), how="left")
-    return lines.join(of_code, on=[*DAY, "code"], how="left").join(told, on=[*DAY, "code"], how="left")
+    lines = lines.join(by_code, on=[*DAY, "code"], how="left")
+    if not units:
+        return lines
+    folded = _folded(every.filter(_assistable()), of_code)
+    told = fold(folded, by=DAY, order_by=("code",), step=_marks, returns=MARKS, alike=True)
+    return lines.join(told, on=[*DAY, "code"], how="left")
 
 
 SUMS = (

@@ -9,7 +9,7 @@ import narwhals as nw
 import polars as pl
 
 from compliance.checks.rule import rule
-from compliance.checks.terms import billed_once, codes, fold, judge
+from compliance.checks.terms import billed_once, codes, flag, fold, judge, kept
 
 CAPS = {"day": "daily_timed_unit_cap", "codes": "daily_code_cap", "week": "weekly_unit_cap"}
 PLACES = "capped_places_left_out"
@@ -64,9 +64,11 @@ def units_above_cap(claim_lines: nw.LazyFrame) -> nw.LazyFrame:
         *WHO, "claim_id", "line", "service_date", "cpt", "units", "amount", "place_of_service", "policy_missing",
         *CAPS.values(), PLACES, *(f"{name}__id" for name in CAPS.values()),
     )  # fmt: skip
-    judged = fold(
-        lines, by=WHO, order_by=("service_date", "claim_id", "line"), step=_of_patient, returns=RETURNS
+    capped, free = _parted(lines)
+    folded = fold(
+        capped, by=WHO, order_by=("service_date", "claim_id", "line"), step=_of_patient, returns=RETURNS
     )
+    judged = nw.concat([folded.select(*WHO, *RETURNS), _uncapped(free)], how="vertical")
     return (
         judge(
             judged,
@@ -86,6 +88,35 @@ RETURNS: dict[str, pl.DataType] = {
     "cpt": pl.String(), "case": pl.String(), "cap": pl.Int64(), "total": pl.Int64(), "exposed_units": pl.Int64(),
     "unmeasured": pl.Boolean(), "policy_missing": pl.String(), **{f"{name}__id": pl.Int64() for name in CAPS.values()},
 }  # fmt: skip
+
+
+def _parted(lines: nw.LazyFrame) -> tuple[nw.LazyFrame, nw.LazyFrame]:
+    """The lines of patients whose payer has, or may have, a cap, and those of all others: only caps need a fold."""
+    said = [~nw.col(name).is_null() for name in (*CAPS.values(), PLACES, "policy_missing")]
+    may = flag(nw.any_horizontal(*said, ignore_nulls=True))
+    names = [nw.coalesce(nw.col(name), nw.lit("")) for name in WHO]
+    lines = kept(lines.with_columns(may=may, who=nw.concat_str(names, separator="|")))
+    whose = lines.filter(nw.col("may") > 0).select("who").unique()
+    return (
+        lines.join(whose, on="who", how="semi").drop("may", "who"),
+        lines.join(whose, on="who", how="anti").drop("may", "who"),
+    )
+
+
+def _uncapped(lines: nw.LazyFrame) -> nw.LazyFrame:
+    """The units of lines that no cap can speak of: not applicable, each under every cap that its code would count for."""
+    timed = nw.coalesce(nw.col("cpt").is_in(sorted(TIMED)), nw.lit(False))
+    units = [
+        (lines if case == "codes" else lines.filter(timed)).with_columns(case=nw.lit(case)) for case in CAPS
+    ]
+    absent = {
+        name: nw.lit(None).cast(kind)
+        for name, kind in (("week_from", nw.Datetime("us")), ("cap", nw.Int64), ("total", nw.Int64))
+    }
+    ids = {f"{name}__id": nw.col(f"{name}__id").cast(nw.Int64) for name in CAPS.values()}
+    return nw.concat(units, how="vertical").with_columns(
+        exposed_units=nw.lit(0).cast(nw.Int64), unmeasured=nw.lit(False), line=nw.col("line").cast(nw.Int64), **absent, **ids
+    ).select(*WHO, *RETURNS)  # fmt: skip
 
 
 def _of_patient(rows: list[Row]) -> Iterator[Row]:

@@ -6,7 +6,7 @@ import narwhals as nw
 
 from compliance.checks.rule import rule
 from compliance.checks.supervision.services import services
-from compliance.checks.terms import ONE_DAY, codes, first, flag, in_polars, judge, ruled, yes
+from compliance.checks.terms import ONE_DAY, codes, first, flag, in_polars, judge, kept, ruled, yes
 
 CONTEXT = ["service_date", "patient_id", "discipline", "clinic_id", "payer_id", "therapist_id", "plan_id", "visit_ends_at",
            "has_text", "text", "change_documentation_hours", "change_documentation_hours__id", "policy_missing"]  # fmt: skip
@@ -109,10 +109,10 @@ def change_without_therapist(
     """
     ended = nw.coalesce(nw.col("ended_at"), nw.col("service_date").dt.truncate("1d") + ONE_DAY)
     read = notes.with_columns(has_text=flag(~nw.col("text").is_null()), visit_ends_at=ended)
-    given = services(interventions, read, claim_lines, CONTEXT).filter(nw.col("by_assistant") > 0)
+    given = kept(services(interventions, read, claim_lines, CONTEXT).filter(nw.col("by_assistant") > 0))
     entries, said = _therapists_entries(notes, therapists, supervision_contacts, mentions, contact_mentions)
-    visits = _with_window(given.select("note_id", *CONTEXT).unique(), notes)
-    heard = _heard(visits, entries)
+    visits = kept(_with_window(given.select("note_id", *CONTEXT).unique(), notes))
+    heard = kept(_heard(visits, entries))
     signed = _signed_changes(visits, plans_of_care)
     graded = _graded(mentions, heard, said)
     ordered = heard.filter(nw.col("in_time") > 0).filter(nw.col("entry_text").str.contains(GOAL_OR_FREQUENCY))

@@ -190,7 +190,7 @@ def supported_units(by_day: nw.LazyFrame) -> nw.LazyFrame:
     `midpoint` each code by itself; `…_missed` the dollars of units that were not billed. A fold, because ties need the whole day.
     """
     rows = by_day.filter(~nw.any_horizontal(*(nw.col(name).is_null() for name in CLOCK), ignore_nulls=True))
-    return fold(rows, by=DAY, order_by=("code",), step=_supported, returns=SUPPORTED)
+    return fold(rows, by=DAY, order_by=("code",), step=_supported, returns=SUPPORTED, alike=True)
 
 
 def clock_of(row: dict[str, Any]) -> Clock:
