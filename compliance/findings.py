@@ -49,6 +49,8 @@ PLUMBING = frozenset(
 DAYS = ("patient_id", "discipline", "exposed_from", "exposed_to")
 QUOTES_SHOWN = 8
 FROM_SOURCE = "__from_source"
+SORTED = json.JSONEncoder(sort_keys=True)
+SORTED_TEXT = json.JSONEncoder(sort_keys=True, ensure_ascii=False)
 
 
 @dataclass(frozen=True)
@@ -112,8 +114,11 @@ def findings(rule: Rule, judged: pl.DataFrame, facts: Facts) -> pl.DataFrame:
     exposed = exposed_lines(rule, failed, facts)
     lines_of = _group(exposed, "unit_row", ["claim_id", "line", "at_risk", "amount_basis", "submitted"])
     quotes_of = _quotes(rule, failed, facts)
+    told = [name for name in failed.columns if _is_fact(name)]
     rows = [
-        _finding(rule, row, lines_of.get(row["unit_row"], []), quotes_of.get(row["unit_row"], []), facts)
+        _finding(
+            rule, row, told, lines_of.get(row["unit_row"], []), quotes_of.get(row["unit_row"], []), facts
+        )
         for row in failed.iter_rows(named=True)
     ]
     return pl.DataFrame(rows, schema=FINDING_SCHEMA, orient="row")
@@ -209,10 +214,12 @@ def _quotes(rule: Rule, failed: pl.DataFrame, facts: Facts) -> dict[int, list[di
 def _finding(
     rule: Rule,
     row: dict[str, Any],
+    names: Sequence[str],
     lines: list[dict[str, Any]],
     quotes: list[dict[str, Any]],
     facts: Facts,
 ) -> dict[str, Any]:
+    """One finding, of one failed unit; `names` are the columns that are facts."""
     severity = _severity(rule, row, lines)
     at_risk = [
         {
@@ -223,7 +230,7 @@ def _finding(
         for line in lines
     ]
     first = at_risk[0] if at_risk else {"claim_id": None, "line": None}
-    told = {name: _plain(value) for name, value in row.items() if _is_fact(name)}
+    told = {name: _plain(row[name]) for name in names}
     words = _words({**told, **{c: row[c] for c in (*WHO_AND_WHEN, *WHERE)}})
     case = row.get("case")
     return {
@@ -236,12 +243,10 @@ def _finding(
         "line": row["line"] if row["claim_id"] else first["line"],
         "note_id": row["note_id"],
         "plan_id": row["plan_id"],
-        "lines": json.dumps(at_risk, sort_keys=True),
+        "lines": SORTED.encode(at_risk),
         "amount_at_risk": _cents(sum(line["amount"] for line in at_risk)),
         "message": _sentence(rule, "message", case, words),
-        "evidence": json.dumps(
-            _evidence(row, told, quotes, lines, facts), sort_keys=True, ensure_ascii=False
-        ),
+        "evidence": SORTED_TEXT.encode(_evidence(row, told, quotes, lines, facts)),
         "fix": _sentence(rule, "fix", case, words),
     }
 
@@ -293,6 +298,8 @@ def _is_fact(name: str) -> bool:
 
 def _plain(value: Any) -> Any:
     """A value as JSON and sentences show it: dates as ISO days, moments to the minute."""
+    if value is None or isinstance(value, str | int):
+        return value
     if isinstance(value, datetime):
         return (
             value.date().isoformat()
