@@ -19,6 +19,8 @@ from compliance.policy import load_policies
 from compliance.records.load import from_frames
 
 LINES = 1_000_000
+DEAREST = 10
+"""So many of the dearest rules are named."""
 CODES = ["97530", "97110", "97140"]
 MINUTES = 15
 VISITS_OF_A_PATIENT = 12
@@ -131,25 +133,34 @@ def by_hand(tables: Frames) -> dict[str, Callable[[], pl.DataFrame]]:
 
 
 def main(lines: int) -> None:
-    """Time the five and every rule on the same frames, and print the ratio."""
+    """Time the five and every rule on the same frames, and print the ratio: of processor seconds, reading notes apart."""
     tables = records_of(lines)
     print(
         f"{tables['claim_lines'].height:,} claim lines, {tables['notes'].height:,} notes, {datetime.now():%Y-%m-%d}"
     )
-    checks = by_hand(tables)
-    began = time.perf_counter()
-    for name, check in checks.items():
+    policies, rules = load_policies(), len(catalogue())
+    began = time.process_time()
+    for name, check in by_hand(tables).items():
         with timed(f"  by hand: {name}"):
             check()
-    five = time.perf_counter() - began
+    five = time.process_time() - began
     with timed("typed records"):
         records = from_frames(tables)
-    with timed(f"all {len(catalogue())} rules, tables and readings", five) as whole:
-        result = audit(records, load_policies(), AS_OF)
-    print(f"  {result.findings.height:,} findings")
-    rules = len(catalogue())
+    steps: list[tuple[str, float]] = []
+    with timed(f"all {rules} rules, tables and readings"):
+        result = audit(
+            records, policies, AS_OF, progress=lambda name, *_: steps.append((name, time.process_time()))
+        )
+    ends = [moment for _, moment in steps[1:]] + [time.process_time()]
+    spent = {name: end - begin for (name, begin), end in zip(steps, ends, strict=True)}
+    reading = spent.pop("Reading the notes", 0.0)
+    for name, seconds in sorted(spent.items(), key=lambda each: -each[1])[:DEAREST]:
+        print(f"  {name}: {seconds:.2f} s of processor")
+    whole = sum(spent.values())
+    print(f"  {result.findings.height:,} findings; reading the notes {reading:.2f} s of processor")
     print(
-        f"five by hand {five:.2f} s; all rules / (five × {rules} / 5) = {whole[0] / (five * rules / 5):.2f}"
+        f"five by hand {five:.2f} s, all rules {whole:.2f} s of processor; "
+        f"all rules / (five × {rules} / 5) = {whole / (five * rules / 5):.2f}"
     )
 
 
