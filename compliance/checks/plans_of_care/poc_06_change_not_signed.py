@@ -89,6 +89,7 @@ def change_not_signed(
     - Until those days have passed it is a reminder.
     - A new condition is a diagnosis that lines point to alone, that no first plan of the patient and discipline holds, and
       that comes after and beside the plan's own. Where all lines turn from one code to another, the condition was named anew.
+    - A diagnosis on one day alone that no plan names may be a slip of the pointer: POC-08 and DOC-09 say so.
     - It is signed for where a plan that holds it was signed in time. Else its lines until the signature are at risk.
     - Evaluations and remote monitoring treat nothing. Codes match in their first characters, as many as the policy says.
     - A goal that was modified or replaced without a day cannot be told, nor conditions where a first plan has no diagnosis or
@@ -270,13 +271,22 @@ class _Changes:
         own = [(row, codes) for row, codes in told if new in _starts(codes, characters)]
         own = [(row, codes) for row, codes in own if not _starts(codes, characters) & held]
         beyond = [(row, codes) for row, codes in own if not signed or row["service_date"] < signed]
-        if (signed and signed <= due) or not beyond:
+        if (signed and signed <= due) or not beyond or self._slip(new, characters, own):
             return {}
         return {
             "case": "condition" if self.as_of > due else "added", "service_date": first, "due_on": due, "signed_on": signed,
             "new_diagnoses": ", ".join(dict.fromkeys(code for _, codes in beyond for code in codes)),
             "exposed_lines": " ".join(f"{row['claim_id']}/{row['line']}" for row, _ in beyond),
         }  # fmt: skip
+
+    def _slip(self, new: str, characters: int, own: Sequence[tuple[Row, list[str]]]) -> bool:
+        """Whether one day alone points to the condition and no plan names it."""
+        named = {
+            start
+            for row in self.plans.values()
+            for start in _starts((row["diagnosis_codes"] or "").split(), characters)
+        }
+        return new not in named and len({row["service_date"] for row, _ in own}) < 2
 
     def _certified(self, new: str, characters: int) -> datetime | None:
         """The day of the first signature on a plan that holds the new diagnosis."""
