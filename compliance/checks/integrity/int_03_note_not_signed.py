@@ -28,7 +28,7 @@ FAULTS = ("unsigned", "billed_unsigned", "very_late", "early", "after_claim", "l
         "billed_unsigned": "The visit of {service_date} was billed on {claimed_on}, but the note by {author} bears no "
         "signature",
         "very_late": "The note of {service_date} was signed on {signed_on}, {days} days later ({note_sign_days} allowed; "
-        "from {note_sign_repay_days} on a repayment risk)",
+        "after {note_sign_repay_days} a repayment risk)",
         "late": "The note of {service_date} was signed on {signed_on}, {days} days later ({note_sign_days} allowed)",
         "early": "The note of {service_date} was finished at {finished_at}, before the service had ended",
         "after_claim": "The note of {service_date} was finished on {finished_at}, after the claim of {claimed_on}",

@@ -48,7 +48,8 @@ def filed_too_late(claim_lines: nw.LazyFrame, claims: nw.LazyFrame, as_of: datet
     - When three quarters of the time have passed, a claim that is not filed yet is worth knowing.
     - A late claim that was paid risks repayment; any other is not payable.
     - A second payer's limit runs from the first payer's answer, and is not judged.
-    - Commercial limits stand in contracts: a plan without one in its policy is not judged.
+    - Limits of commercial and Medicare Advantage plans stand in their contracts: of a plan whose limit is not in its policy, in
+      days or in months, it cannot be told.
 
     ## What it does not check
     Limits of corrected claims and appeals; exceptions, such as retroactive entitlement.
@@ -75,7 +76,7 @@ def filed_too_late(claim_lines: nw.LazyFrame, claims: nw.LazyFrame, as_of: datet
     severity = nw.when(paid).then(nw.lit("medium")).otherwise(nw.lit("high"))
     unsourced = (nw.col("frequency_code") == "7") & nw.col("original_on").is_null()
     return judge(
-        lines,
+        lines.with_columns(policy_missing=_unread()),
         applies=ruled("timely_filing_days", "timely_filing_months") | nw.col("service_date").is_null(),
         cannot_tell={
             "claim_lines.service_date": nw.col("service_date").is_null(),
@@ -88,6 +89,12 @@ def filed_too_late(claim_lines: nw.LazyFrame, claims: nw.LazyFrame, as_of: datet
         "days_left", "timely_filing_days__id", "timely_filing_months__id", "timely_filing_warn_share__id",
         fault=nw.col("case"), severity=nw.when(nw.col("case") == "near").then(nw.lit("info")).otherwise(severity),
     )  # fmt: skip
+
+
+def _unread() -> nw.Expr:
+    """`policy_missing`, but for the limit in days of a payer whose limit in months is known."""
+    days = nw.coalesce(nw.col("policy_missing") == "policy.timely_filing_days", nw.lit(False))
+    return nw.when(~(days & ~nw.col("timely_filing_months").is_null())).then(nw.col("policy_missing"))
 
 
 def _filed(claim_lines: nw.LazyFrame, claims: nw.LazyFrame) -> nw.LazyFrame:

@@ -2,9 +2,18 @@
 
 import narwhals as nw
 
-from compliance.checks.one_on_one.days import DAY, iso_day, listed, worked
-from compliance.checks.one_on_one.sessions import billed, one_on_one
+from compliance.checks.one_on_one.days import (
+    DAY,
+    iso_day,
+    least_minutes,
+    lines_by_person,
+    listed,
+    untimed_floors,
+    worked,
+)
+from compliance.checks.one_on_one.sessions import billed, least, one_on_one
 from compliance.checks.rule import rule
+from compliance.checks.supervision.units import UNIT_MINUTES
 from compliance.checks.terms import MINUTES_OF_A_DAY, codes, flag, judge, yes
 
 
@@ -16,7 +25,7 @@ from compliance.checks.terms import MINUTES_OF_A_DAY, codes, flag, judge, yes
     unit="person and day with one-on-one minutes",
     cites=["cms-11-scenarios", "house-default"],
     needs=["interventions.minutes"],
-    parameters=["documented_share_of_shift", "documented_share_noted"],
+    parameters=["documented_share_of_shift", "documented_share_noted", "unit_method"],
     exposes="lines",
     message={
         "over": "{provider} recorded {documented_minutes} one-on-one minutes on {service_date}; {worked_minutes} were "
@@ -49,8 +58,9 @@ def more_minutes_than_hours(
       untimed services, which may run side by side.
     - Minutes of an aide, a student or an assistant are not the therapist's. An assistant has a day of their own.
     - Minutes count as recorded, else as the service's own start and end say.
-    - More minutes than worked are a repayment risk. Which minutes are too many cannot be said: each line bears its
-      share of the excess.
+    - More minutes than worked are a repayment risk. At risk are the units that the minutes worked do not support, counted
+      as in CON-02; a minute too many that costs no unit bears no dollars. Which units are too many cannot be said: each
+      line bears its share.
     - Close to all of the hours is worth knowing: nobody is with patients all day.
     - More than 24 hours need no shift to be wrong.
     - Clocked shifts of all clinics are added; schedules count only where nothing is clocked. Otherwise a day without
@@ -70,6 +80,7 @@ def more_minutes_than_hours(
         .agg(documented_minutes=nw.col("told").sum(), unmeasured=nw.col("unmeasured").max())
     )
     days = therapist_days.join(documented, on=DAY, how="inner").join(worked(shifts), on=DAY, how="left")
+    days = days.join(_billed_units(lines_by_person(claim_lines, interventions)), on=DAY, how="left")
     minutes, hours = nw.col("documented_minutes"), nw.col("worked_minutes")
     known = ~hours.is_null() & ~yes("unended")
     over = known & nw.coalesce(minutes > hours * nw.col("documented_share_of_shift"), nw.lit(False))
@@ -91,7 +102,7 @@ def more_minutes_than_hours(
     failed = judged.filter(nw.col("outcome") == "failed")
     severity = nw.when(nw.col("case") == "near").then(nw.lit("info")).otherwise(nw.lit("medium"))
     return (
-        judged.with_columns(day=iso_day(), severity=severity, exposed_share=(minutes - limit) / minutes)
+        judged.with_columns(day=iso_day(), severity=severity, exposed_share=_share_beyond(limit))
         .join(listed(sessions.filter(~nw.col("claim_id").is_null()), failed), on=["therapist_id", "day"], how="left")
         .select(
             *DAY, "outcome", "missing", "case", "severity", "discipline", "clinic_id", "provider", "documented_minutes",
@@ -99,3 +110,20 @@ def more_minutes_than_hours(
             "documented_share_noted__id", fault="case",
         )
     )  # fmt: skip
+
+
+def _billed_units(lines: nw.LazyFrame) -> nw.LazyFrame:
+    """Of each person's day: timed_units and the least minutes that they stand for (timed_least), evaluations."""
+    timed = least_minutes(lines).group_by(*DAY).agg(
+        timed_least=nw.col("least").sum(), timed_units=nw.col("units").sum()
+    )  # fmt: skip
+    return timed.join(untimed_floors(lines).select(*DAY, "evaluations"), on=DAY, how="left")
+
+
+def _share_beyond(limit: nw.Expr) -> nw.Expr:
+    """The share of the day's units that `limit` minutes do not support; 0 where they support all."""
+    beyond = nw.coalesce(nw.col("timed_least") - limit, nw.lit(0)).cast(nw.Int64)
+    units = nw.coalesce(nw.col("timed_units"), nw.lit(0))
+    fall = least((beyond + UNIT_MINUTES - 1) // UNIT_MINUTES, units)
+    billed_units = units + nw.coalesce(nw.col("evaluations"), nw.lit(0))
+    return nw.when((beyond > 0) & (billed_units > 0)).then(fall / billed_units).otherwise(nw.lit(0.0))

@@ -52,44 +52,32 @@ def days_between(later: str, earlier: str) -> nw.Expr:
 
 
 def month_minutes(lines: nw.LazyFrame, rtm: nw.LazyFrame, therapists: nw.LazyFrame) -> nw.LazyFrame:
-    """Of each management line, its month: LINE, month_minutes, aide_minutes, assistant_minutes, contacts, unknown_minutes,
-    unknown_people, unsupervised, unknown_supervision.
+    """Of each management line, its month: LINE, month_minutes, contacts, unknown_minutes.
 
     Management time and live contacts of the patient in the line's calendar month, by somebody of the line's discipline
     or of an unknown one.
     """
-    people = therapists.select("therapist_id", role="role", by_discipline="discipline")
+    people = therapists.select("therapist_id", by_discipline="discipline")
     counted = nw.coalesce(nw.col("kind").is_in(["management", "interactive_contact"]), nw.lit(False))
     events = (
         rtm.filter(counted & ~nw.col("date").is_null())
         .join(people, on="therapist_id", how="left")
-        .select("patient_id", "role", "by_discipline", "kind", "minutes", "supervision", month=month("date"))
+        .select("patient_id", "by_discipline", "kind", "minutes", month=month("date"))
     )
     met = lines.select(*LINE, "patient_id", "discipline", month=month("service_date")).join(
         events, on=["patient_id", "month"], how="inner"
     )
     same = nw.col("discipline").is_null() | nw.col("by_discipline").is_null()
     met = met.filter(same | (nw.col("discipline") == nw.col("by_discipline")))
-    told = nw.coalesce(nw.col("minutes"), nw.lit(0))
-    aide, assistant = (nw.coalesce(nw.col("role") == role, nw.lit(False)) for role in ("aide", "assistant"))
     return (
         met.with_columns(
-            month_minutes=told,
-            aide_minutes=nw.when(aide).then(told).otherwise(nw.lit(0)),
-            assistant_minutes=nw.when(assistant).then(told).otherwise(nw.lit(0)),
+            month_minutes=nw.coalesce(nw.col("minutes"), nw.lit(0)),
             contacts=flag(nw.col("kind") == "interactive_contact"),
             unknown_minutes=flag(nw.col("minutes").is_null()),
-            unknown_people=flag(nw.col("role").is_null()),
-            unsupervised=flag(assistant & nw.coalesce(nw.col("supervision") == "none", nw.lit(False))),
-            unknown_supervision=flag(assistant & nw.col("supervision").is_null()),
         )
         .group_by(*LINE)
-        .agg(
-            *(nw.col(name).sum() for name in ("month_minutes", "aide_minutes", "assistant_minutes", "contacts")),
-            *(nw.col(name).max() for name in ("unknown_minutes", "unknown_people", "unsupervised",
-                                              "unknown_supervision")),
-        )
-    )  # fmt: skip
+        .agg(nw.col("month_minutes").sum(), nw.col("contacts").sum(), nw.col("unknown_minutes").max())
+    )
 
 
 def supported_units(minutes: nw.Expr) -> nw.Expr:

@@ -20,7 +20,7 @@ MODIFIERS = ("GP", "GO", "GN")
     parameters=["monitoring_conditions_required"],
     exposes="line",
     message={
-        "plan": "No plan of care was in force on {service_date}, when {cpt} was billed",
+        "plan": "No plan of care of its discipline was in force on {service_date}, when {cpt} was billed",
         "modifier": "{cpt} of {service_date} bears none of GP, GO and GN while a plan of care is in force",
         "device": "The record names no device that the FDA clears for {cpt} of {service_date}",
         "order": "The record holds no order by {service_date} for {cpt}",
@@ -44,7 +44,8 @@ def conditions_missing(
     Without one of them the line is denied.
 
     ## How we read the rule
-    - A plan is in force from its first to its last day. A patient of whom no plan is recorded cannot be told.
+    - A plan is in force from its first to its last day. It is of the line's discipline: one of another does not serve. A
+      patient of whom no plan of the discipline is recorded cannot be told.
     - While a plan is in force the line bears GP, GO or GN.
     - The device is named in the patient's records of monitoring up to the line's date. One that is not a medical device is
       none; whether an unmarked one is cannot be told.
@@ -56,9 +57,7 @@ def conditions_missing(
     Whether the plan is certified (POC-03, POC-04), and whether the modifier is the right one (MOD-02).
     """
     lines = claim_lines.filter(of_set("monitoring"))
-    units = lines.join(_plans(lines, plans_of_care), on="patient_id", how="left").join(
-        _in_force(lines, plans_of_care), on=LINE, how="left"
-    )
+    units = lines.join(_plans(lines, plans_of_care), on=LINE, how="left")
     units = units.join(_records(lines, rtm), on=LINE, how="left")
     kept = {name: f"rtm.{name}" not in absent_columns for name in ("device", "device_cleared", "ordered_on")}
     recorded = yes("recorded")
@@ -79,7 +78,8 @@ def conditions_missing(
         units,
         applies=ruled("monitoring_conditions_required"),
         cannot_tell={
-            "plans_of_care.plan_id": open_question & ~yes("planned"),
+            "plans_of_care.plan_id": open_question & ~yes("planned") & ~yes("in_force"),
+            "plans_of_care.discipline": open_question & ~yes("planned"),
             "rtm.date": open_question & ~recorded,
             "rtm.device": open_question & nw.lit(not kept["device"]),
             "rtm.device_cleared": open_question & ~yes("cleared"),
@@ -93,23 +93,25 @@ def conditions_missing(
 
 
 def _plans(lines: nw.LazyFrame, plans_of_care: nw.LazyFrame) -> nw.LazyFrame:
-    """Patients of whom a plan is recorded."""
-    patients = plans_of_care.filter(~nw.col("patient_id").is_null()).select("patient_id").unique()
-    return patients.with_columns(planned=flag(nw.lit(True)))
+    """Of each line: whether a plan of its patient and discipline is recorded (`planned`), and one in force (`in_force`).
 
-
-def _in_force(lines: nw.LazyFrame, plans_of_care: nw.LazyFrame) -> nw.LazyFrame:
-    """Lines on whose date a plan of the patient is in force; an open end is in force."""
+    An open end is in force; a plan whose discipline nobody knows may be of the line's, but does not show that it is.
+    """
     plans = plans_of_care.select(
         "patient_id",
         plan_from=nw.coalesce(nw.col("starts_on"), nw.col("established_on"), nw.col("evaluated_on")),
         plan_to="ends_on",
+        plan_discipline="discipline",
     )
-    on = nw.col("service_date")
-    met = lines.select(*LINE, "patient_id", "service_date").join(plans, on="patient_id", how="inner")
+    on, own, of_plan = nw.col("service_date"), nw.col("discipline"), nw.col("plan_discipline")
+    met = lines.select(*LINE, "patient_id", "service_date", "discipline").join(
+        plans, on="patient_id", how="inner"
+    )
+    met = met.filter(own.is_null() | of_plan.is_null() | (own == of_plan))
     begun = nw.col("plan_from").is_null() | (nw.col("plan_from") <= on)
-    held = met.filter(begun & (nw.col("plan_to").is_null() | (nw.col("plan_to") >= on)))
-    return held.select(*LINE).unique().with_columns(in_force=flag(nw.lit(True)))
+    held = begun & (nw.col("plan_to").is_null() | (nw.col("plan_to") >= on))
+    met = met.with_columns(planned=flag(own.is_null() | ~of_plan.is_null()), in_force=flag(held))
+    return met.group_by(*LINE).agg(nw.col("planned").max(), nw.col("in_force").max())
 
 
 def _records(lines: nw.LazyFrame, rtm: nw.LazyFrame) -> nw.LazyFrame:
