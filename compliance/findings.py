@@ -15,7 +15,7 @@ import polars as pl
 
 from compliance.checks.rule import AT_RISK, Rule, RuleError
 from compliance.checks.terms import FAIL
-from compliance.formats import days_in, units_in
+from compliance.formats import days_in, singular, units_in
 from compliance.money import exposure
 
 FINDING_SCHEMA: dict[str, pl.DataType] = {
@@ -345,7 +345,7 @@ def _sentence(rule: Rule, which: str, case: str | None, words: Mapping[str, Any]
             )
         template = template[case]
     try:
-        return template.format_map(words)
+        return singular(template.format_map(words))
     except KeyError as error:
         raise RuleError(
             f"{rule.code}: its {which} names {{{error.args[0]}}}, which its function does not return. "

@@ -37,6 +37,17 @@ def plural(number: int, one: str, many: str | None = None) -> str:
     return f"{count(number)} {one if number == 1 else many or one + 's'}"
 
 
+COUNTED = "days|units|minutes|visits|patients|lines|hours|weeks|months|reports|sessions|treatments"
+OF_ONE = re.compile(
+    rf"(?<![\w.,:/$-])1 ((?:billed |calendar |management |timed |treatment )?)({COUNTED})(?![\w-])"
+)
+
+
+def singular(sentence: str) -> str:
+    """A sentence with numbers filled in, where one of a thing is no plural: `1 units` becomes `1 unit`."""
+    return OF_ONE.sub(lambda found: f"1 {found[1]}{found[2][:-1]}", sentence)
+
+
 def refused(report: "LoadReport") -> str:
     """`12 rows`, `12 rows and 1 part of a file`, or nothing: a row with several unreadable cells is one row."""
     rows, parts = report.rows_refused, report.parts_refused

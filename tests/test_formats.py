@@ -110,3 +110,9 @@ def test_lists_of_days_and_units_by_code_read_as_people_write_them():
     assert formats.days_in("2026-03-04") is None
     assert formats.units_in("97110=0 97530=2") == "0 of 97110 and 2 of 97530"
     assert formats.units_in("97530=2 or so") is None
+
+
+def test_one_of_a_thing_is_no_plural():
+    told = "1 units of 97530 was 1 days after 1 timed minutes (1 days allowed), 11 units, 0.1 units, 2,001 days, 1 97530"
+    said = "1 unit of 97530 was 1 day after 1 timed minute (1 day allowed), 11 units, 0.1 units, 2,001 days, 1 97530"
+    assert formats.singular(told) == said

@@ -22,10 +22,10 @@ KNOWN_WAYS = (POOLED, MIDPOINT)
     parameters=["unit_method", "timed_unit_minutes", "first_unit_minutes"],
     exposes="line",
     message={
-        "none": "{units} units of {cpt} were billed for {service_date} and no minute of it is documented",
-        "total": "{timed_minutes} timed minutes on {service_date} support {units_supported} units and {units_billed} were "
-        "billed: {lost} of the {units} of {cpt} fall away",
-        "code": "{minutes} minutes of {cpt} on {service_date} support {supported} units and {billed} were billed; the other "
+        "none": "The claim bills {units} units of {cpt} for {service_date}, and no minute of it is documented",
+        "total": "{timed_minutes} timed minutes on {service_date} support {units_supported} units of "
+        "{units_billed} billed: {cpt} has {lost} too many (of {units})",
+        "code": "{minutes} minutes of {cpt} on {service_date} support {supported} units of {billed} billed; the other "
         "units of the day's {timed_minutes} timed minutes belong to other codes",
         "one_way": "On {service_date} the 8-minute rule supports {by_cms} and the midpoint rule {by_midpoint} of the {units} "
         "billed units of {cpt}; which of them this payer counts by is not known",

@@ -20,7 +20,7 @@ from compliance.checks.units.lines import judged_lines
     needs=["notes.note_id", "claim_lines.units"],
     parameters=["unit_method", "timed_unit_minutes", "first_unit_minutes"],
     exposes="none",
-    message="{timed_minutes} timed minutes on {service_date} support {units_supported} units and {units_billed} were billed: "
+    message="{timed_minutes} timed minutes on {service_date} support {units_supported} units, the claims bill {units_billed}: "
     "{unbilled} not billed",
     fix="The documented {timed_minutes} minutes support {supported_by_code}; a corrected claim is allowed until the payer's "
     "filing limit. Do not add units to reach productivity.",
