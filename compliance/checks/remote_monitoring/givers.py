@@ -120,9 +120,8 @@ def sums(events: nw.LazyFrame) -> nw.LazyFrame:
             unknown_people=flag(who == ""),
         )
         .group_by(*LINE)
-        .agg(
-            *(nw.col(name).sum().cast(nw.Int64) for name in minutes), *(nw.col(name).max() for name in flags)
-        )
+        .agg(*(nw.col(name).sum() for name in minutes), *(nw.col(name).max() for name in flags))
+        .with_columns(*(nw.col(name).cast(nw.Int64) for name in minutes))
     )
 
 

@@ -38,7 +38,7 @@ PEOPLE = {"aide": "an aide", "student": "a student", "speech_assistant": "a spee
     exposes="line",
     message={
         "units": "Of {month_minutes} management minutes in the month of {service_date} {uncounted_by} gave "
-        "{uncounted_minutes}; without them {lost} of the {units} billed of {cpt} fall away",
+        "{uncounted_minutes}; units of {cpt} that fall away without them: {lost} of {units}",
         "minutes": "Of {month_minutes} management minutes in the month of {service_date} {uncounted_by} gave "
         "{uncounted_minutes}; what was billed stands without them",
         "modifier": "An assistant gave {service_assistant_minutes} of the {service_minutes} minutes that {cpt} of "
