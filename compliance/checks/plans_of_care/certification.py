@@ -238,8 +238,11 @@ def _day_rows(treatment_days: nw.LazyFrame, notes: nw.LazyFrame) -> nw.LazyFrame
 
 
 def _openings(episodes: nw.LazyFrame) -> nw.LazyFrame:
-    """First days of treatment, as the records state them of episodes."""
-    return episodes.filter(~nw.col("first_treatment_on").is_null()).select(
+    """First days of treatment here, as the records state them of episodes: not those that another provider evaluated."""
+    here = nw.col("evaluated_elsewhere_on").is_null() | (
+        nw.col("evaluated_elsewhere_on") < nw.col("first_treatment_on")
+    )
+    return episodes.filter(~nw.col("first_treatment_on").is_null() & here).select(
         *PATIENT, row=nw.lit("opening"), service_date=nw.col("first_treatment_on")
     )
 
@@ -361,9 +364,20 @@ def _unrenewed(ended: Interval, on: datetime, rules: Rules, as_of: datetime) -> 
     if not rules.required:
         return Verdict("never")
     accepted = ended.ends + rules.delay_days * ONE_DAY
+    unknown = ended.unknown if _may_last(ended, on, rules) else None
     if gap(ended, on):
-        return Verdict("cap_day", accepted)
-    return Verdict("overdue" if as_of <= accepted else "never", accepted)
+        return Verdict("cap_day", accepted, unknown)
+    return Verdict("overdue" if as_of <= accepted else "never", accepted, unknown)
+
+
+def _may_last(ended: Interval, on: datetime, rules: Rules) -> bool:
+    """Whether the interval, of which the records lack the plan that it continues, may have begun late enough to hold the day.
+
+    The missing one ended no later than the longest interval after this plan was written.
+    """
+    if ended.first or ended.ends is None or ended.ends == ended.plan.ends_on:
+        return False
+    return rules.interval_days is None or on <= ended.ends + rules.interval_days * ONE_DAY
 
 
 def _of_establishment(chart: Chart) -> Iterable[dict[str, Any]]:

@@ -14,6 +14,9 @@ from compliance.checks.terms import ONE_DAY
 
 PHYSICIAN = ("MD", "DO")
 """A dentist who is also a physician may certify."""
+FIRST_WITHIN = timedelta(days=30)
+"""An evaluation, or a first treatment, that lies longer before a plan does not show that the plan is the first of its
+episode: another, which the records lack, may lie between (our reading)."""
 SetBy = Literal["duration", "cap", "visits", "unknown"]
 Case = Literal["passed", "never", "late", "delayed", "reasoned", "order_late", "overdue", "open", "cap_day",
                "no_rule"]  # fmt: skip
@@ -71,7 +74,8 @@ class Interval:
 
     `covers_from` is the first day that its certification may serve, `starts` the day its length is counted from.
     `first`: certified as a first one; `initial`: the first of its episode, which alone may go without signature.
-    `due` is the last day of a timely certification. `former` is the interval that it continues.
+    `due` is the last day of a timely certification. `former` is the interval that it continues. `unknown` names the fact
+    without which nobody knows where it stands: whether it is a first one, or when the plan that it continues ended.
     """
 
     plan: Plan
@@ -84,6 +88,7 @@ class Interval:
     first: bool = True
     initial: bool = True
     former: "Interval | None" = None
+    unknown: str | None = None
 
     def holds(self, on: datetime) -> bool:
         """Whether the day lies within it."""
@@ -137,8 +142,10 @@ def intervals(
         earlier = [each for each in made if each.episode == episode and each.plan.begins < plan.begins]
         named = [each for each in made if each.plan.plan_id == plan.replaces]
         if plan.replaces is None and (not earlier or _own_evaluation(plan, days, earlier)):
-            first_on = _first_day(plan, episode, days, opened, alone=not earlier)
-            made.append(_interval(plan, episode, first_on, first_on, days, rules, initial=True))
+            known = _first_day(plan, episode, days, opened if not earlier else ())
+            first_on = known or plan.begins
+            first = _interval(plan, episode, first_on, first_on, days, rules, initial=True)
+            made.append(first if known else replace(first, unknown="episodes.first_treatment_on"))
         else:
             made.append(_later(plan, episode, (named or earlier or [None])[-1], days, rules))
     return made
@@ -163,18 +170,22 @@ def _own_evaluation(plan: Plan, days: Sequence[Day], earlier: Sequence[Interval]
     )
 
 
-def _first_day(
-    plan: Plan, episode: int, days: Sequence[Day], opened: Sequence[datetime], *, alone: bool
-) -> datetime:
-    """The day of initial treatment, which includes the evaluation."""
-    own = [day.on for day in days if day.episode == episode]
+def _first_day(plan: Plan, episode: int, days: Sequence[Day], opened: Sequence[datetime]) -> datetime | None:
+    """The day of initial treatment, which includes the evaluation; null where nothing shows that the plan is the first.
+
+    The plan's own evaluation, else the first day that the records state of the episode, the evaluation that they hold, or
+    an older day whose notes name the plan.
+    """
+    earliest = plan.begins - FIRST_WITHIN
+    if plan.evaluated_on and plan.evaluated_on >= earliest:
+        return plan.evaluated_on
+    own = [day for day in days if day.episode == episode]
     before = [day.on for day in days if day.episode < episode]
-    known = [plan.evaluated_on or plan.begins]
-    if alone:
-        known += own[:1]
-        known += [day for day in opened if not own or day <= own[0]]
-    recent = [day for day in known if not before or day > before[-1]]
-    return min(recent, default=plan.begins)
+    known = [day for day in opened if not own or day <= own[0].on]
+    known += [day.on for day in own if day.evaluation and (day.on <= plan.begins or day == own[0])]
+    recent = [day for day in known if day >= earliest and (not before or day > before[-1])]
+    named = [day.on for day in own if plan.plan_id in day.noted and day.on < plan.begins]
+    return min([plan.begins, *recent, *named]) if recent else None
 
 
 def _later(plan: Plan, episode: int, former: Interval | None, days: Sequence[Day], rules: Rules) -> Interval:
@@ -192,7 +203,8 @@ def _later(plan: Plan, episode: int, former: Interval | None, days: Sequence[Day
     lapsed = bool(rules.required and signed and signed > ended + delay and not plan.reasoned)
     starts = signed if lapsed and signed else after
     made = _interval(plan, episode, min(plan.begins, after), starts, days, rules, initial=False)
-    return replace(made, due=ended, first=False, former=former)
+    unknown = None if former else "plans_of_care.ends_on"
+    return replace(made, due=ended, first=False, former=former, unknown=unknown)
 
 
 def _interval(
@@ -262,11 +274,11 @@ def verdict(
     if interval.first:
         due = interval.covers_from + timedelta(days=rules.initial_days)
     found = _by_signature(interval, on, due, rules, as_of)
-    if found.case != "passed":
+    if found.case != "passed" and not interval.unknown:
         found = _by_exception(interval, rules) or found
     if found.case == "passed" or found.unknown:
         return found
-    return replace(found, unknown=_hidden(interval, found, rules, absent))
+    return replace(found, unknown=interval.unknown or _hidden(interval, found, rules, absent))
 
 
 def _by_signature(interval: Interval, on: datetime, due: datetime, rules: Rules, as_of: datetime) -> Verdict:
@@ -279,6 +291,8 @@ def _by_signature(interval: Interval, on: datetime, due: datetime, rules: Rules,
         else None
     )
     if signed:
+        if interval.first and plan.evaluated_on and signed < min(plan.evaluated_on, plan.begins):
+            return Verdict("never", accepted, "plans_of_care.certified_on")
         if signed <= due or (promised and signed <= promised):
             return Verdict("passed")
         if signed <= accepted:

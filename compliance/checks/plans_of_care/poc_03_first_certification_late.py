@@ -70,7 +70,11 @@ def first_certification_late(
     Certification is a condition of payment. Where no physician was ever involved, all services under the plan are denied.
 
     ## How we read the rule
-    - The clock starts on the day of the initial treatment, which includes the evaluation; that day is day 0.
+    - The clock starts on the day of the plan's own evaluation, which is day 0. Of a plan that names none, with the initial
+      treatment: the evaluation that the records hold, or the first day that they state of the episode.
+    - What lies more than 30 days before the plan, or belongs to no plan that the records hold, does not start its clock:
+      another plan, which the records lack, may lie between. Whether a plan is the first of its episode is then not known:
+      a signature in time serves, the exception below does not, and nothing else can be told.
     - In time is a dated signature within the days allowed; or a verbal order within them that is signed soon after.
     - Or, for services from the day on which the law allows it: a signed and dated order for the discipline on file, and
       evidence that the plan was sent within the days allowed, not before the order was signed. Only the first plan of an
@@ -84,7 +88,8 @@ def first_certification_late(
     - Until the last timely day it is a reminder; until the delay has passed, a weakness.
     - A plan that resumes care after a pause longer than the delay is certified as a first one, by signature.
     - Of a plan that names no predecessor, an evaluation of its own makes it a first plan.
-    - A signature without a day cannot be told, nor what hangs on a column that the export lacks.
+    - A signature without a day, or from before the evaluation, cannot be told, nor what hangs on a column that the export
+      lacks.
     - A payer that asks for no certification is not judged.
 
     ## What it does not check

@@ -70,12 +70,16 @@ def plan_expired(
     ## How we read the rule
     - The first plan's interval begins on the day of the initial treatment, which includes the evaluation. It lasts as long
       as the plan says, and no longer than the payer allows; that first day is day 1.
+    - A plan with an evaluation of its own runs from it, though the episode began elsewhere. An older treatment that belongs
+      to no plan in the records, or lies more than 30 days before the plan, does not pull the plan back.
     - A plan that states an end of its own ends there, if that is earlier.
     - A duration given as a number of visits lasts as long as the payer allows, and ends when the visits are used. Days with
       an evaluation use none.
     - A plan that states no duration holds as long as the payer allows (that it lacks one is POC-02).
     - The plan that renews it begins on the day after the former interval, whenever it was written. After a lapse it begins
       with its signature.
+    - The end of a plan that the records lack cannot be told, nor whether the one that renews it came in time. It may have
+      lasted into the plan that renews it, whose own end is then known only where it is stated.
     - In time is a dated signature by the last day of the former interval. Late by no more than the days of delay is accepted
       without a reason; later, with one. Both are weaknesses without dollars.
     - Later without a reason, the treatment before the signature is at risk.

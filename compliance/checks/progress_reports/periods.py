@@ -273,7 +273,8 @@ def _in_polars(rows: nw.LazyFrame) -> pl.DataFrame:
     table = in_polars(rows)
     floats = [name for name, kind in table.schema.items() if kind.is_float()]
     typed = {name: kind for name, kind in RETURNS.items() if name in table.columns}
-    return table.with_columns(pl.col(floats).fill_nan(None)).cast(typed)
+    table = table.with_columns(pl.col(floats).fill_nan(None))
+    return table.with_columns(pl.col(name).cast(kind) for name, kind in typed.items())
 
 
 def exposed(periods: nw.LazyFrame) -> nw.LazyFrame:
