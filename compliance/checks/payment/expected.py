@@ -11,9 +11,10 @@ ASSISTED = ("CQ", "CO")
 def with_price(lines: nw.LazyFrame) -> nw.LazyFrame:
     """Add what a line should be allowed.
 
-    price_in_full: units at the payer's fee, else at the fee schedule's unreduced price. expected_allowed: that, reduced for
-    further units of the day where the payer reduces, and no more than the charge; null where relative values are missing.
-    single: the line is the day's only unit. reduces: the payer reduces.
+    price_in_full: units at the payer's fee, else at the fee schedule's unreduced price, where the payer follows it and the
+    clinic's cost indices of that day are known. expected_allowed: that, reduced for further units of the day where the
+    payer reduces, and no more than the charge; where it is not known (`unpriced`), what the remittance itself allowed.
+    by_contract: the payer's terms are its own. single: the line is the day's only unit. reduces: the payer reduces.
     """
     full_unit = nw.col("unit_price") + nw.col("first_unit_more")
     day = lines.group_by("price_day").agg(
@@ -23,7 +24,11 @@ def with_price(lines: nw.LazyFrame) -> nw.LazyFrame:
         reduces=~nw.col("practice_expense_reduction").is_null(),
         single=nw.coalesce(nw.col("day_units") == 1, nw.lit(False)),
         full_price=full_unit * nw.col("units"),
-        from_schedule=nw.when(~nw.col("conversion_factor").is_null()).then(full_unit * nw.col("units")),
+        by_contract=~nw.coalesce(nw.col("pays_by_fee_schedule"), nw.lit(False)),
+    )
+    on_schedule = ~nw.col("conversion_factor").is_null() & ~nw.col("by_contract") & ~nw.col("national")
+    rows = rows.with_columns(
+        from_schedule=nw.when(on_schedule).then(full_unit * nw.col("units")),
     )
     rows = _first_unit(
         rows.with_columns(
@@ -34,7 +39,14 @@ def with_price(lines: nw.LazyFrame) -> nw.LazyFrame:
         )
     )
     kept = nw.when(nw.col("reduces") & ~nw.col("single")).then(nw.col("kept")).otherwise(nw.lit(1.0))
-    return rows.with_columns(expected_allowed=smaller(nw.col("charge"), nw.col("price_in_full") * kept))
+    rows = rows.with_columns(by_terms=smaller(nw.col("charge"), nw.col("price_in_full") * kept))
+    unpriced = nw.col("by_terms").is_null()
+    own = nw.lit("what the remittance allowed")
+    return rows.with_columns(
+        unpriced=unpriced,
+        price_from=nw.when(unpriced).then(own).otherwise(nw.col("price_from")),
+        expected_allowed=nw.coalesce(nw.col("by_terms"), nw.col("payer_allowed")),
+    )
 
 
 def _first_unit(rows: nw.LazyFrame) -> nw.LazyFrame:
@@ -63,8 +75,11 @@ def with_payment(lines: nw.LazyFrame) -> nw.LazyFrame:
     by_rate: the patient owes a share of it (`coinsurance`) after the deductible; else (a copay, or no such policy) what
     the remittance says. expected_payment: with the deductible that the remittance says, none where it does not.
     least_payment: where it does not say, with as much deductible as may be open. Both null where the share is unknown.
+    Of a contract that nobody has on file, nothing is taken from the expected payment but the patient's share as the
+    remittance says it; the least has every reduction.
     """
-    rate = ~nw.col("coinsurance").is_null() & (nw.col("copay") == 0)
+    by_own_terms = nw.col("unpriced") & nw.col("by_contract")
+    rate = ~nw.col("coinsurance").is_null() & (nw.col("copay") == 0) & ~by_own_terms
     rows = lines.with_columns(by_rate=rate).with_columns(known_deductible=_deductible())
     allowed = nw.col("expected_allowed")
     open_deductible = smaller(nw.col("part_b_deductible"), allowed)
@@ -82,7 +97,9 @@ def with_payment(lines: nw.LazyFrame) -> nw.LazyFrame:
     ).with_columns(
         assistant_reduction=nw.col("share") * (1 - nw.col("factor")),
         sequestration_withheld=nw.col("share") * nw.col("factor") * nw.col("withheld"),
-        expected_payment=nw.col("share") * nw.col("factor") * (1 - nw.col("withheld")),
+        expected_payment=nw.when(by_own_terms)
+        .then(nw.col("share"))
+        .otherwise(nw.col("share") * nw.col("factor") * (1 - nw.col("withheld"))),
         least_payment=nw.col("least") * nw.col("factor") * (1 - nw.col("withheld")),
     )
 

@@ -7,7 +7,7 @@ from compliance.checks.payment.expected import with_payment, with_price
 from compliance.checks.rule import rule
 from compliance.checks.terms import judge, ruled
 
-PRICE = ["conversion_factor", "practice_expense_reduction"]
+PRICE = ["conversion_factor", "practice_expense_reduction", "pays_by_fee_schedule"]
 SHARE = ["coinsurance", "part_b_deductible", "assistant_payment_factor", "sequestration"]
 TOLERANCE = ["payment_tolerance_share", "payment_tolerance_amount"]
 PARAMETERS = [*PRICE, *SHARE, *TOLERANCE]
@@ -61,6 +61,10 @@ def paid_not_as_expected(
     - The steps are: units at the fee; the reduction for further units of the day; no more than the charge; the deductible;
       coinsurance; the assistant's factor on the payer's share (CQ, CO); sequestration by the day of service.
     - A difference counts when it is more than the larger of a share of the expected payment and an amount.
+    - Medicare's price hangs on the clinic's locality and its cost indices of that year. Where either is not known, and no
+      fee is, what the payer should have allowed cannot be told. What it paid of the amount that it allowed is judged.
+    - A Medicare Advantage plan pays by its contract: its price is known only from its fees. Without them, too much is more
+      than the allowed amount less the patient's share, and too little is less than that after every reduction.
     - The payer's own fee comes before the Medicare fee schedule; where the payer reduces further units, the fee is reduced
       in the proportion of the relative values.
     - Of lines that share the day's highest practice expense, any one may be paid its first unit in full: the payer's
@@ -84,7 +88,8 @@ def paid_not_as_expected(
     under = nw.col("paid") < nw.col("least_payment") - nw.col("least_slack")
     less = nw.col("paid") < nw.col("expected_payment") - nw.col("slack")
     unread = ~nw.col("fee").is_null() & ~nw.col("reduces") & ~nw.col("single")
-    unpriced = nw.col("expected_allowed").is_null()
+    unpriced = nw.col("unpriced") & ~nw.coalesce(over | under, nw.lit(False))
+    bare = unpriced & nw.col("fee").is_null()
     open_deductible = nw.col("by_rate") & nw.col("known_deductible").is_null() & less & ~under
     judged = judge(
         rows.with_columns(over=over),
@@ -92,9 +97,12 @@ def paid_not_as_expected(
         cannot_tell={
             "remittances.paid": nw.col("paid").is_null(),
             "claim_lines.units": nw.col("units").is_null(),
-            "policy.conversion_factor": nw.col("price_in_full").is_null()
-            & nw.col("conversion_factor").is_null(),
-            "policy.relative_values": unpriced,
+            "fees.amount": bare & nw.col("by_contract"),
+            "policy.conversion_factor": bare & nw.col("conversion_factor").is_null(),
+            "policy.relative_values": unpriced & (nw.col("unit_price").is_null() | ~nw.col("fee").is_null()),
+            "clinics.locality": unpriced & nw.col("locality").is_null(),
+            "clinics.state": unpriced & nw.col("state").is_null(),
+            "policy.geography": unpriced,
             "remittances.patient_responsibility": nw.col("expected_payment").is_null(),
             "policy.practice_expense_reduction": unread & less,
             "remittances.deductible": open_deductible,
@@ -112,7 +120,7 @@ def _applies() -> nw.Expr:
     primary = nw.coalesce(nw.col("payer_order"), nw.lit(1)) == 1
     denied = (nw.col("denied") > 0) & (nw.coalesce(nw.col("paid"), nw.lit(0.0)) <= 0)
     billed = nw.coalesce(nw.col("units"), nw.lit(1)) > 0
-    priced = ~nw.col("fee").is_null() | ruled(*PRICE)
+    priced = ~nw.col("fee").is_null() | ruled("conversion_factor", "practice_expense_reduction")
     return ~nw.col("answered").is_null() & primary & billed & ~nw.coalesce(denied, nw.lit(False)) & priced
 
 
