@@ -214,6 +214,16 @@ def kept(rows: nw.LazyFrame) -> nw.LazyFrame:
     return rows
 
 
+def typed_rows(rows: nw.LazyFrame) -> pl.DataFrame:
+    """Rows in Polars, where engines' ways to keep nulls of whole numbers (NaN) and dates end."""
+    table = in_polars(rows)
+    floats = [name for name, kind in table.schema.items() if kind.is_float()]
+    days = [name for name, kind in table.schema.items() if kind.is_temporal()]
+    keys = [name for name in ("line",) if name in table.columns]
+    table = table.with_columns(pl.col(floats).fill_nan(None), pl.col(days).cast(pl.Datetime("us")))
+    return table.with_columns(pl.col(keys).cast(pl.Int64))
+
+
 def like(frame: pl.DataFrame, model: nw.LazyFrame) -> nw.LazyFrame:
     """A Polars frame as a lazy frame of the same engine as `model`."""
     implementation = model.implementation

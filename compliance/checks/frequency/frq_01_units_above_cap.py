@@ -9,7 +9,7 @@ import narwhals as nw
 import polars as pl
 
 from compliance.checks.rule import rule
-from compliance.checks.terms import billed_once, codes, flag, fold, judge, kept
+from compliance.checks.terms import billed_once, codes, flag, fold, judge, kept, like, typed_rows
 
 CAPS = {"day": "daily_timed_unit_cap", "codes": "daily_code_cap", "week": "weekly_unit_cap"}
 PLACES = "capped_places_left_out"
@@ -90,6 +90,12 @@ RETURNS: dict[str, pl.DataType] = {
 }  # fmt: skip
 
 
+TOLD: dict[str, Any] = {
+    "case": None, "week_from": None, "cap": None, "total": None, "exposed_units": 0, "unmeasured": False,
+}  # fmt: skip
+"""What a line that no cap can speak of says of it."""
+
+
 def _parted(lines: nw.LazyFrame) -> tuple[nw.LazyFrame, nw.LazyFrame]:
     """The lines of patients whose payer has, or may have, a cap, and those of all others: only caps need a fold."""
     said = [~nw.col(name).is_null() for name in (*CAPS.values(), PLACES, "policy_missing")]
@@ -105,18 +111,14 @@ def _parted(lines: nw.LazyFrame) -> tuple[nw.LazyFrame, nw.LazyFrame]:
 
 def _uncapped(lines: nw.LazyFrame) -> nw.LazyFrame:
     """The units of lines that no cap can speak of: not applicable, each under every cap that its code would count for."""
-    timed = nw.coalesce(nw.col("cpt").is_in(sorted(TIMED)), nw.lit(False))
+    table = typed_rows(lines.select(*(name for name in (*WHO, *RETURNS) if name not in TOLD)))
+    timed = pl.col("cpt").is_in(sorted(TIMED)).fill_null(False)
     units = [
-        (lines if case == "codes" else lines.filter(timed)).with_columns(case=nw.lit(case)) for case in CAPS
+        (table if case == "codes" else table.filter(timed)).with_columns(case=pl.lit(case)) for case in CAPS
     ]
-    absent = {
-        name: nw.lit(None).cast(kind)
-        for name, kind in (("week_from", nw.Datetime("us")), ("cap", nw.Int64), ("total", nw.Int64))
-    }
-    ids = {f"{name}__id": nw.col(f"{name}__id").cast(nw.Int64) for name in CAPS.values()}
-    return nw.concat(units, how="vertical").with_columns(
-        exposed_units=nw.lit(0).cast(nw.Int64), unmeasured=nw.lit(False), line=nw.col("line").cast(nw.Int64), **absent, **ids
-    ).select(*WHO, *RETURNS)  # fmt: skip
+    told = [pl.lit(value).cast(RETURNS[name]).alias(name) for name, value in TOLD.items() if name != "case"]
+    schema = {**{name: table.schema[name] for name in WHO}, **RETURNS}
+    return like(pl.concat(units).with_columns(told).select(list(schema)).cast(dict(schema)), lines)
 
 
 def _of_patient(rows: list[Row]) -> Iterator[Row]:

@@ -8,9 +8,9 @@ from typing import Any
 import narwhals as nw
 import polars as pl
 
-from compliance.checks.plans_of_care.certification import MOMENT, typed_rows
+from compliance.checks.plans_of_care.certification import MOMENT
 from compliance.checks.rule import rule
-from compliance.checks.terms import codes, fold, judge, like
+from compliance.checks.terms import codes, fold, judge, like, typed_rows
 
 LIMIT, SPAN = PARAMETERS = ["visit_limit", "visit_limit_per"]
 IDS = [f"{name}__id" for name in PARAMETERS]

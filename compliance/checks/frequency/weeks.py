@@ -13,9 +13,9 @@ from typing import Any
 import narwhals as nw
 import polars as pl
 
-from compliance.checks.plans_of_care.certification import MOMENT, PATIENT, Chart, typed_rows
+from compliance.checks.plans_of_care.certification import MOMENT, PATIENT, Chart
 from compliance.checks.plans_of_care.intervals import Day, Interval, Rules, governing
-from compliance.checks.terms import ONE_DAY, codes, like
+from compliance.checks.terms import ONE_DAY, codes, like, typed_rows
 
 WEEK = timedelta(days=7)
 SESSION_GAP = timedelta(hours=1)

@@ -24,7 +24,7 @@ from compliance.checks.plans_of_care.intervals import (
     governing,
     intervals,
 )
-from compliance.checks.terms import ONE_DAY, fold, in_polars, like
+from compliance.checks.terms import ONE_DAY, fold, in_polars, like, typed_rows
 
 CERTIFICATION = (
     "certification_required",
@@ -250,16 +250,6 @@ def _openings(episodes: nw.LazyFrame) -> nw.LazyFrame:
 def _typed(rows: nw.LazyFrame) -> pl.DataFrame:
     """Rows for the fold, typed alike: it reads plans and days together."""
     return typed_rows(rows).cast({name: TYPED[name] for name in rows.collect_schema().names()})  # type: ignore[arg-type]
-
-
-def typed_rows(rows: nw.LazyFrame) -> pl.DataFrame:
-    """Rows in Polars, where engines' ways to keep nulls of whole numbers (NaN) and dates end."""
-    table = in_polars(rows)
-    floats = [name for name, kind in table.schema.items() if kind.is_float()]
-    days = [name for name, kind in table.schema.items() if kind.is_temporal()]
-    keys = [name for name in ("line",) if name in table.columns]
-    table = table.with_columns(pl.col(floats).fill_nan(None), pl.col(days).cast(MOMENT))
-    return table.with_columns(pl.col(keys).cast(pl.Int64))
 
 
 # -- one patient and discipline ----------------------------------------------------------------------------------

@@ -7,10 +7,10 @@ from typing import Any
 import narwhals as nw
 import polars as pl
 
-from compliance.checks.plans_of_care.certification import MOMENT, PATIENT, typed_rows
+from compliance.checks.plans_of_care.certification import MOMENT, PATIENT
 from compliance.checks.plans_of_care.diagnoses import bare, meant, with_pointers
 from compliance.checks.rule import rule
-from compliance.checks.terms import codes, fold, judge, like
+from compliance.checks.terms import codes, fold, judge, like, typed_rows
 
 DAYS, CHARACTERS = PARAMETERS = ["change_signature_days", "diagnosis_match_characters"]
 IDS = [f"{name}__id" for name in PARAMETERS]

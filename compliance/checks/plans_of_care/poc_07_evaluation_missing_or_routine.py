@@ -7,9 +7,9 @@ from typing import Any
 import narwhals as nw
 import polars as pl
 
-from compliance.checks.plans_of_care.certification import MOMENT, PATIENT, typed_rows
+from compliance.checks.plans_of_care.certification import MOMENT, PATIENT
 from compliance.checks.rule import rule
-from compliance.checks.terms import codes, flag, fold, judge, like, yes
+from compliance.checks.terms import codes, flag, fold, judge, like, typed_rows, yes
 
 DAY = (*PATIENT, "service_date")
 EVALUATING, AGAIN = codes("evaluation"), codes("reevaluation")
