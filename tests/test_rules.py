@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -45,29 +46,36 @@ class Audited:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._done: dict[tuple[Any, ...], Audit] = {}
+        self._done: dict[tuple[str, tuple[int, ...]], Audit] = {}
 
     def of(self, rule: Rule, number: int, case: Case) -> Audit:
         if "not_run" in case.said or "without" in case.said:
             return audit(case.records(), policies_of(case, self._new_folder()), case.as_of, [rule])
-        key = (rule.code, case.as_of, frozenset(case.frames()))
-        if key not in self._done:
-            alike = [
-                (f"{rule.code}.{n}.", each)
-                for n, each in enumerate(read_cases(rule.cases))
-                if not {"not_run", "without"} & set(each.said)
-                and (rule.code, each.as_of, frozenset(each.frames())) == key
-            ]
-            records, policies = clinic_of_cases(alike, self._new_folder())
-            self._done[key] = audit(records, policies, case.as_of, [rule])
-        if unmarked(self._done[key].coverage, rule):
+        alike = groups(rule.code)[number]
+        if alike not in self._done:
+            cases = read_cases(rule.cases)
+            records, policies = clinic_of_cases(
+                ((f"{rule.code}.{n}.", cases[n]) for n in alike[1]), self._new_folder()
+            )
+            self._done[alike] = audit(records, policies, case.as_of, [rule])
+        if unmarked(self._done[alike].coverage, rule):
             return audit(case.records(), policies_of(case, self._new_folder()), case.as_of, [rule])
-        return alone(self._done[key], f"{rule.code}.{number}.")
+        return alone(self._done[alike], f"{rule.code}.{number}.")
 
     def _new_folder(self) -> Path:
         made = self._folder / str(len(list(self._folder.iterdir())))
         made.mkdir()
         return made
+
+
+@cache
+def groups(code: str) -> dict[int, tuple[str, tuple[int, ...]]]:
+    """Of each case that is not alone, by its number: the rule and the numbers of the cases that are audited with it."""
+    alike: dict[tuple[Any, ...], list[int]] = defaultdict(list)
+    for number, case in enumerate(read_cases(catalogue()[code].cases)):
+        if not {"not_run", "without"} & set(case.said):
+            alike[case.as_of, frozenset(case.frames())].append(number)
+    return {number: (code, tuple(numbers)) for numbers in alike.values() for number in numbers}
 
 
 @pytest.fixture(scope="module")
