@@ -145,16 +145,25 @@ class ChartTables:
 
     @cached_property
     def amounts(self) -> nw.LazyFrame:
-        """Allowed dollars a line, from its latest remittance; several of one day add up."""
+        """Allowed dollars a line and what the deductible took of them (`deducted`), from its latest remittance; several of
+        one day add up."""
         remittances = self._records["remittances"]
         by_day = remittances.group_by("claim_id", "line", "paid_on").agg(
-            nw.col("allowed").sum(), n=nw.col("allowed").count()
+            nw.col("allowed").sum(),
+            n=nw.col("allowed").count(),
+            deducted=nw.col("deductible").sum(),
+            deductions=nw.col("deductible").count(),
         )
         latest = by_day.group_by("claim_id", "line").agg(paid_on=nw.col("paid_on").max())
         return (
             by_day.join(latest, on=["claim_id", "line", "paid_on"])
             .filter(nw.col("n") > 0)
-            .select("claim_id", "line", "allowed")
+            .select(
+                "claim_id",
+                "line",
+                "allowed",
+                deducted=nw.when(nw.col("deductions") > 0).then(nw.col("deducted")).otherwise(nw.lit(None)),
+            )
         )
 
     @cached_property

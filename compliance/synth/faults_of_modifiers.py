@@ -112,6 +112,7 @@ def mod_03(spoiler: Spoiler, number: int) -> None:
         if number % 3 == 2:
             line = own[2].lines[0]
             line["modifiers"].append("KX")
+            _spent(spoiler, own[2], "0.00")
             spoiler.add("MOD-03", "KX stands far below the year's threshold.", own[2], line=line)
         else:
             _above(spoiler, own)
@@ -129,18 +130,24 @@ def _above(spoiler: Spoiler, visits: list[Visited]) -> None:
         for line in spoiler.lines_of(patient_id)
         if line["service_date"] < half and "GO" not in line["modifiers"]
     )
-    spoiler.rows["therapy_spend"].append(
-        {
-            "patient_id": patient_id, "year": half.year, "bucket": "PT_SLP", "as_of": date(half.year, 1, 1),
-            "amount": f"{billing.KX_FROM - before:.2f}", "includes_own": False,
-        }
-    )  # fmt: skip
+    _spent(spoiler, visits[len(visits) // 2], f"{billing.KX_FROM - before:.2f}")
     spoiler.reprice(visits[0])
     marked = [each for each in visits if all("KX" in line["modifiers"] for line in each.lines)]
     visit = next(iter(marked[-2:]))
     for line in visit.lines:
         _remove(line, "KX")
         spoiler.add("MOD-03", "The year is above the threshold, and the line bears no KX.", visit, line=line)
+
+
+def _spent(spoiler: Spoiler, visit: Visited, amount: str) -> None:
+    """Say what the patient's other providers were allowed for PT and SLP in the visit's year."""
+    year = visit.note["service_date"].year
+    spoiler.rows["therapy_spend"].append(
+        {
+            "patient_id": visit.note["patient_id"], "year": year, "bucket": "PT_SLP", "as_of": date(year, 1, 1),
+            "amount": amount, "includes_own": False,
+        }
+    )  # fmt: skip
 
 
 def _tested(visit: Visited) -> bool:

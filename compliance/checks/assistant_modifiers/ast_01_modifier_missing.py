@@ -63,8 +63,9 @@ def assistants_modifier_missing(
     - A code that only an assistant gave, or only a therapist, needs no minutes. A visit without interventions was
       given by its author.
     - A code of another clock in which both took part is never divided by 15 minutes: worth knowing.
-    - At risk is Medicare's share of the units that lack it, less what the modifier leaves: 15 percent of 80 percent,
-      before the deductible. Before 2022 nothing was cut and no dollars are at risk.
+    - At risk is Medicare's share of the units that lack it, less what the modifier leaves: 15 percent of 80 percent
+      of what the deductible left of the allowed amount. Where no deductible is recorded, none is taken off. Before 2022
+      nothing was cut and no dollars are at risk.
     - Where an assistant gave the whole visit and no line of it bears CQ or CO, the fault is AST-04's alone.
     - Speech therapy, evaluations and the supply of monitoring devices bear no such modifier.
 

@@ -2,7 +2,12 @@
 
 import narwhals as nw
 
-from compliance.checks.assistant_modifiers.services import assistant_lines, withheld
+from compliance.checks.assistant_modifiers.services import (
+    assistant_lines,
+    is_evaluation,
+    is_supply,
+    withheld,
+)
 from compliance.checks.rule import rule
 from compliance.checks.terms import judge, ruled
 from compliance.checks.units.days import DAY
@@ -26,12 +31,16 @@ from compliance.checks.units.lines import lost_of
         "therapist": "{needless} of {units} units of {cpt} on {service_date} bear {modifiers}, and no assistant gave any of it",
         "share": "{needless} of {units} units of {cpt} on {service_date} bear {modifiers} without need: the therapist gave "
         "{therapist_minutes} minutes, the assistant alone {assistant_minutes}",
+        "supply": "{needless} of {units} units of {cpt} on {service_date} bear {modifiers}, which never belongs on the supply of "
+        "a device",
     },
     fix={
         "therapist": "Remove CQ or CO from {needless} of {cpt}: the therapist gave all minutes. Send a corrected claim before "
         "the payer's filing limit.",
         "share": "Remove CQ or CO from {needless} of {cpt}: the therapist gave 8 minutes or more of the last unit, or the "
         "assistant no more than 10 percent. Send a corrected claim before the payer's filing limit.",
+        "supply": "Remove CQ or CO from {needless} of {cpt}: nobody gives the supply of a device in person. Send a corrected "
+        "claim before the payer's filing limit.",
     },
 )  # fmt: skip
 def assistants_modifier_needless(
@@ -51,25 +60,33 @@ def assistants_modifier_needless(
     - Where the therapist alone gave 8 minutes or more of the last unit it is needless, whatever the tests say.
     - Where minutes left over tie, the modifier is needless only if no allowed allocation asks for it.
     - A code that no assistant gave needs none; a code that only an assistant gave needs it on every unit.
-    - The dollars missed are 15 percent of Medicare's 80 percent, in the evidence.
+    - The supply of a monitoring device needs none, whoever handed it out.
+    - An evaluation that the therapist alone gave needs none. One in which an assistant took part is SUP-06's.
+    - The dollars missed are 15 percent of Medicare's 80 percent of what the deductible left of the allowed amount, in the
+      evidence.
 
     ## What it does not check
-    A modifier that does not fit the discipline (AST-03); units that lack one (AST-01).
+    A modifier that does not fit the discipline, or in speech therapy (AST-03); units that lack one (AST-01).
     """
-    lines = assistant_lines(claim_lines, notes, interventions).filter(nw.col("is_marked") > 0)
-    lines = lost_of(lines, "needless", nw.col("needless_units"), (*DAY, "code"))
+    lines = assistant_lines(claim_lines, notes, interventions, every_service=True)
+    lines = lost_of(
+        lines.filter(nw.col("is_marked") > 0), "needless", nw.col("needless_units"), (*DAY, "code")
+    )
+    supply, given = is_supply(), ~is_supply()
+    lines = lines.with_columns(needless=nw.when(supply).then(nw.col("units")).otherwise(nw.col("needless")))
     alone = nw.coalesce(nw.col("assisted"), nw.lit(0)) == 0
     case = nw.when(alone).then(nw.lit("therapist")).otherwise(nw.lit("share"))
+    case = nw.when(supply).then(nw.lit("supply")).otherwise(case)
     dollars = nw.col("amount") * nw.col("needless") / nw.col("units") * withheld()
     return judge(
         lines.with_columns(case=case),
-        applies=ruled("assistant_modifier_required"),
+        applies=ruled("assistant_modifier_required") & (alone | ~is_evaluation()),
         cannot_tell={
-            "notes.note_id": nw.col("noted").is_null(),
-            "interventions.cpt": nw.col("unknown").is_null(),
-            "therapists.role": nw.col("unknown") > 0,
+            "notes.note_id": given & nw.col("noted").is_null(),
+            "interventions.cpt": given & nw.col("unknown").is_null(),
+            "therapists.role": given & (nw.col("unknown") > 0),
             "claim_lines.units": nw.col("units").is_null(),
-            "interventions.minutes": nw.col("needless_units").is_null(),
+            "interventions.minutes": given & nw.col("needless_units").is_null(),
         },
         fails=nw.col("assistant_modifier_required") & (nw.col("needless") > 0),
     ).select(

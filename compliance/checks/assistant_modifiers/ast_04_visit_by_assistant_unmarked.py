@@ -23,9 +23,16 @@ from compliance.checks.units.days import DAY
     parameters=["assistant_modifier_required", "assistant_payment_factor", "assistant_de_minimis_percent",
                 "assistant_final_unit_rule", "coinsurance", "unit_method", "timed_unit_minutes", "first_unit_minutes"],
     exposes="lines",
-    message="An assistant gave the whole visit of {service_date}, no therapist took part, and none of its {lines_billed} "
-    "lines bears {modifier}",
-    fix="Add {modifier} to the lines of {service_date}, or document what the therapist gave; send a corrected claim or refund.",
+    message={
+        "cut": "An assistant gave the whole visit of {service_date}, no therapist took part, and none of its {lines_billed} "
+        "lines bears {modifier}",
+        "uncut": "An assistant gave the whole visit of {service_date}, no therapist took part, and none of its {lines_billed} "
+        "lines bears {modifier}; the payer cuts nothing for an assistant's service of that day, so no dollars are at risk",
+    },
+    fix=dict.fromkeys(
+        ("cut", "uncut"),
+        "Add {modifier} to the lines of {service_date}, or document what the therapist gave; send a corrected claim or refund.",
+    ),
 )  # fmt: skip
 def visit_by_assistant_unmarked(
     claim_lines: nw.LazyFrame, notes: nw.LazyFrame, interventions: nw.LazyFrame
@@ -42,8 +49,9 @@ def visit_by_assistant_unmarked(
     - All visits of the day and discipline are one: where a therapist gave any of them, AST-01 judges line by line.
     - One line with CQ or CO, and AST-01 judges the others.
     - Where this rule finds a fault, AST-01 says nothing of that day: one fault, one finding.
-    - The whole visit is at risk. Where the payer cuts nothing for an assistant's service, as Medicare before 2022,
-      no dollars are.
+    - The whole visit is at risk, at its allowed amounts. Where the payer asks for the modifier and cuts nothing for an
+      assistant's service, as Medicare before 2022 or TRICARE, the payment was right: no dollars are at risk, and the
+      message says so.
     - A person whose role is not known may be a therapist: it cannot be told.
     - Speech therapy, evaluations and the supply of monitoring devices bear no such modifier.
 
@@ -62,8 +70,9 @@ def visit_by_assistant_unmarked(
     days = lines.join(first, on=[*DAY, "rank"])
     unmarked = (nw.col("day_therapist") == 0) & (nw.col("day_marked") == 0)
     cut = ~nw.col("assistant_payment_factor").is_null()
+    case = nw.when(cut).then(nw.lit("cut")).otherwise(nw.lit("uncut"))
     judged = judge(
-        days,
+        days.with_columns(case=case),
         applies=ruled("assistant_modifier_required"),
         cannot_tell={"therapists.role": (nw.col("day_unknown") > 0) & unmarked},
         fails=nw.col("assistant_modifier_required") & unmarked,
@@ -74,8 +83,8 @@ def visit_by_assistant_unmarked(
     )  # fmt: skip
     return judged.join(listed, on=list(DAY), how="left").select(
         "patient_id", "discipline", "service_date", "payer_id", "biller", "clinic_id", "therapist_id", "claim_id", "line",
-        "outcome", "missing", "lines_billed", "exposed_lines", "assistant_modifier_required__id",
-        "assistant_payment_factor__id", note_id=nw.col("day_note"), modifier=modifier(),
+        "outcome", "missing", "case", "lines_billed", "exposed_lines", "assistant_modifier_required__id",
+        "assistant_payment_factor__id", note_id=nw.col("day_note"), modifier=modifier(), fault=nw.col("case"),
         exposed_share=nw.when(~cut).then(nw.lit(0.0)).otherwise(nw.lit(None)),
     )  # fmt: skip
 

@@ -52,21 +52,32 @@ def partner() -> nw.Expr:
 
 
 def withheld() -> nw.Expr:
-    """The share of a line's allowed amount by which an assistant's service is paid less; 0 where it is not."""
+    """The share of a line's allowed amount by which an assistant's service is paid less; 0 where it is not.
+
+    It is cut from what the payer pays of the amount: after the deductible, where the remittance says what that took.
+    """
     cut = (1 - nw.col("assistant_payment_factor")) * (1 - nw.coalesce(nw.col("coinsurance"), nw.lit(0.0)))
-    return nw.coalesce(cut, nw.lit(0.0))
+    left = nw.when(nw.col("allowed") > 0).then(1 - nw.col("deducted") / nw.col("allowed"))
+    left = nw.when(left < 0).then(nw.lit(0.0)).otherwise(left)
+    return nw.coalesce(cut, nw.lit(0.0)) * nw.coalesce(left, nw.lit(1.0))
 
 
 def assistant_lines(
-    claim_lines: nw.LazyFrame, notes: nw.LazyFrame, interventions: nw.LazyFrame, *, units: bool = True
+    claim_lines: nw.LazyFrame,
+    notes: nw.LazyFrame,
+    interventions: nw.LazyFrame,
+    *,
+    every_service: bool = False,
+    units: bool = True,
 ) -> nw.LazyFrame:
     """Lines whose service may be an assistant's, each with who gave its code on its day, and what its units lack.
 
-    Left out: speech therapy, evaluations and the supply of devices. Adds to a claim line: DAY, code, is_marked; of its
-    code `therapist_minutes`, `assistant_minutes` (alone; null: not measured), `assisted`, `attended_by_therapist`,
-    `unknown` (more than 0: by a person whose role nobody knows; null: the code is not documented), `missing_units`,
-    `maybe_units`, `needless_units` (null: not told), `unmarked_units`, `marked_units`; of its day `day_therapist`,
-    `day_assistant`, `day_unknown`, `day_marked`, and `noted` (null: the day has no note).
+    Left out: speech therapy; evaluations and the supply of devices as well, unless `every_service`. Adds to a claim
+    line: DAY, code, is_marked; of its code `therapist_minutes`, `assistant_minutes` (alone; null: not measured),
+    `assisted`, `attended_by_therapist`, `unknown` (more than 0: by a person whose role nobody knows; null: the code is
+    not documented), `missing_units`, `maybe_units`, `needless_units` (null: not told), `unmarked_units`,
+    `marked_units`; of its day `day_therapist`, `day_assistant`, `day_unknown`, `day_marked`, and `noted` (null: the day
+    has no note).
     What the units lack, and a code's minutes, only where `units` are asked for.
     """
     every = of_days(claim_lines).with_columns(is_marked=flag(marked()))
@@ -82,7 +93,10 @@ def assistant_lines(
     )
     marks_of_day = every.group_by(*DAY).agg(day_marked=nw.col("is_marked").max())
     noted = speaking.group_by(*DAY).agg(noted=nw.col("note_id").min())
-    lines = every.filter(_assistable())
+    judged = _assistable()
+    if every_service:
+        judged = (judged | is_evaluation() | is_supply()) & ~_speech()
+    lines = every.filter(judged)
     by_code = of_code.select(
         *DAY, "code", assisted="by_assistant", attended_by_therapist="by_therapist", unknown="by_unknown"
     )
@@ -91,7 +105,7 @@ def assistant_lines(
     lines = lines.join(by_code, on=[*DAY, "code"], how="left")
     if not units:
         return lines
-    folded = _folded(every.filter(_assistable()), of_code)
+    folded = _folded(every.filter(judged), of_code)
     told = fold(folded, by=DAY, order_by=("code",), step=_marks, returns=MARKS, alike=True)
     return lines.join(told, on=[*DAY, "code"], how="left")
 
@@ -106,11 +120,23 @@ INTEGERS = tuple(nw.col(name).cast(nw.Int64) for name in ("therapist", "assistan
 def _assistable() -> nw.Expr:
     """Therapy that an assistant may give: no speech therapy, no evaluation, no device's supply."""
     may = [*codes("timed"), *codes("other_clock"), *codes("untimed"), *codes("monitoring")]
-    supplies = {*codes("monitoring_supply_long"), *codes("monitoring_supply_short")}
-    never = {*codes("evaluation"), *codes("reevaluation"), *supplies}
-    speech = nw.coalesce(nw.col("discipline") == "SLP", nw.lit(False))
-    known = nw.coalesce(nw.col("cpt").is_in(sorted({*may} - never)), nw.lit(False))
-    return known & ~speech
+    known = nw.coalesce(nw.col("cpt").is_in(may), nw.lit(False))
+    return known & ~is_evaluation() & ~is_supply() & ~_speech()
+
+
+def is_evaluation() -> nw.Expr:
+    """Whether a line bills an evaluation or re-evaluation, which an assistant may not give (SUP-06)."""
+    return nw.coalesce(nw.col("cpt").is_in([*codes("evaluation"), *codes("reevaluation")]), nw.lit(False))
+
+
+def is_supply() -> nw.Expr:
+    """Whether a line bills the supply of a monitoring device, which nobody gives in person."""
+    supplies = [*codes("monitoring_supply_long"), *codes("monitoring_supply_short")]
+    return nw.coalesce(nw.col("cpt").is_in(supplies), nw.lit(False))
+
+
+def _speech() -> nw.Expr:
+    return nw.coalesce(nw.col("discipline") == "SLP", nw.lit(False))
 
 
 def _recorded(interventions: nw.LazyFrame) -> nw.LazyFrame:

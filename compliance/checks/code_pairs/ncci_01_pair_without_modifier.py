@@ -2,7 +2,7 @@
 
 import narwhals as nw
 
-from compliance.checks.code_pairs.pairs import PARAMETERS, of_a_table, paired, settled
+from compliance.checks.code_pairs.pairs import PAIR, PARAMETERS, SEPARABLE, of_a_table, once, paired, settled
 from compliance.checks.rule import rule
 from compliance.checks.terms import judge
 
@@ -12,8 +12,8 @@ from compliance.checks.terms import judge
     title="Paired codes without a modifier",
     severity="high",
     subject="line",
-    key=["claim_id", "line", "column_1_claim", "column_1_line"],
-    unit="claim line, with each line that it is paired with",
+    key=PAIR,
+    unit="claim line, with each code that it is paired with",
     cites=["ncci-ptp-2024q3", "mln-1783722"],
     needs=["claims.patient_id", "claim_lines.service_date", "claim_lines.cpt", "claim_lines.modifiers"],
     parameters=PARAMETERS,
@@ -43,6 +43,8 @@ def pair_without_modifier(claim_lines: nw.LazyFrame, code_pairs: nw.LazyFrame) -
     - On professional claims the lines pair where one therapist gave both, or therapists of one group and discipline did.
       On institutional claims all disciplines of the facility pair, by the hospital table.
     - Where it is not known whether two therapists are of one discipline, it cannot be told.
+    - One line of column 2 is one finding for each code that it is paired with, however many lines bill that code.
+    - Of 29581 to 29584 with 97140 it was not read which of the two is column 2: it cannot be told which line falls away.
     - A payer may keep the old edit of 97140 with 97530 (the table `legacy`). A payer whose table nobody has read cannot be
       told where a table that was read would deny; nothing else of it is judged.
     - The built-in table is Medicare's of July 1, 2024. It does not say when a pair began: one without an earlier row is
@@ -53,9 +55,11 @@ def pair_without_modifier(claim_lines: nw.LazyFrame, code_pairs: nw.LazyFrame) -
     and are not counted, though a payer's system may let them pass.
     """
     rows = paired(claim_lines, code_pairs)
-    would_fail = nw.coalesce((nw.col("modifier_indicator") == "1") & (nw.col("modified") == 0), nw.lit(False))
+    would_fail = nw.coalesce(
+        nw.col("modifier_indicator").is_in(SEPARABLE) & (nw.col("modified") == 0), nw.lit(False)
+    )
     rows = rows.with_columns(would_fail=would_fail)
-    return judge(
+    judged = judge(
         rows,
         applies=of_a_table(nw.col("would_fail")),
         cannot_tell={
@@ -64,7 +68,8 @@ def pair_without_modifier(claim_lines: nw.LazyFrame, code_pairs: nw.LazyFrame) -
             **settled(),
         },
         fails=nw.col("would_fail"),
-    ).select(
+    )
+    return once(judged).select(
         "claim_id", "line", "outcome", "missing", "service_date", "pair_column_1", "pair_column_2", "modifier_indicator",
         "column_1_claim", "column_1_line", "pair_from", "table_as_of", "code_pair_table__id",
     )  # fmt: skip

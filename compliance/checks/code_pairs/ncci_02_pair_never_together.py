@@ -2,7 +2,7 @@
 
 import narwhals as nw
 
-from compliance.checks.code_pairs.pairs import PARAMETERS, of_a_table, paired, settled
+from compliance.checks.code_pairs.pairs import NEVER, PAIR, PARAMETERS, of_a_table, once, paired, settled
 from compliance.checks.rule import rule
 from compliance.checks.terms import judge
 
@@ -12,8 +12,8 @@ from compliance.checks.terms import judge
     title="Codes that are never paid together",
     severity="high",
     subject="line",
-    key=["claim_id", "line", "column_1_claim", "column_1_line"],
-    unit="claim line, with each line that it is paired with",
+    key=PAIR,
+    unit="claim line, with each code that it is paired with",
     cites=["ncci-ptp-2024q3", "mln-1783722"],
     needs=["claims.patient_id", "claim_lines.service_date", "claim_lines.cpt"],
     parameters=PARAMETERS,
@@ -38,6 +38,9 @@ def pair_never_together(claim_lines: nw.LazyFrame, code_pairs: nw.LazyFrame) -> 
       on a professional claim.
     - Lines pair as in NCCI-01: one therapist's, or one group's in one discipline; in a facility all disciplines.
     - Where it is not known whether two therapists are of one discipline, it cannot be told.
+    - One line of column 2 is one finding for each code that it is paired with, however many lines bill that code.
+    - 29581 to 29584 with 97140 were never paid together from 2018 to 2021. Which of the two is column 2 was not read: it
+      cannot be told which line falls away.
     - A payer whose table nobody has read cannot be told where a table that was read would deny; nothing else of it is judged.
     - The built-in table is Medicare's of July 1, 2024; it does not say when a pair began. Load the quarter's file to be
       current.
@@ -46,8 +49,8 @@ def pair_never_together(claim_lines: nw.LazyFrame, code_pairs: nw.LazyFrame) -> 
     Pairs that a modifier can separate (NCCI-01).
     """
     rows = paired(claim_lines, code_pairs)
-    rows = rows.with_columns(would_fail=nw.coalesce(nw.col("modifier_indicator") == "0", nw.lit(False)))
-    return judge(
+    rows = rows.with_columns(would_fail=nw.coalesce(nw.col("modifier_indicator").is_in(NEVER), nw.lit(False)))
+    judged = judge(
         rows,
         applies=of_a_table(nw.col("would_fail")),
         cannot_tell={
@@ -56,7 +59,8 @@ def pair_never_together(claim_lines: nw.LazyFrame, code_pairs: nw.LazyFrame) -> 
             **settled(),
         },
         fails=nw.col("would_fail"),
-    ).select(
+    )
+    return once(judged).select(
         "claim_id", "line", "outcome", "missing", "service_date", "pair_column_1", "pair_column_2", "modifier_indicator",
         "column_1_claim", "column_1_line", "pair_from", "table_as_of", "code_pair_table__id",
     )  # fmt: skip

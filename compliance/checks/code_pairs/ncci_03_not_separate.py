@@ -2,7 +2,7 @@
 
 import narwhals as nw
 
-from compliance.checks.code_pairs.pairs import PARAMETERS, of_a_table, paired, settled
+from compliance.checks.code_pairs.pairs import PAIR, PARAMETERS, SEPARABLE, of_a_table, once, paired, settled
 from compliance.checks.rule import rule
 from compliance.checks.terms import codes, flag, judge
 
@@ -15,8 +15,8 @@ SIDES = {"1": ("column_1_note", "pair_column_1"), "2": ("note_id", "pair_column_
     title="Modifier without separate intervals",
     severity="medium",
     subject="line",
-    key=KEY,
-    unit="claim line with a modifier, and each line that it is paired with",
+    key=PAIR,
+    unit="claim line with a modifier, and each code that it is paired with",
     cites=["ncci-ptp-2024q3", "mln-1783722"],
     needs=["claim_lines.modifiers", "interventions.minutes", "notes.note_id"],
     parameters=[*PARAMETERS, "separate_interval_minutes"],
@@ -55,6 +55,8 @@ def not_separate(
     - Where minutes are known and times are not, the two are separate if the visit was long enough for both. Where the
       visit's length is not known, it cannot be told.
     - A line without a note, or a note without interventions, cannot be told.
+    - One line of column 2 is one finding for each code that it is paired with, however many lines bill that code.
+    - Of 29581 to 29584 with 97140 it was not read which of the two is column 2: it cannot be told which line falls away.
     - A pair that was not in force, or that nothing separates, is not judged here; nor is a payer whose table nobody has
       read, unless the record would not bear the modifier out: that cannot be told.
 
@@ -63,7 +65,9 @@ def not_separate(
     """
     rows = paired(claim_lines, code_pairs)
     rows = _with_visit(_with_overlap(_with_minutes(rows, interventions), interventions), notes)
-    marked = nw.coalesce((nw.col("modifier_indicator") == "1") & (nw.col("modified") > 0), nw.lit(False))
+    marked = nw.coalesce(
+        nw.col("modifier_indicator").is_in(SEPARABLE) & (nw.col("modified") > 0), nw.lit(False)
+    )
     rows = rows.with_columns(case=_fault(), marked=flag(marked))
     rows = rows.with_columns(would_fail=(nw.col("marked") > 0) & ~nw.col("case").is_null())
     told = ~nw.col("case").is_null()
@@ -71,9 +75,10 @@ def not_separate(
     unmeasured = (nw.col("unmeasured_1") > 0) | (nw.col("unmeasured_2") > 0)
     noteless = nw.col("note_id").is_null() | nw.col("column_1_note").is_null()
     bare = (nw.col("treated_1") == 0) | (nw.col("treated_2") == 0)
-    return judge(
+    judged = judge(
         rows,
-        applies=((nw.col("marked") > 0) & of_a_table(nw.col("would_fail"))) | ~nw.col("policy_missing").is_null(),
+        applies=((nw.col("marked") > 0) & of_a_table(nw.col("would_fail")))
+        | ~nw.col("policy_missing").is_null(),
         cannot_tell={
             **settled(),
             "claim_lines.note_id": ~told & noteless,
@@ -82,7 +87,8 @@ def not_separate(
             "interventions.started_at": ~told & timeless & nw.col("visit_minutes").is_null(),
         },
         fails=nw.col("would_fail"),
-    ).select(
+    )
+    return once(judged).select(
         *KEY, "outcome", "missing", "case", "service_date", "note_id", "pair_column_1", "pair_column_2", "modifier_indicator",
         "minutes_1", "minutes_2", "visit_minutes", "separate_interval_minutes", "table_as_of", "code_pair_table__id",
         "separate_interval_minutes__id", fault=nw.col("case"),

@@ -2,10 +2,18 @@
 
 import narwhals as nw
 
-from compliance.checks.terms import codes, flag, has_code
+from compliance.checks.terms import CANNOT_TELL, FAIL, codes, flag, has_code
 
 PARAMETERS = ["code_pair_table", "code_pair_modifier_either_line"]
 CONTEXT = ("code_pair_table", "code_pair_table__id", "policy_missing")
+PAIR = ["claim_id", "line", "pair_column_1"]
+"""What a rule on pairs accuses: a line of column 2, once for each code that it is paired with."""
+NEVER, SEPARABLE = ["0", "0?"], ["1", "1?"]
+"""The modifier indicators of pairs that nothing separates, and of those that a modifier does.
+
+With a question mark: which of the two codes is column 2 was not read, so it is not known which line falls away.
+"""
+UNORDERED = ["0?", "1?"]
 INSTITUTIONAL = ("hospital_outpatient", "snf_part_b", "rehab_agency", "corf", "home_health_part_b")
 """Settings that bill institutional claims, where the claim does not say its form."""
 UNREAD, CLOSEST = "unknown", "legacy"
@@ -117,8 +125,29 @@ def settled(unread: str = "policy.code_pair_table") -> dict[str, nw.Expr]:
     """What must be known of a pair that would break a rule, as `judge(cannot_tell=…)` takes it; reads `would_fail`."""
     return {
         unread: nw.col("would_fail") & (nw.col("unread") > 0),
+        "code_pairs.column_2": nw.col("would_fail") & nw.col("modifier_indicator").is_in(UNORDERED),
         "therapists.discipline": nw.col("would_fail") & (nw.col("doubtful") > 0),
     }
+
+
+def once(judged: nw.LazyFrame) -> nw.LazyFrame:
+    """One row a PAIR of what was judged line by line: the worst, of equals that with the first line of column 1."""
+    bad = nw.when(nw.col("outcome") == FAIL).then(nw.lit("0"))
+    unsure = nw.when(nw.col("outcome") == CANNOT_TELL).then(nw.lit("1")).otherwise(nw.lit("2"))
+    beside = [
+        nw.coalesce(nw.col(name).cast(nw.String), nw.lit("")) for name in ("column_1_claim", "column_1_line")
+    ]
+    judged = judged.with_columns(
+        with_code=nw.coalesce(nw.col("pair_column_1"), nw.lit("")),
+        rank=nw.concat_str([bad.otherwise(unsure), *beside], separator="|"),
+    )
+    key = ["claim_id", "line", "with_code"]
+    first = judged.group_by(*key).agg(first=nw.col("rank").min())
+    return (
+        judged.join(first, on=key)
+        .filter(nw.col("rank") == nw.col("first"))
+        .drop("with_code", "rank", "first")
+    )
 
 
 def of_a_table(would_fail: nw.Expr) -> nw.Expr:

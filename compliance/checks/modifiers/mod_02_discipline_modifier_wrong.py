@@ -4,7 +4,7 @@ import narwhals as nw
 
 from compliance.checks.modifiers.therapy_lines import MODIFIER_OF, asked, modifier_of, therapy_lines
 from compliance.checks.rule import rule
-from compliance.checks.terms import has_code, judge
+from compliance.checks.terms import codes, has_code, judge, yes
 
 
 @rule(
@@ -23,22 +23,26 @@ from compliance.checks.terms import has_code, judge
         "therapist": "{cpt} of {service_date} bears {on_line}, but a therapist of {rendering_discipline} rendered it "
         "({expected_modifier})",
         "plan": "{cpt} of {service_date} bears {on_line}, but its note is of {note_discipline} ({expected_modifier})",
+        "day": "{cpt} of {service_date} bears {on_line}, but the patient's only notes of that day are of {day_discipline} "
+        "({expected_modifier})",
     },
     fix={
         "several": "Keep the one of GP, GO and GN that names the discipline of the plan of care.",
         **dict.fromkeys(
-            ("code", "therapist", "plan"),
+            ("code", "therapist", "plan", "day"),
             "Put {expected_modifier}, for the discipline of the plan of care, in place of {on_line}, or correct who rendered "
             "the line.",
         ),
     },
 )
-def discipline_modifier_wrong(claim_lines: nw.LazyFrame, therapy_codes: nw.LazyFrame) -> nw.LazyFrame:
+def discipline_modifier_wrong(
+    claim_lines: nw.LazyFrame, therapy_codes: nw.LazyFrame, notes: nw.LazyFrame, plans_of_care: nw.LazyFrame
+) -> nw.LazyFrame:
     """The line's modifier names another discipline than its therapist, its note or its code.
 
     ## What it checks
     Each claim line with a therapy code that bears GP, GO or GN: against the code (an evaluation belongs to one discipline),
-    the rendering therapist and the visit's note.
+    the rendering therapist and the visit's note, or the day's.
 
     ## Why it matters
     The line is denied, or it is paid out of another discipline's plan and yearly bucket.
@@ -49,8 +53,12 @@ def discipline_modifier_wrong(claim_lines: nw.LazyFrame, therapy_codes: nw.LazyF
       to GN.
     - A physical therapist's or assistant's line bears GP, an occupational one's GO, a speech-language pathologist's GN.
       Other modifiers beside it do not matter.
-    - Where the claim names no rendering therapist (as facilities' claims do), the visit's note says the discipline. Where
-      neither is known it cannot be told.
+    - Where the claim names no rendering therapist (as facilities' claims do), the visit's note says the discipline: the one
+      that the line names, else one of its day and discipline.
+    - With neither, the day's notes of other disciplines say it, where all of them are of one and nothing in the records
+      shows therapy of the modifier's discipline for this patient, neither a note nor a plan. Where they are of several, or
+      where the patient has therapy of both, it cannot be told: the line may lack its note (INT-04).
+    - Remote monitoring has no visit's note, and none of the day speaks for it.
     - A claim not yet submitted must not go out so; a submitted one is a repayment risk.
     - Where no policy says what the payer wants, a wrong modifier is worth knowing only.
 
@@ -63,9 +71,15 @@ def discipline_modifier_wrong(claim_lines: nw.LazyFrame, therapy_codes: nw.LazyF
         by_note=modifier_of("note_discipline"),
         on_line=_on_line(),
     )
+    lines = _with_day(lines, notes, plans_of_care).with_columns(by_day=modifier_of("day_discipline"))
     several = nw.col("named") > 1
     case, expected = nw.lit(None, dtype=nw.String), nw.lit(None, dtype=nw.String)
-    for name, column in (("plan", "by_note"), ("therapist", "by_therapist"), ("code", "by_code")):
+    for name, column in (
+        ("day", "by_day"),
+        ("plan", "by_note"),
+        ("therapist", "by_therapist"),
+        ("code", "by_code"),
+    ):
         wrong = ~nw.col(column).is_null() & (nw.col(column) != nw.col("on_line"))
         case = nw.when(wrong).then(nw.lit(name)).otherwise(case)
         expected = nw.when(wrong).then(nw.col(column)).otherwise(expected)
@@ -86,10 +100,35 @@ def discipline_modifier_wrong(claim_lines: nw.LazyFrame, therapy_codes: nw.LazyF
         fails=~nw.col("case").is_null(),
     ).select(
         "claim_id", "line", "outcome", "missing", "case", "cpt", "service_date", "on_line", "code_discipline",
-        "rendering_discipline", "note_discipline", "discipline_modifier_required__id", expected_modifier="expected",
+        "rendering_discipline", "note_discipline", "day_discipline", "discipline_modifier_required__id",
+        expected_modifier="expected",
         severity=nw.when(required).then(nw.lit("block_or_repay")).otherwise(nw.lit("info")),
         fault=nw.col("case"),
     )  # fmt: skip
+
+
+def _with_day(lines: nw.LazyFrame, notes: nw.LazyFrame, plans_of_care: nw.LazyFrame) -> nw.LazyFrame:
+    """Add `day_discipline`, for a line without therapist and note: the one of all notes of its day, null where several.
+
+    Null as well where the records hold a note or plan of the modifier's own discipline, or one whose discipline is unknown.
+    """
+    attended = notes.filter(nw.col("attended")).group_by("patient_id", "service_date")
+    of_day = attended.agg(day_discipline=nw.col("discipline").min(), last=nw.col("discipline").max())
+    treated = [table.select("patient_id", "discipline") for table in (notes, plans_of_care)]
+    treated = nw.concat(treated, how="vertical").unique()
+    own = treated.select("patient_id", modifier_discipline="discipline", own=nw.lit(1))
+    doubtful = treated.filter(nw.col("discipline").is_null()).select("patient_id", doubtful=nw.lit(1))
+    lines = (
+        lines.join(of_day, on=["patient_id", "service_date"], how="left")
+        .join(own, on=["patient_id", "modifier_discipline"], how="left")
+        .join(doubtful, on="patient_id", how="left")
+    )
+    monitoring = nw.coalesce(nw.col("cpt").is_in(codes("monitoring")), nw.lit(False))
+    open_line = nw.col("note_id").is_null() & nw.col("rendering_discipline").is_null() & ~monitoring
+    told = open_line & (nw.col("day_discipline") == nw.col("last")) & ~yes("own") & ~yes("doubtful")
+    return lines.with_columns(
+        day_discipline=nw.when(nw.coalesce(told, nw.lit(False))).then(nw.col("day_discipline"))
+    )
 
 
 def _on_line() -> nw.Expr:

@@ -78,9 +78,12 @@ def kx_missing_above_threshold(
     - Dollars at other providers count as well: the latest amount on or before the day of service. An amount that includes
       this clinic's own replaces what was added up here to its day.
     - Where no such amount is known, what is known here is the least: above the threshold it is a finding, near below it
-      ($150) it cannot be told.
+      ($150) it cannot be told. Farther below, a line without KX passes: that rests on what is known here alone, and on
+      other providers' dollars being fewer than what is left. Load `therapy_spend` to be sure.
     - CMS adds up in the order in which it processes claims: near above the threshold the message says so.
-    - KX below 90 percent of the threshold is worth knowing; so is the line that passes the review threshold.
+    - KX below 90 percent of the threshold is worth knowing where the dollars at other providers are known; where they are
+      not, KX may be due, and it cannot be told whether it is early.
+    - The line that passes the review threshold is worth knowing.
     - A year whose threshold nobody has read cannot be told.
 
     ## What it does not check
@@ -94,7 +97,8 @@ def kx_missing_above_threshold(
     review = (total > nw.col("medical_review_threshold")) & (
         total - nw.col("own") <= nw.col("medical_review_threshold")
     )
-    early = bears & (most < limit * nw.col("kx_early_share")) & (nw.col("without_charge") == 0)
+    looks_early = bears & (most < limit * nw.col("kx_early_share")) & (nw.col("without_charge") == 0)
+    early = looks_early & (nw.col("elsewhere_known") > 0)
     case = nw.lit(None, dtype=nw.String)
     for name, holds in (("early", early), ("review", review), ("missing", above & ~bears)):
         case = nw.when(nw.coalesce(holds, nw.lit(False))).then(nw.lit(name)).otherwise(case)
@@ -114,7 +118,8 @@ def kx_missing_above_threshold(
             "claim_lines.modifiers": nw.col("bucket").is_null(),
             "policy.kx_threshold": limit.is_null(),
             "remittances.allowed": open_question & unpriced,
-            "therapy_spend.amount": open_question & near_below,
+            "therapy_spend.amount": (open_question & near_below)
+            | (looks_early & nw.col("case").is_null() & (nw.col("elsewhere_known") == 0)),
         },
         fails=~nw.col("case").is_null(),
     ).with_columns(

@@ -64,7 +64,8 @@ def same_minutes_twice(
     - With a second timed code on the day, a code without start and end cannot be told.
 
     ## What it does not check
-    Two patients in the same minutes (the rules on one-on-one time); one code recorded twice.
+    Two patients in the same minutes (the rules on one-on-one time); one code recorded twice. Co-treatment: the same minutes
+    billed in full by two disciplines; only what is given within one discipline is compared.
     """
     every = of_days(claim_lines)
     lines = every.filter(timed())
