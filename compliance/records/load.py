@@ -37,7 +37,13 @@ __all__ = [
     "load",
     "load_files",
 ]
-CHARTS = ("plans_of_care", "notes", "interventions", "rtm")
+FILLED = {
+    "plans_of_care": ("signed_on", "certified_on"),
+    "notes": ("signed_on", "text"),
+    "interventions": ("minutes",),
+    "rtm": ("device", "device_cleared", "ordered_on"),
+}
+"""What every clinic's charts fill, if not in each row; a reason for a delay or a co-signature may well be rare."""
 MANY_ROWS = 50
 """In so many rows of a chart table a column without any value was not filled by the export."""
 HASHED_ROWS = 100_000
@@ -176,10 +182,14 @@ def _leave_out_unfilled(
 
     A program that writes a heading and never a value does not say that no note was ever signed.
     """
-    for name in CHARTS:
+    for name, columns_filled in FILLED.items():
         if name in carried and loaded[name].height >= MANY_ROWS:
             table = loaded[name]
-            unfilled = {column for column in carried[name] if table[column].null_count() == table.height}
+            unfilled = {
+                column
+                for column in carried[name].intersection(columns_filled)
+                if table[column].null_count() == table.height
+            }
             carried[name].difference_update(unfilled)
             lines[name].unfilled_columns = sorted(unfilled)
 
