@@ -152,6 +152,7 @@ def test_every_engine_finds_the_same_in_the_cases(
 FOR_ANY_PAYER = {
     "PR-04": "every progress report is judged; the payer decides the severity alone",
     "POC-07": "an evaluation is missing whoever pays; the payer decides on routine re-evaluations alone",
+    "INT-05": "which codes note and claim hold is judged whoever pays; the payer decides on missed units alone",
     "FRQ-04": "a benefit on file limits the visits, whatever the kind of its payer",
     "CON-02": "a therapist's day is judged whoever pays",
     "CON-03": "a therapist's day is judged whoever pays",

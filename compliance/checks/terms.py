@@ -20,6 +20,7 @@ ONE_DAY = timedelta(days=1)
 DAYS_OF_A_WEEK = 7
 MINUTES_OF_AN_HOUR = 60
 MINUTES_OF_A_DAY = 24 * MINUTES_OF_AN_HOUR
+ASSISTANT_MODIFIERS = ("CQ", "CO")
 EPISODE = ("patient_id", "discipline", "episode")
 
 JOINS_AS_WRITTEN = pl.QueryOptFlags(join_order=False)
@@ -93,6 +94,11 @@ def first(*reasons: tuple[str, nw.Expr]) -> nw.Expr:
     for name, holds in reversed(reasons):
         named = nw.when(nw.coalesce(holds, nw.lit(False))).then(nw.lit(name)).otherwise(named)
     return named
+
+
+def is_timed(column: str = "cpt") -> nw.Expr:
+    """Whether a code is one of those of 15 minutes a unit (`codes.yaml`)."""
+    return nw.coalesce(nw.col(column).is_in(codes("timed")), nw.lit(False))
 
 
 def has_code(column: str, code: str | Iterable[str]) -> nw.Expr:

@@ -7,10 +7,9 @@ import narwhals as nw
 import polars as pl
 
 from compliance.checks.assistant_modifiers.split import Marks, Share, Split, marks, split_service, split_units
-from compliance.checks.terms import codes, flag, fold, has_code
-from compliance.checks.units.allocation import MIDPOINT, POOLED, allocate
+from compliance.checks.terms import ASSISTANT_MODIFIERS, codes, flag, fold, has_code
+from compliance.checks.units.allocation import CLOCK, MIDPOINT, POOLED, allocate
 from compliance.checks.units.days import (
-    CLOCK,
     DAY,
     clock_code,
     clock_of,
@@ -19,7 +18,6 @@ from compliance.checks.units.days import (
     stated_minutes,
 )
 
-MODIFIERS = ("CQ", "CO")
 PARAMETERS = (
     "assistant_modifier_required", "assistant_payment_factor", "assistant_de_minimis_percent", "assistant_final_unit_rule",
     "coinsurance", "unit_method", *CLOCK,
@@ -32,7 +30,7 @@ MORE_THAN_ANY_MARK = 1000
 
 def marked(column: str = "modifiers") -> nw.Expr:
     """Whether a line bears CQ or CO."""
-    return has_code(column, MODIFIERS)
+    return has_code(column, ASSISTANT_MODIFIERS)
 
 
 def modifier() -> nw.Expr:

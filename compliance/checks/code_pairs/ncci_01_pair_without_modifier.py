@@ -2,9 +2,8 @@
 
 import narwhals as nw
 
-from compliance.checks.code_pairs.pairs import PAIR, PARAMETERS, SEPARABLE, of_a_table, once, paired, settled
+from compliance.checks.code_pairs.pairs import PAIR, PARAMETERS, SEPARABLE, paired, verdict
 from compliance.checks.rule import rule
-from compliance.checks.terms import judge
 
 
 @rule(
@@ -58,18 +57,4 @@ def pair_without_modifier(claim_lines: nw.LazyFrame, code_pairs: nw.LazyFrame) -
     would_fail = nw.coalesce(
         nw.col("modifier_indicator").is_in(SEPARABLE) & (nw.col("modified") == 0), nw.lit(False)
     )
-    rows = rows.with_columns(would_fail=would_fail)
-    judged = judge(
-        rows,
-        applies=of_a_table(nw.col("would_fail")),
-        cannot_tell={
-            "claim_lines.service_date": nw.col("service_date").is_null(),
-            "claim_lines.cpt": nw.col("cpt").is_null(),
-            **settled(),
-        },
-        fails=nw.col("would_fail"),
-    )
-    return once(judged).select(
-        "claim_id", "line", "outcome", "missing", "service_date", "pair_column_1", "pair_column_2", "modifier_indicator",
-        "column_1_claim", "column_1_line", "pair_from", "table_as_of", "code_pair_table__id",
-    )  # fmt: skip
+    return verdict(rows.with_columns(would_fail=would_fail))

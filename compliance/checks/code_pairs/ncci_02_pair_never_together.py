@@ -2,9 +2,8 @@
 
 import narwhals as nw
 
-from compliance.checks.code_pairs.pairs import NEVER, PAIR, PARAMETERS, of_a_table, once, paired, settled
+from compliance.checks.code_pairs.pairs import NEVER, PAIR, PARAMETERS, paired, verdict
 from compliance.checks.rule import rule
-from compliance.checks.terms import judge
 
 
 @rule(
@@ -49,18 +48,5 @@ def pair_never_together(claim_lines: nw.LazyFrame, code_pairs: nw.LazyFrame) -> 
     Pairs that a modifier can separate (NCCI-01).
     """
     rows = paired(claim_lines, code_pairs)
-    rows = rows.with_columns(would_fail=nw.coalesce(nw.col("modifier_indicator").is_in(NEVER), nw.lit(False)))
-    judged = judge(
-        rows,
-        applies=of_a_table(nw.col("would_fail")),
-        cannot_tell={
-            "claim_lines.service_date": nw.col("service_date").is_null(),
-            "claim_lines.cpt": nw.col("cpt").is_null(),
-            **settled(),
-        },
-        fails=nw.col("would_fail"),
-    )
-    return once(judged).select(
-        "claim_id", "line", "outcome", "missing", "service_date", "pair_column_1", "pair_column_2", "modifier_indicator",
-        "column_1_claim", "column_1_line", "pair_from", "table_as_of", "code_pair_table__id",
-    )  # fmt: skip
+    would_fail = nw.coalesce(nw.col("modifier_indicator").is_in(NEVER), nw.lit(False))
+    return verdict(rows.with_columns(would_fail=would_fail))

@@ -4,7 +4,7 @@ import narwhals as nw
 
 from compliance.checks.code_pairs.pairs import PAIR, PARAMETERS, SEPARABLE, of_a_table, once, paired, settled
 from compliance.checks.rule import rule
-from compliance.checks.terms import codes, flag, judge
+from compliance.checks.terms import flag, is_timed, judge
 
 KEY = ["claim_id", "line", "column_1_claim", "column_1_line"]
 SIDES = {"1": ("column_1_note", "pair_column_1"), "2": ("note_id", "pair_column_2")}
@@ -100,7 +100,7 @@ def _fault() -> nw.Expr:
     least = nw.col("separate_interval_minutes")
     short = nw.lit(False)
     for side, (_, code) in SIDES.items():
-        timed = nw.coalesce(nw.col(code).is_in(codes("timed")), nw.lit(False))
+        timed = is_timed(code)
         short = short | (timed & (nw.col(f"unmeasured_{side}") == 0) & (nw.col(f"minutes_{side}") < least))
     one_note = nw.col("note_id") == nw.col("column_1_note")
     recorded = (nw.col("treated_1") > 0) & (nw.col("treated_2") > 0)

@@ -2,7 +2,7 @@
 
 import narwhals as nw
 
-from compliance.checks.terms import CANNOT_TELL, FAIL, codes, flag, has_code
+from compliance.checks.terms import CANNOT_TELL, FAIL, codes, flag, has_code, judge
 
 PARAMETERS = ["code_pair_table", "code_pair_modifier_either_line"]
 CONTEXT = ("code_pair_table", "code_pair_table__id", "policy_missing")
@@ -155,3 +155,21 @@ def of_a_table(would_fail: nw.Expr) -> nw.Expr:
     known = ~nw.col("code_pair_table").is_null() & (nw.col("code_pair_table") != "none")
     read = (nw.col("unread") == 0) | would_fail
     return (known & read) | ~nw.col("policy_missing").is_null() | nw.col("service_date").is_null()
+
+
+def verdict(rows: nw.LazyFrame) -> nw.LazyFrame:
+    """What NCCI-01 and NCCI-02 say of paired lines, by `would_fail`: that a table which was read denies the column 2 line."""
+    judged = judge(
+        rows,
+        applies=of_a_table(nw.col("would_fail")),
+        cannot_tell={
+            "claim_lines.service_date": nw.col("service_date").is_null(),
+            "claim_lines.cpt": nw.col("cpt").is_null(),
+            **settled(),
+        },
+        fails=nw.col("would_fail"),
+    )
+    return once(judged).select(
+        "claim_id", "line", "outcome", "missing", "service_date", "pair_column_1", "pair_column_2", "modifier_indicator",
+        "column_1_claim", "column_1_line", "pair_from", "table_as_of", "code_pair_table__id",
+    )  # fmt: skip

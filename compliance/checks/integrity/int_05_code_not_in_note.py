@@ -4,10 +4,10 @@ import narwhals as nw
 import polars as pl
 
 from compliance.checks.integrity.matching import LINE, charted, is_session, notes_of_the_day
-from compliance.checks.integrity.prices import given_codes, is_timed, own_units, priced
+from compliance.checks.integrity.prices import given_codes, own_units, priced
 from compliance.checks.rule import rule
-from compliance.checks.supervision.units import supported
-from compliance.checks.terms import codes, flag, fold, judge, yes
+from compliance.checks.terms import codes, flag, fold, is_timed, judge, yes
+from compliance.checks.units.allocation import CLOCK, supported
 
 DAY = ["patient_id", "discipline", "service_date"]
 TOLD = ["claim_id", "line", "note_id", "outcome", "missing", "case", "severity", "cpt", "service_date", "patient_id",
@@ -24,6 +24,7 @@ TOLD = ["claim_id", "line", "note_id", "outcome", "missing", "case", "severity",
     unit="code on a claim or in a visit's note",
     cites=["cms-compliance-tips-pt", "ssa-1833-e"],
     needs=["notes.patient_id", "notes.service_date", "interventions.cpt"],
+    parameters=[*CLOCK],
     exposes="line",
     message={
         "not_in_note": "{cpt} x{units} was billed for {service_date}, but the note of that day holds {codes_in_note}",
@@ -151,6 +152,7 @@ def _missed_codes(
         cannot_tell={
             "interventions.minutes": unbilled & is_timed() & yes("day_unmeasured"),
             "claim_lines.units": unbilled & is_timed() & yes("day_uncounted"),
+            "payers.kind": unbilled & is_timed() & nw.col("timed_unit_minutes").is_null(),
         },
         fails=unbilled & (nw.col("missed_units") > 0),
     )
@@ -166,7 +168,7 @@ def _missed_codes(
 def _timed_day(given: nw.LazyFrame, lines: nw.LazyFrame) -> nw.LazyFrame:
     """Per patient, discipline and day: timed units that its minutes support and that its lines bill, and what is unknown."""
     minutes = given.filter(is_timed()).group_by(DAY).agg(
-        nw.col("skilled").sum(), day_unmeasured=nw.col("unmeasured").max()
+        *(nw.col(name).max() for name in CLOCK), nw.col("skilled").sum(), day_unmeasured=nw.col("unmeasured").max()
     )  # fmt: skip
     days = given.select("note_id", *DAY).unique()
     counted = (
@@ -181,4 +183,4 @@ def _timed_day(given: nw.LazyFrame, lines: nw.LazyFrame) -> nw.LazyFrame:
     return minutes.join(counted, on=DAY, how="left").with_columns(
         day_supported=supported(nw.col("skilled")),
         day_billed=nw.coalesce(nw.col("day_billed"), nw.lit(0)),
-    ).drop("skilled")  # fmt: skip
+    ).drop("skilled", *CLOCK)  # fmt: skip

@@ -8,6 +8,7 @@ from compliance.checks.integrity.matching import billed_visits, charted
 from compliance.checks.integrity.prices import given_codes, own_units, priced
 from compliance.checks.rule import rule
 from compliance.checks.terms import judge, ruled, whole_days, yes
+from compliance.checks.units.allocation import CLOCK
 
 
 @rule(
@@ -18,7 +19,7 @@ from compliance.checks.terms import judge, ruled, whole_days, yes
     unit="visit",
     cites=["house-default"],
     needs=["notes.service_date", "claims.patient_id", "claim_lines.service_date"],
-    parameters=["unbilled_visit_days", "note_date_tolerance_days"],
+    parameters=["unbilled_visit_days", "note_date_tolerance_days", *CLOCK],
     exposes="none",
     message={
         "priced": "No claim bills the visit of {service_date}, {days} days ago ({unbilled_visit_days} allowed): about "

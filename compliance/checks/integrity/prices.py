@@ -2,25 +2,20 @@
 
 import narwhals as nw
 
-from compliance.checks.supervision.units import supported
-from compliance.checks.terms import codes
-
-
-def is_timed() -> nw.Expr:
-    """Whether `cpt` is a code of 15 minutes a unit."""
-    return nw.coalesce(nw.col("cpt").is_in(codes("timed")), nw.lit(False))
+from compliance.checks.terms import is_timed
+from compliance.checks.units.allocation import CLOCK, supported
 
 
 def own_units() -> nw.Expr:
-    """Units that a code's own `skilled` minutes support; one for a code that is not timed."""
+    """Units that a code's own `skilled` minutes support by the row's CLOCK; one for a code that is not timed."""
     return nw.when(is_timed()).then(supported(nw.col("skilled"))).otherwise(nw.lit(1)).cast(nw.Int64)
 
 
 def given_codes(interventions: nw.LazyFrame) -> nw.LazyFrame:
     """One row a visit note and code that a therapist or assistant gave: skilled minutes, whether any are unknown.
 
-    Columns: note_id, cpt, patient_id, discipline, service_date, payer_id, skilled, unmeasured (1, else 0). What an aide
-    gave, or a student without the therapist, makes no unit.
+    Columns: note_id, cpt, patient_id, discipline, service_date, payer_id, the payer's CLOCK, skilled, unmeasured (1,
+    else 0). What an aide gave, or a student without the therapist, makes no unit.
     """
     helper = nw.coalesce(nw.col("deliverer_role").is_in(["aide", "student"]), nw.lit(False))
     spared = nw.coalesce(nw.col("aide_minutes"), nw.lit(0)) + nw.coalesce(
@@ -31,7 +26,9 @@ def given_codes(interventions: nw.LazyFrame) -> nw.LazyFrame:
         unmeasured=nw.when(nw.col("minutes").is_null()).then(nw.lit(1)).otherwise(nw.lit(0)),
     )
     return rows.group_by("note_id", "cpt", "patient_id", "discipline", "service_date", "payer_id").agg(
-        skilled=nw.col("skilled").sum(), unmeasured=nw.col("unmeasured").max()
+        *(nw.col(name).max() for name in CLOCK),
+        skilled=nw.col("skilled").sum(),
+        unmeasured=nw.col("unmeasured").max(),
     )
 
 

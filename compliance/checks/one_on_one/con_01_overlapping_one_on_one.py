@@ -3,11 +3,9 @@
 import narwhals as nw
 
 from compliance.checks.one_on_one.sessions import (
-    ASSISTANT_MODIFIERS,
     PERSON_DAY,
     billed,
     clock_times,
-    is_timed,
     least,
     most,
     one_on_one,
@@ -16,8 +14,9 @@ from compliance.checks.one_on_one.sessions import (
     within,
 )  # fmt: skip
 from compliance.checks.rule import rule
-from compliance.checks.supervision.units import supported
-from compliance.checks.terms import flag, has_code, joined, judge, ruled, yes
+from compliance.checks.supervision.taken_out import counted_by
+from compliance.checks.terms import ASSISTANT_MODIFIERS, flag, has_code, is_timed, joined, judge, ruled, yes
+from compliance.checks.units.allocation import CLOCK, MIDPOINT, POOLED, supported
 
 PATIENT_DAY = ["patient_id", "discipline", "service_date"]
 DAY = [*PATIENT_DAY, "payer_id"]
@@ -32,7 +31,7 @@ LINE = ["claim_id", "line"]
     unit="line of a timed code",
     cites=["cms-11-scenarios", "mcpm-5-20.2"],
     needs=["interventions.started_at", "interventions.ended_at"],
-    parameters=["one_on_one_overlap_minutes", "unit_method"],
+    parameters=["one_on_one_overlap_minutes", "unit_method", *CLOCK],
     exposes="line",
     message="{provider} was one-on-one with two patients for {overlap_minutes} minutes on {service_date}, here with {cpt}; "
     "without them {lost} of {units} billed units fall away",
@@ -211,10 +210,12 @@ def _with_lost(lines: nw.LazyFrame, interventions: nw.LazyFrame) -> nw.LazyFrame
     )
     way = nw.col("unit_method")
     fewer = least(nw.col("pooled"), nw.col("single"))
-    lost = nw.when(way == "midpoint").then(nw.col("single")).otherwise(fewer)
+    lost = nw.when(way == MIDPOINT).then(nw.col("single")).otherwise(fewer)
     return rows.with_columns(
-        lost=nw.when(way == "cms_8_minute").then(nw.col("pooled")).otherwise(lost).cast(nw.Int64),
-        counted=nw.coalesce(way, nw.lit("payer's way not known: the one that takes fewer units away")),
+        lost=nw.coalesce(nw.when(way == POOLED).then(nw.col("pooled")).otherwise(lost), nw.lit(0)).cast(
+            nw.Int64
+        ),
+        counted=counted_by(way),
     )
 
 

@@ -12,9 +12,9 @@ from compliance.checks.one_on_one.days import (
     untimed_floors,
     worked,
 )  # fmt: skip
-from compliance.checks.one_on_one.sessions import is_timed
 from compliance.checks.rule import rule
-from compliance.checks.terms import codes, judge, yes
+from compliance.checks.terms import codes, is_timed, judge, yes
+from compliance.checks.units.allocation import CLOCK
 
 
 @rule(
@@ -25,7 +25,7 @@ from compliance.checks.terms import codes, judge, yes
     unit="person and day with billed lines",
     cites=["mcpm-5-20.2", "house-default"],
     needs=["shifts.starts_at", "shifts.ends_at", "claim_lines.units"],
-    parameters=["unit_method", "evaluation_least_minutes", "group_least_minutes"],
+    parameters=["unit_method", "evaluation_least_minutes", "group_least_minutes", *CLOCK],
     exposes="lines",
     message="What {provider} billed on {service_date} for {patients} patients takes at least {least_minutes} minutes; "
     "{worked_minutes} were {worked_by}",
@@ -62,7 +62,7 @@ def impossible_day(
     Minutes that the notes record (CON-03) and times that overlap (CON-01).
     """
     lines = lines_by_person(claim_lines, interventions)
-    timed = least_minutes(lines).group_by(*DAY).agg(
+    timed = least_minutes(lines, therapist_days).group_by(*DAY).agg(
         timed_least=nw.col("least").sum(), units=nw.col("units").sum(), unknown_units=nw.col("unknown_units").max()
     )  # fmt: skip
     days = (

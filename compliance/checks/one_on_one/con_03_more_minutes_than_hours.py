@@ -13,8 +13,8 @@ from compliance.checks.one_on_one.days import (
 )
 from compliance.checks.one_on_one.sessions import billed, least, one_on_one
 from compliance.checks.rule import rule
-from compliance.checks.supervision.units import UNIT_MINUTES
 from compliance.checks.terms import MINUTES_OF_A_DAY, codes, flag, judge, yes
+from compliance.checks.units.allocation import CLOCK
 
 
 @rule(
@@ -25,7 +25,7 @@ from compliance.checks.terms import MINUTES_OF_A_DAY, codes, flag, judge, yes
     unit="person and day with one-on-one minutes",
     cites=["cms-11-scenarios", "house-default"],
     needs=["interventions.minutes"],
-    parameters=["documented_share_of_shift", "documented_share_noted", "unit_method"],
+    parameters=["documented_share_of_shift", "documented_share_noted", "unit_method", *CLOCK],
     exposes="lines",
     message={
         "over": "{provider} recorded {documented_minutes} one-on-one minutes on {service_date}; {worked_minutes} were "
@@ -80,7 +80,9 @@ def more_minutes_than_hours(
         .agg(documented_minutes=nw.col("told").sum(), unmeasured=nw.col("unmeasured").max())
     )
     days = therapist_days.join(documented, on=DAY, how="inner").join(worked(shifts), on=DAY, how="left")
-    days = days.join(_billed_units(lines_by_person(claim_lines, interventions)), on=DAY, how="left")
+    days = days.join(
+        _billed_units(lines_by_person(claim_lines, interventions), therapist_days), on=DAY, how="left"
+    )
     minutes, hours = nw.col("documented_minutes"), nw.col("worked_minutes")
     known = ~hours.is_null() & ~yes("unended")
     over = known & nw.coalesce(minutes > hours * nw.col("documented_share_of_shift"), nw.lit(False))
@@ -112,9 +114,9 @@ def more_minutes_than_hours(
     )  # fmt: skip
 
 
-def _billed_units(lines: nw.LazyFrame) -> nw.LazyFrame:
+def _billed_units(lines: nw.LazyFrame, days: nw.LazyFrame) -> nw.LazyFrame:
     """Of each person's day: timed_units and the least minutes that they stand for (timed_least), evaluations."""
-    timed = least_minutes(lines).group_by(*DAY).agg(
+    timed = least_minutes(lines, days).group_by(*DAY).agg(
         timed_least=nw.col("least").sum(), timed_units=nw.col("units").sum()
     )  # fmt: skip
     return timed.join(untimed_floors(lines).select(*DAY, "evaluations"), on=DAY, how="left")
@@ -124,6 +126,7 @@ def _share_beyond(limit: nw.Expr) -> nw.Expr:
     """The share of the day's units that `limit` minutes do not support; 0 where they support all."""
     beyond = nw.coalesce(nw.col("timed_least") - limit, nw.lit(0)).cast(nw.Int64)
     units = nw.coalesce(nw.col("timed_units"), nw.lit(0))
-    fall = least((beyond + UNIT_MINUTES - 1) // UNIT_MINUTES, units)
+    unit = nw.col("timed_unit_minutes")
+    fall = least((beyond + unit - 1) // unit, units)
     billed_units = units + nw.coalesce(nw.col("evaluations"), nw.lit(0))
     return nw.when((beyond > 0) & (billed_units > 0)).then(fall / billed_units).otherwise(nw.lit(0.0))

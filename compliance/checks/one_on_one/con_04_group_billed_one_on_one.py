@@ -5,8 +5,8 @@ import narwhals as nw
 from compliance.checks.one_on_one.days import DAY, iso_day, listed
 from compliance.checks.one_on_one.sessions import billed, clock, one_on_one
 from compliance.checks.rule import rule
-from compliance.checks.supervision.units import supported
 from compliance.checks.terms import flag, judge, yes
+from compliance.checks.units.allocation import CLOCK, supported
 
 STRETCH = [*DAY, "begins", "ends"]
 
@@ -19,7 +19,7 @@ STRETCH = [*DAY, "begins", "ends"]
     unit="person and day with billed one-on-one services",
     cites=["cms-11-scenarios", "house-default"],
     needs=["interventions.started_at", "interventions.ended_at"],
-    parameters=["group_pattern_patients"],
+    parameters=["group_pattern_patients", *CLOCK],
     exposes="lines",
     message="{provider} had {patients} patients from {first} to {last} on {service_date}, each billed one-on-one; what they "
     "share is a group, or {shared_units} units in all",
@@ -57,7 +57,9 @@ def group_billed_one_on_one(
         (nw.col("patients") >= nw.col("group_pattern_patients")) & (nw.col("recorded") > nw.col("lasts"))
     )
     judged = judge(
-        days.join(_largest(together), on=DAY, how="left"),
+        days.join(_largest(together), on=DAY, how="left").with_columns(
+            shared_units=supported(nw.col("shared_minutes"))
+        ),
         cannot_tell={
             "interventions.started_at": nw.col("patients").is_null()
             & yes("unclocked")
@@ -112,5 +114,5 @@ def _largest(together: nw.LazyFrame) -> nw.LazyFrame:
     chosen = last.join(earliest, on=[*DAY, "begins"], how="inner")
     shared = nw.col("ends") - nw.col("begins")
     return chosen.with_columns(first=clock("begins"), last=clock("ends")).select(
-        *DAY, "patients", "first", "last", shared_minutes=shared, shared_units=supported(shared)
+        *DAY, "patients", "first", "last", shared_minutes=shared
     )

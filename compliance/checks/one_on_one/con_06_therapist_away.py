@@ -2,9 +2,8 @@
 
 import narwhals as nw
 
-from compliance.checks.one_on_one.sessions import ASSISTANT_MODIFIERS
 from compliance.checks.rule import rule
-from compliance.checks.terms import ONE_DAY, first, flag, has_code, judge, yes
+from compliance.checks.terms import ASSISTANT_MODIFIERS, ONE_DAY, first, flag, has_code, judge, yes
 
 LINE = ["claim_id", "line"]
 ELSEWHERE = ("02", "10", "12")

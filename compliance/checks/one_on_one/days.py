@@ -2,16 +2,12 @@
 
 import narwhals as nw
 
-from compliance.checks.one_on_one.sessions import ASSISTANT_MODIFIERS, is_timed, most
-from compliance.checks.supervision.units import FIRST_UNIT, UNIT_MINUTES
-from compliance.checks.terms import billed_once, codes, flag, has_code, joined
+from compliance.checks.one_on_one.sessions import most
+from compliance.checks.terms import ASSISTANT_MODIFIERS, billed_once, codes, flag, has_code, is_timed, joined
+from compliance.checks.units.allocation import CLOCK, POOLED
 
 DAY = ["therapist_id", "service_date"]
 VISIT = [*DAY, "patient_id", "discipline"]
-SHORT_OF_UNIT = UNIT_MINUTES - FIRST_UNIT
-"""By so many minutes a day's units may fall short of 15 each: 7 (8 minutes are the first unit)."""
-REMAINDER = UNIT_MINUTES - 1
-"""Where others shared a patient's day, a code's last unit may rest on a single minute of this person: 14 short."""
 GROUP = "97150"
 SHARED_MODES = ("group", "concurrent")
 
@@ -74,12 +70,13 @@ def lines_by_person(claim_lines: nw.LazyFrame, interventions: nw.LazyFrame) -> n
     )
 
 
-def least_minutes(lines: nw.LazyFrame) -> nw.LazyFrame:
+def least_minutes(lines: nw.LazyFrame, days: nw.LazyFrame) -> nw.LazyFrame:
     """The least one-on-one minutes that timed units stand for: VISIT, `least`, `units`, `unknown_units`.
 
-    `lines` are `lines_by_person`, with `unit_method`. Units of one payer count (a second payer's claim repeats them).
-    15 minutes a unit less 7: of the day together under the 8-minute rule, of each code under another or unknown way.
-    Where somebody else gave a part of the patient's day, 14 less for each code.
+    `lines` are `lines_by_person`, with `unit_method`; `days` the persons' days, with the CLOCK of the house. Units of one
+    payer count (a second payer's claim repeats them). A unit's minutes for each, less what the first may fall short: of
+    the day together under the 8-minute rule, of each code under another or unknown way. Where somebody else gave a part
+    of the patient's day, each code's last unit may rest on a single minute.
     """
     visit = ["patient_id", "discipline", "service_date", "payer_id"]
     timed = lines.filter(is_timed() & ~nw.col("service_date").is_null()).with_columns(
@@ -87,7 +84,7 @@ def least_minutes(lines: nw.LazyFrame) -> nw.LazyFrame:
         told=nw.coalesce(nw.col("units"), nw.lit(0)),
         unknown_units=flag(nw.col("units").is_null()),
         person=nw.coalesce(nw.col("therapist_id"), nw.lit("")),
-        pooled=flag(nw.col("unit_method") == "cms_8_minute"),
+        pooled=flag(nw.col("unit_method") == POOLED),
     )
     people = timed.group_by(*visit).agg(
         first_person=nw.col("person").min(), last_person=nw.col("person").max()
@@ -104,18 +101,16 @@ def least_minutes(lines: nw.LazyFrame) -> nw.LazyFrame:
         units=nw.col("told").sum(),
         different=nw.col("cpt").count(),
     ).join(people, on=visit, how="inner")
-    short = (
-        nw.when(nw.col("pooled") > 0)
-        .then(nw.lit(SHORT_OF_UNIT))
-        .otherwise(nw.col("different") * SHORT_OF_UNIT)
-    )
+    unit, first = (nw.col(name) for name in CLOCK)
+    short = nw.when(nw.col("pooled") > 0).then(unit - first).otherwise(nw.col("different") * (unit - first))
     alone = nw.col("first_person") == nw.col("last_person")
-    short = nw.when(alone).then(short).otherwise(nw.col("different") * REMAINDER)
-    summed = summed.with_columns(least=most(nw.col("units") * UNIT_MINUTES - short, nw.lit(0)))
-    return (
-        summed.filter(~nw.col("therapist_id").is_null())
-        .group_by(*VISIT)
-        .agg(nw.col("least").max(), nw.col("units").max(), nw.col("unknown_units").max())
+    short = nw.when(alone).then(short).otherwise(nw.col("different") * (unit - 1))
+    summed = summed.filter(~nw.col("therapist_id").is_null()).join(
+        days.select(*DAY, *CLOCK), on=DAY, how="inner"
+    )
+    summed = summed.with_columns(least=most(nw.col("units") * unit - short, nw.lit(0)))
+    return summed.group_by(*VISIT).agg(
+        nw.col("least").max(), nw.col("units").max(), nw.col("unknown_units").max()
     )
 
 

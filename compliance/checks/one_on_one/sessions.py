@@ -7,12 +7,11 @@ from collections.abc import Sequence
 
 import narwhals as nw
 
-from compliance.checks.terms import codes, flag, has_code
+from compliance.checks.terms import ASSISTANT_MODIFIERS, flag, has_code, is_timed
 
 ONE_ON_ONE = ("one_on_one", "cotreat")
 """Modes in which a person is with one patient; an empty mode of a timed code reads as one-on-one."""
 UNSKILLED = ("aide", "student")
-ASSISTANT_MODIFIERS = ("CQ", "CO")
 HOUR = 60
 PERSON_DAY = ("person_id", "service_date")
 WINDOW = (*PERSON_DAY, "patient_id", "begins", "ends")
@@ -31,11 +30,6 @@ def most(left: nw.Expr, right: nw.Expr) -> nw.Expr:
 def within(value: nw.Expr, highest: nw.Expr) -> nw.Expr:
     """A number of minutes or units: not below none, not above `highest`."""
     return least(most(value, nw.lit(0)), highest)
-
-
-def is_timed(column: str = "cpt") -> nw.Expr:
-    """Whether a code is one of 15 minutes a unit; no code is none."""
-    return nw.coalesce(nw.col(column).is_in(codes("timed")), nw.lit(False))
 
 
 def clock_times(interventions: nw.LazyFrame) -> nw.LazyFrame:

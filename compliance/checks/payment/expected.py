@@ -3,9 +3,7 @@
 import narwhals as nw
 
 from compliance.checks.payment.answers import larger, smaller
-from compliance.checks.terms import flag, has_code
-
-ASSISTED = ("CQ", "CO")
+from compliance.checks.terms import ASSISTANT_MODIFIERS, flag, has_code
 
 
 def with_price(lines: nw.LazyFrame) -> nw.LazyFrame:
@@ -84,7 +82,7 @@ def with_payment(lines: nw.LazyFrame) -> nw.LazyFrame:
     allowed = nw.col("expected_allowed")
     open_deductible = smaller(nw.col("part_b_deductible"), allowed)
     said = smaller(nw.coalesce(nw.col("known_deductible"), nw.lit(0.0)), allowed)
-    assisted = has_code("modifiers", ASSISTED) & ~nw.col("assistant_payment_factor").is_null()
+    assisted = has_code("modifiers", ASSISTANT_MODIFIERS) & ~nw.col("assistant_payment_factor").is_null()
     return rows.with_columns(
         factor=nw.when(assisted).then(nw.col("assistant_payment_factor")).otherwise(nw.lit(1.0)),
         withheld=nw.coalesce(nw.col("sequestration"), nw.lit(0.0)),

@@ -2,9 +2,8 @@
 
 import narwhals as nw
 
-from compliance.checks.terms import flag, has_code, yes
+from compliance.checks.terms import ASSISTANT_MODIFIERS, flag, has_code, yes
 
-ASSISTANT_MODIFIERS = ("CQ", "CO")
 SERVICE = ("note_id", "cpt")
 
 

@@ -5,7 +5,7 @@ import narwhals as nw
 from compliance.checks.rule import rule
 from compliance.checks.supervision.services import services
 from compliance.checks.supervision.taken_out import with_lost
-from compliance.checks.terms import codes, first, flag, judge, ruled, yes
+from compliance.checks.terms import first, flag, is_timed, judge, ruled, yes
 
 CONTEXT = ["service_date", "patient_id", "discipline", "clinic_id", "payer_id", "therapist_id", "author_role", "supervisor_id",
            "supervision", "cosigned_by", "student_billable", "student_billable__id", "unit_method",
@@ -68,7 +68,7 @@ def student_led_service(
     Students under Medicare Part A, whose rules differ; the shifts of the supervisor (SUP-01 does, for assistants).
     """
     said, given = _said(mentions), services(interventions, notes, claim_lines, CONTEXT)
-    timed = given.filter(_timed())
+    timed = given.filter(is_timed())
     units = (
         with_lost(given, timed, "student")
         .join(said, on="note_id", how="left")
@@ -101,7 +101,7 @@ def student_led_service(
         ("not_on_site", led & (way == "direct") & ~near & ~note.is_null()),
         ("nobody", led & (way == "general") & ~named),
     )
-    part = yes("alone") & ~yes("words") & (nw.col("student") < nw.col("minutes")) & _timed()
+    part = yes("alone") & ~yes("words") & (nw.col("student") < nw.col("minutes")) & is_timed()
     part = nw.coalesce(part & (nw.col("unmeasured") == 0) & ~nw.col("units").is_null(), nw.lit(False))
     return judge(
         units.with_columns(fault=case, part=part, by_words=yes("words")),
@@ -120,10 +120,6 @@ def student_led_service(
         case=nw.when(nw.col("part")).then(nw.lit("part")).otherwise(nw.col("fault")),
         severity=nw.when(nw.col("part") & (nw.col("lost") == 0)).then(nw.lit("low")).otherwise(nw.lit("medium")),
     )  # fmt: skip
-
-
-def _timed() -> nw.Expr:
-    return nw.coalesce(nw.col("cpt").is_in(codes("timed")), nw.lit(False))
 
 
 def _today(mentions: nw.LazyFrame) -> nw.LazyFrame:

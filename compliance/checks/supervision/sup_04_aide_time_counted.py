@@ -5,7 +5,7 @@ import narwhals as nw
 from compliance.checks.rule import rule
 from compliance.checks.supervision.services import services
 from compliance.checks.supervision.taken_out import with_lost
-from compliance.checks.terms import codes, first, judge, ruled
+from compliance.checks.terms import first, is_timed, judge, ruled
 
 CONTEXT = ["service_date", "patient_id", "discipline", "clinic_id", "payer_id", "therapist_id", "aide_billable",
            "aide_billable__id", "unit_method", "unit_method__id", "timed_unit_minutes", "first_unit_minutes",
@@ -58,14 +58,14 @@ def aide_time_counted(
     Whether the billed units were supported before the aide's minutes were removed (UNIT-01).
     """
     given = services(interventions, notes, claim_lines, CONTEXT)
-    timed = given.filter(nw.coalesce(nw.col("cpt").is_in(codes("timed")), nw.lit(False)))
+    timed = given.filter(is_timed())
     units = with_lost(given.filter(nw.col("by_aide") > 0), timed, "aide")
     alone = (nw.col("by_therapist") == 0) & (nw.col("by_assistant") == 0) & (nw.col("by_student") == 0)
     alone = (alone & (nw.col("by_unknown") == 0)) | (
         (nw.col("aide") >= nw.col("minutes")) & (nw.col("minutes") > 0)
     )
     case = first(("alone", alone), ("units", nw.col("lost") > 0), ("minutes", nw.lit(True)))
-    units = units.with_columns(case=case, is_timed=nw.col("cpt").is_in(codes("timed")))
+    units = units.with_columns(case=case, is_timed=is_timed())
     severity = first(
         ("high", nw.col("case") == "alone"), ("medium", nw.col("case") == "units"), ("low", nw.lit(True))
     )

@@ -3,8 +3,8 @@
 import narwhals as nw
 
 from compliance.checks.rule import rule
-from compliance.checks.supervision.services import ASSISTANT_MODIFIERS, services
-from compliance.checks.terms import codes, first, flag, has_code, judge, ruled
+from compliance.checks.supervision.services import services
+from compliance.checks.terms import ASSISTANT_MODIFIERS, codes, first, flag, has_code, judge, ruled
 
 EVALUATING_KINDS = ("evaluation", "reevaluation")
 CONTEXT = ["kind", "service_date", "patient_id", "discipline", "clinic_id", "payer_id", "therapist_id",

@@ -2,7 +2,7 @@
 
 import narwhals as nw
 
-from compliance.checks.terms import codes
+from compliance.checks.terms import is_timed
 from compliance.checks.units.allocation import MIDPOINT, POOLED, supported
 
 DAY = ["patient_id", "discipline", "service_date", "payer_id"]
@@ -46,13 +46,16 @@ def with_lost(rows: nw.LazyFrame, timed: nw.LazyFrame, spared: str) -> nw.LazyFr
     lost = nw.when(way == POOLED).then(nw.col("share")).otherwise(
         nw.when(way == MIDPOINT).then(nw.col("mine")).otherwise(fewer)
     )  # fmt: skip
-    is_timed = nw.coalesce(nw.col("cpt").is_in(codes("timed")), nw.lit(False))
     return rows.with_columns(
-        lost=nw.when(is_timed).then(lost).otherwise(nw.lit(0)).cast(nw.Int64),
-        counted=nw.when(nw.coalesce(way.is_in([POOLED, MIDPOINT]), nw.lit(False)))
-        .then(way)
-        .otherwise(nw.lit(NOT_KNOWN)),
+        lost=nw.when(is_timed()).then(lost).otherwise(nw.lit(0)).cast(nw.Int64),
+        counted=counted_by(way),
     )
+
+
+def counted_by(way: nw.Expr) -> nw.Expr:
+    """The payer's way of counting as evidence names it."""
+    known = nw.coalesce(way.is_in([POOLED, MIDPOINT]), nw.lit(False))
+    return nw.when(known).then(way).otherwise(nw.lit(NOT_KNOWN))
 
 
 def _fewer(billed: str, units: nw.Expr) -> nw.Expr:

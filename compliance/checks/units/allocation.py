@@ -12,6 +12,8 @@ from typing import Any
 
 import narwhals as nw
 
+CLOCK = ("timed_unit_minutes", "first_unit_minutes")
+"""The parameters that say how minutes make units: columns of rows that `supported` and `Clock` read."""
 POOLED, MIDPOINT = "cms_8_minute", "midpoint"
 
 

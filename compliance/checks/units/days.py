@@ -11,19 +11,13 @@ from typing import Any
 import narwhals as nw
 import polars as pl
 
-from compliance.checks.terms import billed_once, codes, flag, fold
-from compliance.checks.units.allocation import MIDPOINT, POOLED, Clock, allocate
+from compliance.checks.terms import billed_once, codes, flag, fold, is_timed
+from compliance.checks.units.allocation import CLOCK, MIDPOINT, POOLED, Clock, allocate
 
 DAY = ("day",)
 """The key of a billed day: its date, patient, discipline, payer and billing provider as one text."""
-CLOCK = ("timed_unit_minutes", "first_unit_minutes")
 DEARER_THAN_ANY = 1_000_000
 """A unit that is not supported costs more than any price: prices only choose among equals."""
-
-
-def timed(column: str = "cpt") -> nw.Expr:
-    """Whether a code is one of those of 15 minutes a unit."""
-    return nw.coalesce(nw.col(column).is_in(codes("timed")), nw.lit(False))
 
 
 def clock_code(column: str = "cpt") -> nw.Expr:
@@ -89,7 +83,7 @@ def minutes_by_code(interventions: nw.LazyFrame, minutes: nw.Expr | None = None)
     """
     minutes = stated_minutes() if minutes is None else minutes
     return (
-        interventions.filter(nw.col("attended") & timed())
+        interventions.filter(nw.col("attended") & is_timed())
         .select("note_id", code=clock_code(), told=nw.coalesce(minutes, nw.lit(0)).cast(nw.Int64), untold=flag(minutes.is_null()))
         .group_by("note_id", "code")
         .agg(minutes=nw.col("told").sum(), untold=nw.col("untold").max())
@@ -154,7 +148,7 @@ def code_minutes(speaking: nw.LazyFrame, by_code: nw.LazyFrame, lines: nw.LazyFr
     documented = speaking.join(by_code, on="note_id").select(
         *DAY, "code", "minutes", billed=nw.lit(0).cast(nw.Int64), price=nw.lit(0.0).cast(nw.Float64)
     )
-    billed = lines.filter(timed()).select(
+    billed = lines.filter(is_timed()).select(
         *DAY, "code", minutes=nw.lit(0).cast(nw.Int64), billed=nw.coalesce(nw.col("units"), nw.lit(0)).cast(nw.Int64),
         price="price",
     )  # fmt: skip

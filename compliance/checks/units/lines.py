@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import narwhals as nw
 
-from compliance.checks.terms import codes, flag
+from compliance.checks.terms import codes, flag, is_timed
 from compliance.checks.units.days import (
     DAY,
     code_minutes,
@@ -14,7 +14,6 @@ from compliance.checks.units.days import (
     notes_of_days,
     of_days,
     supported_units,
-    timed,
 )
 
 
@@ -43,7 +42,7 @@ def judged_lines(
     )
     unlisted = nw.coalesce(nw.col("cpt").is_in(codes("unlisted")), nw.lit(False))
     billed = every.with_columns(unlisted=flag(unlisted)).group_by(*DAY).agg(nw.col("unlisted").max())
-    lines = every.filter(timed())
+    lines = every.filter(is_timed())
     of_day = (
         lines.with_columns(
             units_billed=nw.coalesce(nw.col("units"), nw.lit(0)), units_untold=flag(nw.col("units").is_null())

@@ -3,8 +3,8 @@
 import narwhals as nw
 
 from compliance.checks.rule import rule
-from compliance.checks.terms import codes, flag, judge, ruled
-from compliance.checks.units.days import stated_minutes, timed, window
+from compliance.checks.terms import codes, flag, is_timed, judge, ruled
+from compliance.checks.units.days import stated_minutes, window
 
 CASES = ("none", "timed_missing", "total_missing", "timed_over_total", "sum", "clock")
 
@@ -65,7 +65,7 @@ def minutes_missing(
     Whether the minutes support the billed units (UNIT-01); minutes that stand only in the note's words.
     """
     visits = notes.filter(nw.col("is_visit"))
-    billed = claim_lines.filter(~nw.col("note_id").is_null()).with_columns(timed_line=flag(timed()))
+    billed = claim_lines.filter(~nw.col("note_id").is_null()).with_columns(timed_line=flag(is_timed()))
     billed = billed.group_by("note_id").agg(timed_line=nw.col("timed_line").max())
     units = visits.join(_coded(interventions), on="note_id", how="left").join(
         billed, on="note_id", how="left"
@@ -127,17 +127,17 @@ def _true(expression: nw.Expr) -> nw.Expr:
 
 def _coded(interventions: nw.LazyFrame) -> nw.LazyFrame:
     """What a note's codes say: sums of told minutes, rows and untold ones, and how far minutes differ from times."""
-    minutes, is_timed = stated_minutes(), timed()
+    minutes, timed = stated_minutes(), is_timed()
     told = nw.coalesce(minutes, nw.lit(0))
     apart = nw.when(window() < 0).then(nw.lit(0) - window() + nw.col("minutes_tolerance"))
     apart = apart.otherwise((window() - nw.coalesce(nw.col("minutes"), window())).abs())
     rows = interventions.select(
         "note_id",
         coded_all=told,
-        coded=nw.when(is_timed).then(told).otherwise(nw.lit(0)),
-        rows_timed=flag(is_timed),
+        coded=nw.when(timed).then(told).otherwise(nw.lit(0)),
+        rows_timed=flag(timed),
         untold=flag(minutes.is_null()),
-        untold_timed=flag(is_timed & minutes.is_null()),
+        untold_timed=flag(timed & minutes.is_null()),
         told=flag(~minutes.is_null()),
         apart=nw.coalesce(apart, nw.lit(0)),
     )

@@ -8,17 +8,15 @@ import narwhals as nw
 import polars as pl
 
 from compliance.checks.rule import rule
-from compliance.checks.terms import fold, judge, ruled
-from compliance.checks.units.allocation import MIDPOINT, POOLED, Clock, allocate
+from compliance.checks.terms import fold, is_timed, judge, ruled
+from compliance.checks.units.allocation import CLOCK, MIDPOINT, POOLED, Clock, allocate
 from compliance.checks.units.days import (
-    CLOCK,
     DAY,
     clock_code,
     clock_of,
     notes_of_days,
     of_days,
     stated_minutes,
-    timed,
 )
 from compliance.checks.units.lines import lost_of
 
@@ -68,7 +66,7 @@ def same_minutes_twice(
     billed in full by two disciplines; only what is given within one discipline is compared.
     """
     every = of_days(claim_lines)
-    lines = every.filter(timed())
+    lines = every.filter(is_timed())
     speaking = notes_of_days(every, notes)
     told = fold(_segments(lines, speaking, interventions), by=DAY, order_by=("code", "started_at", "ended_at", "minutes"),
                 step=_overlaps, returns=OVERLAPS)  # fmt: skip
@@ -102,7 +100,7 @@ def same_minutes_twice(
 
 def _segments(lines: nw.LazyFrame, speaking: nw.LazyFrame, interventions: nw.LazyFrame) -> nw.LazyFrame:
     """What the fold reads: each timed service of a billed day, with its code's price and billed units."""
-    given = interventions.filter(nw.col("attended") & timed()).select(
+    given = interventions.filter(nw.col("attended") & is_timed()).select(
         "note_id", "started_at", "ended_at", code=clock_code(), minutes=stated_minutes()
     )
     billed = (
