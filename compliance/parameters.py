@@ -34,6 +34,8 @@ class ParameterValues:
         self._policies = policies
         self._ids: dict[tuple[Any, ...], int] = {}
         self._asked: dict[tuple[str | None, ...], pl.DataFrame] = {}
+        self._columns: dict[tuple[tuple[str | None, ...], str], pl.DataFrame] = {}
+        self._told: dict[tuple[str, str], list[tuple[Any, ...]]] = {}
         self.shown: list[Mapping[str, Any]] = []
 
     def attach(self, rows: nw.LazyFrame, parameters: Sequence[str], table: str | None = None) -> nw.LazyFrame:
@@ -60,7 +62,8 @@ class ParameterValues:
         rows = rows.drop(*known, strict=False).with_columns(  # lines were priced by some
             asked=_asked(sorted(codes)), day=_day_number(), policy_missing=_unknown_payer()
         )
-        values = like(self._values(self._asked_of(rows, (table, *sorted(codes))), parameters), rows)
+        key = (table, *sorted(codes))
+        values = like(self._values(self._asked_of(rows, key), parameters, key), rows)
         return (
             rows.join(values, on=["asked", "day"], how="inner")
             .with_columns(policy_missing=nw.coalesce(nw.col("policy_missing"), nw.col("varies")))
@@ -74,35 +77,54 @@ class ParameterValues:
             self._asked[table] = distinct.cast({"asked": pl.String, "day": pl.Int64}).sort("asked", "day")
         return self._asked[table]
 
-    def _values(self, asked: pl.DataFrame, parameters: Sequence[str]) -> pl.DataFrame:
+    def _values(
+        self, asked: pl.DataFrame, parameters: Sequence[str], table: tuple[str | None, ...]
+    ) -> pl.DataFrame:
         """Each parameter's value and its id for each context and day: asked, day, varies, and two columns a parameter."""
+        columns = []
+        for name in dict.fromkeys(parameters):
+            known = table[0] is not None and (table, name) in self._columns
+            column = self._columns[table, name] if known else self._column(asked, name)
+            self._columns[table, name] = column
+            columns.append(column)
+        varies = pl.coalesce(*(column["varies"] for column in columns)).alias("varies")
+        return asked.hstack([each for column in columns for each in column.drop("varies")]).with_columns(
+            varies
+        )
+
+    def _column(self, asked: pl.DataFrame, name: str) -> pl.DataFrame:
+        """One parameter for each row of `asked`, in its order: its value, its id, `varies`."""
         contexts = asked["asked"].unique(maintain_order=True).to_list()
-        values = asked.with_columns(varies=pl.lit(None, dtype=pl.String))
-        for name in parameters:
-            values = (
-                values.join(self._intervals(name, contexts), on="asked")
-                .filter((pl.col("day") >= pl.col("begins")) & (pl.col("day") < pl.col("ends")))
-                .with_columns(varies=pl.coalesce("varies", "varies_here"))
-                .drop("begins", "ends", "varies_here")
-            )
-        return values
+        return (
+            asked.join(self._intervals(name, contexts), on="asked", maintain_order="left_right")
+            .filter((pl.col("day") >= pl.col("begins")) & (pl.col("day") < pl.col("ends")))
+            .select(name, f"{name}__id", varies="varies_here")
+        )
 
     def _intervals(self, name: str, contexts: Sequence[str]) -> pl.DataFrame:
         """The parameter's value per context, without gaps: asked, begins, ends (days), value, id, varies_here."""
         dtype = DTYPES[self._policies.parameter(name).type]
-        rows: list[tuple[Any, ...]] = []
-        for context in contexts:
-            places = dict(zip((*CONTEXT, "cpt"), (part or None for part in context.split("|")), strict=True))
-            for begins, ends, value, varies in self._resolved(name, places):
-                told = None if value is None else _cell(value.value)
-                if told == UNKNOWN and dtype != pl.String():
-                    told, varies = None, f"policy.{name}"
-                rows.append((context, begins, ends, told, self._id(name, value), varies))
+        rows = [row for context in contexts for row in self._told_of(name, context)]
         schema = {
             "asked": pl.String(), "begins": pl.Int64(), "ends": pl.Int64(), name: dtype, f"{name}__id": pl.Int64(),
             "varies_here": pl.String(),
         }  # fmt: skip
         return pl.DataFrame(rows, schema=schema, orient="row")
+
+    def _told_of(self, name: str, context: str) -> list[tuple[Any, ...]]:
+        """The rows of `_intervals` for one context, worked out once: rules share parameters, tables share contexts."""
+        if (name, context) in self._told:
+            return self._told[name, context]
+        worded = DTYPES[self._policies.parameter(name).type] == pl.String()
+        places = dict(zip((*CONTEXT, "cpt"), (part or None for part in context.split("|")), strict=True))
+        rows: list[tuple[Any, ...]] = []
+        for begins, ends, value, varies in self._resolved(name, places):
+            told = None if value is None else _cell(value.value)
+            if told == UNKNOWN and not worded:
+                told, varies = None, f"policy.{name}"
+            rows.append((context, begins, ends, told, self._id(name, value), varies))
+        self._told[name, context] = rows
+        return rows
 
     def _resolved(self, name: str, places: dict[str, str | None]) -> list[tuple[Any, ...]]:
         """Intervals (first day, last day exclusive, Value or None, missing fact or None) that cover all time."""

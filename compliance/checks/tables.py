@@ -103,7 +103,7 @@ class ChartTables:
         submitted = ~nw.col("submitted_on").is_null() | nw.col("status").is_in(
             ["submitted", "paid", "denied"]
         )
-        return (
+        return self._keep(
             claims.filter(~nw.coalesce(void, nw.lit(False)))
             .join(self._superseded(claims), on="claim_id", how="anti")
             .join(payers, on="payer_id", how="left")
@@ -246,7 +246,7 @@ class ChartTables:
             named = nw.coalesce(padded.str.contains(f" {modifier} ", literal=True), nw.lit(False))
             by_modifier = nw.when(named).then(nw.lit(discipline)).otherwise(by_modifier)
         lines = self._records["claim_lines"].join(claims, on="claim_id", how="inner")
-        return (
+        return self._keep(
             lines.join(therapists, on="therapist_id", how="left")
             .join(self.amounts, on=["claim_id", "line"], how="left")
             .join(self._fees(lines), on=["claim_id", "line"], how="left")
@@ -279,7 +279,7 @@ class ChartTables:
         # A comparison with null is null on one engine and false on another: null is asked for by name.
         unsaid = nw.col("outcome").is_null()
         attended = (unsaid | (nw.col("outcome") == "attended")) & (nw.col("kind") != "missed_visit")
-        return (
+        return self._keep(
             self._records["notes"]
             .join(authors, on="therapist_id", how="left")
             .join(treated, on="note_id", how="left")
@@ -340,7 +340,8 @@ class ChartTables:
                 discipline=_first("modifier_discipline", "note_discipline", "rendering_discipline"),
             )
         )
-        return self._keep(self._resubmitted(self._with_amount(self._with_plan(joined, ("claim_id", "line")))))
+        placed = self._keep(self._with_plan(self._keep(joined), ("claim_id", "line")))
+        return self._keep(self._resubmitted(self._keep(self._with_amount(placed))))
 
     @staticmethod
     def _resubmitted(lines: nw.LazyFrame) -> nw.LazyFrame:
