@@ -396,7 +396,7 @@ def _unestablished(
         return chart.doubt or "plans_of_care.established_on"
     if day.noted - chart.established.keys() or any(not each.first and each.former is None for each in own):
         return "plans_of_care.plan_id"
-    if own:
+    if any(each.plan.evaluated_on and each.plan.evaluated_on <= day.on for each in own):
         return None
     begun = [each for each in chart.days if each.episode == day.episode and each.on <= day.on]
     if any(each.evaluation for each in begun) or begun[0].on in chart.openings:

@@ -57,8 +57,8 @@ def no_plan_before_treatment(
     - A plan of an earlier episode does not serve a new one, unless it still holds the day.
     - A plan that has ended was established all the same (POC-04).
     - Where a note names a plan that the records lack, or the first plan in the records replaces another, nothing can be told.
-    - Without any plan, the line is a finding only where the records hold the beginning of the episode: its evaluation, or
-      its first day as the records state it. Records that start in mid-episode may lack the plan alone.
+    - The line is a finding only where the records hold the beginning of the episode: its evaluation, or its first day as
+      the records state it. Records that start in mid-episode may lack the plan alone.
 
     ## What it does not check
     Whether the plan is complete (POC-02), certified (POC-03) or still in force (POC-04). Remote monitoring (RTM-04).
