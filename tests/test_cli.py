@@ -319,6 +319,12 @@ def test_planted_violations_are_recalled_and_the_figures_printed() -> None:
     assert float(of_all[-2]) >= 98.0, "nearly nothing else is"
 
 
+def test_rules_that_were_not_asked_for_miss_nothing() -> None:
+    truth = small_clinic() / "truth.csv"
+    told = run("check", SAMPLE, "--rule", "DOC-05", "--truth", truth, "--format", "jsonl", *AS_OF).stderr
+    assert [line.split()[0] for line in told.splitlines()] == ["rule", "DOC-05", "all"]
+
+
 def test_the_module_is_the_command_too() -> None:
     command = [sys.executable, "-m", "compliance", "rules"]
     told = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True)
