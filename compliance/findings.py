@@ -14,7 +14,7 @@ from typing import Any
 import polars as pl
 
 from compliance.checks.rule import AT_RISK, Rule, RuleError
-from compliance.checks.terms import FAIL
+from compliance.checks.terms import BETWEEN_LINES, FAIL
 from compliance.formats import days_in, singular, units_in
 from compliance.money import exposure
 
@@ -137,7 +137,7 @@ def exposed_lines(rule: Rule, failed: pl.DataFrame, facts: Facts) -> pl.DataFram
         exposed = failed.select(*how, *key).drop_nulls(key).join(lines, on=key)
     elif rule.exposes == "lines":
         listed = (
-            failed.select(*how, listed=pl.col("exposed_lines").str.split(" "))
+            failed.select(*how, listed=pl.col("exposed_lines").str.split(BETWEEN_LINES))
             .explode("listed")
             .drop_nulls("listed")
         )
@@ -262,7 +262,8 @@ def _severity(rule: Rule, row: dict[str, Any], lines: list[dict[str, Any]]) -> s
 
 def finding_id(rule: Rule, row: Mapping[str, Any]) -> str:
     """The same records and rule give the same id in every run: the code and a hash of the subject's key."""
-    key = "|".join("" if row.get(name) is None else str(_plain(row[name])) for name in rule.key)
+    parts = ("" if row.get(name) is None else str(_plain(row[name])) for name in rule.key)
+    key = "|".join(part.replace("\\", "\\\\").replace("|", "\\|") for part in parts)
     return f"{rule.code}-{hashlib.sha256(f'{rule.code}|{key}'.encode()).hexdigest()[:12]}"
 
 

@@ -55,17 +55,22 @@ class Audited:
         if alike not in self._done:
             cases = read_cases(rule.cases)
             records, policies = clinic_of_cases(
-                ((f"{rule.code}.{n}.", cases[n]) for n in alike[1]), self._new_folder()
+                ((mark_of(rule, n), cases[n]) for n in alike[1]), self._new_folder()
             )
             self._done[alike] = audit(records, policies, case.as_of, [rule])
         if unmarked(self._done[alike].coverage, rule):
             return audit(case.records(), policies_of(case, self._new_folder()), case.as_of, [rule])
-        return alone(self._done[alike], f"{rule.code}.{number}.")
+        return alone(self._done[alike], mark_of(rule, number))
 
     def _new_folder(self) -> Path:
         made = self._folder / str(len(list(self._folder.iterdir())))
         made.mkdir()
         return made
+
+
+def mark_of(rule: Rule, number: int) -> str:
+    """What the keys of a case begin with. It holds what lists, names of lines and joined keys are parted by."""
+    return f"{rule.code}.{number} |/1 "
 
 
 @cache
@@ -106,7 +111,7 @@ def clinic_of_cases(cases: Iterable[tuple[str, Case]], folder: Path) -> tuple[Re
     """Cases as one clinic: the keys of each bear its mark, and its payers a policy of its own where it sets values."""
     parts: dict[str, list[pl.DataFrame]] = defaultdict(list)
     overlays = False
-    for mark, case in cases:
+    for number, (mark, case) in enumerate(cases):
         for name, frame in case.frames().items():
             keys = [
                 column.name
@@ -119,7 +124,7 @@ def clinic_of_cases(cases: Iterable[tuple[str, Case]], folder: Path) -> tuple[Re
             if name == "payers" and case.policy:
                 marked = marked.with_columns(
                     policy=pl.when(pl.col("kind") == case.payer)
-                    .then(pl.lit(f"of-{mark}"))
+                    .then(pl.lit(f"case-{number}"))
                     .otherwise("policy")
                 )
             parts[name].append(marked)
@@ -129,8 +134,8 @@ def clinic_of_cases(cases: Iterable[tuple[str, Case]], folder: Path) -> tuple[Re
                 name: [{"from": date(2000, 1, 1), "value": value, "source": "house-default"}]
                 for name, value in case.policy.items()
             }
-            text = yaml.safe_dump({"id": f"of-{mark}", "based_on": case.payer, **rows})
-            (folder / f"{mark}.yaml").write_text(text, encoding="utf-8")
+            text = yaml.safe_dump({"id": f"case-{number}", "based_on": case.payer, **rows})
+            (folder / f"{number}.yaml").write_text(text, encoding="utf-8")
     records = from_frames({name: pl.concat(frames, how="diagonal") for name, frames in parts.items()})
     assert not records.report.refusals
     return records, load_policies(folder if overlays else None)

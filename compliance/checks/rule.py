@@ -128,10 +128,11 @@ def rule(
     formatted from the facts; where a rule fails in several ways they are mappings chosen by its column `case`.
     `quotes` names the kinds of mentions (`passive`) whose words are quoted as evidence from the finding's note.
     `exposes` says which lines a finding puts at risk: the `line` itself; the `lines` that `exposed_lines` lists
-    (`C1/1 C1/2`); all lines of the `note` (only the codes in `exposed_cpt` where the rule returns it); or the lines of
-    the patient and discipline on the `days` from `exposed_from` to `exposed_to`. The whole of a line falls away, and
-    the day is priced anew (`compliance/money.py`), unless the rule returns `exposed_units` (so many units of the line),
-    `exposed_as` (the code that the line should have been) or `exposed_share` (0 to 1, a plain share of the dollars).
+    (`C1/1`, `C1/2`, parted by `terms.BETWEEN_LINES`); all lines of the `note` (only the codes in `exposed_cpt` where the
+    rule returns it); or the lines of the patient and discipline on the `days` from `exposed_from` to `exposed_to`. The
+    whole of a line falls away, and the day is priced anew (`compliance/money.py`), unless the rule returns
+    `exposed_units` (so many units of the line), `exposed_as` (the code that the line should have been) or
+    `exposed_share` (0 to 1, a plain share of the dollars).
     `scope` says what must stay together when records are split. `also` lists other codes that the rule goes by.
 
     Raises RuleError for a word that means nothing here: it would otherwise be a rule that never runs.

@@ -22,6 +22,8 @@ MINUTES_OF_AN_HOUR = 60
 MINUTES_OF_A_DAY = 24 * MINUTES_OF_AN_HOUR
 ASSISTANT_MODIFIERS = ("CQ", "CO")
 EPISODE = ("patient_id", "discipline", "episode")
+BETWEEN_LINES = "\n"
+"""Parts the names of lines in `exposed_lines` (`C1/1`): a claim's key may hold spaces, and no control character."""
 
 JOINS_AS_WRITTEN = pl.QueryOptFlags(join_order=False)
 

@@ -7,7 +7,7 @@ import polars as pl
 
 from compliance.checks.assistant_modifiers.services import assistant_lines, modifier
 from compliance.checks.rule import rule
-from compliance.checks.terms import FAIL, fold, judge, kept, ruled
+from compliance.checks.terms import BETWEEN_LINES, FAIL, fold, judge, kept, ruled
 from compliance.checks.units.days import DAY
 
 
@@ -94,4 +94,4 @@ LISTED: dict[str, pl.DataType] = {"exposed_lines": pl.String(), "lines_billed": 
 
 def _listed(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The lines of a day in one cell, which no expression of every engine can write."""
-    return [{"exposed_lines": " ".join(row["rank"] for row in rows), "lines_billed": len(rows)}]
+    return [{"exposed_lines": BETWEEN_LINES.join(row["rank"] for row in rows), "lines_billed": len(rows)}]

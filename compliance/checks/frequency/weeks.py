@@ -15,7 +15,7 @@ import polars as pl
 
 from compliance.checks.plans_of_care.certification import MOMENT, PATIENT, Chart
 from compliance.checks.plans_of_care.intervals import Day, Interval, Rules, governing
-from compliance.checks.terms import ONE_DAY, codes, like, typed_rows
+from compliance.checks.terms import BETWEEN_LINES, ONE_DAY, codes, like, typed_rows
 
 WEEK = timedelta(days=7)
 SESSION_GAP = timedelta(hours=1)
@@ -184,6 +184,6 @@ def lines_of_days(rows: nw.LazyFrame, claim_lines: nw.LazyFrame) -> nw.LazyFrame
         .join(lines, on=[*PATIENT, "counted_days"])
         .sort("service_date", "claim_id", "line")
         .group_by("plan_id", "about", maintain_order=True)
-        .agg(exposed_lines=named.str.join(" "))
+        .agg(exposed_lines=named.str.join(BETWEEN_LINES))
     )
     return like(table.join(found, on=["plan_id", "about"], how="left"), claim_lines)

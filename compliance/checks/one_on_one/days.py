@@ -3,7 +3,16 @@
 import narwhals as nw
 
 from compliance.checks.one_on_one.sessions import most
-from compliance.checks.terms import ASSISTANT_MODIFIERS, billed_once, codes, flag, has_code, is_timed, joined
+from compliance.checks.terms import (
+    ASSISTANT_MODIFIERS,
+    BETWEEN_LINES,
+    billed_once,
+    codes,
+    flag,
+    has_code,
+    is_timed,
+    joined,
+)
 from compliance.checks.units.allocation import CLOCK, POOLED
 
 DAY = ["therapist_id", "service_date"]
@@ -127,7 +136,7 @@ def untimed_floors(lines: nw.LazyFrame) -> nw.LazyFrame:
 
 
 def listed(lines: nw.LazyFrame, days: nw.LazyFrame) -> nw.LazyFrame:
-    """The lines of some persons' days by name: therapist_id, day (ISO text), exposed_lines (`C1/1 C1/2`)."""
+    """The lines of some persons' days by name: therapist_id, day (ISO text), exposed_lines (see `rule`)."""
     name = nw.concat_str([nw.col("claim_id"), nw.lit("/"), nw.col("line").cast(nw.Int64).cast(nw.String)])
     chosen = lines.join(days.select(*DAY).unique(), on=DAY, how="inner").with_columns(exposed_lines=name)
     return joined(
@@ -135,6 +144,7 @@ def listed(lines: nw.LazyFrame, days: nw.LazyFrame) -> nw.LazyFrame:
         by=["therapist_id", "day"],
         text="exposed_lines",
         order_by=["claim_id", "line"],
+        separator=BETWEEN_LINES,
     )
 
 

@@ -8,7 +8,7 @@ import narwhals as nw
 import polars as pl
 
 from compliance.checks.rule import rule
-from compliance.checks.terms import fold, judge, ruled
+from compliance.checks.terms import BETWEEN_LINES, fold, judge, ruled
 from compliance.policy.remittance_codes import explained_by, meaning
 
 PARAMETERS = ["denial_repeats", "denial_days"]
@@ -103,7 +103,7 @@ def _told(window: list[dict[str, Any]], last: dict[str, Any]) -> dict[str, Any]:
         "remarks": remarks or None,
         "reason": meaning(last["carc"]),
         "explained_by": ", ".join(rules) or None,
-        "exposed_lines": " ".join(f"{row['claim_id']}/{row['line']}" for row in window),
+        "exposed_lines": BETWEEN_LINES.join(f"{row['claim_id']}/{row['line']}" for row in window),
         "policy_missing": last["policy_missing"],
         **{name: last[name] for each in PARAMETERS for name in (each, f"{each}__id")},
     }

@@ -24,7 +24,7 @@ from compliance.checks.plans_of_care.intervals import (
     governing,
     intervals,
 )
-from compliance.checks.terms import ONE_DAY, fold, in_polars, like, typed_rows
+from compliance.checks.terms import BETWEEN_LINES, ONE_DAY, fold, in_polars, like, typed_rows
 
 CERTIFICATION = (
     "certification_required",
@@ -158,7 +158,7 @@ def listed(lines: nw.LazyFrame, key: str) -> nw.LazyFrame:
         .drop_nulls(key)
         .sort("service_date", "claim_id", "line")
         .group_by(key, maintain_order=True)
-        .agg(exposed_lines=named.str.join(" "))
+        .agg(exposed_lines=named.str.join(BETWEEN_LINES))
     )
     return like(grouped, lines)
 
@@ -182,7 +182,7 @@ def _cases(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
             **{name: group[0][name] for name in (*PATIENT, *RETURNS) if name not in ("plan_id", "payer_id")},
             "days": len(days),
             "counted_days": " ".join(day.date().isoformat() for day in days),
-            "exposed_lines": " ".join(lines) or None,
+            "exposed_lines": BETWEEN_LINES.join(lines) or None,
         }
 
 

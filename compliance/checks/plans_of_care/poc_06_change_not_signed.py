@@ -10,7 +10,7 @@ import polars as pl
 from compliance.checks.plans_of_care.certification import MOMENT, PATIENT
 from compliance.checks.plans_of_care.diagnoses import bare, meant, with_pointers
 from compliance.checks.rule import rule
-from compliance.checks.terms import codes, fold, judge, like, typed_rows
+from compliance.checks.terms import BETWEEN_LINES, codes, fold, judge, like, typed_rows
 
 DAYS, CHARACTERS = PARAMETERS = ["change_signature_days", "diagnosis_match_characters"]
 IDS = [f"{name}__id" for name in PARAMETERS]
@@ -276,7 +276,7 @@ class _Changes:
         return {
             "case": "condition" if self.as_of > due else "added", "service_date": first, "due_on": due, "signed_on": signed,
             "new_diagnoses": ", ".join(dict.fromkeys(code for _, codes in beyond for code in codes)),
-            "exposed_lines": " ".join(f"{row['claim_id']}/{row['line']}" for row, _ in beyond),
+            "exposed_lines": BETWEEN_LINES.join(f"{row['claim_id']}/{row['line']}" for row, _ in beyond),
         }  # fmt: skip
 
     def _slip(self, new: str, characters: int, own: Sequence[tuple[Row, list[str]]]) -> bool:

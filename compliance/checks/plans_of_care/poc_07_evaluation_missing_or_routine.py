@@ -9,7 +9,7 @@ import polars as pl
 
 from compliance.checks.plans_of_care.certification import MOMENT, PATIENT
 from compliance.checks.rule import rule
-from compliance.checks.terms import codes, flag, fold, judge, like, typed_rows, yes
+from compliance.checks.terms import BETWEEN_LINES, codes, flag, fold, judge, like, typed_rows, yes
 
 DAY = (*PATIENT, "service_date")
 EVALUATING, AGAIN = codes("evaluation"), codes("reevaluation")
@@ -191,7 +191,7 @@ def _with_lines(units: pl.DataFrame, claim_lines: nw.LazyFrame) -> pl.DataFrame:
         .filter(within & pl.when(episode).then(treatment.fill_null(True)).otherwise(again.fill_null(False)))
         .sort("on", "claim_id", "line")
         .group_by(key, maintain_order=True)
-        .agg(exposed_lines=named.str.join(" "))
+        .agg(exposed_lines=named.str.join(BETWEEN_LINES))
     )
     return units.join(found, on=key, how="left")
 
