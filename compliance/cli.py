@@ -114,6 +114,7 @@ def main() -> None:
     from compliance.checks.rule import RuleError, UnknownRule
     from compliance.policy import PolicyError
     from compliance.records.load import InputError
+    from compliance.review.errors import ReviewError
 
     try:
         raise SystemExit(cli(sys.argv[1:] or ["--help"], prog_name="compliance", standalone_mode=False))
@@ -123,7 +124,7 @@ def main() -> None:
         _refuse(f"{said}{'' if said.endswith('?') else '.'} See {context} --help.")
     except typer.Abort:
         raise SystemExit(130) from None
-    except (InputError, PolicyError, RuleError, UnknownRule) as error:
+    except (InputError, PolicyError, ReviewError, RuleError, UnknownRule) as error:
         _refuse(str(error))
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -435,6 +436,41 @@ def risk(
         _write(written.risk_text(table, by.value), output)
     else:
         _write(written.frame_text(table, format.value), output, data=True)
+
+
+@cli.command(epilog="Example: compliance trail --verify")
+def trail(
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Follow the chain of hashes; status 1 where it is broken.")
+    ] = False,
+    head: Annotated[
+        str | None,
+        typer.Option(metavar="HASH", help="With --verify: a hash printed earlier that must be in the chain."),
+    ] = None,
+    review: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="The review data (COMPLIANCE_REVIEW, else in your data folder)."),
+    ] = None,
+    format: Annotated[Format, typer.Option(help=WRITTEN)] = Format.table,
+    output: OutputFile = None,
+) -> None:
+    """Who decided, viewed and exported what, and when; or whether that record was touched by a later hand."""
+    from compliance import output as written
+    from compliance.review import open_store
+
+    _ready(output, format)
+    store = open_store(review)
+    if verify:
+        verdict = store.verify(head)
+        _write(f"{verdict.said}\n", output)
+        raise SystemExit(1 if verdict.fault else 0)
+    entries = store.trail()
+    if format is Format.parquet:
+        _write_parquet(entries, output)
+    elif format is Format.table:
+        _write(written.trail_text(entries), output)
+    else:
+        _write(written.frame_text(entries, format.value), output, data=True)
 
 
 @cli.command(epilog="Example: compliance synth demo --patients 200 --seed 7")

@@ -236,6 +236,17 @@ def risk_text(table: pl.DataFrame, by: str) -> str:
     return _rendered(shown, color=False)
 
 
+def trail_text(entries: pl.DataFrame) -> str:
+    """The trail for a terminal, oldest entry first."""
+    shown = Table(box=None, header_style="bold", pad_edge=False)
+    for head in ("entry", "at (UTC)", "who", "did", "what"):
+        shown.add_column(head, justify="right" if head == "entry" else "left", overflow="fold")
+    for row in entries.iter_rows(named=True):
+        told = (row["at"][:19].replace("T", " "), row["person"], row["action"], row["subject"])
+        shown.add_row(str(row["entry"]), *(_cell(text) for text in told))
+    return _rendered(shown, color=False) + f"{plural(entries.height, 'entry', 'entries')}.\n"
+
+
 def frame_text(table: pl.DataFrame, kind: str) -> str:
     """A frame as JSON, JSON lines or CSV; cells that a spreadsheet would run as formulas are made text."""
     if kind == "json":

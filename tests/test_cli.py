@@ -263,7 +263,7 @@ def test_a_row_refused_for_two_cells_is_one_row(partly_read: Path) -> None:
 
 
 def test_each_command_has_help_with_an_example() -> None:
-    for command in ("check", "validate", "rules", "policies", "risk", "synth", "app"):
+    for command in ("check", "validate", "rules", "policies", "risk", "trail", "synth", "app"):
         told = run(command, "--help")
         assert told.returncode == 0
         assert f"compliance {command}" in told.stdout.split("Example:")[-1], command
@@ -323,6 +323,27 @@ def test_rules_that_were_not_asked_for_miss_nothing() -> None:
     truth = small_clinic() / "truth.csv"
     told = run("check", SAMPLE, "--rule", "DOC-05", "--truth", truth, "--format", "jsonl", *AS_OF).stderr
     assert [line.split()[0] for line in told.splitlines()] == ["rule", "DOC-05", "all"]
+
+
+def test_the_trail_is_listed_and_verified(tmp_path: Path) -> None:
+    from compliance.review import Decision, open_store
+
+    address = f"sqlite:///{tmp_path / 'review.db'}"
+    row = {"finding_id": HOSTILE, "rule": "PR-01", "severity": "high", "message": "late", "lines": "[]"}
+    store = open_store(address)
+    store.decide([row], Decision("confirmed"), "ana")
+    listed = run("trail", "--review", address)
+    assert listed.returncode == 0 and "ana" in listed.stdout and "confirmed" in listed.stdout
+    assert SHOWN in listed.stdout and "1 entry." in listed.stdout
+    assert (
+        json.loads(run("trail", "--review", address, "--format", "json").stdout)[0]["action"] == "confirmed"
+    )
+    told = run("trail", "--verify", "--review", address)
+    assert told.returncode == 0 and store.verify().head in told.stdout
+    broken = run("trail", "--verify", "--head", "0" * 64, "--review", address)
+    assert broken.returncode == 1 and "cut off" in broken.stdout
+    refused = run("trail", "--review", "nonsense")
+    assert refused.returncode == 2 and len(refused.stderr.splitlines()) == 1
 
 
 def test_the_module_is_the_command_too() -> None:

@@ -1,0 +1,436 @@
+"""Decisions, runs and their trail: kept whole or not at all, on SQLite and on PostgreSQL, and proof against a later hand."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+import sqlalchemy as sa
+
+from compliance.audit import audit
+from compliance.checks.rule import select
+from compliance.policy import load_policies
+from compliance.records.load import from_frames
+from compliance.review import Conflict, Decision, ReviewError, Run, open_store, standing
+from compliance.review.health import rule_health
+from compliance.review.runs import Present, changes, kept_findings, run_of
+from compliance.review.store import Store
+
+ANA, BEN = "ana", "ben"
+TODAY = date(2026, 7, 1)
+SERVER = next((Path(each) for each in sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)), None)
+
+
+def finding(number: int, **cells: Any) -> dict[str, Any]:
+    """A finding of the contract's columns, as far as decisions read them."""
+    return {
+        "finding_id": f"UNIT-01-{number:012d}", "rule": "UNIT-01", "severity": "medium",
+        "message": f"{number} minutes support no unit", "lines": '[{"amount": 10.0, "claim_id": "C1", "line": 1}]', **cells,
+    }  # fmt: skip
+
+
+def table(*rows: dict[str, Any]) -> pl.DataFrame:
+    return pl.DataFrame(rows)
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a PostgreSQL server of this test run's own."""
+    if SERVER is None:
+        pytest.skip("PostgreSQL is not installed (Debian: apt install postgresql)")
+    folder = tmp_path_factory.mktemp("postgres")
+    as_user = ["setpriv", "--reuid=nobody", "--clear-groups"] if os.geteuid() == 0 else []
+    if as_user:
+        for each in (folder, *folder.parents[:2]):
+            each.chmod(0o755)
+        shutil.chown(folder, "nobody")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    data = folder / "data"
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": folder}
+    made = [
+        *as_user,
+        SERVER / "initdb",
+        "-D",
+        data,
+        "-U",
+        "clinic",
+        "-A",
+        "trust",
+        "--no-sync",
+        "-E",
+        "UTF8",
+        "--locale=C",
+    ]
+    subprocess.run(made, check=True, **quiet)
+    settings = ["-c", f"port={port}", "-c", f"unix_socket_directories={folder}", "-c", "listen_addresses=127.0.0.1",
+                "-c", "fsync=off"]  # fmt: skip
+    server = subprocess.Popen([*as_user, SERVER / "postgres", "-D", data, *settings], **quiet)
+    address = f"postgresql+psycopg://clinic@127.0.0.1:{port}/postgres"
+    try:
+        for _ in range(100):
+            try:
+                sa.create_engine(address).connect().close()
+                break
+            except sa.exc.OperationalError:
+                time.sleep(0.1)
+        yield address
+    finally:
+        server.send_signal(signal.SIGINT)
+        server.wait(10)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'kept' / 'review.db'}"
+    server = request.getfixturevalue("postgres")
+    name = f"clinic_{abs(hash(request.node.name)) % 10**9}"
+    engine = sa.create_engine(server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(sa.text(f"DROP DATABASE IF EXISTS {name}"))
+        connection.execute(sa.text(f"CREATE DATABASE {name}"))
+    engine.dispose()
+    return server.rpartition("/")[0] + f"/{name}"
+
+
+@pytest.fixture
+def store(address: str) -> Iterator[Store]:
+    opened = open_store(address)
+    yield opened
+    opened.close()
+
+
+# One server a test run: the tests that ask for it stay on one worker.
+pytestmark = pytest.mark.xdist_group("review")
+
+
+def test_one_decision_of_many_findings_is_a_record_each_and_one_entry(store: Store) -> None:
+    plan = [finding(number) for number in range(23)]
+    entry = store.decide(plan, Decision("confirmed", "one plan that nobody signed"), ANA)
+    decided = store.decisions()
+    assert decided.height == 23 and decided["status"].unique().to_list() == ["confirmed"]
+    assert store.trail().select("entry", "person", "action", "subject").rows() == [
+        (entry, ANA, "confirmed", "23 findings")
+    ]
+    assert store.verify().fault is None and store.verify().entries == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "given", "said"),
+    [
+        ("dismissed", {}, "Say the reason"),
+        ("dismissed", {"reason": "  "}, "Say the reason"),
+        ("waived", {"reason": "payer agreed"}, "Say until when"),
+        ("asked", {"assignee": "cy"}, "Say who is asked, and by when"),
+        ("comment", {}, "A comment needs words"),
+        ("deleted", {}, "there are confirmed, dismissed"),
+    ],
+)
+def test_a_decision_without_what_it_needs_is_refused(status: str, given: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        Decision(status, **given)
+
+
+def test_the_last_decision_counts_and_a_comment_changes_nothing(store: Store) -> None:
+    first, second = finding(1), finding(2)
+    store.decide([first], Decision("dismissed", "minutes are on paper"), ANA)
+    store.decide([first], Decision("confirmed"), BEN)
+    store.decide([first, second], Decision("comment", "asked the front desk"), ANA)
+    stands = standing(table(first, second), store.decisions(), TODAY)
+    assert stands.select("status", "person", "comments").rows() == [("confirmed", BEN, 1), ("open", None, 1)]
+
+
+def test_a_waiver_ends_a_question_falls_due_and_a_changed_finding_is_open_again(store: Store) -> None:
+    waived, asked, dismissed, moved = (finding(number) for number in range(4))
+    store.decide([waived], Decision("waived", "payer's letter", expires_on=date(2026, 6, 30)), ANA)
+    store.decide([asked], Decision("asked", assignee="cy", due_on=date(2026, 6, 30)), ANA)
+    store.decide([dismissed, moved], Decision("dismissed", "another day's minutes"), ANA)
+    worse, dearer = (
+        {**moved, "message": "4 minutes support no unit"},
+        {**dismissed, "lines": dismissed["lines"].replace("10.0", "25.8")},
+    )
+    stands = standing(table(waived, asked, dearer, worse), store.decisions(), TODAY)
+    assert stands.select("status", "note").rows() == [
+        ("open", "waiver ended"), ("asked", "answer overdue"), ("dismissed", None), ("open", "changed since"),
+    ]  # fmt: skip
+    assert standing(table(waived), store.decisions(), date(2026, 6, 30))["status"].to_list() == ["waived"]
+
+
+def test_who_decides_what_another_decided_meanwhile_is_told_and_nothing_is_written(store: Store) -> None:
+    one, two = finding(1), finding(2)
+    seen = {row["finding_id"]: 0 for row in (one, two)}
+    store.decide([one], Decision("confirmed"), BEN)
+    with pytest.raises(Conflict, match="ben decided UNIT-01-000000000001"):
+        store.decide([one, two], Decision("dismissed", "paper"), ANA, seen=seen)
+    assert store.decisions().height == 1 and store.verify().entries == 1
+    store.decide([one], Decision("comment", "talked"), ANA, seen=seen)
+    latest = standing(table(one, two), store.decisions(), TODAY)
+    again = dict(latest.select("finding_id", "decision").rows())
+    store.decide([one, two], Decision("dismissed", "paper"), ANA, seen=again)
+    assert standing(table(one, two), store.decisions(), TODAY)["status"].to_list() == [
+        "dismissed",
+        "dismissed",
+    ]
+
+
+def test_two_who_decide_at_once_lose_nothing(address: str) -> None:
+    def decide(person: str) -> None:
+        own = open_store(address)
+        for number in range(20):
+            own.decide([finding(number), finding(100 + number)], Decision("confirmed"), person)
+        own.close()
+
+    workers = [threading.Thread(target=decide, args=(person,)) for person in (ANA, BEN)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    kept = open_store(address)
+    assert kept.decisions().height == 80 and kept.verify().fault is None and kept.verify().entries == 40
+    kept.close()
+
+
+INTERRUPTED = """
+import sys, time
+from compliance.review import Decision, open_store
+import compliance.review.store as module
+from tests.test_review import finding
+original = module._append
+def slow(*told):
+    entry = original(*told)
+    print("begun", flush=True)
+    time.sleep(60)
+    return entry
+module._append = slow
+open_store(sys.argv[1]).decide([finding(number) for number in range(500)], Decision("confirmed"), "ana")
+"""
+
+
+def test_a_kill_in_the_middle_of_a_bulk_decision_leaves_nothing_of_it(store: Store, address: str) -> None:
+    store.decide([finding(1)], Decision("confirmed"), ANA)
+    root = Path(__file__).parent.parent
+    begun = subprocess.Popen(
+        [sys.executable, "-c", INTERRUPTED, address], stdout=subprocess.PIPE, cwd=root, text=True
+    )
+    assert begun.stdout is not None and begun.stdout.readline() == "begun\n"
+    begun.kill()
+    begun.wait()
+    assert store.decisions().height == 1 and store.verify().entries == 1
+    store.decide([finding(number) for number in range(500)], Decision("confirmed"), BEN)
+    assert store.decisions().height == 501 and store.verify().fault is None
+
+
+TAMPERED: dict[str, str] = {
+    "UPDATE trail SET person = 'ben' WHERE entry = 2": "entry 2 was changed after it was written",
+    "DELETE FROM decisions WHERE entry = 2; DELETE FROM trail WHERE entry = 2": "entry 2 is missing",
+    "UPDATE decisions SET status = 'dismissed' WHERE entry = 2": "the decisions of entry 2 are not those",
+    "DELETE FROM decisions WHERE entry = 2": "the decisions of entry 2 are not those",
+    "UPDATE run_findings SET amount = 1": "the run of entry 4 is not the one that the trail says",
+}
+
+
+@pytest.mark.parametrize("command", TAMPERED)
+def test_a_later_hand_is_refused_and_where_it_gets_through_the_trail_tells(
+    command: str, store: Store
+) -> None:
+    for number in range(3):
+        store.decide([finding(number)], Decision("confirmed"), ANA)
+    store.keep(run([finding(1)]), ANA)
+    with pytest.raises(ReviewError, match="append-only"), store._act() as connection:
+        connection.execute(sa.text(command.split(";")[0]))
+    with store._act() as connection:
+        for each in ("trail", "decisions", "run_findings"):
+            if connection.dialect.name == "sqlite":
+                connection.execute(sa.text(f"DROP TRIGGER {each}_no_update"))
+                connection.execute(sa.text(f"DROP TRIGGER {each}_no_delete"))
+            else:
+                connection.execute(sa.text(f"DROP TRIGGER {each}_append_only ON {each}"))
+        for each in command.split(";"):
+            connection.execute(sa.text(each))
+    assert TAMPERED[command] in str(store.verify().fault)
+
+
+def test_a_trail_cut_off_at_its_end_does_not_hold_a_hash_printed_before(store: Store) -> None:
+    store.decide([finding(1)], Decision("confirmed"), ANA)
+    printed = store.verify().head
+    store.note(ANA, "view", "N1")
+    assert store.verify(printed).fault is None
+    assert "cut off" in str(store.verify("f" * 64).fault)
+
+
+def run(rows: list[dict[str, Any]], as_of: date = TODAY, records: str = "r1") -> Run:
+    kept = pl.DataFrame(
+        [
+            {
+                **dict.fromkeys(("service_date", "patient_id", "therapist_id", "payer_id", "note_id")),
+                "claim_id": "C1", "amount": 10.0, **{name: row[name] for name in ("finding_id", "rule", "severity", "message")},
+            }
+            for row in rows
+        ]
+    )  # fmt: skip
+    return Run("clinic", records, "p1", "0.1", as_of, 5, 10.0 * len(rows), kept)
+
+
+def test_a_run_is_kept_once_and_the_next_one_says_what_changed(store: Store) -> None:
+    assert store.keep(run([finding(1), finding(2)]), ANA)
+    assert not store.keep(run([finding(1), finding(2)]), BEN)
+    assert store.keep(run([finding(2)], records="r2"), ANA)
+    assert store.keep(run([finding(1), finding(3)], records="r3"), ANA)
+    kept = store.runs("clinic")
+    assert kept.height == 3 and kept["run_id"].n_unique() == 3 and store.runs("another").is_empty()
+    seen = store.first_seen("clinic")
+    assert seen.height == 3
+    now, last = store.findings_of(3), store.findings_of(2)
+    present = Present(frozenset(["UNIT-01"]), pl.Series(["P1"]), pl.Series(["C1"]), pl.Series(["N1"]))
+    ever = pl.concat([store.findings_of(1), last])["finding_id"]
+    told = dict(changes(now, last, ever, present).select("finding_id", "change").rows())
+    assert told == {
+        finding(1)["finding_id"]: "reopened",
+        finding(3)["finding_id"]: "new",
+        finding(2)["finding_id"]: "fixed",
+    }
+    assert store.verify().fault is None
+
+
+@pytest.mark.parametrize(
+    "present",
+    [
+        Present(frozenset(["PR-01"]), pl.Series(["P1"]), pl.Series(["C1"]), pl.Series(["N1"])),
+        Present(frozenset(["UNIT-01"]), pl.Series(["P1"]), pl.Series(["C2"]), pl.Series(["N1"])),
+    ],
+    ids=["its rule did not run", "its claim is no longer there"],
+)
+def test_what_could_not_be_judged_again_is_not_called_fixed(present: Present) -> None:
+    now, last = run([finding(3)]).findings, run([finding(2)]).findings
+    told = dict(changes(now, last, last["finding_id"], present).select("finding_id", "change").rows())
+    assert told[finding(2)["finding_id"]] == "unseen"
+
+
+def test_the_store_is_opened_again_as_it_was_left(store: Store, address: str) -> None:
+    store.decide([finding(1)], Decision("confirmed"), ANA)
+    again = open_store(address)
+    assert again.decisions().equals(store.decisions()) and again.decisions()["at"][0].endswith("+00:00")
+    again.close()
+
+
+@pytest.mark.parametrize(
+    ("address_of", "said"),
+    [
+        (lambda folder: f"sqlite:///{folder}", "unable to open database file"),
+        (lambda folder: "nonsense", "not an address of a database"),
+        (lambda folder: "postgresql+psycopg://ana:secret@127.0.0.1:1/none", "ana:***@"),
+        (lambda folder: f"sqlite:///{_garbage(folder)}", "file is not a database"),
+    ],
+)
+def test_an_address_that_cannot_be_opened_is_one_line_without_the_password(
+    address_of: Callable[[Path], str], said: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ReviewError) as refused:
+        open_store(address_of(tmp_path))
+    assert said in str(refused.value) and "secret" not in str(refused.value)
+    assert len(str(refused.value).splitlines()) == 1
+
+
+def _garbage(folder: Path) -> Path:
+    (folder / "review.db").write_bytes(b"no database" * 200)
+    return folder / "review.db"
+
+
+def test_the_migrations_make_the_tables_that_the_code_reads(address: str) -> None:
+    """Alembic compares the migrated database with `schema.metadata`: nothing is to differ."""
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
+
+    from compliance.review.schema import metadata
+
+    opened = open_store(address)
+    with opened._reading() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    opened.close()
+
+
+def test_an_audits_findings_are_kept_as_a_run_keeps_them() -> None:
+    from compliance.findings import FINDING_SCHEMA
+
+    assert kept_findings(pl.DataFrame(schema=FINDING_SCHEMA)).is_empty()
+
+
+def test_an_audit_is_a_run_and_says_what_it_could_judge() -> None:
+    held = from_frames(
+        {
+            "notes": pl.DataFrame(
+                {
+                    "note_id": ["N1"],
+                    "patient_id": ["P1"],
+                    "service_date": ["2026-03-02"],
+                    "kind": ["treatment"],
+                }
+            )
+        }
+    )
+    result = audit(held, load_policies(), TODAY, select(["INT-03", "FRQ-02"]))
+    kept = run_of(result, held, load_policies(), "clinic")
+    assert kept.run_id == run_of(result, held, load_policies(), "elsewhere").run_id and len(kept.run_id) == 12
+    assert kept.as_of == TODAY and kept.findings.height == result.findings.height
+    present = Present.of(result, held)
+    assert "FRQ-02" not in present.rules and present.notes.to_list() == ["N1"]
+
+
+def test_a_rules_health_counts_what_reviewers_confirmed_and_how_long_it_took() -> None:
+    found = table(*(finding(number) for number in range(4)), finding(9, rule="PR-01", finding_id="PR-01-9"))
+    decided = pl.DataFrame(
+        {
+            "decision": [1, 2, 3, 4],
+            "finding_id": [
+                finding(0)["finding_id"],
+                finding(1)["finding_id"],
+                finding(1)["finding_id"],
+                "gone",
+            ],
+            "rule": ["UNIT-01"] * 4,
+            "status": ["dismissed", "dismissed", "confirmed", "comment"],
+            "at": ["2026-07-03T08:00:00.000+00:00", *["2026-07-09T08:00:00.000+00:00"] * 3],
+        }
+    )
+    seen = pl.DataFrame(
+        {
+            "finding_id": [*found["finding_id"], "gone"],
+            "rule": [*found["rule"], "UNIT-01"],
+            "first": ["2026-07-01T08:00:00.000+00:00"] * 6,
+            "last": ["2026-07-09T08:00:00.000+00:00"] * 5 + ["2026-07-05T08:00:00.000+00:00"],
+        }
+    )
+    coverage = pl.DataFrame(
+        {"rule": ["UNIT-01", "PR-01"], "passed": [6, 0], "failed": [4, 1], "cannot_tell": [2, 7]}
+    )
+    told = rule_health(found, decided, seen, coverage)
+    unit = told.filter(pl.col("rule") == "UNIT-01").row(0, named=True)
+    assert (unit["findings"], unit["confirmed"], unit["decided"], unit["cannot_tell"], unit["judged"]) == (
+        4,
+        1,
+        2,
+        2,
+        10,
+    )
+    assert (round(unit["share_low"], 3), round(unit["share_high"], 3)) == (0.095, 0.905)
+    assert unit["days_to_clear"] == 4.0, "2, 8 and (gone since the run after Jul 5) 4 days"
+    report = told.filter(pl.col("rule") == "PR-01").row(0, named=True)
+    assert (report["decided"], report["share_low"], report["days_to_clear"], report["cannot_tell"]) == (
+        0,
+        None,
+        None,
+        7,
+    )
