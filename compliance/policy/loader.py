@@ -64,6 +64,27 @@ def _with_overlay(folder: Path) -> Policies:
     return replace(_assemble(_files(folder), base, base.parameters, references), code_tables=tables)
 
 
+def laid_over(policies: Policies, text: str, name: str) -> Policies:
+    """The policies with one more layer on top of one of them, and of all that inherit from it: a policy file's text.
+
+    The text is a file's that bears the id of a loaded policy; `name` stands in messages and as the layer's name. Raises
+    PolicyError.
+    """
+    path = Path(f"{name}.yaml")
+    said = _parsed(text, path)
+    _head(path, said)
+    if said["id"] not in policies.names:
+        raise PolicyError(f"{path.name}: {policies.hint(said['id'])}")
+    rows = _layer(path, said, policies.parameters, policies.references, overlays=True).rows
+    under, layer = policies.layers[said["id"]], Layer(name, rows)
+
+    def over(chain: tuple[Layer, ...]) -> tuple[Layer, ...]:
+        heir = chain[len(chain) - len(under) :] == under
+        return (*chain[: len(chain) - len(under)], layer, *under) if heir else chain
+
+    return replace(policies, layers={id_: over(chain) for id_, chain in policies.layers.items()})
+
+
 def _files(folder: Path) -> list[Path]:
     """The policy files of a folder: all YAML but that about parameters and sources."""
     named = (path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
@@ -293,7 +314,10 @@ def _text(path: Path) -> str:
 
 
 def _mapping(path: Path) -> dict[str, Any]:
-    text = _text(path)
+    return _parsed(_text(path), path)
+
+
+def _parsed(text: str, path: Path) -> dict[str, Any]:
     try:
         said = yaml.load(text, _Strict)
     except PolicyError as error:
