@@ -17,6 +17,7 @@ from compliance.checks.rule import Rule, catalogue
 from compliance.money import PRICE_PARAMETERS
 from compliance.policy import Policies
 from compliance.policy.loader import laid_over
+from compliance.policy.models import NARROWING
 from compliance.records.load import Records
 from compliance.risk import at_risk
 
@@ -41,7 +42,8 @@ class Difference:
     """What a what-if does. Frames are Polars.
 
     `added` and `removed`: findings (contract's columns) that only the what-if, or only today's policies, give; `moved`: ids
-    of findings that both give but with other dollars, severity or sentence. `lines`: every line whose dollars at risk change:
+    of findings that both give but with other dollars, severity or sentence. `rules`: one row a rule that changes: rule,
+    before, after (dollars, each line once), added, removed. `lines`: every line whose dollars at risk change:
     claim_id, line, before, after, change, rules. `dollars_before` and `dollars_after` count each line once. `judged` are the
     rules that were run again; all others cannot change. `told` counts the units that could not be told, before and after.
     """
@@ -49,6 +51,7 @@ class Difference:
     added: pl.DataFrame
     removed: pl.DataFrame
     moved: tuple[str, ...]
+    rules: pl.DataFrame
     lines: pl.DataFrame
     dollars_before: float
     dollars_after: float
@@ -80,6 +83,23 @@ def overlay_text(changes: Sequence[Change], name: str, author: str, on: date) ->
     return yaml.safe_dump({"id": policy, **rows}, sort_keys=False, allow_unicode=True)
 
 
+def changes_of(text: str) -> list[Change]:
+    """The changes of an overlay's text, as `overlay_text` wrote it."""
+    said = yaml.safe_load(text)
+    return [
+        Change(
+            said["id"],
+            parameter,
+            row["value"],
+            row["from"],
+            tuple((key, str(row[key])) for key in NARROWING if key in row),
+        )
+        for parameter, rows in said.items()
+        if parameter != "id"
+        for row in rows
+    ]
+
+
 def rerun(changes: Sequence[Change]) -> list[Rule]:
     """The rules that read a changed parameter; all of them where it decides what a line is worth."""
     names = {change.parameter for change in changes}
@@ -108,31 +128,21 @@ def _difference(before: Audit, after: Audit, judged: Sequence[str]) -> Differenc
     again = pl.col("rule").is_in(judged)
     was, now = before.findings.filter(again), after.findings
     both = was.join(now, on="finding_id", suffix="_now")
-    differs = pl.any_horizontal(
-        pl.col(name) != pl.col(f"{name}_now") for name in ("amount_at_risk", "severity", "message")
-    )
+    told = ("amount_at_risk", "severity", "message")
+    differs = pl.any_horizontal(pl.col(name) != pl.col(f"{name}_now") for name in told)
+    added = now.join(was, on="finding_id", how="anti", maintain_order="left")
+    removed = was.join(now, on="finding_id", how="anti", maintain_order="left")
     whole = pl.concat([before.findings.filter(~again), now])
     lines = after.lines if len(judged) == len(before.rules) else before.lines
-    dollars = _by_line(at_risk(before.findings, before.lines), "before").join(
-        _by_line(at_risk(whole, lines), "after"), on=["claim_id", "line"], how="full", coalesce=True
-    )
-    named = _rules_of(
-        pl.concat([was.join(now, on="finding_id", how="anti"), now.join(was, on="finding_id", how="anti")])
-    )
-    moved = (
-        dollars.with_columns(pl.col("before", "after").fill_null(0.0))
-        .with_columns(change=(pl.col("after") - pl.col("before")).round(2))
-        .filter(pl.col("change") != 0)
-        .join(named, on=["claim_id", "line"], how="left")
-        .sort(pl.col("change").abs(), "claim_id", "line", descending=[True, False, False])
-    )
+    shares = at_risk(before.findings, before.lines), at_risk(whole, lines)
     return Difference(
-        added=now.join(was, on="finding_id", how="anti", maintain_order="left"),
-        removed=was.join(now, on="finding_id", how="anti", maintain_order="left"),
+        added=added,
+        removed=removed,
         moved=tuple(both.filter(differs)["finding_id"].sort()),
-        lines=moved,
-        dollars_before=float(dollars["before"].sum()),
-        dollars_after=float(dollars["after"].sum()),
+        rules=_by_rule(*shares, added, removed),
+        lines=_moved_lines(*shares, pl.concat([added, removed])),
+        dollars_before=float(shares[0]["share"].sum()),
+        dollars_after=float(shares[1]["share"].sum()),
         judged=tuple(judged),
         told=(
             int(before.coverage.filter(again)["cannot_tell"].sum()),
@@ -141,8 +151,41 @@ def _difference(before: Audit, after: Audit, judged: Sequence[str]) -> Differenc
     )
 
 
-def _by_line(shares: pl.DataFrame, name: str) -> pl.DataFrame:
-    return shares.group_by("claim_id", "line").agg(pl.col("share").sum().alias(name))
+def _before_and_after(was: pl.DataFrame, now: pl.DataFrame, key: list[str]) -> pl.DataFrame:
+    """Dollars by key, `before`, `after` and their `change`; 0 where one of them has none."""
+    sums = [
+        shares.group_by(key).agg(pl.col("share").sum().alias(name))
+        for shares, name in ((was, "before"), (now, "after"))
+    ]
+    joined = sums[0].join(sums[1], on=key, how="full", coalesce=True)
+    return joined.with_columns(pl.col("before", "after").fill_null(0.0)).with_columns(
+        change=(pl.col("after") - pl.col("before")).round(2)
+    )
+
+
+def _by_rule(
+    was: pl.DataFrame, now: pl.DataFrame, added: pl.DataFrame, removed: pl.DataFrame
+) -> pl.DataFrame:
+    dollars = _before_and_after(was, now, ["rule"])
+    for name, found in (("added", added), ("removed", removed)):
+        counted = found.group_by("rule").agg(pl.len().cast(pl.Int64).alias(name))
+        dollars = dollars.join(counted, on="rule", how="full", coalesce=True)
+    changed = pl.any_horizontal(pl.col("change") != 0, pl.col("added") > 0, pl.col("removed") > 0)
+    return (
+        dollars.with_columns(pl.col("before", "after", "change", "added", "removed").fill_null(0))
+        .filter(changed)
+        .sort(pl.col("change").abs(), "rule", descending=[True, False])
+    )
+
+
+def _moved_lines(was: pl.DataFrame, now: pl.DataFrame, differing: pl.DataFrame) -> pl.DataFrame:
+    key = ["claim_id", "line"]
+    return (
+        _before_and_after(was, now, key)
+        .filter(pl.col("change") != 0)
+        .join(_rules_of(differing), on=key, how="left")
+        .sort(pl.col("change").abs(), *key, descending=[True, False, False])
+    )
 
 
 def _rules_of(findings: pl.DataFrame) -> pl.DataFrame:

@@ -263,6 +263,16 @@ def test_a_later_hand_is_refused_and_where_it_gets_through_the_trail_tells(
     assert TAMPERED[command] in str(store.verify().fault)
 
 
+def test_a_saved_what_if_is_listed_until_it_is_discarded(store: Store) -> None:
+    for name, text in (("july", "id: a"), ("august", "id: b"), ("july", "id: c")):
+        store.save_overlay(name, text, ANA)
+    assert store.overlays().select("name", "text").rows() == [("july", "id: c"), ("august", "id: b")]
+    store.discard_overlay("july", BEN)
+    assert store.overlays()["name"].to_list() == ["august"] and store.trail().height == 4
+    with pytest.raises(ValueError, match="name"):
+        store.save_overlay("  ", "id: a", ANA)
+
+
 def test_a_trail_cut_off_at_its_end_does_not_hold_a_hash_printed_before(store: Store) -> None:
     store.decide([finding(1)], Decision("confirmed"), ANA)
     printed = store.verify().head

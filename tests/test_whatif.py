@@ -12,7 +12,7 @@ from compliance.checks.rule import select
 from compliance.policy import Policies, PolicyError, load_policies
 from compliance.records.load import Records, load
 from compliance.risk import at_risk
-from compliance.whatif import Change, compare, overlay_text, rerun
+from compliance.whatif import Change, changes_of, compare, overlay_text, rerun
 from tests import clinic
 
 AS_OF = date(2026, 7, 1)
@@ -44,6 +44,8 @@ def test_a_shorter_interval_adds_findings_and_moves_dollars(
     assert told.dollars_after - told.dollars_before == pytest.approx(
         float(told.lines["change"].sum()), abs=0.01
     )
+    assert told.rules["change"].sum() == pytest.approx(told.dollars_after - told.dollars_before, abs=0.05)
+    assert told.rules["added"].sum() == told.added.height
     assert told.largest.height == min(20, told.lines.height)
     assert told.lines["change"].abs().to_list() == sorted(told.lines["change"].abs(), reverse=True)
 
@@ -114,4 +116,7 @@ def test_a_change_that_makes_no_sense_is_refused(
 def test_the_file_names_its_author_and_day_and_loads_again() -> None:
     text = overlay_text([Change("medicare", REPORT, 8, FROM)], "eight: “why”", "ana\n- x: 1", AS_OF)
     row = yaml.safe_load(text)[REPORT][0]
+    assert changes_of(text) == [Change("medicare", REPORT, 8, FROM)]
+    narrow = Change("medicaid", REPORT, 8, FROM, (("setting", "school"), ("state", "MD")))
+    assert changes_of(overlay_text([narrow], "n", "a", AS_OF)) == [narrow]
     assert row["value"] == 8 and "ana" in row["note"] and "2026-07-01" in row["note"]

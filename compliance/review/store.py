@@ -238,6 +238,28 @@ class Store:
         )
         return self._frame(query, dict.fromkeys(("finding_id", "rule", "first", "last"), pl.String()))
 
+    def save_overlay(self, name: str, text: str, person: str) -> None:
+        """Keep a what-if under a name, a later one in place of an earlier; raises ValueError without a name."""
+        if not name.strip():
+            raise ValueError("Give it a name.")
+        self.note(person, "overlay", name.strip(), {"text": text})
+
+    def discard_overlay(self, name: str, person: str) -> None:
+        """Take a saved what-if off the list; the trail keeps what it was."""
+        self.note(person, "overlay discarded", name)
+
+    def overlays(self) -> pl.DataFrame:
+        """The saved what-ifs: name, person, at, text; the newest first."""
+        kept: dict[str, tuple[str, str, str, str]] = {}
+        told = self.trail().filter(pl.col("action").str.starts_with("overlay"))
+        for row in told.iter_rows(named=True):
+            kept.pop(row["subject"], None)
+            if row["action"] == "overlay":
+                text = json.loads(row["detail"])["text"]
+                kept[row["subject"]] = (row["subject"], row["person"], row["at"], text)
+        schema = dict.fromkeys(("name", "person", "at", "text"), pl.String())
+        return pl.DataFrame(list(reversed(kept.values())), schema=schema, orient="row")
+
     def trail(self) -> pl.DataFrame:
         """Every entry of the trail in order: the fields of `trail.Entry`."""
         schema = {name: pl.Int64() if name == "entry" else pl.String() for name in (*SEALED, "hash")}
