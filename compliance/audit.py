@@ -189,17 +189,22 @@ def _touching(found: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
     return found.join(touched, on="finding_id", how="semi", maintain_order="left")
 
 
+HANGS_ON = {"claim_lines": "claims", "interventions": "notes"}
+"""Tables whose rows rules see only with their row of another: a line has its patient and payer by its claim."""
+
+
 def lacking(rule: Rule, records: Records) -> list[str]:
     """The tables and columns that the rule needs and the records lack, in the order that the rule names them."""
     lacks: list[str] = []
     for column in rule.needs:
         table = column.partition(".")[0]
         if table in records.absent_tables:
-            if table not in lacks:
-                lacks.append(table)
+            lacks.append(table)
         elif column in records.absent_columns:
             lacks.append(column)
-    return lacks
+    needed = {column.partition(".")[0] for column in rule.needs}
+    lacks += [whole for part, whole in HANGS_ON.items() if part in needed and whole in records.absent_tables]
+    return list(dict.fromkeys(lacks))
 
 
 def _absent(records: Records) -> frozenset[str]:

@@ -20,8 +20,9 @@ from compliance.audit import Audit, audit
 from compliance.checks.cases import Case, read_cases, table
 from compliance.checks.rule import Rule, catalogue
 from compliance.policy import Policies, load_policies
-from compliance.records.load import Records, from_frames
+from compliance.records.load import Records, from_frames, load
 from compliance.records.models import Kind, columns
+from tests import clinic
 
 CASES = [
     pytest.param(
@@ -231,3 +232,23 @@ def test_each_rule_has_the_cases_it_owes(rule: Rule) -> None:
     assert any("not_run" in case.said for case in cases), "one that does not run"
     assert any(case.said.get("example") == "breaks" for case in cases), "an example for the rule's page"
     assert any(case.said.get("example") == "fine" for case in cases), "an example that does not break it"
+
+
+def test_a_rule_whose_units_hang_on_an_absent_table_says_that_it_did_not_run(tmp_path: Path) -> None:
+    tables = load(clinic.write(tmp_path, patients=2, visits=2)).tables
+    frames = {name: frame for name, frame in tables.items() if frame.height}
+
+    def of(absent: str) -> Audit:
+        present = from_frames({name: frame for name, frame in frames.items() if name != absent})
+        return audit(present, load_policies(), date(2026, 6, 30))
+
+    whole = judged(of("none"))
+    for absent in ("claims", "claim_lines", "notes"):
+        part = of(absent)
+        assert whole - judged(part) == whole & {lack.rule for lack in part.not_run}, absent
+
+
+def judged(result: Audit) -> set[str]:
+    """The rules that judged any unit."""
+    told = pl.sum_horizontal("passed", "failed", "cannot_tell")
+    return set(result.coverage.filter(told > 0)["rule"])

@@ -14,7 +14,7 @@ from compliance.checks.terms import judge
     subject="line",
     unit="claim line",
     cites=["cms-compliance-tips-pt", "ssa-1833-e"],
-    needs=["notes.patient_id", "notes.service_date"],
+    needs=["notes.patient_id", "notes.service_date", "claim_lines.service_date"],
     parameters=["note_date_tolerance_days"],
     exposes="line",
     message={

@@ -14,7 +14,7 @@ from compliance.checks.terms import judge
     subject="line",
     unit="claim line with a note",
     cites=["ssa-1833-e", "house-default"],
-    needs=["notes.patient_id", "notes.service_date"],
+    needs=["notes.patient_id", "notes.service_date", "claim_lines.service_date"],
     parameters=["note_date_tolerance_days"],
     exposes="line",
     message="{cpt} was billed for {service_date}, but its note is of {note_on}",

@@ -15,7 +15,7 @@ from compliance.checks.terms import judge, ruled
     key=["patient_id", "payer_id"],
     unit="patient and payer with a day of destruction",
     cites=["house-default", "42-cfr-422.504"],
-    needs=["patients.purge_on"],
+    needs=["patients.purge_on", "claim_lines.service_date"],
     parameters=["retention_years", "retention_minor_until_age"],
     exposes="none",
     message="The chart is to be destroyed on {purge_on}; after the last service on {last_service_on} it is to be kept through "

@@ -31,7 +31,7 @@ PEOPLE = {"aide": "an aide", "student": "a student", "speech_assistant": "a spee
     subject="line",
     unit="line of set-up or management",
     cites=["mbpm-15-230-b", "rtm-modifiers", "cms-remote-monitoring", "mcpm-5-20.1", "42-cfr-410.62"],
-    needs=["rtm.therapist_id", "rtm.minutes", "rtm.date", "rtm.kind"],
+    needs=["rtm.therapist_id", "rtm.minutes", "rtm.date", "rtm.kind", "claim_lines.cpt"],
     parameters=["monitoring_aide_billable", "monitoring_assistant_share", "monitoring_minutes", "monitoring_short_minutes",
                 "monitoring_period_days", "slp_assistant_billable", "remote_monitoring_supervision",
                 "assistant_supervision", "virtual_counts_as_direct", "assistant_payment_factor", "coinsurance"],
