@@ -378,6 +378,49 @@ def rate_dots(
     return alt.layer(bars, dots).properties(title=title, height=_height(shown.height, 22, AROUND_DOTS))
 
 
+def before_and_after(table: pl.DataFrame, key: str, title: str, axis: str, dark: bool) -> alt.LayerChart:
+    """A dumbbell: dollars of each `key` before (ring) and after (dot), the change between them; the largest first.
+
+    `table` has the key, before, after, change, added and removed.
+    """
+    counts = pl.format(" · +{} −{} findings", "added", "removed")
+    change = pl.format(
+        "{}{}",
+        pl.when(pl.col("change") < 0).then(pl.lit("−")).otherwise(pl.lit("+")),
+        pl.col("change").abs().map_elements(formats.money, return_dtype=pl.String),
+    )
+    shown = table.with_columns(
+        told=pl.concat_str(
+            change, pl.when(pl.col("added") + pl.col("removed") > 0).then(counts).otherwise(pl.lit(""))
+        ),
+        end=pl.max_horizontal("before", "after"),
+    )
+    order = shown[key].to_list()
+    furthest = 1.5 * max([1.0, *shown["end"]])
+    x = alt.X("before:Q", title=axis, axis=alt.Axis(format=MONEY, tickCount=4),
+              scale=alt.Scale(domain=[0, furthest], nice=False))  # fmt: skip
+    base = alt.Chart(shown).encode(y=alt.Y(f"{key}:N", sort=order, title=None))
+    tips = [
+        alt.Tooltip(f"{key}:N"),
+        *(alt.Tooltip(f"{name}:Q", format="$,.2f") for name in ("before", "after", "change")),
+        alt.Tooltip("added:Q", title="findings added", format=COUNT),
+        alt.Tooltip("removed:Q", title="findings removed", format=COUNT),
+    ]
+    rule = base.mark_rule(color=token("muted", dark), strokeWidth=2).encode(x=x, x2="after:Q")
+    was = base.mark_point(size=80, strokeWidth=2, filled=False, color=token("muted", dark)).encode(
+        x=x, tooltip=tips
+    )
+    now = base.mark_point(size=80, filled=True, color=token("accent", dark), opacity=1).encode(
+        x="after:Q", tooltip=tips
+    )
+    words = base.mark_text(align="left", dx=10, color=token("ink", dark), fontSize=12).encode(
+        x="end:Q", text="told:N"
+    )
+    return alt.layer(rule, was, now, words).properties(
+        title=_picture_title(title), height=_height(shown.height, 26, AROUND_DOTS)
+    )
+
+
 def unknown_bars(
     table: pl.DataFrame, key: str, title: str, dark: bool, names: Mapping[str, str]
 ) -> alt.LayerChart:

@@ -17,6 +17,7 @@ from compliance.chart_theme import SEVERITIES, SEVERITY_SIGNS
 from compliance.checks.rule import Rule, catalogue
 from compliance.records.load import LoadReport, Notice
 from compliance.rulebook import FAMILIES, by_family
+from compliance.whatif import Difference
 
 REAL = pl.col("severity") != "info"
 Naming = Callable[[str | None], str]
@@ -447,6 +448,34 @@ def payer_sentence(table: pl.DataFrame, dollars: float, names: Mapping[str, str]
         f"{name} holds {formats.money(first['dollars'])} of the {formats.money(dollars)} at risk: "
         f"{found} among {formats.plural(int(first['claims']), 'claim')}."
     )
+
+
+def what_if_sentence(told: Difference) -> str:
+    """What a what-if does, in one sentence with its numbers."""
+    before, after = formats.money(told.dollars_before), formats.money(told.dollars_after)
+    found = (
+        f"{formats.plural(told.added.height, 'finding')} added, {formats.count(told.removed.height)} removed"
+    )
+    if told.moved:
+        found += f", {formats.count(len(told.moved))} with other dollars or words"
+    change = told.dollars_after - told.dollars_before
+    if abs(change) < 0.005:
+        return f"{found}; dollars at risk stay at {before}."
+    sign = "+" if change > 0 else "−"
+    return f"{found}; dollars at risk go from {before} to {after} ({sign}{formats.money(abs(change))})."
+
+
+def what_if_sheet(told: Difference, lines: pl.DataFrame) -> pl.DataFrame:
+    """The largest changes, a line each: claim, line, code, service, payer_id, therapist_id, before, after, change, rules."""
+    return told.largest.join(
+        lines.select("claim_id", "line", "cpt", "service_date", "payer_id", "therapist_id"),
+        on=["claim_id", "line"],
+        how="left",
+        maintain_order="left",
+    ).select(
+        Claim="claim_id", Line="line", Code="cpt", Service="service_date", payer_id="payer_id",
+        therapist_id="therapist_id", Before="before", After="after", Change="change", Rules="rules",
+    )  # fmt: skip
 
 
 def week_of(monday: str) -> tuple[date, date]:

@@ -12,7 +12,7 @@ from tests import clinic
 from ui import filters, parts
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = ("overview", "therapists", "payers", "findings", "rules", "records")
+PAGES = ("overview", "therapists", "payers", "findings", "what_if", "rules", "records")
 NAMES = [name for name, _, _ in clinic.THERAPISTS.values()]
 
 pytestmark = pytest.mark.xdist_group("pages")
@@ -127,7 +127,7 @@ def test_an_upload_that_is_refused_is_shown_and_not_drawn(visit, hostile):
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_answers_with_a_sentence_and_a_table(visit, name):
     app = visit(name)
-    assert app.title[0].value.lower() == name
+    assert app.title[0].value.lower() == name.replace("_", " ")
     assert 'class="sentence"' in text(app).replace("\\", "")
     assert name == "overview" or app.dataframe
 
@@ -135,7 +135,7 @@ def test_a_page_answers_with_a_sentence_and_a_table(visit, name):
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_works_under_filters(visit, name):
     app = visit(name, payer="MCR", severity="medium", **{"from": "2026-01-10"})
-    assert app.title[0].value.lower() == name
+    assert app.title[0].value.lower() == name.replace("_", " ")
 
 
 @pytest.mark.parametrize("name", ["overview", "payers", "findings"])
@@ -160,7 +160,7 @@ def test_records_without_visits_are_explained(visit, tmp_path, name):
 @pytest.mark.parametrize("name", PAGES)
 def test_records_that_cannot_be_opened_are_explained(visit, tmp_path, name):
     app = visit(name, data=tmp_path / "nowhere")
-    assert app.title[0].value.lower() == name
+    assert app.title[0].value.lower() == name.replace("_", " ")
     said = text(app)
     assert "no such file or folder" in said
     assert "Nothing was changed" in said
@@ -310,3 +310,22 @@ def test_a_downloaded_table_runs_no_formula():
         parts.download(table, "findings", "findings.csv")
     written = button.call_args.args[1]()
     assert written.splitlines()[1:] == ["'=1+1,1.0", "'@x,-2.0", "'-2,3.0", "fine,4.0"]
+
+
+def test_a_what_if_is_told_at_once_saved_by_name_opened_again_and_discarded(visit) -> None:
+    app = visit("what_if")
+    assert "Nothing changes" in text(app)
+    app.selectbox(key="what_if_policy").set_value("medicare").run()
+    value = next(each for each in app.number_input if each.key.endswith("treatment_days_value"))
+    assert value.value == 10
+    value.set_value(4).run()
+    assert "added" in text(app) and "dollars at risk go from" in text(app)
+    app.text_input(key="what_if_name").set_value("Letter of July").run()
+    app.button(key="what_if_save").click().run()
+    app.button(key="what_if_discard").click().run()
+    assert "Nothing changes" in text(app) and "Letter of July" in as_markdown(app)
+    app.button(key="what_if_open_0").click().run()
+    assert "added" in text(app) and "= 4 from" in as_markdown(app)
+    app.button(key="what_if_gone_0").click().run()
+    assert "Letter of July" not in as_markdown(app)
+    assert not app.exception

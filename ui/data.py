@@ -4,8 +4,10 @@ Records on disk are shared by all sessions and cached by their content's signatu
 browser session alone (`st.session_state`) and leave memory with it.
 """
 
+import getpass
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -21,11 +23,15 @@ from compliance.checks.rule import catalogue
 from compliance.notes.tables import spoken
 from compliance.policy import Policies, load_policies
 from compliance.records.load import Records, load, load_files
+from compliance.review.store import Store, default_url
+from compliance.review.store import open_store as opened
+from compliance.whatif import Change, Difference, compare, overlay_text
 from ui import filters
 
 SAMPLE = Path(__file__).resolve().parent.parent / "sample_data"
 _UPLOADED = "uploaded_records"
 _AUDITED = "uploaded_audit"
+_WHAT_IFS = "told_what_ifs"
 
 
 def path() -> Path:
@@ -169,6 +175,54 @@ def _choices(loaded: Records) -> filters.Choices:
 
 def _titles() -> dict[str, str]:
     return {code: rule.title for code, rule in catalogue().items()}
+
+
+@st.cache_resource(show_spinner=False)
+def _store(url: str) -> Store:
+    return opened(url)
+
+
+def store() -> Store | None:
+    """The review data, or None where it is switched off (`COMPLIANCE_REVIEW=off`). Raises ReviewError."""
+    url = default_url()
+    return None if url is None else _store(url)
+
+
+def person() -> str:
+    """Who is at the screen: the signed-in user, else the account that runs the dashboard."""
+    user = getattr(st.user, "email", None) or getattr(st.user, "name", None)
+    return str(user) if user else getpass.getuser()
+
+
+def judging_policies() -> list[str]:
+    """The policies that judge these records' payers, those with most claims first; then all others."""
+    held = records().tables
+    counted = dict(held["claims"].group_by("payer_id").len().iter_rows())
+    claims: dict[str, int] = {}
+    for payer in held["payers"].iter_rows(named=True):
+        judged = policies().policy_of(payer["kind"], payer["policy"])
+        if judged:
+            claims[judged] = claims.get(judged, 0) + counted.get(payer["payer_id"], 0)
+    first = sorted(claims, key=lambda id_: (-claims[id_], id_))
+    return first + [id_ for id_ in policies().policy_ids if id_ not in claims and id_ != "base"]
+
+
+def forget_widgets(prefix: str) -> None:
+    """Let the widgets whose keys begin so start anew in the next run."""
+    for key in [each for each in st.session_state if str(each).startswith(prefix)]:
+        del st.session_state[key]
+
+
+def what_if(changes: Sequence[Change]) -> Difference:
+    """What the changes of policies do to the whole of these records."""
+    told = tuple(overlay_text([each], "unsaved", person(), date.today()) for each in changes)
+    key = (records().fingerprint, policies().fingerprint, date.today(), told)
+    kept: dict[Any, Difference] = st.session_state.setdefault(_WHAT_IFS, {})
+    if key not in kept:
+        with st.spinner("Running the rules that read it …"):
+            kept.clear()
+            kept[key] = compare(records(), policies(), audited(), changes)
+    return kept[key]
 
 
 def row(table: str, **key: Any) -> dict[str, Any] | None:

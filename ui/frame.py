@@ -21,6 +21,11 @@ PAGES: dict[str, tuple[str, str, str]] = {
     "therapists": ("Therapists", ":material/groups:", "Who is outside what chance explains."),
     "payers": ("Payers", ":material/account_balance:", "Where the dollars at risk are."),
     "findings": ("Findings", ":material/fact_check:", "Each finding with its evidence."),
+    "what_if": (
+        "What if",
+        ":material/tune:",
+        "A payer changes a rule: what that adds, removes and moves.",
+    ),
     "rules": ("Rules", ":material/gavel:", "What is checked, why, and under which authority."),
     "records": (
         "Records",

@@ -48,11 +48,11 @@ RUN_SCHEMA: dict[str, pl.DataType] = {
 }  # fmt: skip
 
 
-def default_url() -> str:
-    """`COMPLIANCE_REVIEW`, else a SQLite file in the user's data folder."""
-    told = os.environ.get(VARIABLE)
+def default_url() -> str | None:
+    """`COMPLIANCE_REVIEW` (None where it says `off`), else a SQLite file in the user's data folder."""
+    told = os.environ.get(VARIABLE, "")
     if told:
-        return told
+        return None if told.lower() == "off" else told
     home = os.environ.get("XDG_DATA_HOME") or (Path.home() / ".local" / "share")
     return f"sqlite:///{Path(home) / 'therapy-compliance' / 'review.db'}"
 
@@ -60,6 +60,8 @@ def default_url() -> str:
 def open_store(url: str | None = None) -> "Store":
     """The review data at an address, its tables brought up to date. Raises ReviewError, one line."""
     address = url or default_url()
+    if address is None:
+        raise ReviewError(f"The review data is switched off ({VARIABLE}=off).")
     try:
         engine = _engine(address)
         with engine.execution_options(**{WRITES: True}).begin() as connection:
