@@ -538,6 +538,10 @@ def test_lexicons_say_what_they_hold_and_that_they_are_unverified(name):
         "🙂 97530 🚗 transfer CGA",
         "(" * 5000,
         "no " * 5000,
+        "LTG Nan drove her home",
+        "STG inf glide to patella 3 min",
+        "goal 1/two",
+        "FIM nan, GG infinity, nan/inf % effort",
         "97530 x " * 9000 + "1" * 100_000,
     ],
 )
@@ -550,7 +554,7 @@ FRAGMENTS = st.lists(
     st.sampled_from(
         ["97530", "97110", "CGA", "min", "A", "no", "STG1", "LTG", "&", "2", "x", "→", ":", "\n", ".", "(", ")", "[ ]",
          "Plan", "S", "transfer", "toilet", "SLR", "3x10", "MHP", "%", "effort", "was", "from", "next visit",
-         "deferred", "period", "comma"]
+         "deferred", "period", "comma", "nan", "inf", "/", "two"]
     ),
     max_size=40,
 )  # fmt: skip

@@ -30,7 +30,7 @@ DATES = [
     ("2026-03-01T14:05Z", MARCH_1), ("2026-03-01 00:00:00", MARCH_1), ("2026-03-01T00:00:00.000", MARCH_1),
     ("20260301", MARCH_1), ("202603011405", MARCH_1), ("1-Mar-2026", MARCH_1), ("01-MAR-2026", MARCH_1),
     ("1 March 2026", MARCH_1), ("Mar 1, 2026", MARCH_1), ("46082", MARCH_1), ("46082.5", MARCH_1),
-    ("03/04/2026", datetime(2026, 3, 4)), ("9999-12-31", datetime(9999, 12, 31)), ("", None), ("NULL", None),
+    ("03/04/2026", datetime(2026, 3, 4)), ("9999-12-31", datetime(2199, 12, 31)), ("", None), ("NULL", None),
     ("13/45/2026", "refused"), ("25/12/2026", "refused"), ("2026-02-30", "refused"), ("3/1/26", "refused"),
     ("yesterday", "refused"), ("2026", "refused"), ("0026-03-01", "refused"), ("99999", "refused"),
     ("2026-03-01T25:05", "refused"),
@@ -259,3 +259,9 @@ def test_no_cell_raises_and_none_is_lost_silently(cells, kind):
         said = (cell or "").strip().strip(" \u200b\ufeff,;|[]{}'\"=\x1c\x1d\x1e\x1f\x85").lower()
         if said not in NOTHING and said.isprintable():
             assert bad or meant is not None
+
+
+def test_a_date_without_end_is_said():
+    read_ = read(Kind.DATE, "9999-12-31", "2026-03-01", "2200-01-01")
+    assert read_.values.to_list() == [datetime(2199, 12, 31), MARCH_1, datetime(2199, 12, 31)]
+    assert read_.remarks == {"days after 2199 were taken as its last, for a date without end": 2}

@@ -210,11 +210,9 @@ def _ends_label(note: list[Word], at: int) -> bool:
     following = note[at + 1]
     if following.spelling == "x" and following.start > note[at].end:
         return False
-    if following.spelling == "/" and at + 2 < len(note) and number_of(note[at + 2].spelling) is not None:
-        return (
-            note[at + 2].start > note[at + 1].end
-            or float(note[at + 2].spelling.replace(",", "")) <= _HIGHEST // 5
-        )
+    beyond = number_of(note[at + 2].spelling) if following.spelling == "/" and at + 2 < len(note) else None
+    if beyond is not None:
+        return note[at + 2].start > note[at + 1].end or beyond <= _HIGHEST // 5
     return following.spelling not in _UNITS or following.spelling in ("in", "of", "to")
 
 

@@ -4,6 +4,7 @@ Notes come typed, dictated, pasted and badly decoded. Everything is brought to o
 character, so that the offsets of a word are those of the text that a reader sees.
 """
 
+import math
 import re
 from functools import lru_cache
 from typing import NamedTuple
@@ -179,6 +180,7 @@ def number_of(spelling: str) -> float | None:
     """The number that a word stands for, typed or spoken ("12", "1.5", "two"), else None."""
     spelling = _NUMBER_WORDS.get(spelling, spelling)
     try:
-        return float(spelling.replace(",", ""))
+        number = float(spelling.replace(",", ""))
     except ValueError:
         return None
+    return number if math.isfinite(number) else None  # "Nan" is a grandmother, "inf" is inferior

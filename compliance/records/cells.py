@@ -41,6 +41,8 @@ EXCEL_DAYS = range(
     10_000, 73_051
 )  # 1927-05-18 to 2099-12-31: five digits, so that no year is taken for a day number
 YEARS = range(1900, 10_000)
+LAST_DAY = datetime(2199, 12, 31)
+"""Later days, which exports write for "no end", are read as this one: beyond the last year no day can be counted on."""
 SPACE = " \t\r\n\v\f\u00a0\u2007\u202f\u200b\ufeff"
 NOTHING = [
     "null",
@@ -151,12 +153,22 @@ def read_cells(given: pl.Series, column: Column) -> CellsRead:
     else:
         cells = _trimmed(cells, column.kind, remarks)
         values, bad = _written(cells, column, remarks)
+    if isinstance(column.held_as, pl.Datetime):
+        values = _before_the_end(values, remarks)
     lost = [(given.str.contains(LOST).fill_null(False), "text in UTF-8")] if binary else []
     found = [*lost, *_faults(cells, values, column), *_fractions(given, column)]
     faults = tuple((mask, wanted) for mask, wanted in found if mask.any())
     for mask, _ in faults:
         bad = bad | mask
     return CellsRead(values.rename(column.name), bad, remarks, faults)
+
+
+def _before_the_end(values: pl.Series, remarks: dict[str, int]) -> pl.Series:
+    late = (values > LAST_DAY).fill_null(False)
+    if not late.any():
+        return values
+    remarks[f"days after {LAST_DAY:%Y} were taken as its last, for a date without end"] = int(late.sum())
+    return values.set(late, LAST_DAY)
 
 
 def _unfit(dtype: pl.DataType, column: Column) -> str | None:
