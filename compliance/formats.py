@@ -71,11 +71,13 @@ def money(amount: float | None, cents: bool = False) -> str:
 
 
 def percent(share: float | None) -> str:
-    """`12.4 %` of a share between 0 and 1; `<0.1 %`, never `0.0 %`, for one that is not zero."""
+    """`12.4 %` of a share between 0 and 1; never `0.0 %` (`<0.1 %`) of one that is not zero, nor `100.0 %` of one below 1."""
     if share is None:
         return NOTHING
     if 0 < share < 0.001:
         return "<0.1 %"
+    if 0.999 < share < 1:
+        return ">99.9 %"
     return f"{100 * share:.1f} %"
 
 

@@ -31,6 +31,7 @@ def test_money(amount, cents, written):
 def test_a_share_that_is_not_zero_is_never_written_as_zero():
     assert formats.percent(0.0004) == "<0.1 %"
     assert formats.percent(0) == "0.0 %"
+    assert formats.percent(0.9996) == ">99.9 %" and formats.percent(1) == "100.0 %", "nor a rest as none"
 
 
 def test_a_rate_names_its_count_its_denominator_and_its_interval():

@@ -1,0 +1,101 @@
+"""A spot check from records to the bundle that is handed out: what a page or a command calls."""
+
+from dataclasses import dataclass
+from math import sqrt
+from typing import Any
+
+import polars as pl
+
+from compliance.audit import Audit
+from compliance.policy import Policies
+from compliance.records.load import Records
+from compliance.sampling import SamplingError
+from compliance.sampling.agreement import verdicts
+from compliance.sampling.bundle import Bundle, Made, handed_out, plan_document
+from compliance.sampling.draw import STRATA_BY, Design, Sample, bands, draw
+from compliance.sampling.estimates import measured
+from compliance.sampling.frame import Criteria, Frame, build_frame, with_paid
+from compliance.sampling.plan import Plan, plan
+from compliance.sampling.worksheet import worksheet_text
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What somebody asks of a sample; None takes what its purpose usually has. `cuts` and `probe` are in cents."""
+
+    seed: int
+    purpose: str = "discovery"
+    size: int | None = None
+    confidence: float | None = None
+    rate: float | None = None
+    precision: float | None = None
+    probe: tuple[float, float] | None = None
+    strata_by: str | None = None
+    cuts: tuple[int, ...] = ()
+    allocation: str = "proportional"
+
+
+@dataclass(frozen=True)
+class SpotCheck:
+    """What is to be reviewed: the frame, the plan for it, and the draw."""
+
+    frame: Frame
+    plan: Plan
+    sample: Sample
+
+    @property
+    def worksheet(self) -> str:
+        """The worksheet to fill."""
+        return worksheet_text(self.sample.units)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The plan and the drawn units, as JSON holds them."""
+        return {
+            **plan_document(self.frame, self.plan, self.sample),
+            "drawn": self.sample.units.select("order", "unit", "stratum").to_dicts(),
+        }
+
+
+def spot_check(lines: pl.DataFrame, remittances: pl.DataFrame, criteria: Criteria, asked: Asked) -> SpotCheck:
+    """Frame, plan and draw from an audit's `lines`, whichever rules it ran. Raises SamplingError."""
+    if asked.strata_by == "code" and criteria.unit != "line":
+        raise SamplingError(
+            f"strata by code: a {criteria.unit} may hold several codes (expected unit line, or other strata)"
+        )
+    if asked.strata_by not in (None, *STRATA_BY):
+        raise SamplingError(f"strata by {asked.strata_by!r} (expected {', '.join(STRATA_BY)})")
+    frame = build_frame(with_paid(lines, remittances), criteria)
+    planned = plan(
+        asked.purpose,
+        frame.units["cents"].to_list(),
+        criteria.unit,
+        size=asked.size,
+        confidence=asked.confidence,
+        rate=asked.rate,
+        precision=asked.precision,
+        probe=asked.probe,
+    )
+    by_dollars = asked.strata_by == "dollars"
+    cuts = (tuple(sorted(set(asked.cuts))) or bands(frame.units)) if by_dollars else ()
+    design = Design(planned.size, asked.seed, asked.strata_by, cuts, asked.allocation)
+    return SpotCheck(frame, planned, draw(frame.units, design))
+
+
+def bundle_of(check: SpotCheck, records: Records, policies: Policies, judged: Audit) -> bytes:
+    """The bundle to hand out; `judged` is an audit of all rules, for what the auditor is compared with afterwards."""
+    made = Made(policies.fingerprint, records.fingerprint, judged.as_of.isoformat())
+    told = verdicts(check.sample.units, judged)
+    return handed_out(check.frame, check.plan, check.sample, told, made)
+
+
+def probe_of(bundle: Bundle) -> tuple[float, float]:
+    """Mean and deviation of a unit's overpayment (cents) in a sample that was reviewed, to size another with."""
+    answers = bundle.answers
+    if answers is None:
+        raise SamplingError("the probe has no answers yet")
+    paid = dict(bundle.sample.units.select("unit", "cents").iter_rows())
+    differences = [0 if each.correct is None else paid[each.unit] - each.correct for each in answers]
+    told = measured("probe", len(paid), differences)
+    if told.variance is None:
+        raise SamplingError("the probe has one unit: its spread needs two")
+    return told.mean, sqrt(told.variance)

@@ -1,0 +1,240 @@
+"""A spot check in sentences: what was drawn and why, what the review came to, and what differs."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from compliance.formats import count, money, percent, plural
+from compliance.sampling.agreement import AgainstRules, Agreement, against_rules, agreement
+from compliance.sampling.bundle import Bundle, Difference
+from compliance.sampling.conventions import Limit, conventions
+from compliance.sampling.draw import ALGORITHM, Sample
+from compliance.sampling.estimates import Interval, NoEstimate, Projection
+from compliance.sampling.frame import Criteria, Frame
+from compliance.sampling.plan import buys
+from compliance.sampling.review import Result, review
+from compliance.sampling.spot_check import SpotCheck
+from compliance.sampling.worksheet import Answer
+
+BASIS = {"paid": "paid", "allowed": "allowed", "amount": "as far as known"}
+LISTED = 20
+OTHERS = {"ratio": "ratio", "mean_per_unit": "mean per unit"}
+
+
+def drawn_told(check: SpotCheck) -> list[str]:
+    """What was drawn, a line each."""
+    sample = check.sample
+    return [
+        *frame_told(check.frame),
+        *buys(check.plan),
+        *_strata_told(sample),
+        f"Seed {sample.design.seed}; drawn by {ALGORITHM}.",
+    ]
+
+
+def frame_told(frame: Frame) -> list[str]:
+    """The population, what was left out, and its hash."""
+    dollars = money(frame.cents / 100, cents=True)
+    lines = [
+        f"Frame: {plural(frame.size, frame.criteria.unit)}, {dollars} {BASIS[frame.criteria.dollars]}"
+        f"{_criteria_told(frame.criteria)}."
+    ]
+    if frame.excluded:
+        told = [
+            f"{plural(each.lines, 'line')} {each.reason} ({money(each.cents / 100, cents=True)})"
+            for each in frame.excluded
+        ]
+        lines.append(f"Left out: {'; '.join(told)}.")
+    return [*lines, f"SHA-256 of the frame: {frame.sha256}"]
+
+
+def _criteria_told(criteria: Criteria) -> str:
+    asked = [
+        f"{name} {', '.join(values)}"
+        for name, values in (
+            ("payer", criteria.payers),
+            ("therapist", criteria.therapists),
+            ("clinic", criteria.clinics),
+            ("code", criteria.codes),
+        )
+        if values
+    ]
+    asked += [f"from {criteria.since}"] if criteria.since else []
+    asked += [f"to {criteria.until}"] if criteria.until else []
+    return f"; {'; '.join(asked)}" if asked else ""
+
+
+def _strata_told(sample: Sample) -> list[str]:
+    if len(sample.strata) == 1:
+        return []
+    how = "by Neyman's allocation" if sample.design.allocation == "neyman" else "in proportion"
+    return [f"{len(sample.strata)} strata by {sample.design.strata_by}, {how}:"] + [
+        f"  {each.name}: {count(each.drawn)} of {count(each.population)} "
+        f"({money(each.cents / 100, cents=True)})"
+        for each in sample.strata
+    ]
+
+
+def review_told(bundle: Bundle, answers: Sequence[Answer], second: Sequence[Answer] | None) -> list[str]:
+    """Everything that a reviewed sample says, a line each."""
+    lines = result_told(review(bundle.sample, answers), bundle.unit)
+    if second is not None:
+        lines += reviewers_told(agreement(answers, second))
+    return lines + rules_told(against_rules(answers, bundle.verdicts))
+
+
+def result_told(result: Result, unit: str) -> list[str]:
+    """What the review came to, a line each."""
+    lines = [
+        f"Reviewed {count(result.reviewed)} of {plural(result.population, unit)} "
+        f"({money(result.sample_cents / 100, cents=True)} of {money(result.frame_cents / 100, cents=True)}).",
+        _errors_told(result),
+    ]
+    if missing := result.answers.get("missing"):
+        lines.append(f"{plural(missing, 'record')} missing: counted as wrong in full, and not replaced.")
+    if untold := result.answers.get("cannot tell"):
+        lines.append(
+            f"{count(untold)} could not be told and count as correct; were they all wrong: "
+            f"{percent(result.rate_at_most)}, and {money(result.net_cents_at_most / 100, cents=True)} net."
+        )
+    lines.append(_net_told(result))
+    return [*lines, *_strata_results(result), *_projections_told(result)]
+
+
+def _errors_told(result: Result) -> str:
+    begins = f"{count(result.errors)} of {count(result.reviewed)} are wrong"
+    if isinstance(result.rate, NoEstimate):
+        return f"{begins}. No interval for all: {result.rate.because}."
+    told, exact = result.rate, len(result.strata) == 1
+    share = f"{begins}: {percent(told.share)}"
+    if result.reviewed == result.population:
+        return f"{share} of all, since all were reviewed."
+    weighted = "" if exact else " of all, weighted by strata"
+    way = "exact" if exact else "normal"
+    sure = f"{100 * told.confidence:g} %"
+    return (
+        f"{share}{weighted} ({sure} interval {percent(told.low)} to {percent(told.high)}, {way}; one-sided {sure} limits: "
+        f"at least {percent(told.lower)}, at most {percent(told.upper)})."
+    )
+
+
+def _net_told(result: Result) -> str:
+    net, over, under = (
+        money(each / 100, cents=True)
+        for each in (abs(result.net_cents), result.overpaid_cents, result.underpaid_cents)
+    )
+    if not result.overpaid_cents and not result.underpaid_cents:
+        return "No dollars are in error in the sample."
+    way = "overpaid" if result.net_cents >= 0 else "underpaid"
+    rate = "" if result.net_rate is None else f", {percent(abs(result.net_rate))} of its dollars"
+    return f"Net error of the sample: {net} {way}{rate} ({over} over, {under} under)."
+
+
+def _strata_results(result: Result) -> list[str]:
+    if len(result.strata) == 1:
+        return []
+    lines = []
+    for each in result.strata:
+        rate = f", {_exact(each.rate)}" if each.rate else ""
+        lines.append(
+            f"  {each.name}: {count(each.errors)} of {count(each.reviewed)} wrong{rate}; "
+            f"net {money(each.net_cents / 100, cents=True)}; {plural(each.population, 'unit')} in all"
+        )
+    return lines
+
+
+def _exact(rate: Interval) -> str:
+    return f"{percent(rate.share)} (exact {100 * rate.confidence:g} % interval {percent(rate.low)} to {percent(rate.high)})"
+
+
+def _projections_told(result: Result) -> list[str]:
+    told = result.projections["difference"]
+    if isinstance(told, NoEstimate):
+        return [f"No projection of dollars: {told.because}."]
+    if result.reviewed == result.population:
+        return ["All were reviewed: the net error is the whole, and nothing is projected."]
+    precision = (
+        "" if told.precision is None else f", ± {percent(told.precision)} at {100 * told.confidence:g} %"
+    )
+    lines = [
+        f"Projected overpayment of the frame: {_money(told.point)}{precision} "
+        f"(difference estimator, {told.quantiles}; interval {_money(told.low)} to {_money(told.high)}).",
+    ]
+    for name, cents in (("two_sided", told.low), ("one_sided", told.lower)):
+        limit = conventions().limit(name)
+        lines.append(f"  {_limit_told(limit)}: {_money(cents)}{_unverified(limit)}")
+    if told.low < 0:
+        lines.append("  A lower limit below zero shows no overpayment with that confidence.")
+    beside = [
+        f"{said} {_money(each.point)} (lower limits {_money(each.low)}, {_money(each.lower)})"
+        for name, said in OTHERS.items()
+        if isinstance(each := result.projections[name], Projection)
+    ]
+    lines.append(f"  Other estimators: {'; '.join(beside)}.")
+    lines += [
+        f"  {each.says}: this sample has {count(result.reviewed)}."
+        for each in conventions().least_units
+        if result.reviewed < each.units
+    ]
+    return lines
+
+
+def _limit_told(limit: Limit) -> str:
+    return f"{limit.used_by}, {limit.says}"
+
+
+def _unverified(limit: Limit) -> str:
+    return "" if limit.verified is True else " (convention unverified)"
+
+
+def _money(cents: float) -> str:
+    return money(round(cents / 100, 2) + 0.0, cents=True)
+
+
+def reviewers_told(told: Agreement) -> list[str]:
+    """How far two reviewers agree, and where they do not."""
+    kappa = (
+        "Cohen's kappa has no value: both gave one and the same answer throughout"
+        if told.kappa is None
+        else f"Cohen's kappa {told.kappa:.2f}"
+    )
+    lines = [
+        f"Two reviewers agree on {count(told.same)} of {count(told.units)}; {kappa}. The first one's answers are estimated."
+    ]
+    return (
+        lines
+        + [f"  {unit}: {one}, {two}" for unit, one, two in _first(told.differing)]
+        + _rest(told.differing)
+    )
+
+
+def rules_told(told: AgainstRules) -> list[str]:
+    """Where the auditor and the rules differ."""
+    lines = [
+        f"Against the rules: {count(told.both)} wrong and {count(told.neither)} ok by both; "
+        f"{count(len(told.missed))} wrong that the rules missed, {count(len(told.false_alarms))} ok that they flagged; "
+        f"{count(told.untold)} that one of them could not tell."
+    ]
+    for name, units in (("missed", told.missed), ("flagged", told.false_alarms)):
+        lines += [f"  {name}: {unit}" for unit in _first(units)] + _rest(units)
+    return lines
+
+
+def verified_told(differences: Sequence[Difference], made_by: str, here: str) -> list[str]:
+    """What verifying a bundle found."""
+    if not differences:
+        lines = [
+            "The bundle is whole: hashes, draw, worksheet and estimate follow from its frame, plan and answers."
+        ]
+    else:
+        lines = ["The bundle does not hold:", *(f"  {each.part} {each.because}" for each in differences)]
+    if made_by != here:
+        lines.append(f"It was made by version {made_by}; this is version {here}.")
+    return lines
+
+
+def _first(each: Sequence[Any]) -> Sequence[Any]:
+    return each[:LISTED]
+
+
+def _rest(each: Sequence[object]) -> list[str]:
+    return [f"  … and {len(each) - LISTED:,} more"] if len(each) > LISTED else []
