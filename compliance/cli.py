@@ -1,4 +1,5 @@
-"""The commands: `compliance check`, `validate`, `rules`, `policies`, `risk`, `synth`, `app`.
+"""The commands: `compliance check`, `validate`, `rules`, `policies`, `risk`, `trail`, `sample`, `estimate`,
+`synth`, `app`.
 
 Results go to standard output, progress and diagnostics to standard error. Exit status: 0 nothing at or above
 `--fail-on`; 1 findings at or above it; 2 the input or the call is wrong, said in one line.
@@ -8,6 +9,7 @@ import difflib
 import io
 import json
 import os
+import secrets
 import subprocess
 import sys
 from collections.abc import Callable, Generator
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
     from compliance.audit import Audit, Scope
     from compliance.policy import Policies
     from compliance.records.load import Records
+    from compliance.sampling.bundle import Bundle
+    from compliance.sampling.frame import Criteria
+    from compliance.sampling.spot_check import Asked, SpotCheck
 
 cli = typer.Typer(
     name="compliance",
@@ -67,6 +72,47 @@ class FailOn(StrEnum):
     medium = "medium"
     low = "low"
     never = "never"
+
+
+class Unit(StrEnum):
+    """What a spot check draws."""
+
+    line = "line"
+    claim = "claim"
+    visit = "visit"
+
+
+class Dollars(StrEnum):
+    """What a drawn unit's dollars are."""
+
+    paid = "paid"
+    allowed = "allowed"
+    amount = "amount"
+
+
+class Purpose(StrEnum):
+    """What a spot check is for."""
+
+    discovery = "discovery"
+    rate = "rate"
+    dollars = "dollars"
+
+
+class StrataBy(StrEnum):
+    """What makes the strata of a sample."""
+
+    payer = "payer"
+    therapist = "therapist"
+    clinic = "clinic"
+    code = "code"
+    dollars = "dollars"
+
+
+class Allocation(StrEnum):
+    """How a sample's size is shared among its strata."""
+
+    proportional = "proportional"
+    neyman = "neyman"
 
 
 class By(StrEnum):
@@ -115,6 +161,7 @@ def main() -> None:
     from compliance.policy import PolicyError
     from compliance.records.load import InputError
     from compliance.review.errors import ReviewError
+    from compliance.sampling import SamplingError
 
     try:
         raise SystemExit(cli(sys.argv[1:] or ["--help"], prog_name="compliance", standalone_mode=False))
@@ -124,7 +171,7 @@ def main() -> None:
         _refuse(f"{said}{'' if said.endswith('?') else '.'} See {context} --help.")
     except typer.Abort:
         raise SystemExit(130) from None
-    except (InputError, PolicyError, ReviewError, RuleError, UnknownRule) as error:
+    except (InputError, PolicyError, ReviewError, RuleError, SamplingError, UnknownRule) as error:
         _refuse(str(error))
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -233,10 +280,14 @@ def _audited(
 
 def _known(scope: "Scope", records: "Records") -> None:
     """Refuse a payer or therapist that the records do not name: a slip of the pen would pass every gate."""
-    for option, key, asked in (
-        ("--payer", "payers.payer_id", scope.payers),
+    _known_keys(
+        records, ("--payer", "payers.payer_id", scope.payers),
         ("--therapist", "therapists.therapist_id", scope.therapists),
-    ):
+    )  # fmt: skip
+
+
+def _known_keys(records: "Records", *options: tuple[str, str, tuple[str, ...]]) -> None:
+    for option, key, asked in options:
         named = _named(records, key) if asked else set()
         for each in asked:
             if each not in named:
@@ -280,26 +331,30 @@ def _progress() -> Generator[Callable[[str, int, int], None]]:
         )
 
 
-def _ready(output: Path | None, format: Format) -> None:
+def _ready(output: Path | None, format: Format, option: str = "--output") -> None:
     """Refuse an output that cannot be written before the work is done, not after."""
     if output is None:
         if format is Format.parquet:
             _refuse("--format parquet needs --output FILE")
         return
     if output.is_dir():
-        _refuse(f"--output {output}: is a folder (expected a file)")
+        _refuse(f"{option} {output}: is a folder (expected a file)")
     if not output.parent.is_dir():
-        _refuse(f"--output {output}: there is no folder {output.parent}")
+        _refuse(f"{option} {output}: there is no folder {output.parent}")
 
 
 def _write_parquet(table: "pl.DataFrame", output: Path | None) -> None:
     assert output is not None
     buffer = io.BytesIO()
     table.write_parquet(buffer)
+    _write_bytes(buffer.getvalue(), output, "--output")
+
+
+def _write_bytes(content: bytes, output: Path, option: str) -> None:
     try:
-        output.write_bytes(buffer.getvalue())
+        output.write_bytes(content)
     except OSError as error:
-        _refuse(f"--output {output}: {error.strerror}")
+        _refuse(f"{option} {output}: {error.strerror}")
 
 
 def _write(text: str, output: Path | None, *, data: bool = False) -> None:
@@ -471,6 +526,290 @@ def trail(
         _write(written.trail_text(entries), output)
     else:
         _write(written.frame_text(entries, format.value), output, data=True)
+
+
+@cli.command(
+    epilog="Example: compliance sample sample_data --payer MCR --size 30 --seed 7 --output spot.zip --worksheet spot.csv"
+)
+def sample(
+    path: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[PATH]", parser=_place, help="A folder of tables, a zip of them, or claim files."
+        ),
+    ] = None,
+    unit: Annotated[
+        Unit, typer.Option(help="What is drawn: claim lines, claims, or a patient's visits.")
+    ] = Unit.line,
+    payer: Annotated[
+        list[str] | None, typer.Option(metavar="ID", help="Only this payer. Repeatable.")
+    ] = None,
+    therapist: Annotated[
+        list[str] | None, typer.Option(metavar="ID", help="Only this therapist. Repeatable.")
+    ] = None,
+    clinic: Annotated[
+        list[str] | None, typer.Option(metavar="ID", help="Only this clinic. Repeatable.")
+    ] = None,
+    code: Annotated[list[str] | None, typer.Option(metavar="CPT", help="Only this code. Repeatable.")] = None,
+    from_: Annotated[
+        str | None, typer.Option("--from", metavar="DATE", help="Service from this day.")
+    ] = None,
+    to: Annotated[str | None, typer.Option(metavar="DATE", help="Service up to this day.")] = None,
+    dollars: Annotated[
+        Dollars, typer.Option(help="A unit's dollars: paid by the payer, allowed, or the best known amount.")
+    ] = Dollars.paid,
+    unpaid: Annotated[bool, typer.Option("--unpaid", help="Lines at no dollars may be drawn too.")] = False,
+    purpose: Annotated[
+        Purpose, typer.Option(help="Meet an error if there are many; tell their rate; tell the overpayment.")
+    ] = Purpose.discovery,
+    size: Annotated[
+        int | None, typer.Option(min=1, help="That many units, instead of a size by purpose.")
+    ] = None,
+    confidence: Annotated[
+        str | None, typer.Option(metavar="PERCENT", help="95 for discovery, else 90.")
+    ] = None,
+    rate: Annotated[
+        str | None, typer.Option(metavar="PERCENT", help="The error rate to meet, or expected (5).")
+    ] = None,
+    precision: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PERCENT", help="Half the interval: points of a rate (5), share of the dollars (25)."
+        ),
+    ] = None,
+    probe: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="BUNDLE", parser=_place, help="Size for dollars by what this reviewed sample showed."
+        ),
+    ] = None,
+    strata: Annotated[StrataBy | None, typer.Option(help="Draw by strata.")] = None,
+    cut: Annotated[
+        list[float] | None,
+        typer.Option(
+            metavar="DOLLARS", min=0.01, help="Upper end of a band of dollars. Repeatable (else three)."
+        ),
+    ] = None,
+    allocation: Annotated[
+        Allocation, typer.Option(help="Sizes of strata: by their units, or by units and spread of dollars.")
+    ] = Allocation.proportional,
+    seed: Annotated[
+        int | None,
+        typer.Option(min=0, help="The same seed draws the same units (else one is made up and told)."),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", metavar="BUNDLE", parser=_place, help="Write the bundle there: a new zip."),
+    ] = None,
+    worksheet: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", parser=_place, help="Write the worksheet to fill there: a new CSV."),
+    ] = None,
+    format: Annotated[Format, typer.Option(help="table or json.")] = Format.table,
+    policies: PolicyFolder = None,
+    as_of: AsOf = None,
+    verify: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="BUNDLE", parser=_place, help="Repeat a bundle's draw and estimate, compare every byte."
+        ),
+    ] = None,
+) -> None:
+    """Draw a reproducible spot-check sample, or verify one."""
+    from compliance.sampling.frame import Criteria
+    from compliance.sampling.sheets import cents_from
+    from compliance.sampling.spot_check import Asked
+
+    if (path is None) == (verify is None):
+        _refuse(
+            "sample draws from records (PATH) or verifies a bundle (--verify BUNDLE): give one of the two"
+        )
+    if verify is not None:
+        _verify(verify)
+        return
+    assert path is not None
+    criteria = Criteria(
+        unit.value, dollars.value, tuple(payer or ()), tuple(therapist or ()), tuple(clinic or ()),
+        tuple(each.upper() for each in code or ()), _day(from_, "--from"), _day(to, "--to"), not unpaid,
+    )  # fmt: skip
+    if criteria.since and criteria.until and criteria.since > criteria.until:
+        _refuse(f"--from {criteria.since} lies after --to {criteria.until}: no date of service can match")
+    if format not in (Format.table, Format.json):
+        _refuse(f"sample writes table or json, not {format.value}")
+    for option, file in (("--output", output), ("--worksheet", worksheet)):
+        _new(option, file)
+    asked = Asked(
+        seed=secrets.randbelow(10**9) if seed is None else seed,
+        purpose=purpose.value,
+        size=size,
+        confidence=_share(confidence, "--confidence"),
+        rate=_share(rate, "--rate"),
+        precision=_share(precision, "--precision"),
+        probe=_probe(probe),
+        strata_by=strata.value if strata else None,
+        cuts=tuple(cents_from(each) for each in cut or ()),
+        allocation=allocation.value,
+    )
+    check, content = _drawn(path, policies, as_of, criteria, asked, keep=output is not None)
+    if output is not None:
+        _write_bytes(content, output, "--output")
+    if worksheet is not None:
+        _write_bytes(check.worksheet.encode(), worksheet, "--worksheet")
+    _say_drawn(check, format, output)
+
+
+def _drawn(
+    path: Path, folder: Path | None, as_of: str | None, criteria: "Criteria", asked: "Asked", *, keep: bool
+) -> tuple["SpotCheck", bytes]:
+    """The draw, and its bundle where it is kept: only that needs every rule to run."""
+    from compliance.audit import audit
+    from compliance.policy import load_policies
+    from compliance.records.load import load
+    from compliance.sampling.spot_check import bundle_of, spot_check
+
+    day = _day(as_of, "--as-of", date.today())
+    assert day is not None
+    chosen = load_policies(folder)
+    with _progress() as step:
+        step(f"Loading {path}", 0, 1)
+        records = load(path)
+        _known_keys(
+            records, ("--payer", "payers.payer_id", criteria.payers),
+            ("--therapist", "therapists.therapist_id", criteria.therapists),
+            ("--clinic", "clinics.clinic_id", criteria.clinics),
+        )  # fmt: skip
+        lines = audit(records, chosen, day, [], progress=step).lines
+        check = spot_check(lines, records.tables["remittances"], criteria, asked)
+        if not keep:
+            return check, b""
+        return check, bundle_of(check, records, chosen, audit(records, chosen, day, progress=step))
+
+
+def _say_drawn(check: "SpotCheck", format: Format, output: Path | None) -> None:
+    from compliance.sampling.told import drawn_told
+
+    if format is Format.json:
+        _write(json.dumps(check.as_dict(), indent=2, ensure_ascii=False) + "\n", None, data=True)
+        return
+    lines = drawn_told(check)
+    if output is None:
+        lines.append("Not kept: --output BUNDLE keeps it, --worksheet FILE writes what the auditor fills.")
+    _write(formats.terminal_lines("\n".join(lines)) + "\n", None)
+
+
+def _share(text: str | None, option: str) -> float | None:
+    """A share of a number in per cent. Below 1 it needs its sign: 0.05 is more often meant as 5 %."""
+    if text is None:
+        return None
+    try:
+        number = float(text.strip().removesuffix("%"))
+    except ValueError:
+        number = float("nan")
+    if not 0 < number < 100:
+        _refuse(f"{option}: {text!r} is no percentage between 0 and 100 (expected 5 for 5 %)")
+    if number < 1 and not text.strip().endswith("%"):
+        _refuse(
+            f"{option}: {text} is less than 1 %. Write {100 * number:g} for {100 * number:g} %, or {text}% if meant."
+        )
+    return number / 100
+
+
+def _probe(file: Path | None) -> tuple[float, float] | None:
+    from compliance.sampling.spot_check import probe_of
+
+    return None if file is None else probe_of(_bundle(file))
+
+
+def _new(option: str, file: Path | None) -> None:
+    """Refuse a file that is there already: it may hold a draw under review, or an auditor's answers."""
+    if file is None:
+        return
+    _ready(file, Format.table, option)
+    if file.exists():
+        _refuse(f"{option} {file}: is there already (expected a new file)")
+
+
+def _bytes(file: Path) -> bytes:
+    from compliance.records.load import InputError
+
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise InputError(f"{file}: {'no such file' if not file.exists() else error.strerror}") from None
+
+
+def _bundle(file: Path) -> "Bundle":
+    from compliance.sampling.bundle import opened
+
+    return opened(_bytes(file), str(file))
+
+
+def _verify(file: Path) -> None:
+    from compliance.sampling.bundle import made_by, program_version, verify
+    from compliance.sampling.told import verified_told
+
+    content = _bytes(file)
+    differences = verify(content, str(file))
+    lines = verified_told(differences, made_by(content), program_version())
+    _write(formats.terminal_lines("\n".join(lines)) + "\n", None)
+    if differences:
+        raise typer.Exit(1)
+
+
+@cli.command(epilog="Example: compliance estimate spot.csv --sample spot.zip --output reviewed.zip")
+def estimate(
+    file: Annotated[
+        Path,
+        typer.Argument(metavar="FILE", parser=_place, help="The filled worksheet, or a reviewed bundle."),
+    ],
+    drawn: Annotated[
+        Path | None,
+        typer.Option(
+            "--sample", metavar="BUNDLE", parser=_place, help="The bundle that the worksheet came with."
+        ),
+    ] = None,
+    second: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", parser=_place, help="A second reviewer's worksheet: agreement and kappa."
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", metavar="BUNDLE", parser=_place, help="Write the reviewed bundle there."),
+    ] = None,
+    format: Annotated[Format, typer.Option(help="table or json.")] = Format.table,
+) -> None:
+    """Estimate the error rate and the overpayment from a reviewed sample."""
+    from compliance.sampling.bundle import opened, reviewed
+    from compliance.sampling.told import review_told
+    from compliance.sampling.worksheet import read_worksheet
+
+    if format not in (Format.table, Format.json):
+        _refuse(f"estimate writes table or json, not {format.value}")
+    if output is not None:
+        _ready(output, Format.table)
+    content = _bytes(file)
+    if content.startswith(b"PK\x03\x04") and drawn is None:
+        bundle = opened(content, str(file))
+        answers = bundle.answers
+        if answers is None:
+            _refuse(f"{file}: has no answers yet. Give the filled worksheet: estimate FILE --sample {file}")
+    elif drawn is None:
+        _refuse(f"{file}: the bundle that it came with is needed: --sample BUNDLE")
+    else:
+        bundle = _bundle(drawn)
+        answers = read_worksheet(content, bundle.sample.units, str(file))
+    others = bundle.second
+    if second is not None:
+        others = read_worksheet(_bytes(second), bundle.sample.units, str(second))
+    done = reviewed(bundle, answers, others)
+    if output is not None:
+        _write_bytes(done, output, "--output")
+    if format is Format.json:
+        _write(opened(done).parts["estimate.json"].decode(), None, data=True)
+    else:
+        _write(formats.terminal_lines("\n".join(review_told(bundle, answers, others))) + "\n", None)
 
 
 @cli.command(epilog="Example: compliance synth demo --patients 200 --seed 7")
