@@ -15,8 +15,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from compliance.audit import Audit
 from compliance.sampling import SamplingError
-from compliance.sampling.agreement import Verdict, against_rules, agreement
+from compliance.sampling.agreement import Verdict, against_rules, agreement, verdicts
 from compliance.sampling.bundle import (
     ANSWERS,
     DRAW,
@@ -538,6 +539,32 @@ def test_the_rules_are_compared_where_both_could_tell() -> None:
         ("u2",),
         2,
     )
+
+
+def test_the_rules_verdict_is_error_where_dollars_are_at_risk() -> None:
+    """Also where a claim's id holds what a list is parted by."""
+    told = lines(*({"claim_id": each} for each in ("C 1", "C%201", "C3", "C4")))
+    days = {"C 1": 2, "C%201": 2, "C3": 2, "C4": 4}
+    told = told.with_columns(
+        service_date=pl.Series([datetime(2026, 3, days[each]) for each in told["claim_id"]])
+    )
+    found = pl.DataFrame(
+        [
+            {"finding_id": "F1", "rule": "AA-01", "severity": "high", "lines": '[{"claim_id": "C 1", "line": 1, "amount": 5.0}]'},
+            {"finding_id": "F2", "rule": "AA-02", "severity": "low", "lines": '[{"claim_id": "C3", "line": 1, "amount": 0.0}]'},
+        ]
+    )  # fmt: skip
+    visits = told.select("patient_id", "discipline", "service_date").unique()
+    visits = visits.with_columns(cannot_tell=pl.col("service_date") == datetime(2026, 3, 4))
+    judged = Audit(found, pl.DataFrame(), visits, told, pl.DataFrame(), (), date(2026, 7, 1), ())
+    sample = draw(build_frame(told, Criteria()).units, Design(4, 7))
+    verdict = {each.unit: (each.verdict, each.findings) for each in verdicts(sample.units, judged)}
+    assert verdict == {
+        "line#C 1#1": ("error", ("F1",)),
+        "line#C%201#1": ("ok", ()),
+        "line#C3#1": ("ok", ()),
+        "line#C4#1": ("cannot tell", ()),
+    }
 
 
 # Bundles

@@ -12,6 +12,7 @@ import polars as pl
 
 from compliance.audit import LINE_ITEMS, VISIT, Audit
 from compliance.checks.rule import AT_RISK
+from compliance.sampling.frame import line_name
 from compliance.sampling.sheets import sheet_rows, sheet_text
 from compliance.sampling.worksheet import CANNOT_TELL, ERROR, OK, WRONG, Answer
 
@@ -55,7 +56,7 @@ class AgainstRules:
 def verdicts(drawn: pl.DataFrame, result: Audit) -> list[Verdict]:
     """The rules' verdict on each drawn unit, in the draw's order."""
     keyed = drawn.select("unit", line_key=pl.col("lines").str.split(" ")).explode("line_key")
-    key = pl.concat_str("claim_id", pl.col("line").cast(pl.String), separator="#").alias("line_key")
+    key = line_name().alias("line_key")
     at_risk = (
         result.findings.filter(pl.col("severity").is_in(AT_RISK))
         .select("finding_id", "rule", item=pl.col("lines").str.json_decode(LINE_ITEMS))

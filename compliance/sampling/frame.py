@@ -24,7 +24,7 @@ DOLLARS = ("paid", "allowed", "amount")
 """What a unit's dollars are: paid by the payer, allowed, or the best known (allowed, fee, expected, charge)."""
 WHO = ("patient_id", "therapist_id", "payer_id", "clinic_id", "discipline")
 COLUMNS = ("unit", "first_day", "last_day", *WHO, "codes", "lines", "notes", "dollars")
-"""The frame's columns, as its file has them: lists are separated by spaces, `lines` reads `C1#1 C1#2`."""
+"""The frame's columns, as its file has them: lists are separated by spaces, `lines` reads `C1#1 C1#2` (see `line_name`)."""
 
 
 @dataclass(frozen=True)
@@ -117,6 +117,14 @@ def with_paid(lines: pl.DataFrame, remittances: pl.DataFrame) -> pl.DataFrame:
     return lines.join(told.collect(), on=["claim_id", "line"], how="left", maintain_order="left")
 
 
+def line_name() -> pl.Expr:
+    """A claim line's name in a list, `C1#2`: a space in a claim's id is `%20`, and its `%` is `%25`."""
+    claim = (
+        pl.col("claim_id").str.replace_all("%", "%25", literal=True).str.replace_all(" ", "%20", literal=True)
+    )
+    return pl.concat_str(claim, pl.col("line").cast(pl.String), separator="#")
+
+
 def build_frame(lines: pl.DataFrame, criteria: Criteria) -> Frame:
     """The frame of an audit's standing lines (`with_paid`), under the criteria. Raises SamplingError where it is empty."""
     lines = lines.with_columns(
@@ -178,7 +186,7 @@ def _units(lines: pl.DataFrame, unit: str) -> pl.DataFrame:
     parts = [pl.col(name).cast(pl.String).fill_null("") for name in UNITS[unit]]
     keyed = lines.with_columns(
         unit=pl.concat_str(pl.lit(unit), *parts, separator="#"),
-        line_key=pl.concat_str("claim_id", pl.col("line").cast(pl.String), separator="#"),
+        line_key=line_name(),
     )
     lists = {"codes": "cpt", "lines": "line_key", "notes": "note_id", **{name: name for name in WHO}}
     told = [
