@@ -378,6 +378,34 @@ def rate_dots(
     return alt.layer(bars, dots).properties(title=title, height=_height(shown.height, 22, AROUND_DOTS))
 
 
+def pareto(rows: pl.DataFrame, label: str, value: str, title: str, axis: str, dark: bool) -> alt.LayerChart:
+    """Bars from the largest down; behind each its value and the share of the whole that it and those above it hold.
+
+    `rows` has the label, the value (`dollars` or `findings`), `cumulative` (0 to 1) and `findings`.
+    """
+    number = formats.money if value == "dollars" else lambda each: formats.count(int(each))
+    shown = rows.with_columns(
+        told=pl.struct(value, "cumulative").map_elements(
+            lambda row: f"{number(row[value])} · {row['cumulative'] or 0:.0%}".replace("%", " %"),
+            return_dtype=pl.String,
+        )
+    )
+    order = shown[label].to_list()
+    furthest = 1.6 * max([1.0, *shown[value]])
+    x = alt.X(f"{value}:Q", title=axis, axis=alt.Axis(format=MONEY if value == "dollars" else COUNT, tickCount=4),
+              scale=alt.Scale(domain=[0, furthest], nice=False))  # fmt: skip
+    base = alt.Chart(shown).encode(
+        x=x, y=alt.Y(f"{label}:N", sort=order, title=None, axis=alt.Axis(labelLimit=270))
+    )
+    tips = [alt.Tooltip(f"{label}:N"), alt.Tooltip("dollars:Q", format="$,.2f"), alt.Tooltip("findings:Q", format=COUNT),
+            alt.Tooltip("cumulative:Q", title="held together with those above", format=PERCENT)]  # fmt: skip
+    bars = base.mark_bar(color=token("accent", dark), height=14).encode(tooltip=tips)
+    words = base.mark_text(align="left", dx=6, color=token("ink", dark), fontSize=12).encode(text="told:N")
+    return alt.layer(bars, words).properties(
+        title=_picture_title(title), height=_height(shown.height, 22, AROUND_DOTS)
+    )
+
+
 def before_and_after(table: pl.DataFrame, key: str, title: str, axis: str, dark: bool) -> alt.LayerChart:
     """A dumbbell: dollars of each `key` before (ring) and after (dot), the change between them; the largest first.
 

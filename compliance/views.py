@@ -16,6 +16,7 @@ from compliance.audit import LINE_ITEMS, VISIT, Audit, counted
 from compliance.chart_theme import SEVERITIES, SEVERITY_SIGNS
 from compliance.checks.rule import Rule, catalogue
 from compliance.records.load import LoadReport, Notice
+from compliance.review.worklist import cause_key
 from compliance.rulebook import FAMILIES, by_family
 from compliance.whatif import Difference
 
@@ -156,17 +157,12 @@ def root_causes(valued: pl.DataFrame, shares: pl.DataFrame) -> pl.DataFrame:
     lines and notes are gathered by rule and therapist. Columns: rule, therapist_id, patient_id, finding_id (of the
     largest), findings, lines, dollars, message.
     """
-    single = pl.col("subject").is_in(["line", "note", "goal"])
     counted = shares.group_by("finding_id").agg(lines=pl.len())
     return (
         valued.filter(REAL)
         .drop("lines")
         .join(counted, on="finding_id", how="left")
-        .with_columns(
-            cause=pl.when(single)
-            .then(pl.concat_str("rule", pl.col("therapist_id").fill_null(""), separator="|"))
-            .otherwise(pl.col("finding_id"))
-        )
+        .with_columns(cause=cause_key())
         .sort(["dollars", "finding_id"], descending=[True, False])
         .group_by("cause", maintain_order=True)
         .agg(
@@ -448,6 +444,76 @@ def payer_sentence(table: pl.DataFrame, dollars: float, names: Mapping[str, str]
         f"{name} holds {formats.money(first['dollars'])} of the {formats.money(dollars)} at risk: "
         f"{found} among {formats.plural(int(first['claims']), 'claim')}."
     )
+
+
+def worklist_sentence(
+    counted: Mapping[str, int], work: pl.DataFrame, before: Mapping[str, Any] | None, named: Mapping[int, str]
+) -> str:
+    """What is open, and what changed since the run that it is compared with."""
+    still = work.filter(pl.col("status").is_in(["open", "asked"]))
+    dollars = formats.money(float(still["dollars"].sum()))
+    told = f"{formats.plural(still.height, 'finding')} to decide, {dollars} at risk"
+    if counted.get("overdue"):
+        told += f", {formats.plural(counted['overdue'], 'answer')} overdue"
+    if before is None:
+        return f"{told}. This is the first run of these records that was kept."
+    new, reopened, fixed = (counted.get(name, 0) for name in ("new", "reopened", "fixed"))
+    when = named[before["run"]].partition(",  run")[0].rpartition(", run")[0]
+    return f"{told}. Since {when}: {new:,} new, {reopened:,} reopened, {fixed:,} fixed."
+
+
+def worklist_sheet(rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows of `worklist.gathered` with headings; `label` says what each is."""
+    return rows.select(
+        What="label", **{"At risk": pl.col("dollars").round(2)}, Findings="findings", New="new", Reopened="reopened",
+        Lines="lines",
+    )  # fmt: skip
+
+
+def standing_words(row: Mapping[str, Any]) -> str:
+    """How a finding stands: `waived until Sep 1, 2026`, `asked Cy by Jul 8, 2026 (answer overdue)`."""
+    until = (
+        f" until {formats.day(row['expires_on'])}" if row["expires_on"] and row["status"] == "waived" else ""
+    )
+    who = f" {row['assignee']} by {formats.day(row['due_on'])}" if row["status"] == "asked" else ""
+    note = f" ({row['note']})" if row["note"] else ""
+    talk = f", {formats.plural(row['comments'], 'comment')}" if row["comments"] else ""
+    return f"{row['status']}{until}{who}{note}{talk}"
+
+
+def clocks_sentence(running: pl.DataFrame) -> str:
+    """How much was confirmed as overpaid, and which day comes first."""
+    first = running.row(0, named=True)
+    dollars = formats.money(float(running["dollars"].sum()))
+    days = first["days_left"]
+    left = f"{formats.plural(days, 'day')} left" if days >= 0 else f"{formats.plural(-days, 'day')} ago"
+    return (
+        f"{formats.plural(running.height, 'confirmed overpayment')}, {dollars}: the first is to be returned by "
+        f"{formats.day(first['due_on'])} ({left}). While it is investigated in good faith the clock may stand still."
+    )
+
+
+def clocks_sheet(running: pl.DataFrame) -> pl.DataFrame:
+    """The running clocks with headings."""
+    return running.select(
+        **{"Return by": "due_on", "Days left": "days_left", "If investigated, at latest": "latest_on"},
+        Identified="identified_on", Amount=pl.col("dollars").round(2), Payer="payer_id", Rule="rule", Claim="claim_id",
+        Found="message",
+    )  # fmt: skip
+
+
+def gone_sheet(gone: pl.DataFrame) -> pl.DataFrame:
+    """Findings of an earlier run that are no longer there, with headings."""
+    return gone.select(
+        Since=pl.col("change").replace({"unseen": "not judged again"}), Rule="rule",
+        Service=pl.col("service_date").str.to_date(), Amount=pl.col("amount").round(2), Found="message",
+        Therapist="therapist_id", Patient="patient_id", Payer="payer_id", Claim="claim_id",
+    )  # fmt: skip
+
+
+def rule_named(code: str) -> str:
+    """A rule by its code and title."""
+    return f"{code} {catalogue()[code].title}"
 
 
 def what_if_sentence(told: Difference) -> str:

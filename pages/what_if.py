@@ -56,7 +56,8 @@ def in_force(policy: str) -> None:
     on = offered.last or date.today()
     rows = pl.DataFrame(value_rows(policies, policy, on)).select(
         Rule=pl.col("parameter").map_elements(parts.words, return_dtype=pl.String), Where="where",
-        Value=pl.concat_str("value", "unit", separator=" ", ignore_nulls=True), From=pl.col("from").str.to_date(), Source="source", Verified="verified",
+        Value=pl.concat_str("value", "unit", separator=" ", ignore_nulls=True), From=pl.col("from").str.to_date(),
+        Source="source", Verified="verified",
     )  # fmt: skip
     st.markdown(formats.markdown(f"{policies.names[policy]}: in force on {formats.day(on)}"))
     parts.sheet(rows, "The policy's values in force", height=520)

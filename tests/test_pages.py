@@ -12,7 +12,7 @@ from tests import clinic
 from ui import filters, parts
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = ("overview", "therapists", "payers", "findings", "what_if", "rules", "records")
+PAGES = ("overview", "worklist", "therapists", "payers", "findings", "what_if", "rules", "records")
 NAMES = [name for name, _, _ in clinic.THERAPISTS.values()]
 
 pytestmark = pytest.mark.xdist_group("pages")

@@ -21,7 +21,8 @@ from compliance.audit import audit
 from compliance.checks.rule import select
 from compliance.policy import load_policies
 from compliance.records.load import from_frames
-from compliance.review import Conflict, Decision, ReviewError, Run, open_store, standing
+from compliance.review import Conflict, Decision, ReviewError, Run, open_store, standing, worklist
+from compliance.review.clocks import clocks
 from compliance.review.health import rule_health
 from compliance.review.runs import Present, changes, kept_findings, run_of
 from compliance.review.store import Store
@@ -444,3 +445,62 @@ def test_a_rules_health_counts_what_reviewers_confirmed_and_how_long_it_took() -
         None,
         7,
     )
+
+
+def test_a_confirmed_overpayment_starts_its_clock_and_a_finding_alone_starts_none() -> None:
+    lines = pl.DataFrame({"claim_id": ["C1", "C2"], "line": [1, 1], "allowed": [30.0, None]})
+    of_c2 = finding(2)["lines"].replace("C1", "C2")
+    work = pl.DataFrame(
+        [
+            {**finding(number), "payer_id": payer, "status": status, "at": "2026-07-01T23:30:00.000+00:00", "claim_id": "C1",
+             "lines": told, "amount_at_risk": 10.0}
+            for number, (payer, status, told) in enumerate(
+                [("M", "confirmed", finding(1)["lines"]), ("M", "open", finding(1)["lines"]),
+                 ("M", "confirmed", of_c2), ("A", "confirmed", finding(1)["lines"])]
+            )
+        ]
+    )  # fmt: skip
+    told = clocks(work, lines, {"M": "medicare", "A": "auto"}, load_policies(), date(2026, 8, 1))
+    row = told.row(0, named=True)
+    assert told.height == 1, "open, unpaid, and a payer without such a rule have no clock"
+    assert (row["dollars"], row["identified_on"], row["due_on"]) == (
+        10.0,
+        date(2026, 7, 1),
+        date(2026, 8, 30),
+    )
+    assert row["days_left"] == 29 and row["latest_on"] == date(2027, 2, 26), (
+        "180 days of investigation, then 60"
+    )
+
+
+def worked(*changes: str) -> pl.DataFrame:
+    return pl.DataFrame(
+        [
+            {**finding(number, subject="plan" if number else "line"), "therapist_id": "T1", "patient_id": "P1",
+             "dollars": 10.0 * (number + 1), "status": "open", "note": None, "change": change}
+            for number, change in enumerate(changes)
+        ],
+        schema_overrides={"note": pl.String},
+    )  # fmt: skip
+
+
+def test_causes_are_gathered_from_the_largest_down_and_their_shares_sum_to_one() -> None:
+    work = pl.concat([worked("new", "same", "reopened"), worked("new").with_columns(finding_id=pl.lit("X"))])
+    shares = pl.DataFrame({"finding_id": [finding(2)["finding_id"]] * 23, "share": [1.0] * 23})
+    rows = worklist.gathered(work, shares, "cause", "dollars")
+    assert rows["dollars"].to_list() == [30.0, 20.0, 20.0] and rows["lines"].to_list() == [23, 0, 0]
+    assert rows.filter(pl.col("findings") == 2)["new"].to_list() == [2], (
+        "two lines of one rule and therapist are one cause"
+    )
+    assert rows["cumulative"].to_list()[-1] == pytest.approx(1.0)
+    assert worklist.chosen(work, rows.head(1).to_dicts())["finding_id"].to_list() == [
+        finding(2)["finding_id"]
+    ]
+    assert (
+        worklist.pareto_sentence(rows, "cause", "dollars", top=1)
+        == "The first 1 of 3 causes hold 43 % of the dollars."
+    )
+    by_rule = worklist.gathered(work, shares, "rule", "findings")
+    assert by_rule.select("findings", "new", "reopened").rows() == [(4, 2, 1)]
+    none = worklist.gathered(work.clear(), shares, "cause", "dollars")
+    assert none.is_empty() and worklist.pareto_sentence(none, "cause", "dollars") == "No dollars are at risk."

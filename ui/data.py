@@ -7,8 +7,8 @@ browser session alone (`st.session_state`) and leave memory with it.
 import getpass
 import os
 import sys
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from threading import Lock
@@ -23,6 +23,7 @@ from compliance.checks.rule import catalogue
 from compliance.notes.tables import spoken
 from compliance.policy import Policies, load_policies
 from compliance.records.load import Records, load, load_files
+from compliance.review.runs import Present, changes, run_of
 from compliance.review.store import Store, default_url
 from compliance.review.store import open_store as opened
 from compliance.whatif import Change, Difference, compare, overlay_text
@@ -194,15 +195,56 @@ def person() -> str:
     return str(user) if user else getpass.getuser()
 
 
+@dataclass(frozen=True)
+class Since:
+    """What changed since an earlier run: all kept runs, the one compared with (a row; None = this is the first), changes."""
+
+    runs: pl.DataFrame
+    before: Mapping[str, Any] | None
+    changed: pl.DataFrame
+    run_id: str
+
+
+def since(kept: Store, run: int | None = None) -> Since:
+    """Keep this audit as a run where it is not kept yet, and say what changed since run number `run`.
+
+    Where None: since the last run of other records, policies or rules than now; one that differs only by its day tells
+    nothing of what was repaired.
+    """
+    source = str(path().resolve())
+    now = run_of(audited(), records(), policies(), source)
+    kept.keep(now, person())
+    runs = kept.runs(source)
+    earlier = runs.filter(pl.col("run") != runs["run"].max())
+    same = pl.all_horizontal(
+        pl.col(name) == getattr(now, name) for name in ("records", "policies", "program")
+    )
+    differing = earlier.filter(~same)
+    chosen = (
+        earlier.filter(pl.col("run") == run)
+        if run is not None
+        else (differing if differing.height else earlier).tail(1)
+    )
+    before = chosen.row(0, named=True) if chosen.height else None
+    last = kept.findings_of(before["run"]) if before else kept.findings_of(-1)
+    ever = kept.seen_until(source, before["run"] if before else -1)
+    present = Present.of(audited(), records())
+    return Since(runs, before, changes(now.findings, last, ever, present), now.run_id)
+
+
+def policy_of_payers() -> dict[str, str | None]:
+    """The policy that judges each payer of these records."""
+    rows = records().tables["payers"].iter_rows(named=True)
+    return {row["payer_id"]: policies().policy_of(row["kind"], row["policy"]) for row in rows}
+
+
 def judging_policies() -> list[str]:
     """The policies that judge these records' payers, those with most claims first; then all others."""
-    held = records().tables
-    counted = dict(held["claims"].group_by("payer_id").len().iter_rows())
+    counted = dict(records().tables["claims"].group_by("payer_id").len().iter_rows())
     claims: dict[str, int] = {}
-    for payer in held["payers"].iter_rows(named=True):
-        judged = policies().policy_of(payer["kind"], payer["policy"])
+    for payer, judged in policy_of_payers().items():
         if judged:
-            claims[judged] = claims.get(judged, 0) + counted.get(payer["payer_id"], 0)
+            claims[judged] = claims.get(judged, 0) + counted.get(payer, 0)
     first = sorted(claims, key=lambda id_: (-claims[id_], id_))
     return first + [id_ for id_ in policies().policy_ids if id_ not in claims and id_ != "base"]
 

@@ -18,6 +18,11 @@ PAGES: dict[str, tuple[str, str, str]] = {
         ":material/monitoring:",
         "What was found, what it puts at risk, what to fix first.",
     ),
+    "worklist": (
+        "Worklist",
+        ":material/checklist:",
+        "What is new, what to decide, what was fixed since the last run.",
+    ),
     "therapists": ("Therapists", ":material/groups:", "Who is outside what chance explains."),
     "payers": ("Payers", ":material/account_balance:", "Where the dollars at risk are."),
     "findings": ("Findings", ":material/fact_check:", "Each finding with its evidence."),

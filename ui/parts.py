@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NoReturn
 
 import altair as alt
 import polars as pl
@@ -27,7 +27,7 @@ def explain(why: str) -> None:
         st.rerun()
 
 
-def empty(why: str) -> None:
+def empty(why: str) -> NoReturn:
     """An empty state: `explain`, and the end of the page."""
     explain(why)
     st.stop()

@@ -223,6 +223,17 @@ class Store:
         query = sa.select(*(run_findings.c[name] for name in RUN_SCHEMA)).where(run_findings.c.run == run)
         return self._frame(query.order_by(run_findings.c.finding_id), RUN_SCHEMA)
 
+    def seen_until(self, source: str, run: int) -> pl.Series:
+        """The ids of every finding that a source's runs held, up to and with run number `run`."""
+        query = (
+            sa.select(run_findings.c.finding_id)
+            .join(runs, runs.c.run == run_findings.c.run)
+            .where(runs.c.source == source, runs.c.run <= run)
+            .distinct()
+            .order_by(run_findings.c.finding_id)
+        )
+        return self._frame(query, {"finding_id": pl.String()})["finding_id"]
+
     def first_seen(self, source: str) -> pl.DataFrame:
         """When each finding of a source's runs was first and last there: finding_id, rule, first, last (moments, ISO text)."""
         query = (
