@@ -111,3 +111,46 @@ def test_names_are_hidden_from_the_first_run_and_findings_are_stepped_through_by
         visitor.page.wait_for_url(lambda url: url != first)
         visitor.page.get_by_text(re.compile(r"^2 of ")).wait_for()
         visitor.clean()
+
+
+def tick(visitor, table: int, row: int) -> None:
+    """Tick a row of a table: the grid is drawn on a canvas, so its box is found by its place."""
+    box = visitor.page.locator("[data-testid='stDataFrame']").nth(table).bounding_box()
+    visitor.page.mouse.click(box["x"] + 18, box["y"] + 45 + 26 * row)
+    visitor.page.wait_for_timeout(500)
+    visitor.settle()
+
+
+def test_the_officer_decides_one_cause_and_sees_it_leave_the_open_ones(window, dashboard):
+    with visit(window, dashboard) as visitor:
+        visitor.open("/worklist")
+        before = int(
+            re.search(r"([\d,]+) findings to decide", visitor.page.inner_text(".stMain"))
+            .group(1)
+            .replace(",", "")
+        )
+        tick(visitor, 0, 0)
+        visitor.page.get_by_role("radio", name="Confirm").or_(
+            visitor.page.get_by_text("Confirm", exact=True)
+        ).first.click()
+        visitor.settle()
+        visitor.page.get_by_role("button", name=re.compile("^Confirm: ")).click()
+        visitor.page.get_by_text(re.compile("^Confirmed: ")).first.wait_for(timeout=30_000)
+        visitor.settle()
+        said = visitor.page.inner_text(".stMain")
+        after = int(re.search(r"([\d,]+) findings to decide", said).group(1).replace(",", ""))
+        assert after < before
+        visitor.clean()
+
+
+def test_a_payers_change_is_seen_at_once_and_taken_back(window, dashboard):
+    with visit(window, dashboard) as visitor:
+        visitor.open("/what_if")
+        box = visitor.page.get_by_label("New value (treatment days)")
+        box.fill("8")
+        box.press("Enter")
+        visitor.page.get_by_text(re.compile("dollars at risk go from")).wait_for(timeout=60_000)
+        visitor.settle()
+        visitor.page.get_by_role("button", name="Discard").click()
+        visitor.page.get_by_text(re.compile("Nothing changes")).wait_for(timeout=60_000)
+        visitor.clean()
