@@ -75,7 +75,7 @@ def test_moments(kind, cell, meant):
         (Kind.MONEY, ".5", 0.5), (Kind.MONEY, "1.234,50", "refused"), (Kind.MONEY, "1,23", "refused"),
         (Kind.MONEY, "inf", "refused"), (Kind.MONEY, "twelve", "refused"), (Kind.MONEY, "$", "refused"),
         (Kind.NUMBER, "3", 3), (Kind.NUMBER, "3.0", 3), (Kind.NUMBER, "1,200", 1200), (Kind.NUMBER, "3.5", "refused"),
-        (Kind.NUMBER, "-3", "refused"), (Kind.NUMBER, "99999999999999999999", "refused"),
+        (Kind.NUMBER, "-3", "refused"), (Kind.UPPER_BOUND, "-3", "refused"), (Kind.UPPER_BOUND, "(3)", "refused"), (Kind.NUMBER, "99999999999999999999", "refused"),
         (Kind.UPPER_BOUND, "2-3", 3.0), (Kind.UPPER_BOUND, "2 – 3", 3.0), (Kind.UPPER_BOUND, "3x/week", 3.0),
         (Kind.UPPER_BOUND, "0.5", 0.5), (Kind.UPPER_BOUND, "daily", "refused"),
         (Kind.FLAG, "Yes", True), (Kind.FLAG, "N", False), (Kind.FLAG, "0", False), (Kind.FLAG, "maybe", "refused"),

@@ -25,7 +25,7 @@ EXPECTED: dict[Kind, str] = {
     Kind.END_OF_DAY: "a date or a date and time: 2026-03-01 or 2026-03-01T14:05",
     Kind.MONEY: "dollars: 1234.50, $1,234.50 or (12.00) for a negative",
     Kind.DECIMAL: "a number: 12 or 12.5",
-    Kind.UPPER_BOUND: "a number or a range: 2 or 2-3",
+    Kind.UPPER_BOUND: "a number or a range, of 0 or more: 2 or 2-3",
     Kind.NUMBER: "a whole number of 0 or more: 12",
     Kind.FLAG: "true or false (yes/no, 1/0)",
     Kind.CODES: "a list separated by spaces, commas or semicolons",
@@ -298,7 +298,7 @@ def _typed(given: pl.Series, column: Column, remarks: dict[str, int]) -> tuple[p
         values = pl.select(pl.when(given.is_finite()).then(given)).to_series()
     else:
         values = given.cast(column.held_as, strict=False)
-    if column.kind is Kind.NUMBER:
+    if column.kind in (Kind.NUMBER, Kind.UPPER_BOUND):
         values = pl.select(pl.when(values >= 0).then(values)).to_series()
     return values, given.is_not_null() & values.is_null()
 
@@ -368,6 +368,11 @@ def _plain_float(cells: pl.Series, column: Column) -> pl.Series:
     return read.set((~read.is_finite()).fill_null(False), None)
 
 
+def _plain_upper_bound(cells: pl.Series, column: Column) -> pl.Series:
+    read = _plain_float(cells, column)
+    return read.set((read < 0).fill_null(False), None)
+
+
 def _plain_number(cells: pl.Series, column: Column) -> pl.Series:
     read = cells.cast(pl.Int64, strict=False)
     return read.set((read < 0).fill_null(False), None)
@@ -425,7 +430,7 @@ PLAIN: dict[Kind, Callable[[pl.Series, Column], pl.Series]] = {
     Kind.END_OF_DAY: _plain_moment,
     Kind.MONEY: _plain_float,
     Kind.DECIMAL: _plain_float,
-    Kind.UPPER_BOUND: _plain_float,
+    Kind.UPPER_BOUND: _plain_upper_bound,
     Kind.NUMBER: _plain_number,
     Kind.FLAG: _plain_flag,
     Kind.CODES: _plain_codes,
@@ -535,6 +540,8 @@ def read_number(text: str, kind: Kind, remark: list[str]) -> float | int:
         raise Unreadable(text)
     value = float(bare.replace(",", ""))
     if value > LARGEST:
+        raise Unreadable(text)
+    if kind is Kind.UPPER_BOUND and negative and value:
         raise Unreadable(text)
     if kind is not Kind.NUMBER:
         return -value if negative else value

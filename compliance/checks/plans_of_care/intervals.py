@@ -20,6 +20,8 @@ episode: another, which the records lack, may lie between (our reading)."""
 SetBy = Literal["duration", "cap", "visits", "unknown"]
 Case = Literal["passed", "never", "late", "delayed", "reasoned", "order_late", "overdue", "open", "cap_day",
                "no_rule"]  # fmt: skip
+LONGEST_WEEKS = 52 * 100
+"""A slip of the pen plans for longer; its last day could not be counted."""
 
 
 @dataclass(frozen=True)
@@ -220,7 +222,8 @@ def _end(plan: Plan, starts: datetime, days: Sequence[Day], rules: Rules) -> tup
     """The last day: of the plan's own duration or of the longest interval, whichever comes first."""
     ends: list[tuple[datetime, SetBy]] = []
     if plan.weeks is not None:
-        ends.append((starts + int(plan.weeks * 7 + 0.5) * ONE_DAY - ONE_DAY, "duration"))
+        weeks = min(plan.weeks, LONGEST_WEEKS)
+        ends.append((starts + int(weeks * 7 + 0.5) * ONE_DAY - ONE_DAY, "duration"))
     if plan.ends_on is not None:
         ends.append((plan.ends_on, "duration"))
     if plan.visits is not None and not ends:
