@@ -124,3 +124,92 @@ def test_a_file_that_is_no_archive_is_refused(tmp_path: Path) -> None:
         load_cms_file(tmp_path / "practitioner-2026q4.zip", tmp_path / "ours", THERAPY)
     with pytest.raises(PolicyError, match="no such file"):
         load_cms_file(tmp_path / "absent.zip", tmp_path / "ours", THERAPY)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "why"),
+    [
+        ("prac-2026q4.txt", PAIRS.replace("20201001", "20201301"), "row 3: effective day '20201301'"),
+        ("prac-2026q4.txt", PAIRS.replace("20191231", "soon"), "row 4: deletion day 'soon'"),
+        ("prac-2026q4.txt", PAIRS.replace("*\t1\tMisuse", "*\tX\tMisuse"), "row 3: modifier indicator 'X'"),
+        ("prac-2026q4.txt", PAIRS.partition("\t20191231")[0], "row 4: 4 cells .* cut off"),
+        (
+            "prac-2026q4.txt",
+            PAIRS + "97150\t97530\t\t20201001\t*\t0\tMisuse\n",
+            "row 6: 97150 97530 .* row 3",
+        ),
+        ("prac_mue-2026q4.csv", LIMITS.replace("97530,5", "97530," + "9" * 20), "row 2: units '9999"),
+        ("prac_mue-2026q4.csv", LIMITS + '97530,6,"3 x",Data\n', "row 5: practitioner 97530|row 5: 97530"),
+        ("PPRRVU2027.csv", VALUES.replace("0.44", "nan"), "row 4: work 'nan'"),
+        ("PPRRVU2027.csv", VALUES.replace("0.60", "1e308"), "row 4: practice_expense '1e308'"),
+        ("GPCI2027.csv", PLACES.replace("0.575", "-1"), "row 3: malpractice '-1'"),
+        ("GPCI2027.csv", PLACES.replace("PE GPCI", "PX"), "GPCI2027.csv: .* practice_expense"),
+        ("prac-2025q1-2026q4.txt", PAIRS, "both 2025-01-01 and 2026-10-01"),
+    ],
+)
+def test_a_row_that_cannot_be_read_refuses_the_file(tmp_path: Path, name: str, text: str, why: str) -> None:
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    with pytest.raises(PolicyError, match=why):
+        load_cms_file(tmp_path / name, tmp_path / "ours", THERAPY)
+    assert not (tmp_path / "ours").exists()
+
+
+def test_a_corrected_file_replaces_what_it_corrects(tmp_path: Path) -> None:
+    for units in ("5", "6"):
+        (tmp_path / "prac_mue-2026q4.csv").write_text(LIMITS.replace("97530,5", f"97530,{units}"), "utf-16")
+        load_cms_file(tmp_path / "prac_mue-2026q4.csv", tmp_path / "ours", THERAPY)
+    rows = load_policies(tmp_path / "ours").code_tables.frames["unit_limits"]
+    ours = (pl.col("cpt") == "97530") & (pl.col("valid_from") == datetime(2026, 10, 1))
+    assert rows.filter(ours)["units"].to_list() == [6]
+
+
+def test_the_name_within_an_archive_goes_before_its_own(tmp_path: Path) -> None:
+    file = zipped(tmp_path, "practitioner-2026q4.zip", {"hospital-2025q1.txt": PAIRS})
+    (told,) = load_cms_file(file, tmp_path / "ours", THERAPY)
+    assert (told.table, told.begins) == ("hospital", date(2025, 1, 1))
+
+
+def test_a_load_that_is_broken_off_leaves_what_was_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = tmp_path / "ours"
+    (tmp_path / "prac_mue-2026q4.csv").write_text(LIMITS, encoding="utf-8")
+    load_cms_file(tmp_path / "prac_mue-2026q4.csv", ours, THERAPY)
+    before = {file.name: file.read_bytes() for file in (ours / "cms").iterdir()}
+
+    def full(file: Path, *_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    (tmp_path / "prac-2026q4.txt").write_text(PAIRS, encoding="utf-8")
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(PolicyError, match="No space left"):
+        load_cms_file(tmp_path / "prac-2026q4.txt", ours, THERAPY)
+    assert {file.name: file.read_bytes() for file in (ours / "cms").iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    ("listed", "rows", "why"),
+    [
+        ("- 1", "", "entry 1"),
+        ("a: b", "", "not a list"),
+        (
+            "- {kind: unit_limits, file: m.csv, from: 2026-01-01, to: 2025-01-01, source: s}",
+            "",
+            "entry 1.*before",
+        ),
+        ("", "p,97530,-5,3", "m.csv, row 2, units: -5"),
+        ("", "p,97530,5,3\np,97530,6,3", "p 97530 has several rows"),
+        ("", "table,cpt", "m.csv"),
+    ],
+)
+def test_editions_made_by_hand_are_read_with_care(tmp_path: Path, listed: str, rows: str, why: str) -> None:
+    (tmp_path / "cms").mkdir()
+    entry = "- {kind: unit_limits, file: m.csv, from: 2026-01-01, to: 9999-12-31, source: s}"
+    (tmp_path / "cms" / "tables.yaml").write_text(listed or entry, encoding="utf-8")
+    head = "table,cpt,units,indicator\n" if rows[:1] == "p" else ""
+    (tmp_path / "cms" / "m.csv").write_text(head + rows, encoding="utf-8")
+    with pytest.raises(PolicyError, match=why):
+        load_policies(tmp_path)
+    (tmp_path / "cms" / "tables.yaml").write_text(entry, encoding="utf-8")
+    (tmp_path / "cms" / "m.csv").write_text("table,cpt,units,indicator\np,97530,5,3\n", encoding="utf-8")
+    assert load_policies(tmp_path).code_tables.frames["unit_limits"].height

@@ -9,9 +9,9 @@ from typing import Literal, get_args
 
 import polars as pl
 import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
-from compliance.policy.models import Border, PolicyError
+from compliance.policy.models import Border, PolicyError, shown
 
 Kind = Literal["relative_values", "geography", "unit_limits", "code_pairs", "therapy_codes"]
 KINDS: tuple[str, ...] = get_args(Kind)
@@ -26,6 +26,16 @@ COLUMNS: dict[str, dict[str, type[pl.DataType]]] = {
     "therapy_codes": {"cpt": pl.String, "kind": pl.String, "discipline": pl.String, "begins_on": pl.Date},
 }  # fmt: skip
 """The columns of an edition's CSV."""
+IDENTIFYING: dict[str, tuple[str, ...]] = {
+    "relative_values": ("cpt",),
+    "geography": ("state", "locality"),
+    "unit_limits": ("table", "cpt"),
+    "code_pairs": ("table", "column_1", "column_2", "effective_on", "deleted_on"),
+    "therapy_codes": ("cpt", "discipline"),
+}
+"""What a row of an edition is about: two rows of one would bill a line twice."""
+MOST = 100_000
+"""No relative value, index or unit limit comes near it."""
 ALWAYS, NEVER = datetime(1900, 1, 1), datetime(9999, 12, 31)
 VOID = "9"
 """The modifier indicator of a pair that never was in force."""
@@ -43,6 +53,17 @@ class Edition(Border):
     note: str | None = None
     readded_on: date | None = None
     readded_after: date | None = None
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "Edition":
+        if self.to and self.to < self.valid_from:
+            raise ValueError(f"ends on {self.to}, before it begins on {self.valid_from}")
+        return self
+
+    @property
+    def valid_until(self) -> date | None:
+        """The first day on which the edition by its own word is no longer in force; None = it names no end."""
+        return self.to + timedelta(days=1) if self.to and self.to < date.max else None
 
     @property
     def why_unverified(self) -> str | None:
@@ -72,7 +93,7 @@ class CodeTables:
                 parts.append(_pairs(*listed[-1]))
                 continue
             for (edition, rows), following in zip(listed, [*begins[1:], None], strict=True):
-                days = [day for day in (edition.to and edition.to + timedelta(days=1), following) if day]
+                days = [day for day in (edition.valid_until, following) if day]
                 parts.append(_between(edition, rows, min(days, default=None)))
         schema = {**COLUMNS[kind], **DATED}
         for read_only in ("effective_on", "deleted_on", "begins_on"):
@@ -145,20 +166,52 @@ def read_editions(folder: Path) -> tuple[tuple[Edition, pl.DataFrame], ...]:
         return ()
     try:
         listed = yaml.safe_load(index.read_text(encoding="utf-8"))
-        editions = [Edition.model_validate(each) for each in listed]
-    except (OSError, yaml.YAMLError, ValidationError, TypeError) as error:
-        raise PolicyError(f"cms/tables.yaml: {' '.join(str(error).split())}") from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, ValueError, RecursionError) as error:
+        raise PolicyError(f"cms/tables.yaml: not readable as YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(listed, list):
+        raise PolicyError("cms/tables.yaml: not a list of editions. Write `[]` where there is none.")
+    editions = [_edition(number, said) for number, said in enumerate(listed, 1)]
     return tuple((edition, _rows(folder / Path(edition.file).name, edition.kind)) for edition in editions)
 
 
-def _rows(file: Path, kind: str) -> pl.DataFrame:
+def _edition(number: int, said: object) -> Edition:
     try:
-        return pl.read_csv(file, schema=COLUMNS[kind])
+        return Edition.model_validate(said)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        why = first["msg"].removeprefix("Value error, ")
+        wanted = "Give {kind, file, from, source}, as `compliance policies --load` writes."
+        raise PolicyError(
+            f"cms/tables.yaml, entry {number}: {key} {shown(first.get('input'))}: {why}. {wanted}"
+        ) from None
+
+
+def _rows(file: Path, kind: str) -> pl.DataFrame:
+    """The rows of an edition's file. Raises PolicyError where they are not what `--load` writes."""
+    columns = COLUMNS[kind]
+    wanted = f"Its columns are {', '.join(columns)}, as `compliance policies --load` writes."
+    try:
+        head = pl.read_csv(file, n_rows=0, infer_schema=False).columns
+        rows = pl.read_csv(file, schema=columns) if head == list(columns) else None
     except (OSError, pl.exceptions.PolarsError) as error:
         why = str(error).splitlines()[0]
-        raise PolicyError(
-            f"cms/{file.name}: {why}. Its columns are {', '.join(COLUMNS[kind])}, as `compliance policies --load` writes."
-        ) from None
+        raise PolicyError(f"cms/{file.name}: {why}. {wanted}") from None
+    if rows is None:
+        raise PolicyError(f"cms/{file.name}: its columns are {', '.join(head[:8])}. {wanted}")
+    numbers = [name for name, dtype in columns.items() if dtype in (pl.Float64, pl.Int64)]
+    for name in numbers:
+        wrong = (~rows[name].is_between(0, MOST)).fill_null(True)
+        if wrong.any():
+            row = wrong.arg_max() or 0
+            raise PolicyError(
+                f"cms/{file.name}, row {row + 2}, {name}: {rows[name][row]} (expected a number from 0 to {MOST:,})."
+            )
+    again = rows.select(pl.struct(IDENTIFYING[kind]).is_duplicated()).to_series()
+    if again.any():
+        named = " ".join(str(part) for part in rows.select(IDENTIFYING[kind]).filter(again).row(0) if part)
+        raise PolicyError(f"cms/{file.name}: {named} has several rows. Keep one.")
+    return rows
 
 
 def joined(*folders: Sequence[tuple[Edition, pl.DataFrame]]) -> CodeTables:
