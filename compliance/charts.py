@@ -109,12 +109,14 @@ def _sign_labels() -> str:
     return f"{{{pairs}}}[datum.value]"
 
 
-def p_chart(weeks: pl.DataFrame, title: str, dark: bool) -> alt.LayerChart:
+def p_chart(weeks: pl.DataFrame, title: str, dark: bool, note: str = "") -> alt.LayerChart:
     """Share of checked visits with a finding per service week, with its limits; the last weeks are shaded.
 
-    `weeks` as `risk.weekly` gives it. Points outside the limits stand out by shape and colour.
+    `weeks` as `risk.weekly` gives it. Points outside the limits stand out by shape and colour. No line leads across weeks
+    without visits. `note` stands below the title.
     """
-    shown = weeks.with_columns(
+    shown = weeks.sort("week").with_columns(
+        run=(pl.col("week").diff() > pl.duration(days=7)).fill_null(False).cum_sum(),
         outside=pl.col("standing").is_in(["outside", "below"]),
         ends=pl.col("week").dt.offset_by("1w"),
         monday=pl.col("week").dt.strftime("%Y-%m-%d"),
@@ -133,11 +135,11 @@ def p_chart(weeks: pl.DataFrame, title: str, dark: bool) -> alt.LayerChart:
         .encode(x=alt.X("min(week):T"), x2=alt.X2("max(ends):T"))
     )
     band = base.mark_area(color=token("accent", dark), opacity=0.12, interpolate="step", clip=True).encode(
-        x=week, y=alt.Y("limit_low:Q", scale=upright), y2="limit_high:Q"
+        x=week, y=alt.Y("limit_low:Q", scale=upright), y2="limit_high:Q", detail="run:N"
     )
     centre = base.mark_rule(strokeDash=[4, 3]).encode(y=alt.Y("mean(centre):Q"))
     line = base.mark_line(color=token("accent", dark)).encode(
-        x=week,
+        x=week, detail="run:N",
         y=alt.Y("share:Q", title="Visits with a finding", axis=alt.Axis(format=".0%", tickCount=4),
                 scale=upright),
     )  # fmt: skip
@@ -158,7 +160,8 @@ def p_chart(weeks: pl.DataFrame, title: str, dark: bool) -> alt.LayerChart:
     word = alt.Chart(told).mark_text(align="right", dx=-4, dy=3, baseline="top", color=token("muted", dark)).encode(
         x=alt.X("week:T"), y=alt.value(0), text=alt.value("not complete ▸")
     )  # fmt: skip
-    return alt.layer(shade, band, centre, line, points, word).properties(title=title, height=250)
+    said = alt.TitleParams(text=title, subtitle=note) if note else title
+    return alt.layer(shade, band, centre, line, points, word).properties(title=said, height=250)
 
 
 def _weeks_top(weeks: pl.DataFrame) -> float:
@@ -226,14 +229,21 @@ def funnel(
         )
         .add_params(pick)
     )  # fmt: skip
-    labels = [
-        alt.Chart(_apart(_named_points(shown, far, largest, above), largest, _top(rows, centre), above))
-        .mark_text(align="right" if far else "left", dx=-10 if far else 10, dy=-9 if above else 12, fontWeight=600,
-                   color=token("ink", dark))
-        .encode(x=volume, y=alt.Y("label:Q", **upright), text="name:N")
-        for far in (False, True) for above in (False, True)
-    ]  # fmt: skip
-    return alt.layer(*lines, middle, points, *labels).properties(title=title, height=290)
+    halo = {
+        "stroke": token("paper", dark),
+        "strokeWidth": 3,
+    }  # keeps the limits, but no mark, out of the names
+    around, names_written = (
+        [
+            alt.Chart(_apart(_named_points(shown, far, largest, above), largest, _top(rows, centre), above))
+            .mark_text(align="right" if far else "left", dx=-10 if far else 10, dy=-9 if above else 12, fontWeight=600,
+                       color=token("ink", dark), **more)
+            .encode(x=volume, y=alt.Y("label:Q", **upright), text="name:N")
+            for far in (False, True) for above in (False, True)
+        ]
+        for more in (halo, {})
+    )  # fmt: skip
+    return alt.layer(*lines, middle, *around, points, *names_written).properties(title=title, height=290)
 
 
 _MOST_TICKS = 9
@@ -267,17 +277,25 @@ def _named_points(shown: pl.DataFrame, far: bool, largest: float, above: bool) -
 
 
 def _apart(named: pl.DataFrame, largest: float, top: float, above: bool) -> pl.DataFrame:
-    """The labels with `label`, the height at which each is written: neighbours would overlap, so they are stacked."""
-    wide, high = 0.22 * largest, 0.06 * top
+    """The labels with `label`, the height at which each is written: neighbours would overlap, so they are stacked.
+
+    What would stand under its mark, on the axis, is written above it.
+    """
+    wide, high, lowest = 0.34 * largest, 0.06 * top, 0.08 * top
     placed: list[tuple[float, float]] = []
     for volume, share in named.sort("of", "share").select("of", "share").iter_rows():
-        at = share
-        for other, height in placed:
-            if abs(volume - other) < wide and abs(at - height) < high:
-                at = height + high if above else height - high
-        placed.append((volume, at))
+        up = [share + step * high for step in range(STACKED)]
+        down = [share - step * high for step in range(STACKED)]
+        tried = up if above else [*(at for at in down if at >= lowest), *up[2:]]
+        near = [height for other, height in placed if abs(volume - other) < wide]
+        free = [at for at in tried if all(abs(at - height) >= 0.99 * high for height in near)]
+        placed.append((volume, (free or tried)[0]))
     heights = pl.Series("label", [at for _, at in placed], dtype=pl.Float64)
     return named.sort("of", "share").with_columns(heights)
+
+
+STACKED = 12
+"""Labels that are stacked at most over one place."""
 
 
 def heat_map(
@@ -598,7 +616,7 @@ def time_line(sessions: pl.DataFrame, stretches: pl.DataFrame, title: str, dark:
         .mark_text(color=token("paper", dark), fontSize=11)
         .encode(x="middle:T", y=y, text="label:N")
     )
-    return alt.layer(bars, shade, words).properties(
+    return alt.layer(shade, bars, words).properties(
         title=_picture_title(title),
         height=_picture_height(len(rows), title) - (ROW - BAR - 6) * len(rows) + 4,
     )

@@ -15,7 +15,7 @@ import polars as pl
 
 from compliance.checks.rule import AT_RISK, Rule, RuleError
 from compliance.checks.terms import BETWEEN_LINES, FAIL
-from compliance.formats import days_in, singular, units_in
+from compliance.formats import codes_in, days_in, singular, units_in
 from compliance.money import exposure
 
 FINDING_SCHEMA: dict[str, pl.DataType] = {
@@ -324,7 +324,7 @@ class _words(dict[str, Any]):
         if isinstance(value, str) and len(value) in (10, 16) and value[4:5] == "-" and value[7:8] == "-":
             return _said_date(value)
         if isinstance(value, str):
-            return days_in(value) or units_in(value) or value
+            return days_in(value) or units_in(value) or codes_in(value) or value
         if isinstance(value, datetime):
             return _said_date(_plain(value))
         return value

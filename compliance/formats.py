@@ -7,6 +7,7 @@ only ways in; HTML has the standard library's `html.escape`.
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,12 @@ PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")
 LINKED = re.compile(r"(:(?=\S)|@(?=\S)|\bwww(?=\.))", re.IGNORECASE)
 """Where the page makes links, icons and emoji of plain text, backslash or not: `https://`, `www.`, `a@b.org`, `:x:`."""
 DAYS_LISTED = re.compile(r"\d{4}-\d\d-\d\d( \d{4}-\d\d-\d\d)+")
+CODES_LISTED = re.compile(
+    r"{code}( {code})+".format(
+        code=r"(?:[0-9A-Z]\d{3}[0-9A-Z]|[A-Z]\d[0-9A-Z](?:\.[0-9A-Z]{1,4})?|PT|OT|SLP)"
+    )
+)
+"""Codes of services (97530), of diagnoses (M54.50), or disciplines, as a list in a cell holds them."""
 BY_CODE = re.compile(r"[0-9A-Z]{4,7}=\d+( [0-9A-Z]{4,7}=\d+)*")
 WORD_JOINER = "\u2060"
 """Takes no place and is not seen."""
@@ -37,15 +44,36 @@ def plural(number: int, one: str, many: str | None = None) -> str:
     return f"{count(number)} {one if number == 1 else many or one + 's'}"
 
 
-COUNTED = "days|units|minutes|visits|patients|lines|hours|weeks|months|reports|sessions|treatments"
+COUNTED = (
+    "days|units|minutes|visits|patients|lines|hours|weeks|months|years|reports|sessions|treatments|denials|characters|elements|"
+    "re-evaluations"
+)
 OF_ONE = re.compile(
     rf"(?<![\w.,:/$-])1 ((?:billed |calendar |management |timed |treatment )?)({COUNTED})(?![\w-])"
 )
 
 
+DOES = {
+    "fall away": "falls away",
+    "are too many": "is too many",
+    "are payable": "is payable",
+    "are beyond": "is beyond",
+}
+ONE_DOES = re.compile(
+    rf"(?<![\w.,:/$-])(?<!of )(1(?: (?:of|billed|unit)\b[^;:,]{{0,40}}?)?) ({'|'.join(DOES)})\b"
+)
+
+
 def singular(sentence: str) -> str:
-    """A sentence with numbers filled in, where one of a thing is no plural: `1 units` becomes `1 unit`."""
-    return OF_ONE.sub(lambda found: f"1 {found[1]}{found[2][:-1]}", sentence)
+    """A sentence with numbers filled in, where one of a thing is no plural: `1 units fall away` is `1 unit falls away`."""
+    of_one = OF_ONE.sub(lambda found: f"1 {found[1]}{found[2][:-1]}", sentence)
+    return ONE_DOES.sub(lambda found: f"{found[1]} {DOES[found[2]]}", of_one)
+
+
+def listed(words: Iterable[str]) -> str:
+    """`97110`, `97110 and 97530`, `97110, 97140 and 97530`; nothing of nothing."""
+    *most, last = list(words) or [""]
+    return f"{', '.join(most)} and {last}" if most else last
 
 
 def refused(report: "LoadReport") -> str:
@@ -111,7 +139,12 @@ def days_in(text: str) -> str | None:
         day(one) if after is None or after.year != one.year else f"{one:%b} {one.day}"
         for one, after in zip(days, [*days[1:], None], strict=True)
     ]
-    return ", ".join(told[:-1]) + " and " + told[-1]
+    return listed(told)
+
+
+def codes_in(text: str) -> str | None:
+    """A list of codes as people write it, `97110, 97140 and 97530`; None where the text is no such list."""
+    return listed(text.split()) if CODES_LISTED.fullmatch(text) else None
 
 
 def units_in(text: str) -> str | None:
@@ -119,7 +152,7 @@ def units_in(text: str) -> str | None:
     if not BY_CODE.fullmatch(text):
         return None
     told = [f"{number} of {code}" for code, number in (each.rsplit("=", 1) for each in text.split())]
-    return told[0] if len(told) == 1 else ", ".join(told[:-1]) + " and " + told[-1]
+    return listed(told)
 
 
 def terminal(text: str) -> str:

@@ -175,11 +175,21 @@ def days(facts: Facts) -> list[Day]:
     counted = [date.fromisoformat(each) for each in str(facts.get("counted_days") or "").split()]
     if not counted:
         return []
-    due = _day(facts.get("due_on"))
-    numbered = [Day(on, _place(on, due), number) for number, on in enumerate(counted, 1)]
-    dated = [(on, told) for name, told in EVENTS.items() if (on := _day(facts.get(name)))]
+    after = lapsed(facts)
+    due = None if after else _day(facts.get("due_on"))
+    numbered = [
+        Day(on, "after" if after else _place(on, due), number) for number, on in enumerate(counted, 1)
+    ]
+    events = {name: told for name, told in EVENTS.items() if not (after and name == "due_on")}
+    dated = [(on, told) for name, told in events.items() if (on := _day(facts.get(name)))]
     marks = [Day(on, "event", told=told) for on, told in dated if not (told == "due" and on in counted)]
     return sorted([*numbered, *marks], key=lambda each: (each.on, each.number is None))
+
+
+def lapsed(facts: Facts) -> bool:
+    """Whether the counted days all lie after the plan's end: then they are what is wrong, and no due day parts them."""
+    ends, first = _day(facts.get("interval_to")), str(facts.get("counted_days") or "")[:10]
+    return bool(ends and first) and date.fromisoformat(first) > ends
 
 
 def _place(on: date, due: date | None) -> str:

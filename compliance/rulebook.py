@@ -69,7 +69,7 @@ def catalogue_text() -> str:
     )
 
 
-def page(rule: Rule, policies: Policies, on: date) -> str:
+def page(rule: Rule, policies: Policies, on: date, with_parameters: bool = True) -> str:
     """One rule explained in Markdown: what, why, how we read it, parameters in force, examples, citations."""
     title, _, body = rule.page.partition("\n\n")
     parts = [
@@ -82,7 +82,7 @@ def page(rule: Rule, policies: Policies, on: date) -> str:
         "\n".join(f"- `{column}`" for column in rule.needs)
         + "\n\nWithout these columns the rule does not run, and says so.",
     ]
-    if rule.parameters:
+    if rule.parameters and with_parameters:
         parts += [
             f"## Parameters in force on {on:%b} {on.day}, {on.year}",
             parameters_table(rule, policies, on),
@@ -107,7 +107,7 @@ def page(rule: Rule, policies: Policies, on: date) -> str:
 
 def _filled(text: str) -> str:
     """A remedy as it reads before a finding fills it in: `{due_on}` is `[due on]`."""
-    return re.sub(r"\{(\w+)\}", lambda place: f"[{place[1].replace('_', ' ')}]", text)
+    return re.sub(r"\{(\w+)(?::[^}]*)?\}", lambda place: f"[{place[1].replace('_', ' ')}]", text)
 
 
 def _sentences(text: str | Mapping[str, str]) -> list[str]:

@@ -3,6 +3,7 @@
 Pure: an audit and its filtered parts in, Polars frames and plain sentences out. `compliance.risk` holds the statistics.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -218,6 +219,27 @@ def weeks_title(weeks: pl.DataFrame) -> str:
         return "No week is outside what chance explains"
     told = [f"{formats.plural(above, 'week')} above" if above else "", f"{below} below" if below else ""]
     return f"{' and '.join(filter(None, told))} what chance explains"
+
+
+def weeks_shown(weeks: pl.DataFrame) -> tuple[pl.DataFrame, str]:
+    """The weeks that the p-chart draws, and what it leaves to its table: a few visits that a long pause parts from the rest.
+
+    `weeks` as `risk.weekly`. A few: fewer than one in twenty; long: more than eight weeks without a visit.
+    """
+    if weeks.height < 2:
+        return weeks, ""
+    ordered = weeks.sort("week")
+    pauses = ordered.filter(pl.col("week").diff() > pl.duration(weeks=LONG_PAUSE))["week"]
+    for begins in reversed(pauses.to_list()):
+        before = ordered.filter(pl.col("week") < begins)
+        if float(before["of"].sum()) < FEW_VISITS * float(ordered["of"].sum()):
+            visits = formats.plural(int(before["of"].sum()), "earlier visit")
+            span = formats.span(before["week"].to_list()[0], before["week"].to_list()[-1])
+            return ordered.filter(pl.col("week") >= begins), f"{visits} (weeks of {span}) only in the table"
+    return ordered, ""
+
+
+LONG_PAUSE, FEW_VISITS = 8, 0.05
 
 
 def cause_words(cause: Mapping[str, Any], therapist: Naming, patient: Naming) -> str:
@@ -556,8 +578,8 @@ def catalogue_sheet(table: pl.DataFrame) -> pl.DataFrame:
         pl.col("rule").alias("Rule"),
         pl.col("title").alias("Title"),
         pl.col("severity").replace_strict(signed_severities()).alias("Severity"),
-        pl.col("here").alias("Here"),
         pl.col("findings").alias("Findings"),
+        pl.col("here").alias("Here"),
         pl.col("passed").alias("Passed"),
         pl.col("failed").alias("Failed"),
         pl.col("cannot_tell").alias("Cannot tell"),
@@ -580,7 +602,15 @@ def why(rule: Rule) -> tuple[str, str]:
     first, _, body = rule.page.partition("\n\n")
     _, _, after = body.partition("## Why it matters")
     paragraph = after.strip().partition("\n\n")[0]
-    return " ".join(first.split()), " ".join(paragraph.split())
+    return _plain(first), _plain(paragraph)
+
+
+EMPHASIS = re.compile(r"\*([^*]+)\*|`([^`]+)`")
+
+
+def _plain(markdown: str) -> str:
+    """A paragraph of a rule's page as a plain sentence in one line: what is quoted stands between quotation marks."""
+    return " ".join(EMPHASIS.sub(lambda found: f"“{found[1] or found[2]}”", markdown).split())
 
 
 def loaded_sheet(report: LoadReport) -> pl.DataFrame:

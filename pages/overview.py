@@ -83,7 +83,8 @@ with left:
     weeks = risk.weekly(view.audit.visits)
     if weeks.is_empty():
         st.stop()
-    drawn = charts.p_chart(weeks, views.weeks_title(weeks), frame.dark())
+    late, left_out = views.weeks_shown(weeks)
+    drawn = charts.p_chart(late, views.weeks_title(weeks), frame.dark(), left_out)
     alt = "Share of checked visits with a finding by service week, with limits; the last two weeks are not complete"
     mondays = parts.picked(parts.chart(drawn, alt, "overview_weeks", weeks), "monday")
     if mondays:

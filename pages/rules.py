@@ -7,7 +7,7 @@ import streamlit as st
 
 from compliance import formats, rulebook, views
 from compliance.checks.rule import catalogue
-from ui import data, frame, parts
+from ui import data, fact_words, frame, parts
 
 frame.enter()
 view = parts.ready("Rules")
@@ -21,15 +21,19 @@ asked = views.rule_called(asked) or asked
 if asked and asked not in set(table["rule"]):
     st.warning(formats.markdown(f"There is no rule {asked} here."))
 families = views.family_counts(table)
-listed, opened = st.columns([1, 1.15], gap="small")
+listed, opened = st.columns([1.06, 1.1], gap="small")
 with listed, st.container(horizontal=True, key="rules_tools"):
+    linked = st.query_params.get("family")
     family = st.selectbox(
         "Family", [None, *families], format_func=lambda code: families.get(code, f"All {len(families)} families"),
+        index=1 + list(families).index(linked) if linked in families else 0,
         key="rules_family", label_visibility="collapsed",
     )  # fmt: skip
     search = st.text_input(
-        "Search", key="rules_search", placeholder="Search: modifier, KX …", label_visibility="collapsed",
+        "Search", st.query_params.get("search", ""), key="rules_search", placeholder="Search: modifier, KX …",
+        label_visibility="collapsed",
     )  # fmt: skip
+frame.keep(family=family, search=search)
 table = views.chosen_rules(table, family, search)
 if table.is_empty():
     parts.explain(f"No rule of this family holds “{search}”." if search else "No rule.")
@@ -45,8 +49,10 @@ with listed:
             on_select="rerun", selection_mode="single-row-required",
             selection_default={"selection": {"rows": [start], "columns": [], "cells": []}},
             column_config={
-                "Rule": st.column_config.TextColumn(width=62), "Title": st.column_config.TextColumn(width=220),
-                "Severity": st.column_config.TextColumn(width=82), "Here": st.column_config.TextColumn(width=70),
+                "Rule": st.column_config.TextColumn(width=64), "Title": st.column_config.TextColumn(width=210),
+                "Severity": st.column_config.TextColumn(width=78),
+                "Findings": st.column_config.NumberColumn(width=64, format="localized"),
+                "Here": st.column_config.TextColumn(width=60),
             },
         )  # fmt: skip
     parts.download(shown, "rules_table", "rules.csv")
@@ -55,16 +61,32 @@ code = codes[rows[0] if rows else start]
 if asked != code:
     st.query_params["code"] = code
 with opened, st.container(key="card_rule"):
-    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        number = int(table["findings"][codes.index(code)])
-        if st.button(
-            f"{number:,} findings of {code}", type="tertiary", key="rules_findings", disabled=not number
-        ):
-            frame.go("findings", rule=[code])
-        with st.container(horizontal=True, vertical_alignment="center", width="content"):
-            st.caption("Parameters in force on", width="content")
-            on = st.date_input(
-                "Parameters in force on", date.today(), key="rules_on", width=140, label_visibility="collapsed",
-                format="YYYY-MM-DD",
-            )  # fmt: skip
-    st.markdown(rulebook.page(catalogue()[code], data.policies(), on), anchors=False)
+    number = int(table["findings"][codes.index(code)])
+    if st.button(
+        f"{formats.plural(number, 'finding')} of {code}",
+        type="tertiary",
+        key="rules_findings",
+        disabled=not number,
+    ):
+        frame.go("findings", rule=[code])
+    rule = catalogue()[code]
+    explained, in_force = st.tabs(["What it checks, and why", "Parameters in force, by payer"])
+    with in_force, st.container(horizontal=True, vertical_alignment="center"):
+        st.caption("In force on", width="content")
+        on = st.date_input(
+            "Parameters in force on", frame.day("on") or date.today(), key="rules_on", width=140,
+            label_visibility="collapsed", format="YYYY-MM-DD",
+        )  # fmt: skip
+    frame.keep(on=None if on == date.today() else on.isoformat())
+    values = fact_words.in_force(rule, data.policies(), on)
+    with in_force:
+        if values.is_empty():
+            st.caption("This rule asks no policy for a value.")
+        else:
+            parts.sheet(
+                values,
+                f"Parameters of {code} by payer, with date, source and whether verified",
+                row_height=26,
+            )
+            parts.download(values, "rules_parameters", f"{code}_parameters.csv")
+    explained.markdown(rulebook.page(rule, data.policies(), on, with_parameters=False), anchors=False)

@@ -179,3 +179,19 @@ def test_labels_of_neighbours_stand_apart():
     heights = dict(placed.select("name", "label").iter_rows())
     assert heights["C"] == 0.25 and heights["A"] == 0.25
     assert heights["B"] >= 0.25 + 0.06 * 0.3
+
+
+def test_no_line_leads_across_weeks_without_visits():
+    weeks = risk.weekly(VISITS).filter(pl.col("week") != datetime(2026, 2, 2))
+    spec = drawn(charts.p_chart(weeks, "No week is outside", False, "3 earlier visits"))
+    assert sorted({row["run"] for rows in spec["datasets"].values() for row in rows if "run" in row}) == [
+        0,
+        1,
+    ]
+    assert spec["title"]["subtitle"] == "3 earlier visits"
+
+
+def test_a_label_that_would_stand_on_the_axis_is_written_above_its_mark():
+    named = pl.DataFrame({"of": [133, 158], "share": [0.09, 0.07], "name": ["A", "B"]})
+    placed = dict(charts._apart(named, 190.0, 1.0, above=False).select("name", "label").iter_rows())
+    assert placed["A"] == 0.09 and placed["B"] > 0.07

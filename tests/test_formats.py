@@ -117,3 +117,19 @@ def test_one_of_a_thing_is_no_plural():
     told = "1 units of 97530 was 1 days after 1 timed minutes (1 days allowed), 11 units, 0.1 units, 2,001 days, 1 97530"
     said = "1 unit of 97530 was 1 day after 1 timed minute (1 day allowed), 11 units, 0.1 units, 2,001 days, 1 97530"
     assert formats.singular(told) == said
+
+
+def test_what_one_does_is_said_of_one():
+    told = "1 of 1 units fall away; 2 of 1 fall away; 1 are payable; 21 are too many; 1 of this line are too many"
+    said = (
+        "1 of 1 unit falls away; 2 of 1 fall away; 1 is payable; 21 are too many; 1 of this line is too many"
+    )
+    assert formats.singular(told) == said
+
+
+def test_lists_of_codes_read_as_people_write_them():
+    assert formats.codes_in("97110 97140 97530") == "97110, 97140 and 97530"
+    assert formats.codes_in("Z47.89 M75.122") == "Z47.89 and M75.122"
+    assert formats.codes_in("97530") is None
+    assert formats.codes_in("GP CQ") is None
+    assert formats.listed([]) == ""

@@ -329,3 +329,48 @@ def test_a_what_if_is_told_at_once_saved_by_name_opened_again_and_discarded(visi
     app.button(key="what_if_gone_0").click().run()
     assert "Letter of July" not in as_markdown(app)
     assert not app.exception
+
+
+def test_a_link_to_the_rules_bears_family_search_and_day(visit):
+    app = visit("rules", family="NCCI", search="pair", on="2025-03-01", code="NCCI-02")
+    assert {each.partition("-")[0] for each in app.dataframe[0].value["Rule"]} == {"NCCI"}
+    assert app.text_input(key="rules_search").value == "pair"
+    assert str(app.date_input(key="rules_on").value) == "2025-03-01"
+    assert any(each.value.startswith("# NCCI-02") for each in app.markdown)
+
+
+def test_the_rules_page_says_the_parameters_of_every_payer(visit):
+    app = visit("rules", code="PR-01")
+    table = next(each.value for each in app.dataframe if "Verified" in each.value.columns)
+    assert {"Parameter", "Value", "Payers", "Since", "Source"} <= set(table.columns)
+    assert not [each for each in table["Parameter"] if "_" in each]
+
+
+def test_a_link_with_a_day_that_is_none_shows_today(visit):
+    app = visit("rules", on="soon", family="NONE")
+    assert app.date_input(key="rules_on").value
+    assert app.dataframe[0].value["Rule"].size > 50
+
+
+def note_of_a_card(code):
+    """A script that shows a note as the card of a finding of the rule does."""
+    from datetime import datetime
+
+    import streamlit as st
+
+    from compliance.checks.rule import catalogue
+    from ui import data, evidence
+
+    data.note = lambda note_id: {
+        "note_id": note_id, "patient_id": "P1", "therapist_id": "T1", "service_date": datetime(2026, 3, 2),
+        "signed_on": datetime(2026, 3, 2), "text": "97530: carried laundry up 12 steps with CGA.",
+    }  # fmt: skip
+    st.html(evidence._note("N1", [], catalogue()[code]))
+
+
+@pytest.mark.parametrize(("code", "reads"), [("DOC-05", True), ("MOD-01", False)])
+def test_words_are_marked_only_where_the_rule_reads_notes(code, reads):
+    with patch("ui.data.note"):
+        said = text(AppTest.from_function(note_of_a_card, args=(code,), default_timeout=60).run())
+    assert "carried laundry" in said.replace("<", " <") or reads
+    assert ("<mark" in said) == ("Marked:" in said) == reads

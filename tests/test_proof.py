@@ -173,3 +173,15 @@ def test_the_rules_return_what_is_read_here(code):
     evidence = json.loads(found["evidence"][0])
     shown = READS[code](evidence["facts"], evidence.get("parameters", {}))
     assert shown is not None and not (isinstance(shown, list) and not shown)
+
+
+def test_days_after_the_plans_end_are_what_is_wrong():
+    facts = {
+        "counted_days": "2026-02-03 2026-02-04", "interval_to": "2026-02-01", "due_on": "2026-02-11", "deadline": "2026-03-03"
+    }  # fmt: skip
+    assert proof.lapsed(facts)
+    assert [(day.place, day.told) for day in proof.days(facts)] == [
+        ("event", "plan until"), ("after", ""), ("after", ""), ("event", "last day")
+    ]  # fmt: skip
+    assert not proof.lapsed(facts | {"interval_to": "2026-02-03"})
+    assert not proof.lapsed({"interval_to": "2026-02-03"})

@@ -215,3 +215,28 @@ def test_chance_is_said_of_the_pairs_that_are_judged():
 
 def test_every_family_has_a_name_that_fits_beside_a_bar():
     assert max(map(len, views.family_titles().values())) <= 21
+
+
+def weeks(*mondays_and_visits):
+    return pl.DataFrame(
+        {"week": [datetime(2026, *day) if len(day) == 2 else datetime(*day) for day, _ in mondays_and_visits],
+         "of": [of for _, of in mondays_and_visits]}
+    )  # fmt: skip
+
+
+def test_a_few_visits_long_before_the_others_are_left_to_the_table():
+    few = weeks(((2025, 5, 19), 1), ((2025, 5, 26), 2), ((1, 5), 50), ((1, 12), 60))
+    shown, said = views.weeks_shown(few)
+    assert shown["of"].to_list() == [50, 60]
+    assert said.startswith("3 earlier visits (weeks of May 19 – May 26, 2025)")
+    many = weeks(((2025, 5, 19), 30), ((1, 5), 50), ((1, 12), 60))
+    assert views.weeks_shown(many)[0].height == 3
+    near = weeks(((1, 5), 1), ((2, 2), 60))
+    assert views.weeks_shown(near)[0].height == 2
+    assert views.weeks_shown(near.head(0))[1] == ""
+
+
+def test_why_a_rule_matters_is_a_plain_sentence():
+    for rule in catalogue().values():
+        assert not [each for told in views.why(rule) for each in "*`" if each in told], rule.code
+    assert "“improve strength”" in views.why(catalogue()["DOC-07"])[1]

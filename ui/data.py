@@ -299,3 +299,11 @@ def context() -> str:
         f"{formats.refused(records().report) or 'no row'} refused",
     ]
     return " · ".join(part for part in parts if part)
+
+
+def note_of_day(patient_id: str | None, on: Any) -> str | None:
+    """The id of the patient's note of a day of service, of several the first; None where there is none."""
+    notes = records().tables["notes"]
+    same = (pl.col("patient_id") == patient_id) & (pl.col("service_date") == on)
+    found = notes.filter(same)["note_id"].sort().to_list()
+    return found[0] if found else None

@@ -12,7 +12,7 @@ from compliance.audit import Audit
 from compliance.checks.rule import Rule, catalogue
 from compliance.notes.tables import mentions_of
 from compliance.rulebook import citation
-from ui import data, evidence_pictures, filters, frame, parts
+from ui import data, evidence_pictures, fact_words, filters, frame, parts
 
 BASIS_WORDS = {
     "allowed": "allowed by the payer",
@@ -26,6 +26,8 @@ UNMARKED = frozenset(
     {"action", "object", "paired", "unread", "code_named", "added_activity", "changed_activity"}
 )
 """Kinds of mentions that only serve to find others, or to link a note to a goal: marking all would drown the others."""
+READ = frozenset({"mentions", "note_facts", "goal_links", "goal_facts", "goal_levels", "contact_mentions"})
+"""Tables of what notes say: only a rule that asks for one has read the note that its card shows."""
 OTHERS_SHOWN = 6
 
 
@@ -39,7 +41,7 @@ def card(finding: Mapping[str, Any], result: Audit) -> None:
         drawn = evidence_pictures.draw(finding, evidence)
         st.html(f"<p class='fix'><b>Fix.</b> {_shown(finding['fix'])}</p>")
         st.html(_reason(evidence, rule))
-        st.html(_sides(finding, evidence))
+        st.html(_sides(finding, evidence, rule))
         st.html(_lines(finding, result, evidence) + _facts(finding, evidence, drawn))
         _others(finding, result)
 
@@ -71,7 +73,7 @@ def _actions(finding: Mapping[str, Any], rule: Rule) -> None:
 def _reason(evidence: Mapping[str, Any], rule: Rule) -> str:
     """Why it matters, and the parameters that decided: the leading ones in sight, all of them below a fold."""
     first, matters = views.why(rule)
-    told = sorted(evidence.get("parameters", {}).items(), key=_weight)
+    told = fact_words.leading(evidence.get("parameters", {}), rule.parameters)
     leading = "".join(f"<p class='authority'>{_parameter(name, value)}</p>" for name, value in told[:LEADING])
     rest = "".join(f"<li>{_parameter(name, value)}</li>" for name, value in told[LEADING:])
     cites = "".join(f"<li>{_linked(cite)}</li>" for cite in rule.cites)
@@ -83,19 +85,13 @@ def _reason(evidence: Mapping[str, Any], rule: Rule) -> str:
     )
 
 
-def _weight(pair: tuple[str, Mapping[str, Any]]) -> tuple[bool, bool, bool, str]:
-    """Verified values of a regulator lead; our own house defaults and *no such rule* come last."""
-    name, value = pair
-    return value["value"] is None, value["source"] == "house-default", not value["verified"], name
-
-
 def _parameter(name: str, value: Mapping[str, Any]) -> str:
     """One parameter: its value, policy layer, first day in force, source, and whether it was verified."""
     verified = "verified" if value["verified"] else f"unverified: {value['why_unverified']}"
     source = citation(value["source"], data.policies()).partition(", http")[0]
-    unit = f" {html.escape(value['unit'])}" if value["unit"] else ""
+    worth, unit = fact_words.parameter(name, value["value"], value["unit"])
     return (
-        f"{html.escape(parts.words(name))}: <b>{html.escape(parts.fact_said(name, value['value']))}</b>{unit}, "
+        f"{html.escape(parts.words(name))}: <b>{html.escape(worth)}</b>{html.escape(f' {unit}' if unit else '')}, "
         f"policy {html.escape(value['layer'].replace('_', ' '))} since {html.escape(_day(str(value['from'])))} ▸ "
         f"{html.escape(source)} <span class='muted'>({html.escape(verified)})</span>"
     )
@@ -113,32 +109,24 @@ def _day(iso: str) -> str:
     return parts.day_words(iso)
 
 
-def _sides(finding: Mapping[str, Any], evidence: Mapping[str, Any]) -> str:
+def _sides(finding: Mapping[str, Any], evidence: Mapping[str, Any], rule: Rule) -> str:
+    like = evidence["facts"].get("like_note_id")
+    beside = f"<section>{_note(like, [], None)}</section>" if like else ""
     return (
-        f"<div class='evidence'><section>{_claim_side(finding)}</section>"
-        f"<section>{_note_side(finding, evidence)}</section></div>"
+        f"<div class='evidence'><section>{_claim_side(finding, evidence)}</section>"
+        f"<section>{_note_side(finding, evidence, rule)}</section>{beside}</div>"
     )
 
 
-def _claim_side(finding: Mapping[str, Any]) -> str:
-    """The claim line as billed, and who, where and when."""
+def _claim_side(finding: Mapping[str, Any], evidence: Mapping[str, Any]) -> str:
+    """The claim line as billed, the other line that it is held against, and who, where and when."""
     names = filters.names()
-    line = None
-    if finding["claim_id"] is not None and finding["line"] is not None:
-        line = data.row("claim_lines", claim_id=finding["claim_id"], line=finding["line"])
-    head = "<h4>No claim line</h4>"
-    if line:
-        told = [
-            " ".join(filter(None, (line["cpt"], line["modifiers"]))),
-            f"{line['units']:g} {'unit' if line['units'] == 1 else 'units'}"
-            if line["units"] is not None
-            else None,
-            formats.money(line["charge"], cents=True) if line["charge"] is not None else None,
-        ]
-        head = (
-            f"<h4>Claim {html.escape(finding['claim_id'])}, line {finding['line']}</h4>"
-            f"<p class='billed'>{html.escape(' · '.join(each for each in told if each))}</p>"
-        )
+    of = len(json.loads(finding["lines"] or "[]"))
+    head = _claim_line(finding["claim_id"], finding["line"], f", first of {of} lines" if of > 1 else "")
+    facts = evidence["facts"]
+    for claim, line in fact_words.OTHER_LINES:
+        if facts.get(claim) and facts.get(line) is not None:
+            head += f"<div class='beside'>{_claim_line(facts[claim], facts[line], ', held against it')}</div>"
     who = {
         "Service": formats.day(finding["service_date"]),
         "Patient": names.patient(finding["patient_id"]),
@@ -148,35 +136,73 @@ def _claim_side(finding: Mapping[str, Any]) -> str:
         "Plan of care": finding["plan_id"],
     }
     items = "".join(
-        f"<div><dt>{name}</dt><dd>{html.escape(told)}</dd></div>" for name, told in who.items() if told
+        f"<div><dt>{name}</dt><dd>{html.escape(told)}</dd></div>"
+        for name, told in who.items()
+        if told and told != formats.NOTHING
     )
-    return f"{head}<dl class='who'>{items}</dl>"
+    return f"{head or '<h4>No claim line</h4>'}<dl class='who'>{items}</dl>"
 
 
-def _note_side(finding: Mapping[str, Any], evidence: Mapping[str, Any]) -> str:
+def _claim_line(claim_id: str | None, number: int | None, more: str) -> str:
+    """A claim line as billed: code, modifiers, units, charge; nothing where there is none."""
+    if claim_id is None or number is None:
+        return ""
+    line = data.row("claim_lines", claim_id=claim_id, line=number)
+    if line is None:
+        return ""
+    units, charge = line["units"], line["charge"]
+    told = [
+        " ".join(filter(None, (line["cpt"], line["modifiers"]))),
+        f"{units:g} {'unit' if units == 1 else 'units'}" if units is not None else None,
+        formats.money(charge, cents=True) if charge is not None else None,
+    ]
+    return (
+        f"<h4>{html.escape(f'Claim {claim_id}, line {number}{more}')}</h4>"
+        f"<p class='billed'>{html.escape(' · '.join(each for each in told if each))}</p>"
+    )
+
+
+def _note_side(finding: Mapping[str, Any], evidence: Mapping[str, Any], rule: Rule) -> str:
     """The note with the words that were read marked by kind, or what was looked at where there is none."""
-    names = filters.names()
-    note = data.note(finding["note_id"]) if finding["note_id"] else None
+    note_id = finding["note_id"]
+    if note_id is None and finding["subject"] == "patient_day":
+        note_id = data.note_of_day(finding["patient_id"], finding["service_date"])
+    quotes = [quote for quote in evidence.get("quotes", []) if quote["note_id"] == note_id]
+    spans = [(quote["start"], quote["end"], quote["kind"]) for quote in quotes]
+    told = _note(note_id, spans, rule) if note_id else ""
+    if told:
+        return told
+    subject = views.SUBJECT_WORDS[finding["subject"]]
+    rests = "No note is tied to this line."
+    if finding["subject"] != "line":
+        rests = f"This finding rests on a {subject}, not on one note."
+    return f"<h4>No single note</h4><p class='muted'>{rests}</p>"
+
+
+def _note(note_id: str, spans: list[tuple[int, int, str]], rule: Rule | None) -> str:
+    """A note with `spans` marked, or else what was read in it where the `rule` reads notes; nothing without the note."""
+    note = data.note(note_id)
     if note is None:
-        rests = f"This finding rests on a {views.SUBJECT_WORDS[finding['subject']]}, not on one note."
-        return f"<h4>No single note</h4><p class='muted'>{rests}</p>"
+        return ""
+    names = filters.names()
     signed = (
         f"signed {formats.day(note['signed_on'])}"
         if note["signed_on"]
         else "signature date not in the export"
     )
+    whose = f"patient {names.patient(note['patient_id'])}, " if rule is None else ""
     author = names.therapist(note["therapist_id"])
-    head = f"Note {note['note_id']}, {formats.day(note['service_date'])}, {signed}, {author}"
+    head = f"Note {note['note_id']}, {whose}{formats.day(note['service_date'])}, {signed}, {author}"
     if not note["text"]:
         return (
             f"<h4>{html.escape(head)}</h4><p class='cannot-tell'>The export holds no text for this note.</p>"
         )
-    quotes = [quote for quote in evidence.get("quotes", []) if quote["note_id"] == note["note_id"]]
-    spans = [(quote["start"], quote["end"], quote["kind"]) for quote in quotes]
-    said = "Marked: the words that the finding rests on."
-    if not spans:
+    said = "Marked: the words that the finding rests on." if spans else ""
+    if not spans and rule and READ.intersection(rule.tables):
         spans = [span for span in mentions_of(note["text"]) if span[2] not in UNMARKED]
-        said = "Marked: what was read in this note; the finding rests on no single word of it."
+        said = (
+            "Marked: what was read in this note; the finding rests on no single word of it." if spans else ""
+        )
     if names.hidden:
         said += " Names of listed people are replaced; a name that no table lists would still show."
     return (
@@ -220,17 +246,24 @@ def _lines(finding: Mapping[str, Any], result: Audit, evidence: Mapping[str, Any
     total = finding["amount_at_risk"]
     rows = "".join(
         f"<tr><th>{html.escape(row['claim_id'])} line {row['line']}</th><td>{formats.day(row['service_date'])}</td>"
-        f"<td>{html.escape(row['cpt'] or '')}</td><td class='sum'>{formats.money(row['amount'], cents=True)}</td>"
-        f"<td class='muted'>{html.escape(_basis(row['amount_basis']))}</td></tr>"
+        f"<td>{html.escape(row['cpt'] or '')}</td>{_amount(row)}</tr>"
         for row in lines.iter_rows(named=True)
     )
     basis = ", ".join(_basis(each) for each in evidence.get("amount_basis", []))
-    told = (
-        f"{formats.money(total, cents=True)}, {basis}" if total else "this severity puts no dollars at risk"
-    )
+    told = f"{formats.money(total, cents=True)}, {basis}" if total else "no dollars at risk"
     return (
         f"<details><summary>{formats.plural(lines.height, 'line')} concerned: {html.escape(told)}</summary>"
         f"<div class='scroll'><table class='facts'>{rows}</table></div></details>"
+    )
+
+
+def _amount(row: Mapping[str, Any]) -> str:
+    """A line's dollars and where they come from; of a line that bears none, neither."""
+    if not row["amount"]:
+        return "<td class='sum'>–</td><td></td>"
+    return (
+        f"<td class='sum'>{formats.money(row['amount'], cents=True)}</td>"
+        f"<td class='muted'>{html.escape(_basis(row['amount_basis']))}</td>"
     )
 
 
@@ -240,20 +273,15 @@ def _basis(basis: str | None) -> str:
 
 def _facts(finding: Mapping[str, Any], evidence: Mapping[str, Any], drawn: Collection[str]) -> str:
     """The facts that no picture shows, each in words; all that decided is in sight somewhere."""
-    facts = {name: value for name, value in evidence["facts"].items() if name not in drawn}
+    told = fact_words.rows(evidence["facts"], evidence.get("parameters", {}), drawn)
+    number = html.escape(finding["finding_id"])
+    if not told:
+        return f"<p class='muted key'>Finding {number}. What decided stands above.</p>"
+    rows = "".join(f"<tr><th>{html.escape(head)}</th><td>{_shown(words)}</td></tr>" for head, words in told)
     return (
-        f"<details><summary>Facts that decided · {html.escape(finding['finding_id'])}</summary>"
-        f"<div class='scroll'>{_table(facts)}</div></details>"
+        f"<details><summary>Facts that decided · {number}</summary>"
+        f"<div class='scroll'><table class='facts'>{rows}</table></div></details>"
     )
-
-
-def _table(facts: Mapping[str, Any]) -> str:
-    rows = "".join(
-        f"<tr><th>{html.escape(parts.words(name))}</th><td>{_shown(parts.fact_said(name, value))}</td></tr>"
-        for name, value in facts.items()
-        if value is not None and value != ""
-    )
-    return f"<table class='facts'>{rows}</table>"
 
 
 def _others(finding: Mapping[str, Any], result: Audit) -> None:

@@ -70,19 +70,25 @@ def _days(facts: Mapping[str, Any]) -> bool:
     since = (
         f", since {html.escape(filters.names().masked(str(facts['since'])))}" if facts.get("since") else ""
     )
-    due = f"; due {parts.day_words(facts['due_on'])}" if facts.get("due_on") else ""
-    done = _done(facts, counted[0].on)
-    keys = [
-        ("counted", "before it was due" if facts.get("due_on") else "counted"),
-        ("due", "the day on which it was due"), ("after", "after it was due"),
-    ]  # fmt: skip
-    present = {day.place for day in days}
-    key = "".join(f"<i class='{place}'></i>{words} " for place, words in keys if place in present)
+    after = proof.lapsed(facts)
+    due = f"; due {parts.day_words(facts['due_on'])}" if facts.get("due_on") and not after else ""
+    ended = f", after the plan's end on {parts.day_words(facts['interval_to'])}" if after else ""
+    done = "" if after else _done(facts, counted[0].on)
     st.html(
-        f"<h4 class='strip-head'>{head}{since}{due}{done}</h4><ol class='strip'>{cells}{more}</ol>"
-        f"<p class='muted key'>{key}</p>"
+        f"<h4 class='strip-head'>{head}{ended}{since}{due}{done}</h4><ol class='strip'>{cells}{more}</ol>"
+        f"{_strip_key({day.place for day in counted}, after)}"
     )
     return True
+
+
+def _strip_key(present: Collection[str], after: bool) -> str:
+    """What the looks of the days mean; nothing where all look alike and mean only that they count."""
+    keys = [
+        ("counted", "before it was due"), ("due", "the day on which it was due"),
+        ("after", "after the plan's end" if after else "after it was due"),
+    ]  # fmt: skip
+    told = [f"<i class='{place}'></i>{words} " for place, words in keys if place in present]
+    return "" if set(present) == {"counted"} else f"<p class='muted key'>{''.join(told)}</p>"
 
 
 def _done(facts: Mapping[str, Any], first: date) -> str:
@@ -108,9 +114,12 @@ def _sessions(facts: Mapping[str, Any]) -> bool:
     names = filters.names()
     rows = [names.patient(each) if by_patient else (each or "no code") for each in told[key]]
     shown = told.with_columns(pl.Series("row", rows, dtype=pl.String)).drop("patient_id")
+    shown = shown.group_by("row", "begins", "ends", maintain_order=True).agg(
+        pl.col("cpt").drop_nulls().unique(maintain_order=True).str.join(", ")
+    )
     stretches = proof.shared(told, key)
     sentence = proof.shared_sentence(stretches, what, facts)
-    table = shown.select(
+    table = shown.sort("begins", "row").select(
         *([pl.col("row").alias("Patient")] if by_patient else []), pl.col("cpt").alias("Code"),
         pl.col("begins").dt.strftime("%H:%M").alias("Begins"), pl.col("ends").dt.strftime("%H:%M").alias("Ends"),
     )  # fmt: skip

@@ -1,6 +1,7 @@
 """The frame around every page: navigation, style, and the guard that no page runs without it."""
 
 import html
+from datetime import date
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -100,6 +101,23 @@ def go(page: str, query: dict[str, str] | None = None, **changes: Any) -> None:
         filters.put(**changes)
     # Streamlit refuses to leave a page without parameters while widgets are bound to the URL; an empty set is accepted.
     st.switch_page(pages()[page], query_params=query or {})
+
+
+def keep(**state: str | None) -> None:
+    """Hold a page's own choices in its URL, so that a link shows its receiver the same; None or empty takes one out."""
+    for key, value in state.items():
+        if value and st.query_params.get(key) != value:
+            st.query_params[key] = value
+        elif not value and key in st.query_params:
+            del st.query_params[key]
+
+
+def day(key: str) -> date | None:
+    """A day that the URL names, or None."""
+    try:
+        return date.fromisoformat(st.query_params.get(key, ""))
+    except ValueError:
+        return None
 
 
 def link(page: str, **query: str) -> str:

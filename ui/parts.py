@@ -132,11 +132,12 @@ def fact_said(name: str, value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(str(each).replace("_", " ") for each in value)
     if isinstance(value, int | float):
-        return formats.money(value, cents=True) if DOLLAR_FACTS.search(name) else f"{value}"
+        return formats.money(value, cents=True) if DOLLAR_FACTS.search(name) else f"{round(value, 4)}"
     text = str(value)
     return (
         formats.days_in(text)
         or formats.units_in(text)
+        or formats.codes_in(text)
         or day_words(text.replace("_", " ") if "_" in text and " " not in text else text)
     )
 

@@ -23,19 +23,19 @@ from compliance.checks.units.lines import lost_of
     ],
     exposes="line",
     message={
-        "missing": "{lacking} of {units} units of {cpt} on {service_date} lack {modifier}: the assistant gave "
+        "missing": "{modifier} is missing on {lacking} of {units} units of {cpt} on {service_date}: the assistant gave "
         "{assistant_minutes} minutes alone, the therapist {therapist_minutes}",
-        "alone": "{lacking} of {units} units of {cpt} on {service_date} lack {modifier}: an assistant alone gave the service",
-        "tests_differ": "{lacking} of {units} units of {cpt} on {service_date} may lack {modifier}: the assistant gave "
+        "alone": "{modifier} is missing on {lacking} of {units} units of {cpt} on {service_date}: an assistant alone gave it",
+        "tests_differ": "{modifier} may be missing on {lacking} of {units} units of {cpt} on {service_date}: the assistant gave "
         "{assistant_minutes} minutes alone, the therapist {therapist_minutes}, and the two tests of more than "
         "{assistant_de_minimis_percent} percent disagree",
     },
-    fix=dict.fromkeys(
-        ("missing", "alone"),
-        "Split the line: {with_units} of {cpt}-{partner}-{modifier}, {without_units} of {cpt}-{partner}; send a corrected "
-        "claim or refund the difference.",
-    )
-    | {"tests_differ": "Choose one of the two tests, write it into the billing policy, and keep to it."},
+    fix={
+        "missing": "Split the line: {with_units} of {cpt}-{partner}-{modifier}, {without_units} of {cpt}-{partner}; send a "
+        "corrected claim or refund the difference.",
+        "alone": "Bill {with_units} of {cpt}-{partner}-{modifier}; send a corrected claim or refund the difference.",
+        "tests_differ": "Choose one of the two tests, write it into the billing policy, and keep to it.",
+    },
 )  # fmt: skip
 def assistants_modifier_missing(
     claim_lines: nw.LazyFrame, notes: nw.LazyFrame, interventions: nw.LazyFrame

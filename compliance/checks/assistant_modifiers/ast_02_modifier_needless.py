@@ -28,11 +28,12 @@ from compliance.checks.units.lines import lost_of
     ],
     exposes="line",
     message={
-        "therapist": "{needless} of {units} units of {cpt} on {service_date} bear {modifiers}, and no assistant gave any of it",
-        "share": "{needless} of {units} units of {cpt} on {service_date} bear {modifiers} without need: the therapist gave "
-        "{therapist_minutes} minutes, the assistant alone {assistant_minutes}",
-        "supply": "{needless} of {units} units of {cpt} on {service_date} bear {modifiers}, which never belongs on the supply of "
-        "a device",
+        "therapist": "{modifiers} stands on {needless} of {units} units of {cpt} on {service_date}, and no assistant gave "
+        "any of it",
+        "share": "{modifiers} stands on {needless} of {units} units of {cpt} on {service_date} without need: the therapist "
+        "gave {therapist_minutes} minutes, the assistant alone {assistant_minutes}",
+        "supply": "{modifiers} stands on {needless} of {units} units of {cpt} on {service_date}; it never belongs on the supply "
+        "of a device",
     },
     fix={
         "therapist": "Remove CQ or CO from {needless} of {cpt}: the therapist gave all minutes. Send a corrected claim before "

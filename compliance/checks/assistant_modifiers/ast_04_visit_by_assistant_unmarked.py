@@ -24,10 +24,10 @@ from compliance.checks.units.days import DAY
                 "assistant_final_unit_rule", "coinsurance", "unit_method", "timed_unit_minutes", "first_unit_minutes"],
     exposes="lines",
     message={
-        "cut": "An assistant gave the whole visit of {service_date}, no therapist took part, and none of its {lines_billed} "
-        "lines bears {modifier}",
-        "uncut": "An assistant gave the whole visit of {service_date}, no therapist took part, and none of its {lines_billed} "
-        "lines bears {modifier}; the payer cuts nothing for an assistant's service of that day, so no dollars are at risk",
+        "cut": "An assistant gave the whole visit of {service_date}, no therapist took part, and no line bears {modifier} "
+        "({lines_billed} billed)",
+        "uncut": "An assistant gave the whole visit of {service_date}, no therapist took part, and no line bears {modifier} "
+        "({lines_billed} billed); the payer cuts nothing for an assistant's service of that day, so no dollars are at risk",
     },
     fix=dict.fromkeys(
         ("cut", "uncut"),

@@ -44,7 +44,8 @@ RETURNS: dict[str, pl.DataType] = {
     exposes="line",
     message={
         "visits": "{cpt} on {service_date} is of visit {used}; the benefit of {benefit_from} pays {limit} ({disciplines})",
-        "dollars": "{cpt} on {service_date} brings the benefit of {benefit_from} to ${used}; it pays ${limit} ({disciplines})",
+        "dollars": "{cpt} on {service_date} brings the benefit of {benefit_from} to ${used:,.2f}; it pays ${limit:,.2f} "
+        "({disciplines})",
         "soft": "{cpt} on {service_date} goes beyond the benefit of {benefit_from} ({used} of {limit}, {disciplines}); an "
         "exception may be asked for",
         "unrecorded": "{cpt} on {service_date} goes beyond the benefit of {benefit_from} ({used} of {limit}, {disciplines}); "
@@ -54,10 +55,10 @@ RETURNS: dict[str, pl.DataType] = {
     fix={
         **dict.fromkeys(
             ("visits", "dollars"),
-            "Services over {limit}: waive them, or bill the patient as the contract says; no exception is possible.",
+            "Services beyond the benefit: waive them, or bill the patient as the contract says; no exception is possible.",
         ),
-        "soft": "Services over {limit}: ask the payer for an exception before the next visit.",
-        "unrecorded": "Services over {limit}: ask the payer whether an exception is possible, and record it.",
+        "soft": "Services beyond the benefit: ask the payer for an exception before the next visit.",
+        "unrecorded": "Services beyond the benefit: ask the payer whether an exception is possible, and record it.",
         "policy": "Visits over {limit}: obtain an authorization, waive them, or bill the patient as the contract says.",
     },
 )

@@ -32,7 +32,7 @@ SEVERITY = {"same_minutes": "medium", "other_patient": "low", "copies": "low"}
     fix={
         **dict.fromkeys(
             ("copy", "copies", "same_minutes"),
-            "Note repeats {copies} visit(s): write what this visit showed, how the patient performed and responded. Do not "
+            "The note repeats others: write what this visit showed, how the patient performed and responded. Do not "
             "change notes that were billed; add what is remembered as a dated addendum.",
         ),
         "other_patient": "Check whether the note is of this patient; write each patient's own performance and response.",

@@ -29,7 +29,7 @@ TOLD = ["claim_id", "line", "note_id", "outcome", "missing", "case", "severity",
     message={
         "not_in_note": "{cpt} x{units} was billed for {service_date}, but the note of that day holds {codes_in_note}",
         "missed": "{cpt} stands in the note of {service_date} and on no claim: {missed_units} unit(s), about "
-        "${missed_dollars}",
+        "${missed_dollars:,.2f}",
         "missed_unpriced": "{cpt} stands in the note of {service_date} and on no claim: {missed_units} unit(s)",
     },
     fix={

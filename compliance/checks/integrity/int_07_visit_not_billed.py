@@ -23,7 +23,7 @@ from compliance.checks.units.allocation import CLOCK
     exposes="none",
     message={
         "priced": "No claim bills the visit of {service_date}, {days} days ago ({unbilled_visit_days} allowed): about "
-        "${missed_dollars}",
+        "${missed_dollars:,.2f}",
         "unpriced": "No claim bills the visit of {service_date}, {days} days ago ({unbilled_visit_days} allowed)",
     },
     fix=dict.fromkeys(

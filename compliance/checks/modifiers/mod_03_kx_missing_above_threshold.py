@@ -43,15 +43,16 @@ FACTS = [
     parameters=PARAMETERS,
     exposes="line",
     message={
-        "missing": "{cpt} of {service_date} brings the year's {bucket} dollars to ${running_total} ({counted}), above "
-        "${threshold}, and bears no KX{near}",
-        "review": "{cpt} of {service_date} brings the year's {bucket} dollars to ${running_total} ({counted}), above "
-        "${review_threshold}, from where claims may be chosen for review",
-        "early": "{cpt} of {service_date} bears KX at ${running_total} ({counted}) of the year's ${threshold} for {bucket}",
+        "missing": "{cpt} of {service_date} brings the year's {bucket} dollars to ${running_total:,.2f} ({counted}), above "
+        "${threshold:,.0f}, and bears no KX{near}",
+        "review": "{cpt} of {service_date} brings the year's {bucket} dollars to ${running_total:,.2f} ({counted}), above "
+        "${review_threshold:,.0f}, from where claims may be chosen for review",
+        "early": "{cpt} of {service_date} bears KX at ${running_total:,.2f} ({counted}) of the year's ${threshold:,.0f} for "
+        "{bucket}",
     },
     fix={
-        "missing": "Append KX to {cpt}: the bucket is ${running_total} of ${threshold}. Confirm first that the record supports "
-        "the necessity of the service.",
+        "missing": "Append KX to {cpt}: the bucket is ${running_total:,.2f} of ${threshold:,.0f}. Confirm first that the "
+        "record supports the necessity of the service.",
         "review": "See that the record shows why skilled therapy goes on; be ready to send it.",
         "early": "Use KX from the line on that brings the bucket above the threshold, not as a routine.",
     },

@@ -34,7 +34,7 @@ LINE = ["claim_id", "line"]
     parameters=["one_on_one_overlap_minutes", "unit_method", *CLOCK],
     exposes="line",
     message="{provider} was one-on-one with two patients for {overlap_minutes} minutes on {service_date}, here with {cpt}; "
-    "without them {lost} of {units} billed units fall away",
+    "without those minutes {lost} of {units} billed units fall away",
     fix="Split or re-code the overlapping minutes. If the patients were treated together, bill each one group unit (97150).",
     scope="therapist_day",
 )

@@ -29,7 +29,8 @@ from compliance.checks.units.allocation import CLOCK
     exposes="lines",
     message="What {provider} billed on {service_date} for {patients} patients takes at least {least_minutes} minutes; "
     "{worked_minutes} were {worked_by}",
-    fix="Reconcile {provider} {service_date}: {least_minutes} min billed vs {worked_minutes} min worked.",
+    fix="Hold the day of {provider}, {service_date}, against schedule, notes and clock: at least {least_minutes} minutes are "
+    "billed, {worked_minutes} were worked. Correct what is wrong: the clock, the therapist on a line, or the units.",
     scope="therapist_day",
 )
 def impossible_day(

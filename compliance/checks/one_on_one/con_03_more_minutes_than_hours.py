@@ -36,7 +36,8 @@ from compliance.checks.units.allocation import CLOCK
     },
     fix=dict.fromkeys(
         ("over", "day", "near"),
-        "Reconcile {provider} {service_date}: {documented_minutes} min recorded vs {worked_minutes} min worked.",
+        "Hold the notes of {provider}, {service_date}, against schedule and clock: {documented_minutes} minutes are recorded, "
+        "{worked_minutes} were worked. Correct what is wrong, and bill what was given one-on-one.",
     ),
     scope="therapist_day",
 )

@@ -23,7 +23,7 @@ ELSEWHERE = ("02", "10", "12")
         "employment": "{provider} was not employed on {service_date} (from {employed_from} to {employed_to}), when {cpt} was "
         "billed",
         "leave": "{provider} was on leave on {service_date}, when {cpt} was billed",
-        "site": "{provider} was clocked in at {other_clinic} on {service_date}, when {cpt} was billed at {clinic_id}",
+        "site": "{provider} was clocked in at {clocked_at} on {service_date}, when {cpt} was billed at {billed_at}",
     },
     fix={
         "employment": "Find out who gave the service, and correct the claim or refund it.",
@@ -37,6 +37,7 @@ def therapist_away(
     notes: nw.LazyFrame,
     shifts: nw.LazyFrame,
     therapists: nw.LazyFrame,
+    clinics: nw.LazyFrame,
 ) -> nw.LazyFrame:
     """A line names somebody who, by the staff's own records, was not there.
 
@@ -66,6 +67,7 @@ def therapist_away(
     lines = lines.join(_clocks(lines, shifts), on=LINE, how="left").join(
         _leave(lines, shifts), on=LINE, how="left"
     )
+    lines = _with_clinics_named(lines, clinics)
     timed = ~nw.col("begins").is_null()
     elsewhere = nw.when(timed).then(flag(yes("covers_there") & ~yes("touches_here"))).otherwise(
         flag(yes("there") & ~yes("here"))
@@ -99,7 +101,7 @@ def therapist_away(
         fails=~open_question,
     ).select(
         *LINE, "outcome", "missing", "case", "cpt", "service_date", "patient_id", "discipline", "clinic_id", "payer_id",
-        "note_id", "provider", "employed_from", "employed_to", "other_clinic",
+        "note_id", "provider", "employed_from", "employed_to", "other_clinic", "clocked_at", "billed_at",
         therapist_id=nw.coalesce(nw.col("person_id"), nw.col("therapist_id")), fault="case",
     )  # fmt: skip
 
@@ -146,6 +148,16 @@ def _with_person(
             for mine, theirs in shown.items()
         },
     )
+
+
+def _with_clinics_named(lines: nw.LazyFrame, clinics: nw.LazyFrame) -> nw.LazyFrame:
+    """Add `clocked_at` and `billed_at`: the names of the other clinic and of the line's, their ids where they have none."""
+    for key, name in (("other_clinic", "clocked_at"), ("clinic_id", "billed_at")):
+        named = clinics.select(nw.col("clinic_id").alias(key), nw.col("name").alias(name))
+        lines = lines.join(named, on=key, how="left").with_columns(
+            nw.coalesce(nw.col(name), nw.col(key)).alias(name)
+        )
+    return lines
 
 
 def _with_hours(lines: nw.LazyFrame, interventions: nw.LazyFrame, notes: nw.LazyFrame) -> nw.LazyFrame:

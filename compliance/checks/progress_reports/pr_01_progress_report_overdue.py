@@ -30,8 +30,8 @@ PARTICIPATION = ("active_participation_required", "delayed_participation_allowed
         "open": "{treatment_days} treatment days since {since} ({allowed}): a report is due and can be written "
         "in time "
         "until {deadline}",
-        "undischarged": "No therapist's discharge note closes the last period, from {period_from} to {period_to} "
-        "(treatment days: {treatment_days}); there was no visit for {discharge_note_days} days after {episode_to}",
+        "undischarged": "No therapist's discharge note closes the last period, {treatment_days} treatment days from "
+        "{period_from} to {period_to}; there was no visit for {discharge_note_days} days after {episode_to}",
     },
     fix={
         "late": "The report for the treatment days {period_from} to {period_to} came after {deadline}. State "

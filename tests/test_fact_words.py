@@ -1,0 +1,89 @@
+"""Facts and parameters of the evidence card in words: nothing twice, no raw name, no code word of a policy."""
+
+from datetime import date
+
+import pytest
+
+from compliance.checks.rule import catalogue
+from compliance.policy import load_policies
+from ui import fact_words
+
+
+def test_what_stands_elsewhere_on_the_card_is_no_fact_again():
+    facts = {
+        "fault": "late",
+        "no_goals": True,
+        "cap": 4,
+        "lost": 2,
+        "counted_days": "2026-03-02",
+        "daily_cap": 4,
+        "empty": None,
+    }
+    assert fact_words.rows(facts, {"daily_cap": {}}, {"counted_days"}) == [
+        ("The payer's cap", "4"),
+        ("Units lost", "2"),
+    ]
+
+
+def test_days_left_are_said_only_while_some_are_left():
+    assert fact_words.rows({"days_left": -179, "days_over": 11}, {}, ()) == [("Days over", "11")]
+    assert ("Days left", "7") in fact_words.rows({"days_left": 7, "days_over": -7}, {}, ())
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("authorized_codes", "97110 97530", "97110 and 97530"),
+        ("visits_by_week", "2026-04-13=2 2026-04-20=3", "Apr 13, 2026: 2, Apr 20, 2026: 3"),
+        ("unit_method", "cms_8_minute", "CMS's 8-minute rule"),
+        ("missed_dollars", 7.5, "$7.50"),
+        ("percent", 99.96666, "99.9667"),
+    ],
+)
+def test_a_fact_reads_as_people_write_it(name, value, said):
+    assert fact_words.said(name, value) == said
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "said"),
+    [
+        (None, "calendar days", ("no such rule", "")),
+        ("unknown", "visits", (fact_words.NOBODY_READ, "")),
+        (1, "minutes", ("1", "minute")),
+        (1, "days with data", ("1", "day with data")),
+        (12, "calendar months", ("12", "calendar months")),
+        (0.85, None, ("85 %", "")),
+        (2480, "dollars", ("$2,480.00", "")),
+        (["in_room", "DOC-01"], None, ("with the therapist in the room and DOC-01", "")),
+        (True, None, ("yes", "")),
+    ],
+)
+def test_a_parameter_reads_as_people_write_it(value, unit, said):
+    assert fact_words.parameter("any", value, unit) == said
+
+
+def test_every_choice_of_a_policy_is_said_in_words():
+    policies = load_policies()
+    for name, parameter in policies.parameters.items():
+        for choice in parameter.allowed or ():
+            worth, _ = fact_words.parameter(name, choice, None)
+            assert "_" not in worth, (name, choice)
+
+
+def test_the_parameters_that_a_rule_names_first_lead_and_those_that_say_nothing_come_last():
+    told = {
+        "a": {"value": None, "source": "cfr"}, "b": {"value": 3, "source": "house-default"},
+        "c": {"value": 60, "source": "cfr"}, "d": {"value": 5, "source": "cfr"},
+    }  # fmt: skip
+    assert [name for name, _ in fact_words.leading(told, ["a", "b", "d", "c"])] == ["d", "c", "b", "a"]
+
+
+def test_payers_that_share_a_value_stand_together_and_all_have_one():
+    policies = load_policies()
+    table = fact_words.in_force(catalogue()["PR-01"], policies, date(2026, 7, 1))
+    days = table.filter(table["Parameter"] == "Progress report treatment days")
+    assert days.height < len(policies.policy_ids) - 1
+    told = " ".join(days["Payers"])
+    assert all(policies.names[each] in told for each in policies.policy_ids if each != "base")
+    assert "10 treatment days" in days["Value"].to_list() and "no such rule" in days["Value"].to_list()
+    assert all(each.startswith(("verified", "unverified")) for each in table["Verified"] if each)
