@@ -281,14 +281,14 @@ def _apart(named: pl.DataFrame, largest: float, top: float, above: bool) -> pl.D
 
     What would stand under its mark, on the axis, is written above it.
     """
-    wide, high, lowest = 0.34 * largest, 0.06 * top, 0.08 * top
+    wide, high, lowest = (0.22 if above else 0.34) * largest, 0.06 * top, 0.065 * top
     placed: list[tuple[float, float]] = []
     for volume, share in named.sort("of", "share").select("of", "share").iter_rows():
         up = [share + step * high for step in range(STACKED)]
         down = [share - step * high for step in range(STACKED)]
         tried = up if above else [*(at for at in down if at >= lowest), *up[2:]]
         near = [height for other, height in placed if abs(volume - other) < wide]
-        free = [at for at in tried if all(abs(at - height) >= 0.99 * high for height in near)]
+        free = [at for at in tried if all(abs(at - height) >= 0.85 * high for height in near)]
         placed.append((volume, (free or tried)[0]))
     heights = pl.Series("label", [at for _, at in placed], dtype=pl.Float64)
     return named.sort("of", "share").with_columns(heights)

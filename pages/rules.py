@@ -83,10 +83,6 @@ with opened, st.container(key="card_rule"):
         if values.is_empty():
             st.caption("This rule asks no policy for a value.")
         else:
-            parts.sheet(
-                values,
-                f"Parameters of {code} by payer, with date, source and whether verified",
-                row_height=26,
-            )
+            st.html(fact_words.in_force_html(values))
             parts.download(values, "rules_parameters", f"{code}_parameters.csv")
     explained.markdown(rulebook.page(rule, data.policies(), on, with_parameters=False), anchors=False)

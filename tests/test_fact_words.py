@@ -2,6 +2,7 @@
 
 from datetime import date
 
+import polars as pl
 import pytest
 
 from compliance.checks.rule import catalogue
@@ -87,3 +88,11 @@ def test_payers_that_share_a_value_stand_together_and_all_have_one():
     assert all(policies.names[each] in told for each in policies.policy_ids if each != "base")
     assert "10 treatment days" in days["Value"].to_list() and "no such rule" in days["Value"].to_list()
     assert all(each.startswith(("verified", "unverified")) for each in table["Verified"] if each)
+
+
+def test_values_in_force_stand_below_their_parameter_with_nothing_drawn_of_what_they_say():
+    values = fact_words.in_force(catalogue()["PR-01"], load_policies(), date(2026, 7, 1))
+    hostile = values.with_columns(Source=pl.lit("<img src=x>"))
+    told = fact_words.in_force_html(hostile)
+    assert told.count("class='head'") == values["Parameter"].n_unique()
+    assert "<img" not in told and "&lt;img" in told

@@ -1,5 +1,6 @@
 """The facts and the parameters of a finding as people read them: which are shown, under what heading, in what words."""
 
+import html
 import re
 from collections.abc import Collection, Iterable, Mapping
 from datetime import date
@@ -164,7 +165,25 @@ def in_force(rule: Rule, policies: Policies, on: date) -> pl.DataFrame:
                     verified = "verified" if value.verified is True else f"unverified: {value.verified}"
                 row = (parts.words(name), worth, where or "everywhere", since, source, verified)
                 payers.setdefault(row, []).append(policies.names[policy])
-    rows = [(name, worth, formats.listed(who), *rest) for (name, worth, *rest), who in payers.items()]
+    rows = [(name, worth, "; ".join(who), *rest) for (name, worth, *rest), who in payers.items()]
     heads = ("Parameter", "Value", "Payers", "Where", "Since", "Source", "Verified")
     schema = dict.fromkeys(heads, pl.String) | {"Since": pl.Date}
     return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def in_force_html(values: pl.DataFrame) -> str:
+    """`in_force` as an HTML table that wraps: each parameter, and below it its values with their payers and where from."""
+    lines: list[str] = []
+    before = ""
+    for name, worth, payers, where, since, source, verified in values.iter_rows():
+        if name != before:
+            lines.append(f"<tr class='head'><td colspan='3'>{html.escape(name)}</td></tr>")
+        before = name
+        place = f" ({where.replace('_', ' ')})" if where != "everywhere" else ""
+        origin = f"since {formats.day(since)}, {source} ({verified})" if since else ""
+        cells = (worth + place, payers, origin)
+        lines.append(f"<tr>{''.join(f'<td>{html.escape(each)}</td>' for each in cells)}</tr>")
+    heads = "".join(f"<th>{each}</th>" for each in ("Value", "Payers", "Since, source, verified"))
+    return (
+        f"<table class='small values'><thead><tr>{heads}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
+    )

@@ -41,6 +41,9 @@ PAGES: dict[str, tuple[str, str, str]] = {
 }
 ICON = "📋"
 _FRAMED = "framed"
+DRAWN = "[data-testid='stVegaLiteChart'],[data-testid='stDataFrame']"
+PRINTED_FROM_DARK = f"@media print{{{DRAWN}{{filter:invert(1) hue-rotate(180deg)}}}}"
+"""Charts and tables are drawn in the theme's colours before anybody prints; on paper they turn light."""
 
 
 def pages() -> dict[str, StreamlitPage]:
@@ -63,7 +66,7 @@ def navigation() -> StreamlitPage:
     """Set up the menu and the style, and return the page that was asked for; `app.py` calls it once a run."""
     dress()
     st.session_state[_FRAMED] = True
-    st.html(f"<style>{stylesheet()}</style>")
+    st.html(f"<style>{stylesheet()}{PRINTED_FROM_DARK if dark() else ''}</style>")
     return st.navigation(list(pages().values()))
 
 

@@ -16,7 +16,7 @@ def test_from_the_funnel_to_the_highlighted_note_and_on_by_link_to_a_cold_server
     window, dashboard, cold_server
 ):
     with visit(window, dashboard) as visitor:
-        visitor.open("/therapists")
+        visitor.open("/therapists?rule=DOC")  # rules that read notes: only their cards mark words
         outside = visitor.page.locator("svg.marks path[aria-label*='needs a chart review']").first
         outside.click(timeout=60_000)
         visitor.page.wait_for_url(re.compile("/findings.*therapist="))
