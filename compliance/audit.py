@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -78,7 +78,8 @@ class Audit:
     (`service_date` is the unit's day, null where it has none). `visits`: one row a patient, discipline and day with
     treatment, with who, payer, clinic, `checked` (a rule passed or failed), `cannot_tell`, `findings` (number, info
     apart), `own` (those that are its own therapist's, or nobody's) and `amount`. `lines`: standing claim lines with
-    their amount. `touched`: which visits each finding touches (see `touched_visits`).
+    their amount. `touched`: which visits each finding touches (see `touched_visits`). `waiting`: ids of the findings about
+    units that were not submitted yet.
     """
 
     findings: pl.DataFrame
@@ -86,6 +87,7 @@ class Audit:
     visits: pl.DataFrame
     lines: pl.DataFrame
     touched: pl.DataFrame
+    waiting: pl.Series
     not_run: tuple[NotRun, ...]
     as_of: date
     rules: tuple[str, ...]
@@ -137,7 +139,7 @@ def audit(
         values=values.shown,
         relative_values=policies.code_tables.frames["relative_values"],
     )
-    found, coverage, units, not_run = [], [], [], []
+    found, waiting, coverage, units, not_run = [], [], [], [], []
     absent = _absent(records)
     for number, rule in enumerate(chosen):
         progress(rule.code, number + 2, steps)
@@ -149,6 +151,7 @@ def audit(
             continue
         judged = scope.of(with_context(_polars(_run(rule, charts, values, absent)), facts))
         found.append(findings(rule, judged, facts))
+        waiting.append(found[-1].filter(_not_submitted(judged))["finding_id"])
         coverage.append(_counts(rule, judged))
         units.append(
             judged.select(
@@ -168,10 +171,27 @@ def audit(
         visits=scope.of(_visits(charts, facts, touched, units)),
         lines=lines,
         touched=touched,
+        waiting=pl.concat([pl.Series("finding_id", [], dtype=pl.String), *waiting]),
         not_run=tuple(not_run),
         as_of=as_of,
         rules=tuple(rule.code for rule in chosen),
     )
+
+
+def _not_submitted(judged: pl.DataFrame) -> pl.Series:
+    """Of each failed unit, in their order, whether it was not submitted yet."""
+    failed = judged.filter(pl.col("outcome") == FAIL)
+    told = (
+        failed["submitted"] if "submitted" in failed.columns else pl.repeat(None, failed.height, eager=True)
+    )
+    return ~told.cast(pl.Boolean).fill_null(False)
+
+
+def unsubmitted(whole: Audit) -> Audit:
+    """What `Scope(unsubmitted=True)` tells, of an audit of everything: the findings and lines that are not submitted yet."""
+    lines = whole.lines.filter(~pl.col("submitted").fill_null(False))
+    waiting = whole.findings.filter(pl.col("finding_id").is_in(whole.waiting.implode()))
+    return replace(whole, findings=_touching(waiting, lines), lines=lines)
 
 
 def _touching(found: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:

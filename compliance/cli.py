@@ -222,6 +222,13 @@ def check(
         bool,
         typer.Option("--unsubmitted", help="Only claims not yet submitted; says hold or release for each."),
     ] = False,
+    review: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Review data: findings dismissed or waived there hold no claim and fail nothing.",
+        ),
+    ] = None,
     fail_on: Annotated[
         FailOn, typer.Option(help="Findings at or above this give exit status 1.")
     ] = FailOn.high,
@@ -229,6 +236,7 @@ def check(
     """Load, run every check, print findings."""
     from compliance import output as written
     from compliance.audit import Scope
+    from compliance.prebill import pre_bill
     from compliance.synth.truth import read
 
     scope = Scope(
@@ -243,7 +251,8 @@ def check(
     _ready(output, format)
     planted = None if truth is None else read(truth)
     records, chosen, result = _audited(path, policies, as_of, rule, scope)
-    claims = written.pre_bill(result) if unsubmitted else None
+    lifted = _lifted(review, result)
+    claims = pre_bill(result, lifted) if unsubmitted else None
     if format is Format.table:
         text = written.as_table(result, records, claims, color=output is None and sys.stdout.isatty())
         _write(text, output)
@@ -254,8 +263,18 @@ def check(
     if planted is not None:
         _say_truth(result, planted)
     failing = FAILING[fail_on.value]
-    if failing and result.findings["severity"].is_in(failing).any():
+    counted = result.findings.filter(~result.findings["finding_id"].is_in(list(lifted)))
+    if failing and counted["severity"].is_in(failing).any():
         raise typer.Exit(1)
+
+
+def _lifted(review: str | None, result: "Audit") -> frozenset[str]:
+    """The findings that reviewers dismissed or waived, by the review data; none without any."""
+    if review is None:
+        return frozenset()
+    from compliance.review import lifted, open_store
+
+    return lifted(result.findings, open_store(review).decisions(), result.as_of)
 
 
 def _audited(

@@ -18,13 +18,12 @@ from compliance.checks.rule import SEVERITIES
 from compliance.formats import money, plural, rate, refused, spreadsheet, terminal
 from compliance.policy import Policies
 from compliance.records.load import LoadReport, Records
-from compliance.risk import at_risk, summary
+from compliance.risk import summary
 
 SCHEMA_VERSION = "1"
 MARKS = {"high": "▲ high", "medium": "◆ medium", "low": "● low", "info": "○ info"}
 STYLES = {"high": "red", "medium": "yellow", "low": "cyan", "info": "dim"}
 LEFT_OUT_SHOWN = 10
-BLOCKING = ("high", "medium")
 Claims = list[dict[str, Any]] | None
 
 
@@ -106,26 +105,6 @@ FORMATS: dict[str, Callable[[Audit, Records, Policies, Claims], str]] = {
     "jsonl": as_jsonl,
     "csv": as_csv,
 }
-
-
-def pre_bill(result: Audit) -> list[dict[str, Any]]:
-    """Hold or release for each unsubmitted claim: held where a finding of severity high or medium touches it."""
-    shares = at_risk(result.findings, result.lines)
-    blocking = result.findings.filter(pl.col("severity").is_in(BLOCKING))
-    hits = pl.concat(
-        [blocking.select("claim_id", "finding_id"), shares.select("claim_id", "finding_id")]
-    ).drop_nulls()
-    by_claim = {key[0]: sorted(set(group["finding_id"])) for key, group in hits.group_by("claim_id")}
-    claims = result.lines.group_by("claim_id").agg(pl.col("amount").sum()).sort("claim_id")
-    return [
-        {
-            "claim_id": row["claim_id"],
-            "decision": "hold" if row["claim_id"] in by_claim else "release",
-            "amount": round(row["amount"], 2),
-            "findings": by_claim.get(row["claim_id"], []),
-        }
-        for row in claims.iter_rows(named=True)
-    ]
 
 
 def as_table(result: Audit, records: Records, claims: Claims, *, color: bool) -> str:

@@ -5,14 +5,14 @@ The database is loaded where it is asked for (`open_store`), not where a name of
 
 from typing import TYPE_CHECKING
 
-from compliance.review.decisions import STATUSES, Decision, standing
+from compliance.review.decisions import STATUSES, Decision, lifted, standing
 from compliance.review.errors import Conflict, ReviewError
 from compliance.review.runs import Run
 
 if TYPE_CHECKING:
     from compliance.review.store import Store
 
-__all__ = ["STATUSES", "Conflict", "Decision", "ReviewError", "Run", "open_store", "standing"]
+__all__ = ["STATUSES", "Conflict", "Decision", "ReviewError", "Run", "lifted", "open_store", "standing"]
 
 
 def open_store(url: str | None = None) -> "Store":

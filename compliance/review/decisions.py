@@ -91,3 +91,9 @@ def standing(findings: pl.DataFrame, decided: pl.DataFrame, on: date) -> pl.Data
         )
         .drop("now", "stated")
     )  # fmt: skip
+
+
+def lifted(findings: pl.DataFrame, decided: pl.DataFrame, on: date) -> frozenset[str]:
+    """The ids of the findings that stand dismissed or waived on a day: they hold no claim."""
+    stands = standing(findings, decided, on)
+    return frozenset(stands.filter(pl.col("status").is_in([DISMISSED, WAIVED]))["finding_id"])

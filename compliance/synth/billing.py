@@ -96,6 +96,15 @@ def paid(line: Line, charged: float, payer_kind: str, assisted: bool) -> tuple[f
     return round(line.allowed - copay, 2), copay, adjustments
 
 
+DRAFT_DAYS, UNPAID_DAYS = 24, 46
+"""A claim waits up to so many days for the batch that it goes out with, and so many for its remittance."""
+
+
+def status_of(age: int) -> str:
+    """How a claim stands so many days after its last visit."""
+    return "ready" if age < DRAFT_DAYS else "submitted" if age < UNPAID_DAYS else "paid"
+
+
 def submitted_on(rng: Random, day: date) -> date:
     """The day a claim goes out, some days after the last visit on it."""
     return next_open(day + timedelta(days=rng.randint(3, 7)))

@@ -12,7 +12,6 @@ PAYERS = ("medicare", "medicare_advantage")
 PERIOD, DATA_DAYS = 30, 18
 MANAGED = ((5, "management", 9), (9, "interactive_contact", 8), (13, "management", 7))
 """Day of the period, kind and minutes of what the therapist did: 24 minutes, for which 98980 stands."""
-DRAFT_DAYS, UNPAID_DAYS = 9, 32
 
 
 @dataclass
@@ -103,7 +102,7 @@ def _bill(spoiler: Spoiler, monitored: Monitored) -> None:
     visit, ends = monitored.visit, monitored.begins + timedelta(days=PERIOD - 1)
     sent = next_open(ends + timedelta(days=4))
     age = (max(row["service_date"] for row in spoiler.rows["claim_lines"]) - ends).days
-    status = "ready" if age < DRAFT_DAYS else "submitted" if age < UNPAID_DAYS else "paid"
+    status = billing.status_of(age)
     filed = None if status == "ready" else sent
     claim = visit.claim | {
         "claim_id": f"{visit.claim['claim_id']}M", "submitted_on": filed, "received_on": filed, "status": status,

@@ -87,7 +87,6 @@ AFTER_HOSPITAL = ("knee_replacement", "stroke", "amputee", "lung_disease", "spin
 SPENT_ELSEWHERE = 0.15
 ADDENDA = 0.008
 CHANGES = ("new_code", "graded", "frequency")
-DRAFT_DAYS, UNPAID_DAYS = 9, 32
 KEPT_YEARS, KEPT_UNTIL_AGE = 10, 25
 """How long our clinics keep a chart: long enough for each payer."""
 EDITED = 14
@@ -498,7 +497,7 @@ class Filing:
         form, bill_type, place = billing.FORMS[patient.site.setting]
         submitted = billing.submitted_on(rng, visits[-1].day)
         age = (self.last - visits[-1].day).days
-        status = "ready" if age < DRAFT_DAYS else "submitted" if age < UNPAID_DAYS else "paid"
+        status = billing.status_of(age)
         codes = list(episode.diagnoses) + ["I10"] * (rng.random() < 0.2 and "I10" not in episode.diagnoses)
         stray = next(
             (visit.detail["diagnosis"] for visit in visits if visit.fault == "other_diagnosis"), None
