@@ -45,6 +45,8 @@ errors = Console(stderr=True)
 UsageError: Any = typer.BadParameter.__mro__[1]
 """What typer raises for a wrong call; it names only its heir BadParameter in public."""
 WRITTEN = "How results are written. In csv, cells that a spreadsheet would run as formulas begin with an apostrophe."
+ZIP = b"PK\x03\x04"
+"""What a zip begins with."""
 FAILING = {"high": ("high",), "medium": ("high", "medium"), "low": ("high", "medium", "low"), "never": ()}
 
 
@@ -604,10 +606,8 @@ def sample(
     ] = None,
     strata: Annotated[StrataBy | None, typer.Option(help="Draw by strata.")] = None,
     cut: Annotated[
-        list[float] | None,
-        typer.Option(
-            metavar="DOLLARS", min=0.01, help="Upper end of a band of dollars. Repeatable (else three)."
-        ),
+        list[str] | None,
+        typer.Option(metavar="DOLLARS", help="Upper end of a band of dollars. Repeatable (else three)."),
     ] = None,
     allocation: Annotated[
         Allocation, typer.Option(help="Sizes of strata: by their units, or by units and spread of dollars.")
@@ -636,7 +636,6 @@ def sample(
 ) -> None:
     """Draw a reproducible spot-check sample, or verify one."""
     from compliance.sampling.frame import Criteria
-    from compliance.sampling.sheets import cents_from
     from compliance.sampling.spot_check import Asked
 
     if (path is None) == (verify is None):
@@ -657,6 +656,8 @@ def sample(
         _refuse(f"sample writes table or json, not {format.value}")
     for option, file in (("--output", output), ("--worksheet", worksheet)):
         _new(option, file)
+    if output is not None and output == worksheet:
+        _refuse(f"--worksheet {worksheet}: is the file of --output (expected another)")
     asked = Asked(
         seed=secrets.randbelow(10**9) if seed is None else seed,
         purpose=purpose.value,
@@ -666,7 +667,7 @@ def sample(
         precision=_share(precision, "--precision"),
         probe=_probe(probe),
         strata_by=strata.value if strata else None,
-        cuts=tuple(cents_from(each) for each in cut or ()),
+        cuts=tuple(_cents(each, "--cut") for each in cut or ()),
         allocation=allocation.value,
     )
     check, content = _drawn(path, policies, as_of, criteria, asked, keep=output is not None)
@@ -731,6 +732,15 @@ def _share(text: str | None, option: str) -> float | None:
             f"{option}: {text} is less than 1 %. Write {100 * number:g} for {100 * number:g} %, or {text}% if meant."
         )
     return number / 100
+
+
+def _cents(text: str, option: str) -> int:
+    from compliance.sampling.worksheet import cents_in
+
+    cents = cents_in(text)
+    if not cents:
+        _refuse(f"{option}: {text!r} is no dollars above 0 (expected 36.62)")
+    return cents
 
 
 def _probe(file: Path | None) -> tuple[float, float] | None:
@@ -808,8 +818,10 @@ def estimate(
         _refuse(f"estimate writes table or json, not {format.value}")
     if output is not None:
         _ready(output, Format.table)
+        if output.exists() and (not _bytes(output).startswith(ZIP) or (drawn and output.samefile(drawn))):
+            _refuse(f"--output {output}: is there already, and no reviewed bundle (expected another file)")
     content = _bytes(file)
-    if content.startswith(b"PK\x03\x04") and drawn is None:
+    if content.startswith(ZIP) and drawn is None:
         bundle = opened(content, str(file))
         answers = bundle.answers
         if answers is None:

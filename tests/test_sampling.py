@@ -144,6 +144,7 @@ def test_the_frames_hash_is_that_of_its_file_and_its_file_gives_it_back() -> Non
 
 
 @given(st.lists(st.lists(st.text(max_size=6), min_size=2, max_size=2), max_size=5))
+@settings(deadline=None)
 def test_a_sheet_gives_back_what_was_written_and_runs_nothing(rows: list[list[str]]) -> None:
     rows = [[cell.replace("\r", "").replace("\0", "") for cell in row] for row in rows]
     rows = [[cell.encode("utf-8", "ignore").decode() for cell in row] for row in rows]
@@ -169,7 +170,7 @@ def test_the_draw_is_the_same_on_every_machine() -> None:
 
 
 @given(st.permutations(range(40)), st.integers(0, 2**64), st.sampled_from([None, "payer", "dollars"]))
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 def test_the_order_of_rows_changes_nothing(order: list[int], seed: int, by: str | None) -> None:
     shuffled = build_frame(many()[order], Criteria())
     assert shuffled.sha256 == frame_of().sha256
@@ -179,7 +180,7 @@ def test_the_order_of_rows_changes_nothing(order: list[int], seed: int, by: str 
 
 
 @given(st.integers(1, 39), st.integers(0, 99), st.sampled_from(["proportional", "neyman"]))
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 def test_a_larger_sample_of_a_seed_holds_the_smaller(size: int, seed: int, allocation: str) -> None:
     units = frame_of().units
     for by in (None, "payer"):
@@ -191,6 +192,7 @@ def test_a_larger_sample_of_a_seed_holds_the_smaller(size: int, seed: int, alloc
 
 
 @given(st.lists(st.integers(1, 20_000), min_size=1, max_size=60), st.integers(1, 5))
+@settings(deadline=None)
 def test_strata_part_the_frame(cents: list[int], number: int) -> None:
     units = pl.DataFrame({"unit": [str(place) for place in range(len(cents))], "cents": cents})
     cuts = bands(units, number)
@@ -205,6 +207,7 @@ def test_strata_part_the_frame(cents: list[int], number: int) -> None:
     st.lists(st.tuples(st.integers(1, 50), st.floats(0, 1e6)), min_size=2, max_size=6),
     st.data(),
 )
+@settings(deadline=None)
 def test_allocation_adds_up_within_its_bounds(strata: list[tuple[int, float]], data: st.DataObject) -> None:
     least = sum(min(2, units) for units, _ in strata)
     size = data.draw(st.integers(least, sum(units for units, _ in strata)))
@@ -380,6 +383,7 @@ def test_a_file_that_is_no_worksheet_is_refused(content: bytes, said: str) -> No
 
 
 @given(st.binary(max_size=300))
+@settings(deadline=None)
 def test_any_bytes_are_read_or_refused(content: bytes) -> None:
     with pytest.raises(WorksheetError):
         read_worksheet(content, DRAWN)

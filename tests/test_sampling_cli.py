@@ -92,6 +92,15 @@ def test_two_reviewers_are_compared(drawn: Path, tmp_path: Path) -> None:
     assert told.count(": ok, error") == 2
 
 
+def test_a_discovery_without_an_error_says_what_it_shows(drawn: Path, tmp_path: Path) -> None:
+    done = fill(drawn / "spot.csv", tmp_path / "done.csv", wrong=0)
+    told = run("estimate", done, "--sample", drawn / "spot.zip").stdout
+    assert (
+        "None is wrong: you may be 95 % confident that fewer than 5.7 % of all are." in told
+    )  # 3 of 53: 18·17·16 of 53·52·51
+    assert "No projection of dollars: no dollars are in error in the sample" in told
+
+
 def test_a_probe_sizes_a_sample_of_dollars(records: Path, drawn: Path, tmp_path: Path) -> None:
     done = fill(drawn / "spot.csv", tmp_path / "done.csv")
     run("estimate", done, "--sample", drawn / "spot.zip", "--output", tmp_path / "probe.zip")
@@ -135,6 +144,10 @@ RECORDS, DRAWN = "RECORDS", "DRAWN"
         (("sample", RECORDS, "--size", "3", "--strata", "payer"), "two of each are needed"),
         (("sample", RECORDS, "--strata", "code", "--unit", "visit"), "a visit may hold several codes"),
         (("sample", RECORDS, "--from", "2026-03-01", "--to", "2026-02-01"), "lies after"),
+        (("sample", RECORDS, "--strata", "dollars", "--cut", "nan"), "--cut: 'nan' is no dollars above 0"),
+        (("sample", RECORDS, "--output", "both.zip", "--worksheet", "both.zip"), "is the file of --output"),
+        (("estimate", f"{DRAWN}/spot.csv", "--sample", f"{DRAWN}/spot.zip", "--output", f"{DRAWN}/spot.csv"), "is there already"),
+        (("estimate", f"{DRAWN}/spot.csv", "--sample", f"{DRAWN}/spot.zip", "--output", f"{DRAWN}/spot.zip"), "is there already"),
         (("sample", RECORDS, "--format", "csv"), "sample writes table or json, not csv"),
         (("sample", RECORDS, "--output", "nowhere/x.zip"), "there is no folder nowhere"),
         (("sample", RECORDS, "--purpose", "dollars", "--probe", f"{DRAWN}/spot.zip"), "the probe has no answers yet"),

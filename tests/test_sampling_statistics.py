@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from compliance.sampling import SamplingError
@@ -22,7 +22,7 @@ from compliance.sampling.estimates import (
     ratio_estimate,
     unfit,
 )
-from compliance.sampling.sizes import discovery_size, dollar_size, rate_size, supposed_error
+from compliance.sampling.sizes import discovery_size, dollar_size, none_shows, rate_size, supposed_error
 
 PUBLISHED = yaml.safe_load(
     (Path(__file__).parent / "data/sampling_estimates.yaml").read_text(encoding="utf-8")
@@ -162,12 +162,24 @@ shares = st.floats(0.01, 0.5)
 
 
 @given(rate=shares, confidence=st.floats(0.5, 0.99), population=st.integers(1, 3_000))
+@settings(deadline=None)
 def test_a_finite_frame_never_needs_more(rate, confidence, population):
     assert discovery_size(rate, confidence, population) <= min(discovery_size(rate, confidence), population)
     assert rate_size(rate, 0.05, confidence, population) <= min(rate_size(rate, 0.05, confidence), population)
 
 
+@given(rate=shares, confidence=st.floats(0.5, 0.99), population=st.integers(1, 2_000))
+@settings(deadline=None)
+def test_a_discovery_without_an_error_shows_what_it_was_planned_for(rate, confidence, population):
+    size = discovery_size(rate, confidence, population)
+    wrong = -(-rate * population // 1)  # the least number of units that makes the rate
+    assert none_shows(size, confidence, population) <= max(wrong, 1) / population + 1e-9
+    if size > 1:
+        assert none_shows(size - 1, confidence, population) > wrong / population - 1e-9
+
+
 @given(data=st.data(), reviewed=st.integers(1, 200), confidences=st.tuples(shares, shares))
+@settings(deadline=None)
 def test_limits_widen_with_confidence(data, reviewed, confidences):
     errors = data.draw(st.integers(0, reviewed))
     less, more = (exact_interval(errors, reviewed, 0.5 + each / 2) for each in sorted(confidences))
@@ -184,6 +196,7 @@ def stratum(name: str, units: list[tuple[int, int]], more: int = 0) -> Reviewed:
 
 
 @given(st.lists(reviewed_units, min_size=1, max_size=4))
+@settings(deadline=None)
 def test_reviewing_everything_gives_the_truth(groups):
     strata = [stratum(str(number), units) for number, units in enumerate(groups)]
     truth = sum(sum(each.differences) for each in strata)
@@ -195,6 +208,7 @@ def test_reviewing_everything_gives_the_truth(groups):
 
 
 @given(units=reviewed_units, more=st.integers(1, 1_000), confidences=st.tuples(shares, shares))
+@settings(deadline=None)
 def test_dollar_limits_widen_with_confidence(units, more, confidences):
     less, wider = (
         difference_estimate([stratum("all", units, more)], 0.5 + c / 2) for c in sorted(confidences)
@@ -204,6 +218,7 @@ def test_dollar_limits_widen_with_confidence(units, more, confidences):
 
 
 @given(units=reviewed_units)
+@settings(deadline=None)
 def test_the_order_of_answers_changes_no_figure(units):
     assert difference_estimate([stratum("all", units, 9)], 0.9) == difference_estimate(
         [stratum("all", units[::-1], 9)], 0.9

@@ -28,6 +28,8 @@ STRATA_BY = {
     "dollars": "cents",
 }
 BANDS = 3
+ALLOCATIONS = ("proportional", "neyman")
+MOST_CUTS = 50
 LEAST = 2
 """A stratum's spread needs two of its units."""
 
@@ -72,6 +74,10 @@ def draw(units: pl.DataFrame, design: Design) -> Sample:
         raise SamplingError(
             f"a sample of {design.size:,}: the frame has {units.height:,} units (expected 1 to {units.height:,})"
         )
+    if design.allocation not in ALLOCATIONS:
+        raise SamplingError(f"allocation {design.allocation!r} (expected {' or '.join(ALLOCATIONS)})")
+    if len(design.cuts) > MOST_CUTS:
+        raise SamplingError(f"{len(design.cuts):,} cuts of dollars (expected {MOST_CUTS} or fewer)")
     placed = stratified(units, design.strata_by, design.cuts)
     groups = {str(name): group for (name,), group in placed.group_by("stratum")}
     names = sorted(groups, key=_in_order(design.strata_by))

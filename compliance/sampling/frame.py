@@ -189,12 +189,20 @@ def _units(lines: pl.DataFrame, unit: str) -> pl.DataFrame:
         line_key=line_name(),
     )
     lists = {"codes": "cpt", "lines": "line_key", "notes": "note_id", **{name: name for name in WHO}}
-    told = [
-        pl.col(column).drop_nulls().unique().sort().str.join(" ").alias(name)
-        for name, column in lists.items()
-    ]
-    units = keyed.group_by("unit").agg(
-        *told, first_day=pl.col("day").min(), last_day=pl.col("day").max(), cents=pl.col("cents").sum()
-    )
+    if unit == "line":  # one of each: nothing to gather
+        units = keyed.with_columns(
+            *(pl.col(column).alias(name) for name, column in lists.items()), first_day="day", last_day="day"
+        )
+    else:
+        gathered = [
+            pl.col(column).drop_nulls().unique().sort().str.join(" ").alias(name)
+            for name, column in lists.items()
+        ]
+        units = keyed.group_by("unit").agg(
+            *gathered,
+            first_day=pl.col("day").min(),
+            last_day=pl.col("day").max(),
+            cents=pl.col("cents").sum(),
+        )
     empty = [pl.col(name).replace("", None) for name in lists]
     return units.with_columns(empty).select(*COLUMNS[:-1], "cents").sort("unit")

@@ -7,7 +7,7 @@ from compliance.formats import count, percent
 from compliance.sampling import SamplingError
 from compliance.sampling.conventions import conventions
 from compliance.sampling.estimates import exact_interval
-from compliance.sampling.sizes import discovery_size, dollar_size, rate_size, supposed_error
+from compliance.sampling.sizes import discovery_size, dollar_size, none_shows, rate_size, supposed_error
 
 PURPOSES = ("discovery", "rate", "dollars", "size")
 CONFIDENCE = {"discovery": 0.95, "rate": 0.90, "dollars": 0.90, "size": 0.90}
@@ -112,11 +112,11 @@ def buys(told: Plan) -> list[str]:
 
 
 def _of_any_size(told: Plan) -> list[str]:
-    none = exact_interval(0, told.size, told.confidence)
+    none = none_shows(told.size, told.confidence, told.population)
     half = exact_interval(told.size // 2, told.size, told.confidence)
     width = 100 * max(half.high - half.share, half.share - half.low)
     said = [
-        f"If none is wrong, you may be {100 * told.confidence:g} % confident that fewer than {percent(none.upper)} of all are; "
+        f"If none is wrong, you may be {100 * told.confidence:g} % confident that fewer than {percent(none)} of all are; "
         f"an error rate is told within ±{width:.0f} points at worst."
     ]
     if told.size < conventions().least:

@@ -53,8 +53,3 @@ def cents_of(text: str) -> int:
     whole, _, rest = text.lstrip("-").partition(".")
     cents = int(whole) * 100 + int(rest or 0)
     return -cents if text.startswith("-") else cents
-
-
-def cents_from(dollars: float) -> int:
-    """3662 of 36.62."""
-    return round(dollars * 100)

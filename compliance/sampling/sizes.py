@@ -33,6 +33,17 @@ def discovery_size(rate: float, confidence: float, population: int | None = None
     return population
 
 
+def none_shows(reviewed: int, confidence: float, population: int) -> float:
+    """What share of the frame fewer are wrong than, with this confidence, where none of those reviewed is."""
+    _refuse_outside(confidence=confidence)
+    unseen = 1.0
+    for wrong in range(population - reviewed + 1):
+        if unseen <= 1 - confidence + HAIR:
+            return wrong / population
+        unseen *= (population - wrong - reviewed) / (population - wrong)
+    return (population - reviewed + 1) / population
+
+
 def rate_size(rate: float, margin: float, confidence: float, population: int | None = None) -> int:
     """The sample that tells an error rate near `rate` within ± `margin`: n0 = z²p(1−p)/e², n = n0/(1+(n0−1)/N)."""
     _refuse_outside(rate=rate, margin=margin, confidence=confidence)

@@ -12,6 +12,7 @@ from compliance.sampling.estimates import Interval, NoEstimate, Projection
 from compliance.sampling.frame import Criteria, Frame
 from compliance.sampling.plan import buys
 from compliance.sampling.review import Result, review
+from compliance.sampling.sizes import none_shows
 from compliance.sampling.spot_check import SpotCheck
 from compliance.sampling.worksheet import Answer
 
@@ -76,10 +77,21 @@ def _strata_told(sample: Sample) -> list[str]:
 
 def review_told(bundle: Bundle, answers: Sequence[Answer], second: Sequence[Answer] | None) -> list[str]:
     """Everything that a reviewed sample says, a line each."""
-    lines = result_told(review(bundle.sample, answers), bundle.unit)
+    result = review(bundle.sample, answers)
+    lines = result_told(result, bundle.unit)
+    if not result.errors and len(result.strata) == 1 and result.reviewed < result.population:
+        lines.insert(2, _none_told(result, float(bundle.plan["plan"]["confidence"])))
     if second is not None:
         lines += reviewers_told(agreement(answers, second))
     return lines + rules_told(against_rules(answers, bundle.verdicts))
+
+
+def _none_told(result: Result, confidence: float) -> str:
+    """What a simple sample without an error shows, at the confidence that it was planned with."""
+    share = none_shows(result.reviewed, confidence, result.population)
+    untold = " (those that could not be told counted as right)" if result.answers.get("cannot tell") else ""
+    sure = f"{100 * confidence:g} %"
+    return f"None is wrong{untold}: you may be {sure} confident that fewer than {percent(share)} of all are."
 
 
 def result_told(result: Result, unit: str) -> list[str]:

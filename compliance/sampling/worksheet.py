@@ -207,7 +207,7 @@ def _read(rows: Sequence[tuple[int, Mapping[str, str]]], drawn: pl.DataFrame, na
 def _one(so_far: _Reading, number: int, unit: str, row: Mapping[str, str], paid: int) -> None:
     """Read one row's cells; each that cannot be used is kept with its place."""
     refused = so_far.refusals
-    if _cents(row["dollars"]) != paid:
+    if cents_in(row["dollars"]) != paid:
         said = f"expected {dollars_text(paid)}, as drawn; the correct dollars go into correct_dollars"
         refused.append(BadCell(number, "dollars", row["dollars"] or "is empty", said))
     answer = " ".join(row["answer"].casefold().replace("_", " ").split())
@@ -215,7 +215,7 @@ def _one(so_far: _Reading, number: int, unit: str, row: Mapping[str, str], paid:
         refused.append(BadCell(number, "answer", row["answer"] or "is empty", EXPECTED_ANSWER))
         return
     written = row["correct_dollars"].strip()
-    correct = _cents(written)
+    correct = cents_in(written)
     if written and correct is None:
         refused.append(BadCell(number, "correct_dollars", written, EXPECTED_DOLLARS))
         return
@@ -237,7 +237,8 @@ def _one(so_far: _Reading, number: int, unit: str, row: Mapping[str, str], paid:
     so_far.answers[unit] = Answer(unit, answer, correct if answer == ERROR else wanted[answer], comment)
 
 
-def _cents(text: str) -> int | None:
+def cents_in(text: str) -> int | None:
+    """3662 of dollars as a person writes them, `36.62` or `$36.62`; None of anything else."""
     found = DOLLARS.fullmatch(text.strip())
     if not found:
         return None
