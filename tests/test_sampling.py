@@ -15,7 +15,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from compliance.audit import Audit
 from compliance.sampling import SamplingError
 from compliance.sampling.agreement import Verdict, against_rules, agreement, verdicts
 from compliance.sampling.bundle import (
@@ -560,9 +559,10 @@ def test_the_rules_verdict_is_error_where_dollars_are_at_risk() -> None:
     )  # fmt: skip
     visits = told.select("patient_id", "discipline", "service_date").unique()
     visits = visits.with_columns(cannot_tell=pl.col("service_date") == datetime(2026, 3, 4))
-    judged = Audit(found, pl.DataFrame(), visits, told, pl.DataFrame(), (), date(2026, 7, 1), ())
     sample = draw(build_frame(told, Criteria()).units, Design(4, 7))
-    verdict = {each.unit: (each.verdict, each.findings) for each in verdicts(sample.units, judged)}
+    verdict = {
+        each.unit: (each.verdict, each.findings) for each in verdicts(sample.units, found, told, visits)
+    }
     assert verdict == {
         "line#C 1#1": ("error", ("F1",)),
         "line#C%201#1": ("ok", ()),
@@ -653,6 +653,9 @@ def test_no_byte_of_the_zip_can_change_unseen() -> None:
         (ANSWERS, b",ok,", b",error,", Difference(ESTIMATE, "is not what the answers give")),
         (ESTIMATE, b'"errors": 1', b'"errors": 2', Difference(ESTIMATE, "is not what the answers give")),
         (RULES, b",ok,", b",error,", Difference(ESTIMATE, "is not what the answers give")),
+        (RULES, b"#C0", b"#C9", Difference(RULES, "is not about the drawn units")),
+        (PLAN, b'"unit": "line"', b'"unit": "lime"', Difference(PLAN, "names no unit or no confidence")),
+        (PLAN, b'"confidence": 0.9', b'"confidence": 90', Difference(PLAN, "names no unit or no confidence")),
     ],
 )
 def test_a_forged_part_is_found_though_its_hashes_fit(
@@ -661,7 +664,10 @@ def test_a_forged_part_is_found_though_its_hashes_fit(
     content = reviewed_bundle()
     text = opened(content).parts[part]
     assert old in text
-    assert said in verify(remade(content, {part: text.replace(old, new, 1)}, hashes=True))
+    forged = remade(content, {part: text.replace(old, new, 1)}, hashes=True)
+    assert said in verify(forged)
+    with pytest.raises(SamplingError):
+        opened(forged)
 
 
 @pytest.mark.parametrize("part", [PLAN, FRAME, RULES, ANSWERS, ESTIMATE, MANIFEST])
@@ -669,7 +675,10 @@ def test_a_forged_part_is_found_though_its_hashes_fit(
     "text", [b"", b"{}", b"[" * 100_000, b"\xff", b"a,b\n1\n", b"null", b'{"design": 1, "frame": []}']
 )
 def test_a_part_that_cannot_be_read_is_a_difference_not_a_crash(part: str, text: bytes) -> None:
-    assert verify(remade(reviewed_bundle(), {part: text}, hashes=part != MANIFEST))
+    changed = remade(reviewed_bundle(), {part: text}, hashes=part != MANIFEST)
+    assert verify(changed)
+    with pytest.raises(SamplingError, match="see compliance sample --verify"):
+        opened(changed)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from compliance.audit import LINE_ITEMS, VISIT, Audit
+from compliance.audit import LINE_ITEMS, VISIT
 from compliance.checks.rule import AT_RISK
 from compliance.sampling.frame import line_name
 from compliance.sampling.sheets import sheet_rows, sheet_text
@@ -53,12 +53,14 @@ class AgainstRules:
     untold: int
 
 
-def verdicts(drawn: pl.DataFrame, result: Audit) -> list[Verdict]:
-    """The rules' verdict on each drawn unit, in the draw's order."""
+def verdicts(
+    drawn: pl.DataFrame, findings: pl.DataFrame, lines: pl.DataFrame, visits: pl.DataFrame
+) -> list[Verdict]:
+    """The rules' verdict on each drawn unit, in the draw's order, from an audit's findings, lines and visits."""
     keyed = drawn.select("unit", line_key=pl.col("lines").str.split(" ")).explode("line_key")
     key = line_name().alias("line_key")
     at_risk = (
-        result.findings.filter(pl.col("severity").is_in(AT_RISK))
+        findings.filter(pl.col("severity").is_in(AT_RISK))
         .select("finding_id", "rule", item=pl.col("lines").str.json_decode(LINE_ITEMS))
         .explode("item")
         .unnest("item")
@@ -71,8 +73,8 @@ def verdicts(drawn: pl.DataFrame, result: Audit) -> list[Verdict]:
             pl.col("rule").unique().sort(), pl.col("finding_id").unique().sort()
         ).iter_rows()
     }
-    untold = result.visits.filter(pl.col("cannot_tell")).select(VISIT)
-    doubtful = keyed.join(result.lines.with_columns(key), on="line_key").join(untold, on=VISIT, how="semi")
+    untold = visits.filter(pl.col("cannot_tell")).select(VISIT)
+    doubtful = keyed.join(lines.with_columns(key), on="line_key").join(untold, on=VISIT, how="semi")
     unsure = set(doubtful["unit"])
     told = []
     for unit in drawn.sort("order")["unit"]:

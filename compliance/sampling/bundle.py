@@ -22,7 +22,7 @@ import polars as pl
 from compliance.sampling import SamplingError
 from compliance.sampling.agreement import Verdict, against_rules, agreement, read_verdicts, verdicts_text
 from compliance.sampling.draw import Design, Sample, draw
-from compliance.sampling.frame import Frame, frame_text, frame_units
+from compliance.sampling.frame import UNITS, Frame, frame_text, frame_units
 from compliance.sampling.plan import Plan
 from compliance.sampling.review import CONFIDENCE, Result, review
 from compliance.sampling.sheets import cents_of, sheet_text
@@ -87,6 +87,11 @@ class Bundle:
     def plan(self) -> dict[str, Any]:
         """The plan's document."""
         return _document(self.parts, PLAN)
+
+    @property
+    def confidence(self) -> float:
+        """The confidence that the sample was planned with."""
+        return float(self.plan["plan"]["confidence"])
 
     @property
     def verdicts(self) -> list[Verdict]:
@@ -205,15 +210,12 @@ def draw_text(sample: Sample) -> str:
 
 
 def opened(content: bytes, name: str = "bundle") -> Bundle:
-    """Read a bundle. Raises SamplingError where it is none, or a part cannot be used."""
-    parts, broken = _parts(content, name)
-    if broken:
-        raise SamplingError(f"{name}: {broken[0].part} {broken[0].because}")
-    try:
-        sample = _drawn_again(parts)
-        return Bundle(parts, _document(parts, MANIFEST), sample)
-    except UNUSABLE as error:
-        raise SamplingError(f"{name}: the frame or the plan cannot be used ({error}); see --verify") from None
+    """Read a bundle that verifies. Raises SamplingError where it is none or does not."""
+    parts, differences = _compared(content, name)
+    if differences:
+        first = differences[0]
+        raise SamplingError(f"{name}: {first.part} {first.because}; see compliance sample --verify")
+    return Bundle(parts, _document(parts, MANIFEST), _drawn_again(parts))
 
 
 def verify(content: bytes, name: str = "bundle") -> list[Difference]:
@@ -221,24 +223,27 @@ def verify(content: bytes, name: str = "bundle") -> list[Difference]:
 
     Raises SamplingError where the file is no bundle at all.
     """
+    return _compared(content, name)[1]
+
+
+def _compared(content: bytes, name: str) -> tuple[dict[str, bytes], list[Difference]]:
+    """The parts of a bundle, and what does not hold of them."""
     parts, differences = _parts(content, name)
     hashes = _hashes(parts, differences)
     for part, text in parts.items():
         if part != MANIFEST and hashes and hashes.get(part) != _sha256(text):
-            because = (
-                "is not in the manifest" if part not in hashes else "differs from its hash in the manifest"
-            )
+            strange = part not in hashes
+            because = "is not in the manifest" if strange else "differs from its hash in the manifest"
             differences.append(Difference(part, because))
-    differences += [
-        Difference(part, "is in the manifest, not in the bundle") for part in hashes if part not in parts
-    ]
-    if all(
-        each.part == MANIFEST for each in differences
-    ):  # what follows from a part that differs differs too
-        differences += _not_following(parts)
+    gone = [part for part in hashes if part not in parts]
+    differences += [Difference(part, "is in the manifest, not in the bundle") for part in gone]
+    if all(each.part == MANIFEST for each in differences):
+        differences += _not_following(
+            parts
+        )  # after a part that differs, all that hangs on it would differ too
     if not differences and _zipped(parts) != content:
         differences.append(Difference("the zip around the parts", "is not what this program writes"))
-    return differences
+    return parts, differences
 
 
 def _not_following(parts: Mapping[str, bytes]) -> list[Difference]:
@@ -250,6 +255,7 @@ def _not_following(parts: Mapping[str, bytes]) -> list[Difference]:
         plan = _document(parts, PLAN)
         units = frame_units(parts[FRAME].decode())
         sample = _drawn_again(parts)
+        lacks = _lacking(plan, parts, sample)
     except UNUSABLE as error:
         return [Difference(f"{FRAME} or {PLAN}", f"cannot be drawn from ({error})")]
     wanted = {
@@ -257,7 +263,7 @@ def _not_following(parts: Mapping[str, bytes]) -> list[Difference]:
         DRAW: draw_text(sample),
         WORKSHEET: worksheet_text(sample.units),
     }
-    told = [
+    told = lacks + [
         Difference(name, f"is not what seed {sample.design.seed} and the plan give")
         for name, text in wanted.items()
         if text.encode() != parts[name]
@@ -270,6 +276,16 @@ def _not_following(parts: Mapping[str, bytes]) -> list[Difference]:
     if ANSWERS in parts or ESTIMATE in parts:
         told += _estimate_differs(parts, sample)
     return told
+
+
+def _lacking(plan: Mapping[str, Any], parts: Mapping[str, bytes], sample: Sample) -> list[Difference]:
+    """What a reader of the bundle relies on and it does not say."""
+    said = []
+    if plan["criteria"]["unit"] not in UNITS or not 0 < plan["plan"]["confidence"] < 1:
+        said.append(Difference(PLAN, "names no unit or no confidence"))
+    if [each.unit for each in read_verdicts(parts[RULES].decode())] != sample.units["unit"].to_list():
+        said.append(Difference(RULES, "is not about the drawn units"))
+    return said
 
 
 def _estimate_differs(parts: Mapping[str, bytes], sample: Sample) -> list[Difference]:
@@ -350,6 +366,7 @@ def _hashes(parts: Mapping[str, bytes], differences: list[Difference]) -> dict[s
         manifest = _document(parts, MANIFEST)
         own = manifest.pop("sha256")
         hashes = {str(name): str(each) for name, each in manifest["parts"].items()}
+        Made(**manifest["made_with"])
         whole = own == _sha256(_json(manifest).encode()) and manifest["format"] == FORMAT
     except UNUSABLE:
         whole, hashes = False, {}

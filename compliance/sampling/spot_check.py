@@ -84,7 +84,7 @@ def spot_check(lines: pl.DataFrame, remittances: pl.DataFrame, criteria: Criteri
 def bundle_of(check: SpotCheck, records: Records, policies: Policies, judged: Audit) -> bytes:
     """The bundle to hand out; `judged` is an audit of all rules, for what the auditor is compared with afterwards."""
     made = Made(policies.fingerprint, records.fingerprint, judged.as_of.isoformat())
-    told = verdicts(check.sample.units, judged)
+    told = verdicts(check.sample.units, judged.findings, judged.lines, judged.visits)
     return handed_out(check.frame, check.plan, check.sample, told, made)
 
 

@@ -80,7 +80,7 @@ def review_told(bundle: Bundle, answers: Sequence[Answer], second: Sequence[Answ
     result = review(bundle.sample, answers)
     lines = result_told(result, bundle.unit)
     if not result.errors and len(result.strata) == 1 and result.reviewed < result.population:
-        lines.insert(2, _none_told(result, float(bundle.plan["plan"]["confidence"])))
+        lines.insert(2, _none_told(result, bundle.confidence))
     if second is not None:
         lines += reviewers_told(agreement(answers, second))
     return lines + rules_told(against_rules(answers, bundle.verdicts))
