@@ -538,6 +538,43 @@ def rule_named(code: str) -> str:
     return f"{code} {catalogue()[code].title}"
 
 
+def billing_sentence(
+    claims: Sequence[Mapping[str, Any]], fixes: pl.DataFrame, first: tuple[int, float], top: int
+) -> str:
+    """How much is held and released of what is not sent yet, and what the first fixes would release."""
+    if not claims:
+        return "Every claim of these records was sent: nothing waits to be billed."
+    held = [claim for claim in claims if claim["decision"] == "hold"]
+    whole = formats.money(sum(claim["amount"] for claim in claims))
+    told = f"{formats.plural(len(claims), 'unsent claim')}, {whole}: "
+    if not held:
+        return f"{told}release all of them."
+    dollars = formats.money(sum(claim["amount"] for claim in held))
+    told += f"hold {formats.count(len(held))} ({dollars}), release {formats.count(len(claims) - len(held))}."
+    number = min(top, fixes.height)
+    these = "Fixing the first one" if number == 1 else f"Fixing the first {number}"
+    return f"{told} {these} releases {formats.plural(first[0], 'claim')}, {formats.money(first[1])}."
+
+
+def fixes_sheet(fixes: pl.DataFrame, words: Sequence[str], due: date) -> pl.DataFrame:
+    """The fixes with headings: what, how, whose, by when, and what each releases."""
+    return fixes.select(
+        pl.col("severity").replace_strict(signed_severities()).alias("Severity"),
+        What=pl.Series(words, dtype=pl.String),
+        Releases=pl.col("released").round(2),
+        Claims="claims",
+        Held=pl.col("held").round(2),
+        Fix="fix",
+        Owner=pl.col("owner"),
+        Due=pl.coalesce("due_on", pl.lit(due)),
+    )
+
+
+def next_friday(today: date) -> date:
+    """The Friday of this week, or of the next one on a Saturday or Sunday: when a clinic's week of claims goes out."""
+    return today + timedelta(days=(4 - today.weekday()) % 7)
+
+
 def what_if_sentence(told: Difference) -> str:
     """What a what-if does, in one sentence with its numbers."""
     before, after = formats.money(told.dollars_before), formats.money(told.dollars_after)

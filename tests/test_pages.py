@@ -1,6 +1,7 @@
 """Every page as the app-test harness runs it: with data, with filters, with nothing found, with no data, refused."""
 
 import re
+from datetime import date
 from pathlib import Path
 from unittest.mock import patch
 
@@ -8,11 +9,25 @@ import polars as pl
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from compliance.audit import Scope, audit
+from compliance.policy import load_policies
+from compliance.prebill import pre_bill
+from compliance.records.load import load
 from tests import clinic
 from ui import filters, parts
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = ("overview", "worklist", "therapists", "payers", "findings", "what_if", "rules", "records")
+PAGES = (
+    "overview",
+    "worklist",
+    "before_billing",
+    "therapists",
+    "payers",
+    "findings",
+    "what_if",
+    "rules",
+    "records",
+)
 NAMES = [name for name, _, _ in clinic.THERAPISTS.values()]
 
 pytestmark = pytest.mark.xdist_group("pages")
@@ -129,7 +144,7 @@ def test_a_page_answers_with_a_sentence_and_a_table(visit, name):
     app = visit(name)
     assert app.title[0].value.lower() == name.replace("_", " ")
     assert 'class="sentence"' in text(app).replace("\\", "")
-    assert name == "overview" or app.dataframe
+    assert name in ("overview", "before_billing") or app.dataframe
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -380,3 +395,18 @@ def test_words_are_marked_only_where_the_rule_reads_notes(code, reads):
         said = text(AppTest.from_function(note_of_a_card, args=(code,), default_timeout=60).run())
     assert "carried laundry" in said.replace("<", " <") or reads
     assert ("<mark" in said) == ("Marked:" in said) == reads
+
+
+def test_before_billing_says_what_the_command_says_of_unsent_claims(visit, tmp_path) -> None:
+    folder = clinic.write(tmp_path)
+    claims = pl.read_csv(folder / "claims.csv", infer_schema=False)
+    clinic.write_table(
+        folder / "claims.csv",
+        claims.with_columns(status=pl.lit("ready"), submitted_on=pl.lit(None, dtype=pl.String)).to_dicts(),
+    )
+    said = text(visit("before_billing", data=folder))
+    told = audit(load(folder), load_policies(), date.today(), scope=Scope(unsubmitted=True))
+    held = [row for row in pre_bill(told) if row["decision"] == "hold"]
+    assert f"hold {len(held):,}" in said and len(held) > 0
+    assert f"release {claims.height - len(held):,}" in said
+    assert "--unsubmitted" in said

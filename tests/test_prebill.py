@@ -32,7 +32,9 @@ def waiting(records: Records) -> Audit:
 def test_a_whole_audit_narrowed_is_the_audit_of_what_is_unsubmitted(records: Records, waiting: Audit) -> None:
     scoped = audit(records, load_policies(), AS_OF, select(RULES), scope=Scope(unsubmitted=True))
     assert scoped.findings.height > 0
-    assert waiting.findings.equals(scoped.findings) and waiting.lines.equals(scoped.lines)
+    assert waiting.findings.equals(scoped.findings)
+    key = ["claim_id", "line"]
+    assert waiting.lines.sort(key).equals(scoped.lines.sort(key))
     assert pre_bill(waiting) == pre_bill(scoped)
 
 

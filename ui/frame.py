@@ -24,6 +24,11 @@ PAGES: dict[str, tuple[str, str, str]] = {
         ":material/checklist:",
         "What is new, what to decide, what was fixed since the last run.",
     ),
+    "before_billing": (
+        "Before billing",
+        ":material/outgoing_mail:",
+        "Which unsent claims to hold, which to release, and what to fix first.",
+    ),
     "therapists": ("Therapists", ":material/groups:", "Who is outside what chance explains."),
     "payers": ("Payers", ":material/account_balance:", "Where the dollars at risk are."),
     "findings": ("Findings", ":material/fact_check:", "Each finding with its evidence."),

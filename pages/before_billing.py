@@ -1,0 +1,81 @@
+"""Before billing: which unsent claims to hold and which to release, and what to fix first to release the most."""
+
+import shlex
+from datetime import date
+
+import polars as pl
+import streamlit as st
+
+from compliance import formats, prebill, views
+from compliance.audit import unsubmitted
+from compliance.review import ReviewError, lifted, standing
+from compliance.review.worklist import cause_key
+from ui import data, frame, parts
+
+FIRST = 7
+"""So many fixes the sentence speaks of."""
+
+frame.enter()
+view = parts.ready("Before billing")
+waiting = unsubmitted(view.audit)
+try:
+    store = None if data.uploaded() else data.store()
+    decided = store.decisions() if store else None
+except ReviewError as refusal:
+    st.warning(formats.markdown(f"{refusal} Decisions are not heeded here."))
+    decided = None
+off = lifted(waiting.findings, decided, date.today()) if decided is not None else frozenset()
+claims = prebill.pre_bill(waiting, off)
+fixes = prebill.fixes(waiting, cause_key(), off)
+first = [each for ids in fixes["ids"].head(FIRST) for each in ids]
+told = views.billing_sentence(claims, fixes, prebill.released_by(waiting, first, off), FIRST)
+frame.heading("Before billing", told, data.context())
+if not claims:
+    parts.empty("No claim under these filters waits to be sent.")
+
+if not fixes.is_empty():
+    st.markdown(f"**Fix before {formats.day(views.next_friday(date.today()))}, blockers first**")
+    owners = pl.DataFrame(schema={"finding_id": pl.String, "assignee": pl.String, "due_on": pl.Date})
+    if decided is not None:
+        stands = standing(waiting.findings, decided, date.today())
+        owners = stands.filter(pl.col("status") == "asked").select("finding_id", "assignee", "due_on")
+    fixes = fixes.with_columns(finding_id=pl.col("ids").list.first()).join(
+        owners, on="finding_id", how="left", maintain_order="left"
+    )
+    people = parts.people("therapist_id"), parts.people("patient_id")
+    words = [
+        f"{row['rule']} {views.cause_words({**row, 'lines': row['claims']}, *people)}"
+        for row in fixes.iter_rows(named=True)
+    ]
+    owned = parts.named(fixes, "therapist_id")
+    owned = owned.with_columns(
+        owner=pl.coalesce("assignee", "therapist_id"), fix=parts.masked(owned, "fix")["fix"]
+    )
+    sheet = views.fixes_sheet(owned, words, views.next_friday(date.today()))
+    money = dict.fromkeys(("Releases", "Held"), st.column_config.NumberColumn(format="dollar"))
+    event = parts.sheet(
+        sheet, "What to fix, blockers first; choosing a row opens its finding", height=min(300, 38 + 26 * (fixes.height + 1)),
+        row_height=26, column_config={**money, "What": st.column_config.TextColumn(width=330),
+                                      "Fix": st.column_config.TextColumn(width=330)},
+        key="billing_fixes", on_select="rerun", selection_mode="single-row",
+    )  # fmt: skip
+    parts.download(sheet, "billing_fixes_table", "fixes.csv")
+    if event["selection"]["rows"]:
+        frame.go("findings", {"finding": fixes["finding_id"][event["selection"]["rows"][0]]})
+
+listed = prebill.sheet(claims, waiting)
+held = listed.filter(pl.col("decision") == prebill.HOLD).height
+left, right = st.columns([3, 1], vertical_alignment="center")
+left.markdown(f"**Each claim: {formats.count(held)} held, {formats.count(listed.height - held)} released**")
+with right:
+    parts.download(listed, "billing_claims", "hold_or_release.csv")
+shown = parts.masked(listed, "fixes").select(
+    Claim="claim_id", Decision="decision", Amount="amount", Rules="rules", Fix="fixes"
+)
+parts.sheet(
+    shown.sort("Decision", "Claim"), "Each unsent claim: hold or release, and why", height=300, row_height=26
+)
+if not data.uploaded():
+    review = ' --review "$COMPLIANCE_REVIEW"' if off else ""
+    st.caption("The same from the command line:")
+    st.code(f"compliance check {shlex.quote(str(data.path()))} --unsubmitted{review}", language="bash")
