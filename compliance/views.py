@@ -416,12 +416,14 @@ def therapist_sheet(table: pl.DataFrame) -> pl.DataFrame:
 def payer_sheet(table: pl.DataFrame) -> pl.DataFrame:
     """The table of payers with the headings that people read."""
     unknown = pl.Series([formats.percent(each) for each in table["cannot_tell_share"]], dtype=pl.String)
+    rates = [formats.NOTHING if each is None else f"{each:.1f}" for each in table["per_100"]]
+    per_100 = pl.Series(rates, dtype=pl.String)
     return table.select(
-        pl.col("payer_id").alias("Payer"),
+        pl.col("payer_id").replace(formats.NOTHING, "none named").alias("Payer"),
         pl.col("dollars").round(2).alias("At risk"),
         pl.col("findings").alias("Findings"),
         pl.col("claims").alias("Claims"),
-        pl.col("per_100").round(1).alias("Findings per 100 claims"),
+        per_100.alias("Findings per 100 claims"),
         rate_words(table).alias("Visits with a finding"),
         unknown.alias("Checks that cannot tell"),
     )  # fmt: skip

@@ -240,3 +240,13 @@ def test_why_a_rule_matters_is_a_plain_sentence():
     for rule in catalogue().values():
         assert not [each for told in views.why(rule) for each in "*`" if each in told], rule.code
     assert "“improve strength”" in views.why(catalogue()["DOC-07"])[1]
+
+
+def test_a_payer_that_nobody_names_is_called_so_and_has_no_rate(whole):
+    table = views.payer_table(views.narrowed(whole, Filters().apply)).head(1)
+    nobody = table.with_columns(
+        payer_id=pl.lit("–"), per_100=pl.lit(None, pl.Float64), of=pl.lit(0, pl.Int64)
+    )
+    sheet = views.payer_sheet(nobody)
+    assert sheet["Payer"].to_list() == ["none named"]
+    assert sheet["Findings per 100 claims"].to_list() == ["–"]
