@@ -53,6 +53,7 @@ def not_licensed_or_enrolled(
     A line under a therapist who is not enrolled is denied (CARC B7).
 
     ## How we read the rule
+    - The finding is of the person at fault, who need not be the one under whom the line was billed.
     - An exclusion counts from its day on, for everybody who treats. An empty day means that there is none.
     - The last day of a licence is a licensed day, and so is the first. Therapists and assistants need one; students and
       aides do not.
@@ -70,11 +71,14 @@ def not_licensed_or_enrolled(
     worst = people.group_by(*LINE).agg(
         nw.col("place").min(), nw.col("unlicensed").max(), nw.col("unenrolled").max(), nw.col("unknown").max()
     )
+    at_fault = people.join(worst.select(*LINE, worst="place"), on=LINE).filter(
+        ~nw.col("place").is_null() & (nw.col("place") == nw.col("worst"))
+    )
+    one = at_fault.group_by(*LINE).agg(person=nw.col("who").min())
     named = (
-        people.join(worst.select(*LINE, worst="place"), on=LINE)
-        .filter(~nw.col("place").is_null() & (nw.col("place") == nw.col("worst")))
-        .group_by(*LINE)
-        .agg(who=nw.col("whose").min(), since=nw.col("since").min())
+        at_fault.join(one, left_on=[*LINE, "who"], right_on=[*LINE, "person"])
+        .select(*LINE, "since", person="who", who="whose")
+        .unique()
     )
     units = lines.join(worst, on=LINE, how="left").join(named, on=LINE, how="left")
     found = ~nw.col("place").is_null()
@@ -91,7 +95,7 @@ def not_licensed_or_enrolled(
         fails=found,
     ).select(
         "claim_id", "line", "outcome", "missing", "case", "cpt", "who", "since", "therapist_enrolment_required__id",
-        fault=nw.col("case"), severity=nw.lit("block_or_repay"),
+        fault=nw.col("case"), severity=nw.lit("block_or_repay"), therapist_id="person",
     )  # fmt: skip
 
 
