@@ -24,6 +24,8 @@ EPISODE_GAP = timedelta(days=60)
 VISIT_KINDS = ("evaluation", "reevaluation", "treatment")
 REPORT_KINDS = ("progress_report", "recertification", "discharge", "reevaluation")
 VOID, REPLACEMENT = "8", "7"
+LAST_PAYER = 9
+"""Payers are ordered by one digit; nobody has a tenth."""
 TABLES_MADE = (
     "treatment_days", "therapist_days", "standing_claims", "amounts",
     "mentions", "goal_links", "note_facts", "goal_facts", "searched", "contact_mentions",
@@ -35,6 +37,12 @@ TABLES_MADE = (
 
 def _first(column: str, *others: str) -> nw.Expr:
     return nw.coalesce(nw.col(column), *(nw.col(other) for other in others))
+
+
+def _same_patient(whose: str) -> nw.Expr:
+    """Whether a row and the one that it names, whose patient is in `whose`, are not known to be of two patients."""
+    patient, other = nw.col("patient_id"), nw.col(whose)
+    return patient.is_null() | other.is_null() | (patient == other)
 
 
 class ChartTables:
@@ -93,6 +101,7 @@ class ChartTables:
     def standing_claims(self) -> nw.LazyFrame:
         """Claims that count: voids (8), what they void, and what a later 7 replaced are left out.
 
+        What names a claim of another patient replaces and voids nothing.
         A replacement that was not sent replaces nothing yet: it is left out beside the claim that it is to replace. Of
         several that name one claim the last one sent counts.
         """
@@ -100,6 +109,7 @@ class ChartTables:
         void = (nw.col("frequency_code") == VOID) | (nw.col("status") == "void")
         payers = self.payers.select("payer_id", "policy", payer_kind="kind")
         clinics = self._records["clinics"].select("clinic_id", "setting", "state", "locality")
+        order = nw.col("payer_order")
         submitted = ~nw.col("submitted_on").is_null() | nw.col("status").is_in(
             ["submitted", "paid", "denied"]
         )
@@ -108,7 +118,10 @@ class ChartTables:
             .join(self._superseded(claims), on="claim_id", how="anti")
             .join(payers, on="payer_id", how="left")
             .join(clinics, on="clinic_id", how="left")
-            .with_columns(submitted=nw.coalesce(submitted & ~_waiting(), nw.lit(False)))
+            .with_columns(
+                submitted=nw.coalesce(submitted & ~_waiting(), nw.lit(False)),
+                payer_order=nw.when(order > LAST_PAYER).then(nw.lit(LAST_PAYER)).otherwise(order),
+            )
         )
 
     @staticmethod
@@ -119,6 +132,12 @@ class ChartTables:
         renewing = (
             claims.filter(nw.col("frequency_code").is_in([REPLACEMENT, VOID]))
             .filter(nw.col("original_claim_id") != nw.col("claim_id"))
+            .join(
+                claims.select(original_claim_id="claim_id", whose="patient_id"),
+                on="original_claim_id",
+                how="left",
+            )
+            .filter(_same_patient("whose"))
             .select(
                 "claim_id",
                 "original_claim_id",
@@ -269,13 +288,19 @@ class ChartTables:
 
     @cached_property
     def _bare_notes(self) -> nw.LazyFrame:
-        """Notes with their author and whether they are a visit; no payer yet."""
+        """Notes with their author and whether they are a visit; no payer yet.
+
+        A plan, or a note that is amended, of another patient is not named: the chart's key was mistyped.
+        """
         authors = self._records["therapists"].select(
             "therapist_id", author="name", author_role="role", author_credential="credential",
             author_discipline="discipline", author_clinic_id="clinic_id",
         )  # fmt: skip
         treated = self._records["interventions"].select("note_id").unique().with_columns(treated=nw.lit(True))
-        plans = self._records["plans_of_care"].select("plan_id", plan_discipline="discipline")
+        plans = self._records["plans_of_care"].select(
+            "plan_id", plan_discipline="discipline", planned_for="patient_id"
+        )
+        amended = self._records["notes"].select(amends_note_id="note_id", amended_of="patient_id")
         # A comparison with null is null on one engine and false on another: null is asked for by name.
         unsaid = nw.col("outcome").is_null()
         attended = (unsaid | (nw.col("outcome") == "attended")) & (nw.col("kind") != "missed_visit")
@@ -284,6 +309,13 @@ class ChartTables:
             .join(authors, on="therapist_id", how="left")
             .join(treated, on="note_id", how="left")
             .join(plans, on="plan_id", how="left")
+            .join(amended, on="amends_note_id", how="left")
+            .with_columns(
+                plan_id=nw.when(_same_patient("planned_for")).then(nw.col("plan_id")),
+                plan_discipline=nw.when(_same_patient("planned_for")).then(nw.col("plan_discipline")),
+                amends_note_id=nw.when(_same_patient("amended_of")).then(nw.col("amends_note_id")),
+            )
+            .drop("planned_for", "amended_of")
             .with_columns(
                 discipline=_first("discipline", "plan_discipline", "author_discipline"),
                 attended=nw.coalesce(attended, nw.lit(True)).cast(nw.Boolean),
@@ -299,13 +331,19 @@ class ChartTables:
     def claim_lines(self) -> nw.LazyFrame:
         """Standing lines, each with its claim's payer and clinic, its note, discipline, episode and `amount`.
 
-        `note_id` is the line's own, else the visit note of the same patient, date and discipline (one that holds
-        the code comes first). `amount` is allowed dollars, else the payer's fee, else what the Medicare fee schedule pays
-        where the payer follows it (`expected`), else the charge (`amount_basis` says which). `resubmitted` marks a denied
-        line whose service was billed again: what counts units takes `terms.billed_once`.
+        `note_id` is the line's own, if not of another patient, else the visit note of the same patient, date and
+        discipline (one that holds the code comes first). `amount` is allowed dollars, else the payer's fee, else what the
+        Medicare fee schedule pays where the payer follows it (`expected`), else the charge (`amount_basis` says which).
+        `resubmitted` marks a denied line whose service was billed again: what counts units takes `terms.billed_once`.
         """
-        lines = self._line_context.with_columns(
-            line_discipline=_first("modifier_discipline", "rendering_discipline")
+        named = self._records["notes"].select("note_id", noted_of="patient_id")
+        lines = (
+            self._line_context.join(named, on="note_id", how="left")
+            .with_columns(
+                line_discipline=_first("modifier_discipline", "rendering_discipline"),
+                note_id=nw.when(_same_patient("noted_of")).then(nw.col("note_id")),
+            )
+            .drop("noted_of")
         )
         visits = self._bare_notes.filter(nw.col("is_visit")).select(
             "patient_id", "service_date", candidate="note_id", note_discipline="discipline"
