@@ -238,3 +238,9 @@ def test_the_display_says_layer_day_and_source():
     assert "progress_report_treatment_days: 10 treatment days\n    from 2013-01-01 · medicare ▸ " in shown
     assert "medicare_advantage" in policy_list_text(BUILT_IN)
     assert "direct" in policy_text(BUILT_IN, "medicare", date(2024, 12, 31))
+
+
+def test_an_id_that_would_fall_apart_is_refused(tmp_path):
+    (tmp_path / "ours.yaml").write_text("id: a|b\nbased_on: commercial\n", encoding="utf-8")
+    with pytest.raises(PolicyError, match="holds a |"):
+        load_policies(tmp_path)

@@ -165,6 +165,10 @@ def _head(path: Path, said: Mapping[str, Any]) -> None:
     """Refuse an id, a name or a parent that is no text. Raises PolicyError."""
     if not isinstance(said.get("id"), str) or not said["id"].strip():
         raise PolicyError(f"{path.name}: no id. Give the policy an id, such as `id: medicare`.")
+    if "|" in said["id"]:
+        raise PolicyError(
+            f"{path.name}: id {shown(said['id'])} holds a |. Choose one without, such as `aetna`."
+        )
     for key in HEAD:
         told = said.get(key)
         if not isinstance(told, str | None) or not (told or "").isprintable():
