@@ -1,6 +1,6 @@
 """Deciding findings on screen: how they stand, what was said of them, and the form for one or for many at once."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
@@ -8,9 +8,10 @@ import polars as pl
 import streamlit as st
 
 from compliance import formats
-from compliance.review import Conflict, Decision, ReviewError
+from compliance.review import Conflict, Decision, ReviewError, standing
 from compliance.review.decisions import ASKED, COMMENT, CONFIRMED, DISMISSED, OPEN, WAIVED
 from compliance.review.store import Store
+from compliance.views import standing_words
 from ui import data, parts
 
 CHOICES = {
@@ -79,6 +80,23 @@ def _decide(chosen: pl.DataFrame, store: Store, said: Sequence[Any], key: str) -
     )
     data.forget_widgets(key)
     st.rerun()
+
+
+def panel(finding: Mapping[str, Any]) -> None:
+    """How a finding stands, with the form and its history behind a button; nothing for an upload or without review data."""
+    try:
+        store = None if data.uploaded() else data.store()
+        if store is None:
+            return
+        said_before()
+        found = pl.DataFrame([finding], schema_overrides={"service_date": pl.Datetime("us")})
+        stands = standing(found, store.decisions(), date.today())
+        row = stands.row(0, named=True)
+        with st.popover(f"Decide ({standing_words(row)})", type="tertiary"):
+            form(found.with_columns(decision=stands["decision"]), store, f"card_form_{finding['finding_id']}")
+            history(finding["finding_id"], store)
+    except ReviewError as refusal:
+        st.caption(formats.markdown(str(refusal)))
 
 
 def said_before() -> None:

@@ -12,7 +12,7 @@ from compliance.audit import Audit
 from compliance.checks.rule import Rule, catalogue
 from compliance.notes.tables import mentions_of
 from compliance.rulebook import citation
-from ui import data, evidence_pictures, fact_words, filters, frame, parts
+from ui import data, decisions, evidence_pictures, fact_words, filters, frame, parts
 
 BASIS_WORDS = {
     "allowed": "allowed by the payer",
@@ -68,6 +68,7 @@ def _actions(finding: Mapping[str, Any], rule: Rule) -> None:
             st.code(frame.link("findings", finding=finding["finding_id"]), language=None, wrap_lines=True)
         if st.button(f"Open the rule {rule.code}", type="tertiary", key="evidence_rule"):
             frame.go("rules", {"code": rule.code})
+        decisions.panel(finding)
 
 
 def _reason(evidence: Mapping[str, Any], rule: Rule) -> str:
