@@ -242,5 +242,5 @@ def test_the_display_says_layer_day_and_source():
 
 def test_an_id_that_would_fall_apart_is_refused(tmp_path):
     (tmp_path / "ours.yaml").write_text("id: a|b\nbased_on: commercial\n", encoding="utf-8")
-    with pytest.raises(PolicyError, match="holds a |"):
+    with pytest.raises(PolicyError, match=r"holds a \|"):
         load_policies(tmp_path)
