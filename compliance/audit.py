@@ -14,7 +14,7 @@ import polars as pl
 from compliance.checks.rule import Rule, RuleError, catalogue
 from compliance.checks.tables import ChartTables
 from compliance.checks.terms import CANNOT_TELL, FAIL, NOT_APPLICABLE, PASS, in_polars, kept
-from compliance.findings import FINDING_SCHEMA, Facts, findings, with_context
+from compliance.findings import Facts, findings, with_context
 from compliance.money import PRICE_PARAMETERS, priced
 from compliance.notes.tables import reading_tables, spoken
 from compliance.parameters import ParameterValues
@@ -139,7 +139,7 @@ def audit(
         values=values.shown,
         relative_values=policies.code_tables.frames["relative_values"],
     )
-    found, waiting, coverage, units, not_run = [], [], [], [], []
+    failed, coverage, units, not_run = [], [], [], []
     absent = _absent(records)
     for number, rule in enumerate(chosen):
         progress(rule.code, number + 2, steps)
@@ -150,17 +150,21 @@ def audit(
             not_run.append(NotRun(rule.code, f"{lacks[0]} {how}", lacks[0]))
             continue
         judged = scope.of(with_context(_polars(_run(rule, charts, values, absent)), facts))
-        found.append(findings(rule, judged, facts))
-        waiting.append(found[-1].filter(_not_submitted(judged))["finding_id"])
+        failed.append((rule, judged.filter(pl.col("outcome") == FAIL)))
         coverage.append(_counts(rule, judged))
         units.append(
             judged.select(
                 pl.lit(rule.code).alias("rule"), "patient_id", "discipline", "service_date", "outcome"
             )
         )
-    all_findings = pl.concat([pl.DataFrame(schema=FINDING_SCHEMA), *found]).sort(
-        "service_date", "rule", "finding_id", nulls_last=True
+    found = findings(failed, facts)
+    submitted = [units["submitted"] for _, units in failed if units.height]
+    waiting = (
+        found["finding_id"].filter(~pl.concat(submitted).fill_null(False))
+        if submitted
+        else found["finding_id"]
     )
+    all_findings = found.sort("service_date", "rule", "finding_id", nulls_last=True)
     lines = scope.of(facts.lines)
     if scope.unsubmitted:
         all_findings = _touching(all_findings, lines)
@@ -171,20 +175,11 @@ def audit(
         visits=scope.of(_visits(charts, facts, touched, units)),
         lines=lines,
         touched=touched,
-        waiting=pl.concat([pl.Series("finding_id", [], dtype=pl.String), *waiting]),
+        waiting=waiting,
         not_run=tuple(not_run),
         as_of=as_of,
         rules=tuple(rule.code for rule in chosen),
     )
-
-
-def _not_submitted(judged: pl.DataFrame) -> pl.Series:
-    """Of each failed unit, in their order, whether it was not submitted yet."""
-    failed = judged.filter(pl.col("outcome") == FAIL)
-    told = (
-        failed["submitted"] if "submitted" in failed.columns else pl.repeat(None, failed.height, eager=True)
-    )
-    return ~told.cast(pl.Boolean).fill_null(False)
 
 
 def unsubmitted(whole: Audit) -> Audit:

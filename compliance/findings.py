@@ -9,12 +9,14 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cached_property
+from itertools import accumulate
 from typing import Any
 
 import polars as pl
 
 from compliance.checks.rule import AT_RISK, Rule, RuleError
-from compliance.checks.terms import BETWEEN_LINES, FAIL
+from compliance.checks.terms import BETWEEN_LINES
 from compliance.formats import codes_in, days_in, singular, units_in
 from compliance.money import exposure
 
@@ -41,12 +43,18 @@ FINDING_SCHEMA: dict[str, pl.DataType] = {
 }
 WHO_AND_WHEN = ("service_date", "patient_id", "therapist_id", "payer_id", "clinic_id", "discipline")
 WHERE = ("claim_id", "line", "note_id", "plan_id")
+TOLD = ("service_date", "patient_id", "payer_id", "clinic_id", "discipline", "submitted")
+"""What lines and notes alike say of a unit that names them."""
 PLUMBING = frozenset(
     (*WHO_AND_WHEN, *WHERE, "outcome", "missing", "severity", "case", "subject", "policy", "policy_missing", "payer_kind",
      "exposed_from", "exposed_to", "exposed_cpt", "exposed_share", "exposed_units", "exposed_as", "exposed_lines", "exposed_role",
      "submitted", "fact", "unit_row")
 )  # fmt: skip
 DAYS = ("patient_id", "discipline", "exposed_from", "exposed_to")
+EXPOSED: dict[str, pl.DataType] = {
+    "exposed_share": pl.Float64(), "exposed_units": pl.Float64(), "exposed_as": pl.String(),
+}  # fmt: skip
+"""What a rule may say of the part of a line that falls away (see `checks.rule.rule`); null: all of it."""
 QUOTES_SHOWN = 8
 FROM_SOURCE = "__from_source"
 SORTED = json.JSONEncoder(sort_keys=True)
@@ -67,72 +75,99 @@ class Facts:
     values: Sequence[Mapping[str, Any]]
     relative_values: pl.DataFrame
 
+    @cached_property
+    def told_by_line(self) -> pl.DataFrame:
+        """Who, when and where by claim_id and line."""
+        person = pl.coalesce("therapist_id", "note_therapist_id").alias("therapist_id")
+        return self.lines.select("claim_id", "line", *TOLD, "note_id", "plan_id", person)
+
+    @cached_property
+    def told_by_note(self) -> pl.DataFrame:
+        """Who, when and where by note_id."""
+        return self.notes.select("note_id", *TOLD, "plan_id", "therapist_id")
+
+    @cached_property
+    def told_by_plan(self) -> pl.DataFrame:
+        """Who and where by plan_id."""
+        return self.plans.select(
+            "plan_id", "patient_id", "discipline", "therapist_id", "payer_id", "clinic_id"
+        )
+
 
 def with_context(judged: pl.DataFrame, facts: Facts) -> pl.DataFrame:
     """Fill who, when and where from the line, the note or the plan that the unit names."""
-    named = (*WHO_AND_WHEN, *WHERE)
+    named = {**{name: FINDING_SCHEMA[name] for name in (*WHO_AND_WHEN, *WHERE)}, "submitted": pl.Boolean()}
     absent = [
-        pl.lit(None, dtype=dtype).alias(column)
-        for column, dtype in FINDING_SCHEMA.items()
-        if column in named and column not in judged.columns
+        pl.lit(None, dtype=kind).alias(name) for name, kind in named.items() if name not in judged.columns
     ]
     judged = judged.with_columns(*absent).with_columns(pl.col("line").cast(pl.Int64))
-    wanted = (
-        "service_date",
-        "patient_id",
-        "payer_id",
-        "clinic_id",
-        "discipline",
-        "note_id",
-        "plan_id",
-        "submitted",
-    )
-    lines = facts.lines.select(
-        "claim_id", "line", *wanted, pl.coalesce("therapist_id", "note_therapist_id").alias("therapist_id")
-    )
-    judged = _filled(judged, lines, ["claim_id", "line"])
-    notes = facts.notes.select("note_id", *(c for c in wanted if c != "note_id"), "therapist_id")
-    judged = _filled(judged, notes, ["note_id"])
-    plans = facts.plans.select("plan_id", "patient_id", "discipline", "therapist_id", "payer_id", "clinic_id")
-    return _filled(judged, plans, ["plan_id"])
+    judged = _filled(judged, facts.told_by_line, ["claim_id", "line"])
+    judged = _filled(judged, facts.told_by_note, ["note_id"])
+    return _filled(judged, facts.told_by_plan, ["plan_id"])
 
 
 def _filled(judged: pl.DataFrame, source: pl.DataFrame, on: list[str]) -> pl.DataFrame:
-    """Coalesce each shared column with the source's, joined on the key."""
-    joined = judged.join(source, on=on, how="left", suffix=FROM_SOURCE, maintain_order="left")
-    both = [name for name in source.columns if f"{name}{FROM_SOURCE}" in joined.columns]
-    return joined.with_columns(pl.coalesce(name, f"{name}{FROM_SOURCE}").alias(name) for name in both).drop(
-        f"{name}{FROM_SOURCE}" for name in both
+    """Coalesce each column that has gaps with the source's, joined on the key."""
+    gaps = [name for name in source.columns if name not in on and judged[name].null_count()]
+    if not gaps or judged[on[0]].null_count() == judged.height:
+        return judged
+    told = source.select(*on, *(pl.col(name).alias(f"{name}{FROM_SOURCE}") for name in gaps))
+    joined = judged.join(told, on=on, how="left", maintain_order="left")
+    return joined.with_columns(pl.coalesce(name, f"{name}{FROM_SOURCE}").alias(name) for name in gaps).drop(
+        f"{name}{FROM_SOURCE}" for name in gaps
     )
 
 
-def findings(rule: Rule, judged: pl.DataFrame, facts: Facts) -> pl.DataFrame:
-    """The findings of one rule: its failed units with id, dollars, sentence, evidence and fix."""
-    failed = judged.filter(pl.col("outcome") == FAIL).with_row_index("unit_row")
-    if failed.is_empty():
-        return pl.DataFrame(schema=FINDING_SCHEMA)
-    exposed = exposed_lines(rule, failed, facts)
+def findings(failed: Sequence[tuple[Rule, pl.DataFrame]], facts: Facts) -> pl.DataFrame:
+    """The findings of each rule's failed units, with id, dollars, sentence, evidence and fix, in order of rules.
+
+    All rules at once, because dollars are worked out for all lines at risk together (see `exposure`).
+    """
+    numbered = _numbered(failed)
+    exposed = exposed_lines(numbered, facts)
     lines_of = _group(exposed, "unit_row", ["claim_id", "line", "at_risk", "amount_basis", "submitted"])
-    quotes_of = _quotes(rule, failed, facts)
-    told = [name for name in failed.columns if _is_fact(name)]
-    rows = [
-        _finding(
-            rule, row, told, lines_of.get(row["unit_row"], []), quotes_of.get(row["unit_row"], []), facts
-        )
-        for row in failed.iter_rows(named=True)
+    parts = [pl.DataFrame(schema=FINDING_SCHEMA)]
+    for rule, units in numbered:
+        quotes_of = _quotes(rule, units, facts)
+        told = [name for name in units.columns if _is_fact(name)]
+        rows = [
+            _finding(
+                rule, row, told, lines_of.get(row["unit_row"], []), quotes_of.get(row["unit_row"], []), facts
+            )
+            for row in units.iter_rows(named=True)
+        ]
+        parts.append(pl.DataFrame(rows, schema=FINDING_SCHEMA, orient="row"))
+    return pl.concat(parts)
+
+
+def _numbered(failed: Sequence[tuple[Rule, pl.DataFrame]]) -> list[tuple[Rule, pl.DataFrame]]:
+    """Add `unit_row` to the failed units: their number among those of all rules."""
+    ends = accumulate(units.height for _, units in failed)
+    return [
+        (rule, units.with_row_index("unit_row", offset=end - units.height))
+        for (rule, units), end in zip(failed, ends, strict=True)
     ]
-    return pl.DataFrame(rows, schema=FINDING_SCHEMA, orient="row")
 
 
-def exposed_lines(rule: Rule, failed: pl.DataFrame, facts: Facts) -> pl.DataFrame:
+def exposed_lines(failed: Sequence[tuple[Rule, pl.DataFrame]], facts: Facts) -> pl.DataFrame:
     """The lines each failed unit puts at risk: unit_row, claim_id, line, amount, at_risk, amount_basis, submitted."""
-    asked = {"exposed_share": pl.Float64, "exposed_units": pl.Int64, "exposed_as": pl.String}
+    key = ["unit_row", "claim_id", "line"]
+    parts = [part for rule, units in failed if (part := _exposed(rule, units, facts.lines)) is not None]
+    if not parts:
+        return pl.DataFrame(schema={"unit_row": pl.UInt32})
+    exposed = pl.concat(parts).sort(key)
+    return exposed.with_columns(
+        exposure(exposed.rename({"exposed_share": "share"}), facts.lines, facts.relative_values)
+    )
+
+
+def _exposed(rule: Rule, failed: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame | None:
+    """The lines that one rule's failed units put at risk, and which part of each (EXPOSED); None where it says `none`."""
     absent = [
-        pl.lit(None, dtype=kind).alias(name) for name, kind in asked.items() if name not in failed.columns
+        pl.lit(None, dtype=kind).alias(name) for name, kind in EXPOSED.items() if name not in failed.columns
     ]
-    failed = failed.with_columns(*absent).rename({"exposed_share": "share"})
-    how = ["unit_row", "share", "exposed_units", "exposed_as"]
-    lines, key = facts.lines, ["claim_id", "line"]
+    failed = failed.with_columns(*absent)
+    how, key = ["unit_row", *EXPOSED], ["claim_id", "line"]
     if rule.exposes == "line":
         exposed = failed.select(*how, *key).drop_nulls(key).join(lines, on=key)
     elif rule.exposes == "lines":
@@ -156,9 +191,10 @@ def exposed_lines(rule: Rule, failed: pl.DataFrame, facts: Facts) -> pl.DataFram
             failed.select(*how, *DAYS, *_optional(failed, "exposed_cpt", "exposed_role")), lines
         )
     else:
-        return pl.DataFrame(schema={"unit_row": pl.UInt32})
-    exposed = exposed.select(*how, *key, "amount", "amount_basis", "submitted").sort("unit_row", *key)
-    return exposed.with_columns(exposure(exposed.select(*how, *key), lines, facts.relative_values))
+        return None
+    return exposed.select(
+        "unit_row", *(pl.col(name).cast(kind) for name, kind in EXPOSED.items()), *key, "amount", "amount_basis", "submitted"
+    )  # fmt: skip
 
 
 def _of_days(units: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
