@@ -1,20 +1,19 @@
 """Parameters as columns: each row of a table gets the value in force for its payer, place and date of service.
 
-The policy's resolved values are few; they become a small table of intervals per context (policy, setting, state,
-discipline) which is joined to the records by context and filtered by date. A rule therefore cannot use a value
-of the wrong day.
+What a row asks is its context (policy, setting, state, discipline) and the interval between two days on which some
+value changes that its date of service lies in. Few things are asked, so the values become a small table that is joined
+to the records. A rule therefore cannot use a value of the wrong day.
 """
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from itertools import pairwise
 from typing import Any, get_args
 
 import narwhals as nw
 import polars as pl
 
 from compliance.checks.tables import CONTEXT, HOUSE
-from compliance.checks.terms import in_polars, like, whole_days
+from compliance.checks.terms import flag, in_polars, kept, like
 from compliance.policy import Policies, Value
 from compliance.policy.models import UNKNOWN
 from compliance.records.models import Setting
@@ -31,11 +30,15 @@ class ParameterValues:
     """Attaches parameter columns to tables and remembers every value that was used (`shown`, by its id)."""
 
     def __init__(self, policies: Policies) -> None:
+        names = list(policies.parameters)
         self._policies = policies
+        self._codes = sorted({code for name in names for code in policies.codes(name)})
+        self._edges = sorted({BEGINNING, *(edge for name in names for edge in policies.edges(name))})
         self._ids: dict[tuple[Any, ...], int] = {}
-        self._asked: dict[tuple[str | None, ...], pl.DataFrame] = {}
-        self._columns: dict[tuple[tuple[str | None, ...], str], pl.DataFrame] = {}
-        self._told: dict[tuple[str, str], list[tuple[Any, ...]]] = {}
+        self._asking: dict[str, tuple[nw.LazyFrame, list[str]]] = {}
+        self._columns: dict[tuple[str, str], pl.DataFrame] = {}
+        self._told: dict[tuple[str, str], tuple[Any, ...]] = {}
+        self._resolved: dict[tuple[str, str], list[tuple[Any, ...]]] = {}
         self.shown: list[Mapping[str, Any]] = []
 
     def attach(self, rows: nw.LazyFrame, parameters: Sequence[str], table: str | None = None) -> nw.LazyFrame:
@@ -48,92 +51,84 @@ class ParameterValues:
         most states' own rows are not in the policies, so knowing the state would seldom change it. Rows under the
         house's own policy (`HOUSE`: a therapist's day) ask for no payer.
 
-        The contexts and days of a `table` that is named are looked up once.
+        What the rows of a `table` that is named ask for is worked out once.
         """
-        columns = rows.collect_schema().names()
-        if not parameters or not set(CONTEXT) <= set(columns):
+        if not parameters or not set(CONTEXT) <= set(rows.collect_schema().names()):
             return rows
-        codes = (
-            {code for name in parameters for code in self._policies.codes(name)}
-            if "cpt" in columns
-            else set()
-        )
+        asking, asked = self._asking_of(rows, table)
         known = [each for name in parameters for each in (name, f"{name}__id")]
-        rows = rows.drop(*known, strict=False).with_columns(  # lines were priced by some
-            asked=_asked(sorted(codes)), day=_day_number(), policy_missing=_unknown_payer()
-        )
-        key = (table, *sorted(codes))
-        values = like(self._values(self._asked_of(rows, key), parameters, key), rows)
+        values = like(self._values(asked, parameters, table), rows)
         return (
-            rows.join(values, on=["asked", "day"], how="inner")
+            asking.drop(*known, strict=False)  # lines were priced by some
+            .join(values, on="asked", how="inner")
             .with_columns(policy_missing=nw.coalesce(nw.col("policy_missing"), nw.col("varies")))
-            .drop("asked", "day", "varies")
+            .drop("asked", "varies")
         )
 
-    def _asked_of(self, rows: nw.LazyFrame, table: tuple[str | None, ...]) -> pl.DataFrame:
-        """The distinct contexts and days of rows: asked, day; remembered for a table that has a name."""
-        if table[0] is None or table not in self._asked:
-            distinct = in_polars(rows.select("asked", "day").unique())
-            self._asked[table] = distinct.cast({"asked": pl.String, "day": pl.Int64}).sort("asked", "day")
-        return self._asked[table]
+    def _asking_of(self, rows: nw.LazyFrame, table: str | None) -> tuple[nw.LazyFrame, list[str]]:
+        """The rows with `asked` (see `_asked`) and `policy_missing`, and each distinct `asked`."""
+        if table is not None and table in self._asking:
+            return self._asking[table]
+        codes = self._codes if "cpt" in rows.collect_schema().names() else []
+        asked = _asked(codes, self._edges)
+        asking = kept(rows.with_columns(asked=asked, policy_missing=_unknown_payer()))
+        distinct = in_polars(asking.select("asked").unique())["asked"].sort().to_list()
+        if table is not None:
+            self._asking[table] = asking, distinct
+        return asking, distinct
 
-    def _values(
-        self, asked: pl.DataFrame, parameters: Sequence[str], table: tuple[str | None, ...]
-    ) -> pl.DataFrame:
-        """Each parameter's value and its id for each context and day: asked, day, varies, and two columns a parameter."""
+    def _values(self, asked: list[str], parameters: Sequence[str], table: str | None) -> pl.DataFrame:
+        """Each parameter's value and its id for each of `asked`: asked, varies, and two columns a parameter."""
         columns = []
         for name in dict.fromkeys(parameters):
-            known = table[0] is not None and (table, name) in self._columns
-            column = self._columns[table, name] if known else self._column(asked, name)
-            self._columns[table, name] = column
+            known = self._columns.get((table, name)) if table is not None else None
+            column = self._column(asked, name) if known is None else known
+            if table is not None:
+                self._columns[table, name] = column
             columns.append(column)
         varies = pl.coalesce(*(column["varies"] for column in columns)).alias("varies")
-        return asked.hstack([each for column in columns for each in column.drop("varies")]).with_columns(
-            varies
-        )
+        told = [each for column in columns for each in column.drop("varies")]
+        return pl.DataFrame([pl.Series("asked", asked, dtype=pl.String), *told]).with_columns(varies)
 
-    def _column(self, asked: pl.DataFrame, name: str) -> pl.DataFrame:
-        """One parameter for each row of `asked`, in its order: its value, its id, `varies`."""
-        contexts = asked["asked"].unique(maintain_order=True).to_list()
-        return (
-            asked.join(self._intervals(name, contexts), on="asked", maintain_order="left_right")
-            .filter((pl.col("day") >= pl.col("begins")) & (pl.col("day") < pl.col("ends")))
-            .select(name, f"{name}__id", varies="varies_here")
-        )
-
-    def _intervals(self, name: str, contexts: Sequence[str]) -> pl.DataFrame:
-        """The parameter's value per context, without gaps: asked, begins, ends (days), value, id, varies_here."""
+    def _column(self, asked: list[str], name: str) -> pl.DataFrame:
+        """One parameter for each of `asked`, in its order: its value, its id, `varies`."""
         dtype = DTYPES[self._policies.parameter(name).type]
-        rows = [row for context in contexts for row in self._told_of(name, context)]
-        schema = {
-            "asked": pl.String(), "begins": pl.Int64(), "ends": pl.Int64(), name: dtype, f"{name}__id": pl.Int64(),
-            "varies_here": pl.String(),
-        }  # fmt: skip
-        return pl.DataFrame(rows, schema=schema, orient="row")
+        schema = {name: dtype, f"{name}__id": pl.Int64(), "varies": pl.String()}
+        return pl.DataFrame([self._told_of(name, each) for each in asked], schema=schema, orient="row")
 
-    def _told_of(self, name: str, context: str) -> list[tuple[Any, ...]]:
-        """The rows of `_intervals` for one context, worked out once: rules share parameters, tables share contexts."""
-        if (name, context) in self._told:
-            return self._told[name, context]
+    def _told_of(self, name: str, asked: str) -> tuple[Any, ...]:
+        """A parameter's value as a cell, its id and what it varies by, for what a row asks; worked out once."""
+        if (name, asked) not in self._told:
+            context, _, edge = asked.rpartition("|")
+            known = self._resolved.get((name, context))
+            intervals = self._intervals(name, context) if known is None else known
+            self._resolved[name, context] = intervals
+            self._told[name, asked] = next(
+                (told, number, varies)
+                for begins, told, number, varies in reversed(intervals)
+                if begins <= self._edges[int(edge)]
+            )
+        return self._told[name, asked]
+
+    def _intervals(self, name: str, context: str) -> list[tuple[Any, ...]]:
+        """Intervals that cover all time: first day, the value as a cell, its id, the fact that it varies by or None."""
         worded = DTYPES[self._policies.parameter(name).type] == pl.String()
         places = dict(zip((*CONTEXT, "cpt"), (part or None for part in context.split("|")), strict=True))
-        rows: list[tuple[Any, ...]] = []
-        for begins, ends, value, varies in self._resolved(name, places):
+        intervals: list[tuple[Any, ...]] = []
+        for begins, value, varies in self._values_of(name, places):
             told = None if value is None else _cell(value.value)
             if told == UNKNOWN and not worded:
                 told, varies = None, f"policy.{name}"
-            rows.append((context, begins, ends, told, self._id(name, value), varies))
-        self._told[name, context] = rows
-        return rows
+            intervals.append((begins, told, self._id(name, value), varies))
+        return intervals
 
-    def _resolved(self, name: str, places: dict[str, str | None]) -> list[tuple[Any, ...]]:
-        """Intervals (first day, last day exclusive, Value or None, missing fact or None) that cover all time."""
+    def _values_of(self, name: str, places: dict[str, str | None]) -> list[tuple[Any, ...]]:
+        """Intervals that cover all time: first day, Value or None, missing fact or None."""
         if places["policy"] is None:
-            return [(0, _number(date.max), None, None)]
+            return [(BEGINNING, None, None)]
         settings = [places["setting"]] if places["setting"] else [None, *SETTINGS]
-        edges = sorted({BEGINNING, date.max, *self._policies.edges(name)})
         intervals = []
-        for begins, ends in pairwise(edges):
+        for begins in sorted({BEGINNING, *self._policies.edges(name)}):
             values = [
                 self._policies.value(
                     places["policy"],
@@ -148,7 +143,7 @@ class ParameterValues:
             ]
             plain = values[0]
             varies = "clinics.setting" if len({_said(value) for value in values}) > 1 else None
-            intervals.append((_number(begins), _number(ends), None if varies else plain, varies))
+            intervals.append((begins, None if varies else plain, varies))
         return intervals
 
     def _id(self, name: str, value: Value | None) -> int | None:
@@ -161,23 +156,20 @@ class ParameterValues:
         return self._ids[key]
 
 
-def _asked(codes: Sequence[str]) -> nw.Expr:
-    """The context that is asked for a value: with the row's code where some policy narrows a parameter to it."""
+def _asked(codes: Sequence[str], edges: Sequence[date]) -> nw.Expr:
+    """What a row asks of the policies, as one text: its context, its code where some policy narrows a value to it, and
+    the number of the last of `edges`, the days on which some value changes, that had come (0 where it has no date).
+    """
     named = nw.coalesce(nw.col("cpt").is_in(codes), nw.lit(False)) if codes else nw.lit(False)
     code = nw.when(named).then(nw.col("cpt")).otherwise(nw.lit("")) if codes else nw.lit("")
     place = [nw.coalesce(nw.col(name), nw.lit("")) for name in CONTEXT]
-    return nw.concat_str([*place, code], separator="|")
+    come = [flag(nw.col("service_date") >= _moment(edge)) for edge in edges[1:]]
+    edge = nw.sum_horizontal(nw.lit(0), *come)
+    return nw.concat_str([*place, code, edge.cast(nw.Int64).cast(nw.String)], separator="|")
 
 
-def _day_number() -> nw.Expr:
-    """The row's day as its number since BEGINNING, 0 where it has none: whole numbers meet alike on every engine."""
-    first = nw.lit(datetime(BEGINNING.year, 1, 1)).cast(nw.Datetime("us"))
-    days = whole_days(nw.coalesce(nw.col("service_date"), first) - first)
-    return days.cast(nw.Int64)
-
-
-def _number(day: date) -> int:
-    return (day - BEGINNING).days
+def _moment(day: date) -> nw.Expr:
+    return nw.lit(datetime(day.year, day.month, day.day)).cast(nw.Datetime("us"))
 
 
 def _unknown_payer() -> nw.Expr:

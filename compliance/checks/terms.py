@@ -206,7 +206,7 @@ def in_polars(rows: nw.LazyFrame) -> pl.DataFrame:
     where a group's latest row is joined back to its group, and so made rows by the square of the records.
     """
     if rows.implementation.is_polars():
-        return rows.to_native().collect(optimizations=JOINS_AS_WRITTEN)
+        return rows.to_native().collect(engine="in-memory", optimizations=JOINS_AS_WRITTEN)
     return rows.collect(backend="polars").to_native()
 
 
