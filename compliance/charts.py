@@ -8,6 +8,7 @@ Selections are named `pick`, so that a page reads `selection["pick"]`.
 import json
 import textwrap
 from collections.abc import Mapping, Sequence
+from datetime import date
 
 import altair as alt
 import polars as pl
@@ -109,8 +110,16 @@ def _sign_labels() -> str:
     return f"{{{pairs}}}[datum.value]"
 
 
-def p_chart(weeks: pl.DataFrame, title: str, dark: bool, note: str = "") -> alt.LayerChart:
+def p_chart(
+    weeks: pl.DataFrame,
+    title: str,
+    dark: bool,
+    note: str = "",
+    marks: Sequence[tuple[date, str]] = (),
+) -> alt.LayerChart:
     """Share of checked visits with a finding per service week, with its limits; the last weeks are shaded.
+
+    `marks` are days with a word (`training`), each an upright line.
 
     `weeks` as `risk.weekly` gives it. Points outside the limits stand out by shape and colour. No line leads across weeks
     without visits. `note` stands below the title.
@@ -161,7 +170,19 @@ def p_chart(weeks: pl.DataFrame, title: str, dark: bool, note: str = "") -> alt.
         x=alt.X("week:T"), y=alt.value(0), text=alt.value("not complete ▸")
     )  # fmt: skip
     said = alt.TitleParams(text=title, subtitle=note) if note else title
-    return alt.layer(shade, band, centre, line, points, word).properties(title=said, height=250)
+    layers = [shade, band, centre, line, points, word, *_marked(marks, dark)]
+    return alt.layer(*layers).properties(title=said, height=250)
+
+
+def _marked(marks: Sequence[tuple[date, str]], dark: bool) -> list[alt.Chart]:
+    """An upright line with its word for each day."""
+    if not marks:
+        return []
+    days = pl.DataFrame(marks, schema={"day": pl.Date, "told": pl.String}, orient="row")
+    base = alt.Chart(days.with_columns(pl.col("day").cast(pl.Datetime("us")))).encode(x=alt.X("day:T"))
+    rules = base.mark_rule(color=token("ink", dark), strokeDash=[2, 2])
+    words = base.mark_text(align="left", dx=4, dy=12, baseline="top", fontSize=12, color=token("ink", dark))
+    return [rules, words.encode(y=alt.value(0), text="told:N")]
 
 
 def _weeks_top(weeks: pl.DataFrame) -> float:

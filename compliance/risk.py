@@ -5,6 +5,7 @@ is Wilson's at 95 %; funnel and p-chart limits are exact binomial, not normal.
 """
 
 from dataclasses import dataclass
+from datetime import date
 from functools import lru_cache
 from math import sqrt
 from typing import Any
@@ -201,8 +202,13 @@ def funnel_limits(centre: float, largest: int, points: int = 120) -> pl.DataFram
     )
 
 
-def weekly(visits: pl.DataFrame, incomplete_weeks: int = 2) -> pl.DataFrame:
+def weekly(
+    visits: pl.DataFrame, incomplete_weeks: int = 2, baseline_until: date | None = None
+) -> pl.DataFrame:
     """The p-chart: per service week (its Monday), visits checked with a finding and the limits at that volume.
+
+    With `baseline_until` the centre, and so the limits, are those of the weeks that began before that day: a frozen
+    baseline, against which later weeks are read. Without any such week, or without the day, of all weeks.
 
     Columns: week, n, of, share, centre, limit_low, limit_high (outer limits), standing (as `standing`). The last
     `incomplete_weeks` weeks are marked `incomplete`: their claims are still coming in.
@@ -218,7 +224,9 @@ def weekly(visits: pl.DataFrame, incomplete_weeks: int = 2) -> pl.DataFrame:
         return counted.with_columns(
             share=None, centre=None, limit_low=None, limit_high=None, standing=None, incomplete=None
         )
-    centre = float(counted["n"].sum()) / float(counted["of"].sum())
+    before = counted.filter(pl.col("week").dt.date() < baseline_until) if baseline_until else counted
+    based_on = before if before.height else counted
+    centre = float(based_on["n"].sum()) / float(based_on["of"].sum())
     bounds = [limits(of, centre, OUTER) for of in counted["of"]]
     stands = [standing(n, of, centre) for n, of in counted.select("n", "of").iter_rows()]
     last = counted["week"].max()

@@ -12,10 +12,11 @@ from compliance.review import ReviewError, lifted, standing
 from compliance.review.worklist import cause_key
 from ui import data, frame, parts
 
+frame.enter()
+
 FIRST = 7
 """So many fixes the sentence speaks of."""
 
-frame.enter()
 view = parts.ready("Before billing")
 waiting = unsubmitted(view.audit)
 try:

@@ -11,9 +11,10 @@ from compliance.review import ReviewError
 from compliance.whatif import Difference
 from ui import data, frame, parts, what_if
 
+frame.enter()
+
 QUESTION = "Choose a payer's rule and a value that it does not have: what that would do is shown at once. Nothing changes."
 
-frame.enter()
 view = parts.ready("What if")
 policies, offered = data.policies(), data.choices()
 

@@ -1,6 +1,7 @@
 """Rates, limits and dollars: the figures published for small numbers, and that parts sum to the whole."""
 
 import json
+from datetime import date, datetime
 
 import polars as pl
 import pytest
@@ -134,3 +135,20 @@ def test_a_family_adds_up_its_rules_and_no_rule_hides_in_it():
     assert first["state"] == "outside", "PR-01 is outside, though the family as a whole is not"
     assert first["excess"] < 0
     assert families.row(0, named=True)["state"] == "few"
+
+
+def test_a_frozen_baseline_keeps_its_centre_whatever_comes_later() -> None:
+    weeks = [datetime(2026, 1, 5 + 7 * number) for number in range(3)] + [datetime(2026, 2, 2)]
+    visits = pl.DataFrame(
+        {
+            "service_date": [week for week in weeks for _ in range(100)],
+            "findings": ([1] * 10 + [0] * 90) * 3 + [0] * 100,
+            "checked": [True] * 400,
+        }
+    )
+    frozen = risk.weekly(visits, baseline_until=date(2026, 2, 1))
+    assert frozen["centre"].unique().to_list() == [0.1] and frozen["standing"].to_list()[-1] == "below"
+    assert risk.weekly(visits)["centre"][0] == 0.075
+    assert risk.weekly(visits, baseline_until=date(2020, 1, 1))["centre"][0] == 0.075, (
+        "no week before: all of them"
+    )
