@@ -5,7 +5,8 @@ from datetime import date, datetime
 import polars as pl
 import pytest
 
-from ui.filters import Choices, Filters, Names, choices_from, read
+from compliance.names import Choices, Names, choices_from
+from ui.filters import Filters, read
 
 CHOICES = Choices(
     clinics={"C1": "Elm Street"},

@@ -20,6 +20,7 @@ import streamlit as st
 from compliance import formats, views
 from compliance.audit import Audit, audit
 from compliance.checks.rule import catalogue
+from compliance.names import choices_from
 from compliance.notes.tables import spoken
 from compliance.policy import Policies, load_policies
 from compliance.records.load import Records, load, load_files
@@ -166,12 +167,12 @@ def earlier() -> tuple[views.Narrowed, date, date] | None:
 def choices() -> filters.Choices:
     """What the filters offer for these records."""
     loaded = records()
-    return filters.choices_from(loaded.tables, _titles()) if uploaded() else _choices(loaded)
+    return choices_from(loaded.tables, _titles()) if uploaded() else _choices(loaded)
 
 
 @st.cache_resource(show_spinner=False, max_entries=4, hash_funcs={Records: lambda each: each.fingerprint})
 def _choices(loaded: Records) -> filters.Choices:
-    return filters.choices_from(loaded.tables, _titles())
+    return choices_from(loaded.tables, _titles())
 
 
 def _titles() -> dict[str, str]:
