@@ -445,6 +445,37 @@ def pareto(rows: pl.DataFrame, label: str, value: str, title: str, axis: str, da
     )
 
 
+def mix_panels(told: pl.DataFrame, title: str, dark: bool) -> alt.FacetChart:
+    """One small panel a code: its share by quarter between the limits of its own past; a diamond lies outside.
+
+    `told` as `comparison.mix` gives it.
+    """
+    shown = told.with_columns(outside=pl.col("standing").is_in(["above", "below"]))
+    base = alt.Chart(shown)
+    x = alt.X("quarter:T", title=None, axis=alt.Axis(format="%b %Y", tickCount=3, labelAngle=0))
+    band = base.mark_area(color=token("accent", dark), opacity=0.12).encode(
+        x=x,
+        y=alt.Y("limit_low:Q", title="Share of timed lines", axis=alt.Axis(format=".0%", tickCount=3)),
+        y2="limit_high:Q",
+    )
+    line = base.mark_line(color=token("accent", dark)).encode(x=x, y="share:Q")
+    points = base.mark_point(filled=True, size=60, opacity=1).encode(
+        x=x, y="share:Q",
+        shape=alt.Shape("outside:N", legend=None, scale=alt.Scale(domain=[False, True], range=["circle", "diamond"])),
+        color=alt.Color("outside:N", legend=None,
+                        scale=alt.Scale(domain=[False, True], range=[token("accent", dark), token("high", dark)])),
+        tooltip=[alt.Tooltip("code:N"), alt.Tooltip("quarter:T", format="%b %Y", title="quarter from"),
+                 alt.Tooltip("n:Q", title="lines", format=COUNT), alt.Tooltip("of:Q", title="timed lines", format=COUNT),
+                 alt.Tooltip("share:Q", format=PERCENT), alt.Tooltip("centre:Q", title="its past", format=PERCENT),
+                 alt.Tooltip("limit_low:Q", title="lower limit", format=PERCENT),
+                 alt.Tooltip("limit_high:Q", title="upper limit", format=PERCENT)],
+    )  # fmt: skip
+    panels = alt.layer(band, line, points).properties(width=170, height=110)
+    return panels.facet(facet=alt.Facet("code:N", title=None), columns=6).properties(
+        title=_picture_title(title)
+    )
+
+
 def before_and_after(table: pl.DataFrame, key: str, title: str, axis: str, dark: bool) -> alt.LayerChart:
     """A dumbbell: dollars of each `key` before (ring) and after (dot), the change between them; the largest first.
 

@@ -221,6 +221,46 @@ def weeks_title(weeks: pl.DataFrame) -> str:
     return f"{' and '.join(filter(None, told))} what chance explains"
 
 
+def better_sentence(weeks: pl.DataFrame, baseline_until: date | None) -> str:
+    """Whether weeks since the baseline lie below it: counts of weeks, never a trend read into noise."""
+    complete = weeks.filter(~pl.col("incomplete"))
+    after = (
+        complete.filter(pl.col("week").dt.date() >= baseline_until) if baseline_until else complete.clear()
+    )
+    if baseline_until is None or after.is_empty():
+        return weeks_title(weeks)
+    n, of = int(after["n"].sum()), int(after["of"].sum())
+    told = risk.rate(n, of)
+    below = after.filter(pl.col("share") < pl.col("centre")).height
+    outside = after.filter(pl.col("standing") == "below").height
+    worse = after.filter(pl.col("standing") == "outside").height
+    centre = f"{formats.percent(float(after['centre'].to_list()[0]))} before"
+    interval = f"{formats.percent(told.low)}–{formats.percent(told.high)}"
+    now = f"{formats.percent(told.share or 0.0)} since ({n:,} of {of:,}; {interval})"
+    verdict = (
+        f"{formats.plural(outside, 'week')} beyond what chance explains, on the better side"
+        if outside
+        else f"{formats.plural(worse, 'week')} beyond what chance explains, on the worse side"
+        if worse
+        else "no week beyond what chance explains"
+    )
+    return f"{centre}, {now}: {below} of {formats.plural(after.height, 'week')} below the baseline, {verdict}"
+
+
+def help_sentence(rows: pl.DataFrame, names: Mapping[str, str]) -> str:
+    """Who needs a chart review, and that all others do not; `rows` as `risk.funnel` gives them."""
+    outside = rows.filter(pl.col("standing") == "outside")
+    rest = rows["therapist_id"].n_unique() - outside["therapist_id"].n_unique()
+    if outside.is_empty():
+        return f"Nobody: all {rest} are within expected variation."
+    who = "; ".join(
+        f"{names[row['therapist_id']]} ({row['discipline']}, {row['n']:,} of {row['of']:,} visits)"
+        for row in outside.iter_rows(named=True)
+    )
+    verb = "needs" if outside.height == 1 else "need"
+    return f"{who} {verb} a chart review. The other {rest} are within expected variation."
+
+
 def weeks_shown(weeks: pl.DataFrame) -> tuple[pl.DataFrame, str]:
     """The weeks that the p-chart draws, and what it leaves to its table: a few visits that a long pause parts from the rest.
 
@@ -246,11 +286,19 @@ def cause_words(cause: Mapping[str, Any], therapist: Naming, patient: Naming) ->
     """A root cause as one line: the rule's title, whose, and how much hangs on it."""
     title = catalogue()[cause["rule"]].title
     if cause["findings"] > 1 or cause["subject"] in ("line", "note", "goal"):
-        who = f"therapist {therapist(cause['therapist_id'])}"
+        who = _called("therapist", therapist(cause["therapist_id"]))
         much = formats.plural(int(cause["findings"]), SUBJECT_WORDS[cause["subject"]])
     else:
-        who, much = f"patient {patient(cause['patient_id'])}", formats.plural(int(cause["lines"]), "line")
+        who, much = (
+            _called("patient", patient(cause["patient_id"])),
+            formats.plural(int(cause["lines"]), "line"),
+        )
     return f"{title}: {who}, {much}"
+
+
+def _called(what: str, name: str) -> str:
+    """`therapist Ana Ortiz`; a number in a name's place says what it is already: `Therapist 20`."""
+    return name if name.casefold().startswith(f"{what} ") else f"{what} {name}"
 
 
 def catalogue_table(result: Audit) -> pl.DataFrame:

@@ -24,6 +24,7 @@ PAGES = (
     "therapists",
     "payers",
     "findings",
+    "meeting",
     "what_if",
     "rules",
     "records",

@@ -274,6 +274,14 @@ def test_a_saved_what_if_is_listed_until_it_is_discarded(store: Store) -> None:
         store.save_overlay("  ", "id: a", ANA)
 
 
+def test_a_marked_day_stands_until_it_is_taken_off(store: Store) -> None:
+    store.mark(date(2026, 3, 2), "Training", ANA)
+    store.mark(date(2026, 1, 5), "New EHR", ANA)
+    assert store.marks() == [(date(2026, 1, 5), "New EHR"), (date(2026, 3, 2), "Training")]
+    store.unmark(date(2026, 1, 5), "New EHR", BEN)
+    assert store.marks() == [(date(2026, 3, 2), "Training")]
+
+
 def test_a_trail_cut_off_at_its_end_does_not_hold_a_hash_printed_before(store: Store) -> None:
     store.decide([finding(1)], Decision("confirmed"), ANA)
     printed = store.verify().head

@@ -168,6 +168,11 @@ def names() -> Names:
     return st.session_state.get(_NAMES, Names())
 
 
+def hide_here(hidden: bool) -> None:
+    """Hide names, or show them, on this run of the page, whatever the side bar says."""
+    st.session_state[_NAMES] = replace(names(), hidden=hidden)
+
+
 def put(**changes: Any) -> None:
     """Change filters from the next run on: keys as in the URL, a text, a date, a list of ids, or None for all.
 

@@ -32,6 +32,11 @@ PAGES: dict[str, tuple[str, str, str]] = {
     "therapists": ("Therapists", ":material/groups:", "Who is outside what chance explains."),
     "payers": ("Payers", ":material/account_balance:", "Where the dollars at risk are."),
     "findings": ("Findings", ":material/fact_check:", "Each finding with its evidence."),
+    "meeting": (
+        "Meeting",
+        ":material/present_to_all:",
+        "Ten minutes on a projector: are we better, who needs help, what to do by Friday.",
+    ),
     "what_if": (
         "What if",
         ":material/tune:",

@@ -273,6 +273,25 @@ class Store:
         schema = dict.fromkeys(("name", "person", "at", "text"), pl.String())
         return pl.DataFrame(list(reversed(kept.values())), schema=schema, orient="row")
 
+    def mark(self, day: date, words: str, person: str) -> None:
+        """Mark a day with what happened on it (a training); raises ValueError without words."""
+        if not words.strip():
+            raise ValueError("Say what happened on that day.")
+        self.note(person, "day marked", words.strip(), {"day": day.isoformat()})
+
+    def unmark(self, day: date, words: str, person: str) -> None:
+        """Take a marked day off the charts; the trail keeps it."""
+        self.note(person, "day unmarked", words, {"day": day.isoformat()})
+
+    def marks(self) -> list[tuple[date, str]]:
+        """The marked days with their words, the earliest first."""
+        kept: set[tuple[date, str]] = set()
+        told = self.trail().filter(pl.col("action").is_in(["day marked", "day unmarked"]))
+        for row in told.iter_rows(named=True):
+            mark = (date.fromisoformat(json.loads(row["detail"])["day"]), row["subject"])
+            (kept.add if row["action"] == "day marked" else kept.discard)(mark)
+        return sorted(kept)
+
     def trail(self) -> pl.DataFrame:
         """Every entry of the trail in order: the fields of `trail.Entry`."""
         schema = {name: pl.Int64() if name == "entry" else pl.String() for name in (*SEALED, "hash")}

@@ -1,0 +1,192 @@
+"""The parts of the Meeting page: four figures, are we better, who needs help, which payer hurts, what to do by Friday."""
+
+from datetime import date
+from typing import Any
+
+import polars as pl
+import streamlit as st
+
+from compliance import charts, comparison, formats, prebill, risk, views
+from compliance.audit import unsubmitted
+from compliance.review import ReviewError
+from compliance.review.store import Store
+from compliance.review.worklist import cause_key
+from ui import data, frame, parts
+
+FRIDAY = 10
+"""So many things to do by Friday."""
+
+
+def store() -> Store | None:
+    """The review data; None where there is none to keep marks in."""
+    try:
+        return None if data.uploaded() else data.store()
+    except ReviewError:
+        return None
+
+
+def four_figures(view: views.Narrowed) -> pl.DataFrame:
+    """Clean claims before billing, dollars held, findings per 100 visits, the top fix; returns the fixes."""
+    waiting = unsubmitted(view.audit)
+    claims = prebill.pre_bill(waiting)
+    fixes = prebill.fixes(waiting, cause_key())
+    held = [claim for claim in claims if claim["decision"] == prebill.HOLD]
+    clean = risk.rate(len(claims) - len(held), len(claims))
+    figures = risk.summary(view.audit)
+    per = views.per_hundred(int(figures["findings"]), int(figures["visits"]))
+    with st.container(horizontal=True, key="card_meeting"):
+        interval = f"{formats.percent(clean.low)}–{formats.percent(clean.high)}"
+        st.metric(
+            "Clean claims before billing", formats.percent(clean.share),
+            delta=f"{clean.n:,} of {clean.of:,}; {interval}" if clean.of else None, delta_color="off",
+            delta_arrow="off",
+        )  # fmt: skip
+        st.metric(
+            "Held", formats.money(sum(claim["amount"] for claim in held)),
+            delta=formats.plural(len(held), "unsent claim"), delta_color="off", delta_arrow="off",
+        )  # fmt: skip
+        st.metric(
+            "Findings per 100 visits", f"{per[0]:.1f}" if per else formats.NOTHING,
+            delta=f"{per[1]:.1f}–{per[2]:.1f} at 95 %; {figures['visits']:,} visits" if per else None,
+            delta_color="off", delta_arrow="off",
+        )  # fmt: skip
+        top = fixes.row(0, named=True) if fixes.height else None
+        st.metric(
+            "First fix releases", formats.money(top["released"]) if top else formats.NOTHING,
+            delta=views.rule_named(top["rule"]) if top else None, delta_color="off", delta_arrow="off",
+        )  # fmt: skip
+    return fixes
+
+
+def better(view: views.Narrowed) -> None:
+    """The p-chart with its baseline frozen on the first marked day, and the marked days."""
+    st.subheader("Are we better?", anchor=False)
+    kept = store()
+    marks = kept.marks() if kept else []
+    baseline = marks[0][0] if marks else None
+    weeks = risk.weekly(view.audit.visits, baseline_until=baseline)
+    if weeks.is_empty():
+        parts.explain("No checked visit has a date.")
+        return
+    shown, note = views.weeks_shown(weeks)
+    st.markdown(formats.markdown(f"{views.better_sentence(weeks, baseline)}."))
+    drawn = charts.p_chart(shown, "Visits with a finding by service week", frame.dark(), note, marks)
+    told = (
+        "Share of checked visits with a finding by service week, against a frozen baseline, with marked days"
+    )
+    parts.chart(drawn, told, "meeting_weeks", weeks, picks=False)
+    if kept:
+        _marking(kept, marks)
+
+
+def _marking(kept: Store, marks: list[tuple[date, str]]) -> None:
+    """Mark a day (a training, a new rule): the first marked day ends the baseline."""
+    with st.popover("Mark a day", type="tertiary"):
+        day = st.date_input("Day", date.today(), key="meeting_day", format="YYYY-MM-DD")
+        words = st.text_input(
+            "What happened", key="meeting_words", placeholder="Training on progress reports"
+        )
+        if st.button("Mark", key="meeting_mark", disabled=not words.strip()):
+            kept.mark(day, words, data.person())
+            st.rerun()
+        for place, (on, said) in enumerate(marks):
+            if st.button(f"{formats.markdown(f'{formats.day(on)}: {said}')}  ✕", key=f"chip_mark_{place}"):
+                kept.unmark(on, said, data.person())
+                st.rerun()
+
+
+def who_needs_help(view: views.Narrowed) -> None:
+    """The funnel in words, and its picture of the largest discipline that has somebody outside."""
+    st.subheader("Who needs help?", anchor=False)
+    rows = risk.funnel(view.audit.visits).drop_nulls("therapist_id")
+    if rows.is_empty():
+        parts.explain("No checked visit names its therapist.")
+        return
+    names = parts.mapping(rows, "therapist_id")
+    st.markdown(formats.markdown(views.help_sentence(rows, names)))
+    outside = rows.filter(pl.col("standing") == "outside")
+    largest = (outside if outside.height else rows).sort("of", descending=True)["discipline"][0]
+    of_one = rows.filter(pl.col("discipline") == largest)
+    centre = of_one["centre"][0]
+    curves = risk.funnel_limits(centre, int(max(of_one["of"]) * 1.05) + 1)
+    drawn = charts.funnel(
+        of_one,
+        curves,
+        centre,
+        f"{largest}: visits with a finding, and what chance explains",
+        frame.dark(),
+        names,
+    )
+    parts.chart(
+        drawn, f"Funnel plot of {largest}", "meeting_funnel", parts.named(of_one, "therapist_id"), picks=False
+    )
+
+
+def which_payer(view: views.Narrowed) -> None:
+    """Dollars at risk by payer."""
+    st.subheader("Which payer hurts?", anchor=False)
+    table = views.payer_table(view)
+    if table.is_empty():
+        parts.explain("No claim names its payer.")
+        return
+    names = parts.mapping(table, "payer_id")
+    st.markdown(formats.markdown(views.payer_sentence(table, float(view.shares["share"].sum()), names)))
+    if not view.valued.is_empty():
+        stacked = views.by_severity(view.valued, "payer_id", table["payer_id"])
+        drawn = charts.stacked_by(
+            stacked, "payer_id", "dollars", "Dollars at risk by payer", "dollars", frame.dark(), names
+        )
+        parts.chart(
+            drawn, "Dollars at risk by payer", "meeting_payers", parts.named(stacked, "payer_id"), picks=False
+        )
+
+
+def by_friday(fixes: pl.DataFrame) -> None:
+    """The ten fixes that release the most, blockers first."""
+    st.subheader(f"What do we do by {formats.day(views.next_friday(date.today()))}?", anchor=False)
+    if fixes.is_empty():
+        st.markdown("Nothing holds an unsent claim.")
+        return
+    people = parts.people("therapist_id"), parts.people("patient_id")
+    listed = fixes.head(FRIDAY).with_columns(lines="claims").iter_rows(named=True)
+    told = [f"{row['rule']} {views.cause_words(row, *people)}: {_worth(row)}" for row in listed]
+    st.markdown("\n".join(f"{place}. {formats.markdown(each)}" for place, each in enumerate(told, 1)))
+
+
+def _worth(row: dict[str, Any]) -> str:
+    """What a fix releases; alone it may release nothing, where other findings hold the same claims."""
+    if row["released"]:
+        return f"releases {formats.money(row['released'])}"
+    return f"releases {formats.money(row['held'])} together with others"
+
+
+def beside_ourselves(view: views.Narrowed) -> None:
+    """The figures of CMS's letters from these claims, and the mix of codes with its limits."""
+    st.subheader("What would a payer's letter say?", anchor=False)
+    ids = view.audit.visits.select("patient_id", "discipline", "service_date")
+    notes = (
+        data.records()
+        .tables["notes"]
+        .join(ids.unique(), on=["patient_id", "discipline", "service_date"], how="semi")
+    )
+    with st.container(horizontal=True, key="card_letter"):
+        for told in comparison.figures(view.audit.lines, notes):
+            value = formats.NOTHING if told.value is None else figure_words(told)
+            st.metric(told.name, value, delta=f"of {told.of:,}", delta_color="off", delta_arrow="off")
+    mix = comparison.mix(view.audit.lines)
+    st.markdown(formats.markdown(comparison.drift_sentence(mix)))
+    if not mix.is_empty():
+        drawn = charts.mix_panels(
+            mix, "Share of timed lines by quarter, within the limits of their own past", frame.dark()
+        )
+        parts.chart(
+            drawn, "Share of each timed code by quarter with its limits", "meeting_mix", mix, picks=False
+        )
+
+
+def figure_words(told: comparison.Figure) -> str:
+    """A figure as people write it."""
+    value = told.value or 0.0
+    if told.share is not None:
+        return formats.percent(value)
+    return formats.money(value) if told.unit == "$" else f"{value:.1f}"
