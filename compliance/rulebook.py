@@ -125,10 +125,11 @@ def _example(case: Case) -> str:
 
 
 def citation(source: str, policies: Policies) -> str:
-    """A reference as a reader sees it: title, section and address where known."""
+    """A reference as a reader sees it: title, section, address where known, and the copy that was read in its place."""
     reference = policies.reference(source)
     parts = [reference.title, reference.section, reference.address]
-    return ", ".join(part for part in parts if part)
+    copy = f" (read in a copy: {reference.read_in})" if reference.read_in else ""
+    return ", ".join(part for part in parts if part) + copy
 
 
 def _source(cite: str, policies: Policies) -> str:

@@ -103,7 +103,14 @@ def _linked(cite: str) -> str:
     title = html.escape(" ".join(part for part in (reference.title, reference.section) if part))
     if not reference.address:
         return title
-    return f"<a href='{html.escape(reference.address)}' target='_blank' rel='noopener noreferrer'>{title}</a>"
+    link = "<a href='{}' target='_blank' rel='noopener noreferrer'>{}</a>"
+    copy = reference.read_in
+    read = (
+        f" <span class='muted'>({link.format(html.escape(copy), 'the copy that was read')})</span>"
+        if copy
+        else ""
+    )
+    return link.format(html.escape(reference.address), title) + read
 
 
 def _day(iso: str) -> str:

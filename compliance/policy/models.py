@@ -40,6 +40,9 @@ class Reference(Border):
     title: str
     section: str | None = None
     address: str | None = Field(default=None, pattern=r"^https?://\S+$")
+    read_in: str | None = Field(
+        default=None, pattern=r"^https?://\S+$", description="The copy that was read, if not `address`."
+    )
     read_on: date | None = None
 
 
