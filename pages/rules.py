@@ -86,3 +86,7 @@ with opened, st.container(key="card_rule"):
             st.html(fact_words.in_force_html(values))
             parts.download(values, "rules_parameters", f"{code}_parameters.csv")
     explained.markdown(rulebook.page(rule, data.policies(), on, with_parameters=False), anchors=False)
+with st.expander("Sets of codes that rules share"):
+    sets = pl.DataFrame(rulebook.code_set_rows())
+    parts.sheet(sets, "Sets of codes that rules share: what each is, its source, and whether it was verified")
+    parts.download(sets, "rules_code_sets", "code_sets.csv")

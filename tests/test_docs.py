@@ -60,7 +60,7 @@ def test_what_a_clinics_policy_says_is_text_on_a_rules_page(tmp_path: Path) -> N
         f"{cite}: {{title: '{HOSTILE}', address: 'https://example.org/a_b_'}}\nours: {{title: '{HOSTILE}'}}\n"
     )
     (tmp_path / "ours.yaml").write_text(
-        f"id: '{HOSTILE}'\nbased_on: medicaid\n"
+        f"id: '{HOSTILE.replace('|', '')}'\nbased_on: medicaid\n"
         f"cosign_days: [{{from: 2000-01-01, value: 3, source: ours, verified: '{HOSTILE}'}}]\n"
     )
     page = rulebook.page(rule, load_policies(tmp_path), rulebook.DOCS_ON)

@@ -5,6 +5,7 @@ engine; `fold` is the one exception and says why.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from itertools import groupby
@@ -30,11 +31,36 @@ JOINS_AS_WRITTEN = pl.QueryOptFlags(join_order=False)
 PASS, FAIL, CANNOT_TELL, NOT_APPLICABLE = "passed", "failed", "cannot_tell", "not_applicable"
 
 
+@dataclass(frozen=True)
+class CodeSet:
+    """A set of billing codes or modifiers that rules share (`codes.yaml`): `unverified` None, or why it is not verified."""
+
+    name: str
+    about: str
+    source: str
+    unverified: str | None
+    codes: tuple[str, ...]
+
+
 @cache
+def code_sets() -> Mapping[str, CodeSet]:
+    """Every set by its name."""
+    told = yaml.safe_load((Path(__file__).parent / "codes.yaml").read_text(encoding="utf-8"))
+    return {
+        name: CodeSet(
+            name,
+            said["about"],
+            said["source"],
+            said.get("unverified"),
+            tuple(str(code) for code in said["codes"]),
+        )
+        for name, said in told.items()
+    }
+
+
 def codes(name: str) -> tuple[str, ...]:
-    """A set of billing codes by its name in `codes.yaml`: `evaluation`, `reevaluation`, `monitoring`."""
-    sets = yaml.safe_load((Path(__file__).parent / "codes.yaml").read_text(encoding="utf-8"))
-    return tuple(str(code) for code in sets[name])
+    """The codes of a set by its name: `evaluation`, `reevaluation`, `monitoring`."""
+    return code_sets()[name].codes
 
 
 def judge(
