@@ -583,6 +583,26 @@ def gone_sheet(gone: pl.DataFrame) -> pl.DataFrame:
     )  # fmt: skip
 
 
+def health_sheet(rows: pl.DataFrame) -> pl.DataFrame:
+    """Rules' health (`review.health.rule_health`) with headings; rates with n, N and interval, a dash where none was decided."""
+    words = [
+        formats.rate(row["confirmed"], row["decided"], row["share_low"], row["share_high"])
+        if row["decided"]
+        else formats.NOTHING
+        for row in rows.iter_rows(named=True)
+    ]
+    return rows.select(
+        Rule=pl.col("rule"),
+        Title=pl.col("rule").replace_strict(
+            {code: rule.title for code, rule in catalogue().items()}, default=""
+        ),
+        Findings="findings",
+        Confirmed=pl.Series(words, dtype=pl.String),
+        Judged="judged",
+        **{"Cannot tell": "cannot_tell", "Days to clear, median": pl.col("days_to_clear").round(1)},
+    )
+
+
 def rule_named(code: str) -> str:
     """A rule by its code and title."""
     return f"{code} {catalogue()[code].title}"

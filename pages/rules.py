@@ -7,7 +7,7 @@ import streamlit as st
 
 from compliance import formats, rulebook, views
 from compliance.checks.rule import catalogue
-from ui import data, fact_words, frame, parts
+from ui import data, fact_words, fared, frame, parts
 
 frame.enter()
 view = parts.ready("Rules")
@@ -90,3 +90,4 @@ with st.expander("Sets of codes that rules share"):
     sets = pl.DataFrame(rulebook.code_set_rows())
     parts.sheet(sets, "Sets of codes that rules share: what each is, its source, and whether it was verified")
     parts.download(sets, "rules_code_sets", "code_sets.csv")
+fared.health(data.audited())
