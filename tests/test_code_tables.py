@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from compliance.policy import load_policies
+from compliance.policy import PolicyError, load_policies
 from compliance.policy.code_tables import CodeTables, Edition, joined
 
 FRAMES = load_policies().code_tables.frames
@@ -158,3 +158,11 @@ def test_a_newer_edition_of_pairs_replaces_the_older_and_says_when_a_pair_began(
     assert ours.height == 1 and ours["valid_from"].item() == datetime(2025, 4, 1)
     assert ours["as_of"].item() == datetime(2026, 10, 1)
     assert rows.filter(pl.col("table") == "hospital").height > 500
+
+
+def test_a_clinics_list_of_editions_holds_no_alias_and_no_key_twice(tmp_path):
+    (tmp_path / "cms").mkdir()
+    for text, said in (("- &a {kind: fees}\n- *a\n", "an alias"), ("- {kind: fees, kind: fees}\n", "is there twice")):
+        (tmp_path / "cms" / "tables.yaml").write_text(text)
+        with pytest.raises(PolicyError, match=said):
+            load_policies(tmp_path)

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Literal, get_args
 
 import polars as pl
-import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from compliance.policy.models import Border, PolicyError, shown
+from compliance.policy.strict import read
 
 Kind = Literal["relative_values", "geography", "unit_limits", "code_pairs", "therapy_codes"]
 KINDS: tuple[str, ...] = get_args(Kind)
@@ -164,10 +164,7 @@ def read_editions(folder: Path) -> tuple[tuple[Edition, pl.DataFrame], ...]:
     index = folder / "tables.yaml"
     if not index.is_file():
         return ()
-    try:
-        listed = yaml.safe_load(index.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, ValueError, RecursionError) as error:
-        raise PolicyError(f"cms/tables.yaml: not readable as YAML: {' '.join(str(error).split())}") from None
+    listed = read(index)
     if not isinstance(listed, list):
         raise PolicyError("cms/tables.yaml: not a list of editions. Write `[]` where there is none.")
     editions = [_edition(number, said) for number, said in enumerate(listed, 1)]

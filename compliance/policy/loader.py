@@ -8,19 +8,16 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from compliance.policy.code_tables import joined, read_editions
 from compliance.policy.models import Parameter, PolicyError, Reference, Row, shown
 from compliance.policy.policies import Layer, Policies, did_you_mean
+from compliance.policy.strict import as_mapping, bare, parsed, read_mapping
 
 BUILT_IN = Path(__file__).parent
 ABOUT = ("parameters.yaml", "references.yaml", "remittance_codes.yaml")
 SUFFIXES = (".yaml", ".yml")
-DEEPEST = 20
-"""Levels of lists and mappings within each other; a policy file has three."""
-MOST_BYTES = 5_000_000
 MOST_ROWS = 2_000
 """Rows of one parameter in one file; each is held against each other."""
 HEAD = ("id", "name", "based_on")
@@ -71,7 +68,7 @@ def laid_over(policies: Policies, text: str, name: str) -> Policies:
     PolicyError.
     """
     path = Path(f"{name}.yaml")
-    said = _parsed(text, path)
+    said = as_mapping(parsed(text, path), path)
     _head(path, said)
     if said["id"] not in policies.names:
         raise PolicyError(f"{path.name}: {policies.hint(said['id'])}")
@@ -100,7 +97,7 @@ def _assemble(
     """Put each file's layer on its policy, then write out the layers of every policy down to its root."""
     read: dict[str, tuple[Path, dict[str, Any], Layer]] = {}
     for path in files:
-        said = _mapping(path)
+        said = read_mapping(path)
         _head(path, said)
         layer = _layer(
             path, said, parameters, references, overlays=base is not None and said["id"] in base.names
@@ -188,7 +185,7 @@ def _layer(
         if name in HEAD:
             continue
         if name not in parameters:
-            raise PolicyError(f"{path.name}: {_bare(name)} is no parameter.{did_you_mean(name, (*parameters, *HEAD))}"
+            raise PolicyError(f"{path.name}: {bare(name)} is no parameter.{did_you_mean(name, (*parameters, *HEAD))}"
                               " See parameters.yaml for the names.")  # fmt: skip
         if not isinstance(listed, list) or not listed:
             raise PolicyError(f"{path.name}: {name}: no rows. Give a list of rows {{from, value, source}}.")
@@ -198,10 +195,6 @@ def _layer(
                            for n, row in enumerate(listed, 1))  # fmt: skip
         _refuse_ties(f"{path.name}: {name}", rows[name])
     return Layer(f"{said['id']} ({path.name})" if overlays else said["id"], rows)
-
-
-def _bare(name: Any) -> str:
-    return name if isinstance(name, str) and name.isprintable() and len(name) <= 60 else shown(name)
 
 
 def _row(where: str, said: Any, parameter: Parameter, references: Mapping[str, Reference]) -> Row:
@@ -271,77 +264,14 @@ def _told(error: ValidationError) -> str:
     return f"{said}." if not key else f"{key} {shown(found)} cannot be read: {said}."
 
 
-class _Strict(yaml.SafeLoader):
-    """YAML of plain keys, each there once (PyYAML would keep the last silently), without aliases and shallow.
-
-    A few lines of aliases can stand for more values than any memory holds, and no policy needs them.
-    """
-
-    depth = 0
-
-    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        line = self.peek_event().start_mark.line + 1
-        if self.check_event(yaml.AliasEvent):
-            raise PolicyError(f"line {line}: an alias (*). Write the value out in each place.")
-        self.depth += 1
-        if self.depth > DEEPEST:
-            raise PolicyError(f"line {line}: more than {DEEPEST} levels of lists. Give a list of rows.")
-        node = super().compose_node(parent, index)
-        self.depth -= 1
-        return node
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[str] = set()
-        for key, _ in node.value:
-            line = key.start_mark.line + 1
-            if not isinstance(key, yaml.ScalarNode):
-                raise PolicyError(f"line {line}: a list or mapping as a name. Give a name, such as `id`.")
-            if key.value in seen:
-                raise PolicyError(f"line {line}: {_bare(key.value)} is there twice. Keep one.")
-            seen.add(key.value)
-        return super().construct_mapping(node, deep)
-
-
-def _text(path: Path) -> str:
-    """The text of a policy file. Raises PolicyError where it is no file of a policy's size."""
-    try:
-        if not path.is_file():
-            what = "a link to nothing" if path.is_symlink() and not path.exists() else "a folder or a device"
-            raise PolicyError(f"{path.name}: {what}, not a file. Put the file itself here, or remove it.")
-        if path.stat().st_size > MOST_BYTES:
-            raise PolicyError(f"{path.name}: more than {MOST_BYTES // 1_000_000} MB. Give one policy a file.")
-        return path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise PolicyError(f"{path.name}: cannot be read ({error.strerror}). Make it readable.") from None
-    except UnicodeDecodeError as error:
-        raise PolicyError(f"{path.name}: not readable as YAML: {error}. Write it in UTF-8 YAML.") from None
-
-
-def _mapping(path: Path) -> dict[str, Any]:
-    return _parsed(_text(path), path)
-
-
-def _parsed(text: str, path: Path) -> dict[str, Any]:
-    try:
-        said = yaml.load(text, _Strict)
-    except PolicyError as error:
-        raise PolicyError(f"{path.name}, {error}") from None
-    except (yaml.YAMLError, ValueError, OverflowError) as error:
-        said_ = " ".join(str(error).split())
-        raise PolicyError(f"{path.name}: not readable as YAML: {said_}. Write it in UTF-8 YAML.") from None
-    if said is None:
-        raise PolicyError(f"{path.name}: empty. Write `id`, `name` and parameters, or remove the file.")
-    if not isinstance(said, dict):
-        raise PolicyError(f"{path.name}: not a mapping. Begin with `id: …`.")
-    return said
-
-
 def _parameters(path: Path) -> dict[str, Parameter]:
-    return {name: Parameter.model_validate({"name": name, **said}) for name, said in _mapping(path).items()}
+    return {
+        name: Parameter.model_validate({"name": name, **said}) for name, said in read_mapping(path).items()
+    }
 
 
 def _references(path: Path) -> dict[str, Reference]:
     try:
-        return {id_: Reference.model_validate(said) for id_, said in _mapping(path).items()}
+        return {id_: Reference.model_validate(said) for id_, said in read_mapping(path).items()}
     except ValidationError as error:
         raise PolicyError(f"{path.name}: {_told(error)}") from None
