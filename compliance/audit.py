@@ -111,7 +111,7 @@ def audit(
     chosen = list(catalogue().values()) if rules is None else list(rules)
     for rule in chosen:
         _refuse_unknown(rule, policies)
-    steps = len(chosen) + 2
+    steps = len(chosen) + 3
     progress("Joining charts and claims", 0, steps)
     tables = {**records.tables, "notes": spoken(records.tables["notes"], records.tables["interventions"])}
     values = ParameterValues(policies)
@@ -157,8 +157,9 @@ def audit(
                 pl.lit(rule.code).alias("rule"), "patient_id", "discipline", "service_date", "outcome"
             )
         )
+    progress("Saying what was found", len(chosen) + 2, steps)
     found = findings(failed, facts)
-    submitted = [units["submitted"] for _, units in failed if units.height]
+    submitted = [rows["submitted"] for _, rows in failed if rows.height]
     waiting = (
         found["finding_id"].filter(~pl.concat(submitted).fill_null(False))
         if submitted
