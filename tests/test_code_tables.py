@@ -162,7 +162,10 @@ def test_a_newer_edition_of_pairs_replaces_the_older_and_says_when_a_pair_began(
 
 def test_a_clinics_list_of_editions_holds_no_alias_and_no_key_twice(tmp_path):
     (tmp_path / "cms").mkdir()
-    for text, said in (("- &a {kind: fees}\n- *a\n", "an alias"), ("- {kind: fees, kind: fees}\n", "is there twice")):
+    for text, said in (
+        ("- &a {kind: fees}\n- *a\n", "an alias"),
+        ("- {kind: fees, kind: fees}\n", "is there twice"),
+    ):
         (tmp_path / "cms" / "tables.yaml").write_text(text)
         with pytest.raises(PolicyError, match=said):
             load_policies(tmp_path)

@@ -411,3 +411,17 @@ def test_before_billing_says_what_the_command_says_of_unsent_claims(visit, tmp_p
     assert f"hold {len(held):,}" in said and len(held) > 0
     assert f"release {claims.height - len(held):,}" in said
     assert "--unsubmitted" in said
+
+
+def test_a_finding_is_decided_on_its_card_and_its_history_told(visit) -> None:
+    app = visit("findings")
+    app.button(key="evidence_decide").click().run()
+    status = next(each for each in app.button_group if each.key.startswith("decide_"))
+    status.set_value("dismissed").run()
+    next(each for each in app.text_area if each.key.startswith("decide_")).set_value(
+        "Minutes are on paper"
+    ).run()
+    next(each for each in app.button if each.label.startswith("Dismiss:")).click().run()
+    assert not app.error and "Decide (dismissed)" in app.button(key="evidence_decide").label
+    app.button(key="evidence_decide").click().run()
+    assert any("Minutes are on paper" in each.value for each in app.caption)

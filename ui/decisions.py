@@ -27,6 +27,7 @@ REASONS = (
     "Corrected since",
     "Other",
 )
+DECIDING = "finding_being_decided"
 ANSWER_DAYS, WAIVER_DAYS = 7, 90
 """Days that stand first in the form; whoever decides may choose others."""
 
@@ -79,24 +80,45 @@ def _decide(chosen: pl.DataFrame, store: Store, said: Sequence[Any], key: str) -
         f"{STATUS_WORDS[said[0]].capitalize()}: {formats.plural(chosen.height, 'finding')}."
     )
     data.forget_widgets(key)
+    st.session_state[DECIDING] = None
     st.rerun()
 
 
+def button(finding: Mapping[str, Any]) -> None:
+    """The button that says how a finding stands and opens, or closes, the form below the actions of its card."""
+    store = _store()
+    if store is None:
+        return
+    said_before()
+    stands = standing(_alone(finding), store.decisions(), date.today()).row(0, named=True)
+    if st.button(f"Decide ({standing_words(stands)})", key="evidence_decide", type="tertiary"):
+        opened = st.session_state.get(DECIDING) == finding["finding_id"]
+        st.session_state[DECIDING] = None if opened else finding["finding_id"]
+
+
 def panel(finding: Mapping[str, Any]) -> None:
-    """How a finding stands, with the form and its history behind a button; nothing for an upload or without review data."""
+    """The form and the history of the finding that is being decided; nothing for any other."""
+    store = _store()
+    if store is None or st.session_state.get(DECIDING) != finding["finding_id"]:
+        return
+    found = _alone(finding)
+    stands = standing(found, store.decisions(), date.today())
+    with st.container(key="evidence_deciding"):
+        form(found.with_columns(decision=stands["decision"]), store, f"decide_{finding['finding_id']}")
+        history(finding["finding_id"], store)
+
+
+def _store() -> Store | None:
+    """The review data of these records; None for an upload, where it is switched off, or cannot be opened."""
     try:
-        store = None if data.uploaded() else data.store()
-        if store is None:
-            return
-        said_before()
-        found = pl.DataFrame([finding], schema_overrides={"service_date": pl.Datetime("us")})
-        stands = standing(found, store.decisions(), date.today())
-        row = stands.row(0, named=True)
-        with st.popover(f"Decide ({standing_words(row)})", type="tertiary"):
-            form(found.with_columns(decision=stands["decision"]), store, f"card_form_{finding['finding_id']}")
-            history(finding["finding_id"], store)
+        return None if data.uploaded() else data.store()
     except ReviewError as refusal:
         st.caption(formats.markdown(str(refusal)))
+        return None
+
+
+def _alone(finding: Mapping[str, Any]) -> pl.DataFrame:
+    return pl.DataFrame([finding], schema_overrides={"service_date": pl.Datetime("us")})
 
 
 def said_before() -> None:

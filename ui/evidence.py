@@ -68,7 +68,8 @@ def _actions(finding: Mapping[str, Any], rule: Rule) -> None:
             st.code(frame.link("findings", finding=finding["finding_id"]), language=None, wrap_lines=True)
         if st.button(f"Open the rule {rule.code}", type="tertiary", key="evidence_rule"):
             frame.go("rules", {"code": rule.code})
-        decisions.panel(finding)
+        decisions.button(finding)
+    decisions.panel(finding)
 
 
 def _reason(evidence: Mapping[str, Any], rule: Rule) -> str:

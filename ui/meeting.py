@@ -81,7 +81,7 @@ def better(view: views.Narrowed) -> None:
 
 def _marking(kept: Store, marks: list[tuple[date, str]]) -> None:
     """Mark a day (a training, a new rule): the first marked day ends the baseline."""
-    with st.popover("Mark a day", type="tertiary"):
+    with st.expander("Mark a day"):
         day = st.date_input("Day", date.today(), key="meeting_day", format="YYYY-MM-DD")
         words = st.text_input(
             "What happened", key="meeting_words", placeholder="Training on progress reports"
