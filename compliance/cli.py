@@ -1,4 +1,4 @@
-"""The commands: `compliance check`, `validate`, `rules`, `policies`, `risk`, `trail`, `sample`, `estimate`,
+"""The commands: `compliance check`, `validate`, `rules`, `policies`, `risk`, `report`, `trail`, `sample`, `estimate`,
 `synth`, `app`.
 
 Results go to standard output, progress and diagnostics to standard error. Exit status: 0 nothing at or above
@@ -115,6 +115,13 @@ class Allocation(StrEnum):
 
     proportional = "proportional"
     neyman = "neyman"
+
+
+class PaperSize(StrEnum):
+    """What a report is printed on."""
+
+    letter = "letter"
+    a4 = "a4"
 
 
 class By(StrEnum):
@@ -280,7 +287,12 @@ def _lifted(review: str | None, result: "Audit") -> frozenset[str]:
 
 
 def _audited(
-    path: Path, folder: Path | None, as_of: str | None, rules: list[str] | None, scope: "Scope"
+    path: Path,
+    folder: Path | None,
+    as_of: str | None,
+    rules: list[str] | None,
+    scope: "Scope",
+    known: "Scope | None" = None,
 ) -> tuple["Records", "Policies", "Audit"]:
     from compliance.audit import audit
     from compliance.checks.rule import select
@@ -294,7 +306,7 @@ def _audited(
     with _progress() as step:
         step(f"Loading {path}", 0, 1)
         records = load(path)
-        _known(scope, records)
+        _known(known or scope, records)
         result = audit(records, chosen, day, chosen_rules, scope=scope, progress=step)
     return records, chosen, result
 
@@ -362,6 +374,8 @@ def _ready(output: Path | None, format: Format, option: str = "--output") -> Non
         _refuse(f"{option} {output}: is a folder (expected a file)")
     if not output.parent.is_dir():
         _refuse(f"{option} {output}: there is no folder {output.parent}")
+    if not os.access(output if output.exists() else output.parent, os.W_OK):
+        _refuse(f"{option} {output}: may not be written there")
 
 
 def _write_parquet(table: "pl.DataFrame", output: Path | None) -> None:
@@ -512,6 +526,69 @@ def risk(
         _write(written.risk_text(table, by.value), output)
     else:
         _write(written.frame_text(table, format.value), output, data=True)
+
+
+@cli.command(epilog="Example: compliance report sample_data --output report.pdf --therapist T0006")
+def report(
+    path: DataPath,
+    output: Annotated[
+        Path, typer.Option(metavar="FILE", parser=_place, help="Where to: FILE.pdf to print, or FILE.xlsx.")
+    ],
+    therapist: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ID", help="In the PDF, a coaching page for this therapist. Repeatable."),
+    ] = None,
+    coaching: Annotated[
+        bool, typer.Option("--coaching", help="In the PDF, a coaching page for every therapist.")
+    ] = False,
+    hide_names: Annotated[
+        bool, typer.Option("--hide-names", help="Numbers in place of people's names and ids.")
+    ] = False,
+    payer: Annotated[
+        list[str] | None, typer.Option(metavar="ID", help="Only this payer. Repeatable.")
+    ] = None,
+    from_: Annotated[
+        str | None, typer.Option("--from", metavar="DATE", help="Service from this day.")
+    ] = None,
+    to: Annotated[str | None, typer.Option(metavar="DATE", help="Service up to this day.")] = None,
+    paper: Annotated[PaperSize, typer.Option(help="What the PDF is printed on.")] = PaperSize.letter,
+    policies: PolicyFolder = None,
+    as_of: AsOf = None,
+    review: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Review data: findings dismissed or waived there hold no claim."),
+    ] = None,
+) -> None:
+    """Write the printable report (PDF) or the workbook (Excel)."""
+    from compliance.audit import Scope
+    from compliance.reports import Subject, pdf, xlsx
+
+    kind = output.suffix.lower()
+    if kind not in (".pdf", ".xlsx"):
+        _refuse(f"--output {output}: a report is a .pdf or an .xlsx (expected report.pdf)")
+    scope = Scope(payers=tuple(payer or ()), since=_day(from_, "--from"), until=_day(to, "--to"))
+    if scope.since and scope.until and scope.since > scope.until:
+        _refuse(f"--from {scope.since} lies after --to {scope.until}: no date of service can match")
+    _ready(output, Format.table)
+    records, chosen, result = _audited(
+        path,
+        policies,
+        as_of,
+        None,
+        Scope(),
+        known=Scope(payers=scope.payers, therapists=tuple(therapist or ())),
+    )
+    with _progress() as step:
+        step(f"Writing {output}", 0, 1)
+        subject = Subject.of(
+            result, records, chosen, scope, hide_names=hide_names, lifted=_lifted(review, result)
+        )
+        made = (
+            xlsx(subject)
+            if kind == ".xlsx"
+            else pdf(subject, None if coaching else therapist or (), paper.value)
+        )
+    _write_bytes(made, output, "--output")
 
 
 @cli.command(epilog="Example: compliance trail --verify")

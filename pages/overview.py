@@ -3,7 +3,7 @@
 import streamlit as st
 
 from compliance import charts, formats, risk, views
-from ui import data, frame, parts
+from ui import data, frame, parts, reports
 
 frame.enter()
 view = parts.ready("Overview")
@@ -14,6 +14,7 @@ with st.container(horizontal=True, vertical_alignment="center", key="overview_un
     st.caption(formats.markdown(unknowns), width="content")
     if st.button("See records", type="tertiary", key="overview_records"):
         frame.go("records")
+    reports.offer(view)
 if view.audit.findings.is_empty():
     parts.empty("No findings under these filters. What could not be checked is listed under Records.")
 

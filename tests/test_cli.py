@@ -192,6 +192,17 @@ def test_the_pre_bill_gate_says_hold_or_release_for_each_claim() -> None:
             "there is no folder nowhere",
         ),
         (("risk", SAMPLE, "--format", "parquet"), "needs --output FILE"),
+        (("report", SAMPLE), "--output"),
+        (("report", SAMPLE, "--output", "report.docx"), "a report is a .pdf or an .xlsx"),
+        (("report", SAMPLE, "--output", "nowhere/report.pdf"), "there is no folder nowhere"),
+        (("report", SAMPLE, "--output", "/proc/report.pdf"), "/proc/report.pdf: "),
+        (
+            ("report", SAMPLE, "--output", "report.pdf", "--therapist", "NOPE"),
+            "--therapist 'NOPE': not in these records",
+        ),
+        (("report", SAMPLE, "--output", "report.pdf", "--payer", "mcr"), "Did you mean MCR?"),
+        (("report", SAMPLE, "--output", "report.pdf", "--from", "x"), "is not a date"),
+        (("report", "nowhere", "--output", "report.pdf"), "nowhere"),
         (("check", SAMPLE, "--truth", str(ROOT)), "expected the CSV that synth writes"),
         (("check", SAMPLE, "--truth", str(ROOT / "README.md")), "expected the CSV that synth writes"),
         (("check", SAMPLE, "--truth", str(WHOLE_SAMPLE / "payers.csv")), "its columns are payer_id, name"),
@@ -424,3 +435,12 @@ def is_number(cell: str) -> bool:
 def test_a_wrong_call_quotes_nothing_that_a_terminal_obeys() -> None:
     told = run("check", "no\x1b[2Jwhere")
     assert told.returncode == 2 and "no\\x1b[2Jwhere" in told.stderr and "\x1b" not in told.stderr
+
+
+def test_report_writes_pdf_and_workbook_and_says_nothing(tmp_path: Path) -> None:
+    printed, book = tmp_path / "report.pdf", tmp_path / "REPORT.XLSX"
+    folder = clinic.write(tmp_path / "clinic", patients=6, visits=11)
+    for file, more in ((printed, ("--therapist", "T1", "--paper", "a4")), (book, ("--hide-names",))):
+        called = run("report", folder, "--output", file, *AS_OF, *more)
+        assert (called.returncode, called.stdout, called.stderr) == (0, "", "")
+    assert printed.read_bytes().startswith(b"%PDF-") and book.read_bytes().startswith(b"PK\x03\x04")

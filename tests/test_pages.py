@@ -9,12 +9,13 @@ import polars as pl
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from compliance import formats
 from compliance.audit import Scope, audit
 from compliance.policy import load_policies
 from compliance.prebill import pre_bill
 from compliance.records.load import load
 from tests import clinic
-from ui import filters, parts
+from ui import data, filters, parts, reports
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = (
@@ -425,3 +426,19 @@ def test_a_finding_is_decided_on_its_card_and_its_history_told(visit) -> None:
     assert not app.error and "Decide (dismissed)" in app.button(key="evidence_decide").label
     app.button(key="evidence_decide").click().run()
     assert any("Minutes are on paper" in each.value for each in app.caption)
+
+
+def test_the_report_is_made_on_a_click_and_its_download_is_in_the_trail(visit) -> None:
+    app = visit("overview", payer="MCR")
+    assert formats.markdown("Only: Payer: Medicare B") in text(app)
+    assert not app.get("download_button")[-1].proto.label.startswith("Download compliance")
+    app.button(key="report_make_xlsx").click().run()
+    assert not app.exception
+    given = app.get("download_button")
+    assert any(each.proto.label == f"Download compliance_{date.today().isoformat()}.xlsx" for each in given)
+    with patch.object(data, "person", lambda: "ana"):
+        reports._record("compliance.xlsx")
+    store = data.store()
+    assert store
+    last = store.trail().sort("entry").row(-1, named=True)
+    assert (last["person"], last["action"], last["subject"]) == ("ana", "export", "compliance.xlsx")

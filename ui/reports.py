@@ -1,0 +1,107 @@
+"""The report of what the page shows, as PDF or workbook: made on a click, kept, and its download recorded."""
+
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+import streamlit as st
+
+from compliance import formats
+from compliance.audit import unsubmitted
+from compliance.reports import Subject, pdf, xlsx
+from compliance.review import ReviewError, lifted
+from compliance.views import Narrowed
+from ui import data, filters, parts
+
+KINDS: dict[str, tuple[str, str]] = {
+    "pdf": ("PDF", "application/pdf"),
+    "xlsx": ("Workbook", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+}
+_MADE, _UPLOADED = "report_made", "uploaded_report"
+
+
+def offer(view: Narrowed) -> None:
+    """The popover that makes and gives the report, of the whole or under the filters in force; it says which."""
+    with st.popover("Report", type="tertiary", help="What this page shows, to print or to hand over"):
+        chosen = [text for text, _ in parts.filter_words(filters.current())]
+        told = "Only: " + "; ".join(chosen) if chosen else "The whole of these records."
+        hidden = "" if not filters.names().hidden else " Names are hidden."
+        st.caption(formats.markdown(told + hidden))
+        coaching = st.toggle("With a page for each therapist (PDF)", key="report_coaching")
+        for kind, (title, _) in KINDS.items():
+            if st.button(f"Make the {title}", key=f"report_make_{kind}"):
+                st.session_state[_MADE] = (kind, _key(kind, coaching))
+        kind, key = st.session_state.get(_MADE, ("", ""))
+        if kind and key == _key(kind, coaching):
+            _give(kind, key, view, tuple(chosen), coaching)
+
+
+def _key(kind: str, coaching: bool) -> str:
+    """What a report hangs on besides what reviewers decided."""
+    told = (
+        data.records().fingerprint,
+        data.policies().fingerprint,
+        date.today(),
+        filters.current().query(),
+        kind,
+    )
+    return str((*told, coaching and kind == "pdf"))
+
+
+def _give(kind: str, key: str, view: Narrowed, chosen: tuple[str, ...], coaching: bool) -> None:
+    title, mime = KINDS[kind]
+    off = _lifted(view)
+
+    def make() -> bytes:
+        subject = Subject(
+            view, data.peers().audit, data.records(), data.policies(), filters.names(), chosen, off
+        )
+        return xlsx(subject) if kind == "xlsx" else pdf(subject, None if coaching else ())
+
+    with st.spinner(f"Making the {title} …"):
+        made = _kept(f"{key} {sorted(off)}", make)
+    name = f"compliance_{date.today().isoformat()}.{kind}"
+    st.download_button(f"Download {name}", made, name, mime, key=f"report_{kind}", type="primary",
+                       on_click=_record, args=(name,))  # fmt: skip
+
+
+def _kept(key: str, make: Callable[[], bytes]) -> bytes:
+    """A report made once. Of an upload it is the session's own, as the upload is, and only the last is kept."""
+    if not data.uploaded():
+        return _shared(key, make)
+    if st.session_state.get(_UPLOADED, ("",))[0] != key:
+        st.session_state[_UPLOADED] = (key, make())
+    return st.session_state[_UPLOADED][1]
+
+
+@st.cache_data(show_spinner=False, max_entries=8)
+def _shared(key: str, _make: Any) -> bytes:
+    return _make()
+
+
+def _lifted(view: Narrowed) -> frozenset[str]:
+    """What reviewers dismissed or waived, as the page Before billing heeds it."""
+    try:
+        store = None if data.uploaded() else data.store()
+        return (
+            lifted(unsubmitted(view.audit).findings, store.decisions(), date.today())
+            if store
+            else frozenset()
+        )
+    except ReviewError as refusal:
+        st.warning(formats.markdown(f"{refusal} Decisions are not heeded here."))
+        return frozenset()
+
+
+def _record(name: str) -> None:
+    """The trail says who took which file: of which records, under which filters."""
+    detail = {
+        "records": data.records().fingerprint,
+        "policies": data.policies().fingerprint,
+        "filters": filters.current().query(),
+    }
+    try:
+        if store := data.store():
+            store.note(data.person(), "export", name, detail)
+    except ReviewError as refusal:
+        st.toast(formats.markdown(f"{refusal} This download is not in the trail."))
