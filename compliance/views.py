@@ -578,7 +578,7 @@ def gone_sheet(gone: pl.DataFrame) -> pl.DataFrame:
     """Findings of an earlier run that are no longer there, with headings."""
     return gone.select(
         Since=pl.col("change").replace({"unseen": "not judged again"}), Rule="rule",
-        Service=pl.col("service_date").str.to_date(), Amount=pl.col("amount").round(2), Found="message",
+        Service=pl.col("service_date").cast(pl.Date), Amount=pl.col("amount").round(2), Found="message",
         Therapist="therapist_id", Patient="patient_id", Payer="payer_id", Claim="claim_id",
     )  # fmt: skip
 

@@ -198,7 +198,8 @@ def person() -> str:
 
 @dataclass(frozen=True)
 class Since:
-    """What changed since an earlier run: all kept runs, the one compared with (a row; None = this is the first), changes."""
+    """What changed since an earlier run: all kept runs, the one compared with (a row; None = this is the first), and the
+    changes under the filters in force (service_date as a moment)."""
 
     runs: pl.DataFrame
     before: Mapping[str, Any] | None
@@ -230,7 +231,10 @@ def since(kept: Store, run: int | None = None) -> Since:
     last = kept.findings_of(before["run"]) if before else kept.findings_of(-1)
     ever = kept.seen_until(source, before["run"] if before else -1)
     present = Present.of(audited(), records())
-    return Since(runs, before, changes(now.findings, last, ever, present), now.run_id)
+    changed = changes(now.findings, last, ever, present).with_columns(
+        pl.col("service_date").str.to_datetime("%Y-%m-%d", time_unit="us")
+    )
+    return Since(runs, before, filters.current().apply(changed), now.run_id)
 
 
 def policy_of_payers() -> dict[str, str | None]:
