@@ -470,10 +470,9 @@ def mix_panels(told: pl.DataFrame, title: str, dark: bool) -> alt.FacetChart:
                  alt.Tooltip("limit_low:Q", title="lower limit", format=PERCENT),
                  alt.Tooltip("limit_high:Q", title="upper limit", format=PERCENT)],
     )  # fmt: skip
-    panels = alt.layer(band, line, points).properties(width=170, height=110)
-    return panels.facet(facet=alt.Facet("code:N", title=None), columns=6).properties(
-        title=_picture_title(title)
-    )
+    panels = alt.layer(band, line, points).properties(width=150, height=90)
+    facets = panels.facet(facet=alt.Facet("code:N", title=None), columns=4)
+    return facets.resolve_scale(y="independent").properties(title=title)
 
 
 def before_and_after(table: pl.DataFrame, key: str, title: str, axis: str, dark: bool) -> alt.LayerChart:

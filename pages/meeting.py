@@ -2,25 +2,24 @@
 
 import streamlit as st
 
-from compliance import risk, views
-from compliance.review.runs import run_of
-from ui import data, filters, frame, meeting, parts
+from compliance import views
+from ui import data, filters, frame, meeting, parts, reports
 
 frame.enter()
 view = parts.ready("Meeting")
-shown = st.session_state.get("meeting_names", False)
-filters.hide_here(not shown)
-run = run_of(data.audited(), data.records(), data.policies(), str(data.path()))
-figures = risk.summary(view.audit)
-frame.heading("Meeting", views.overview_sentence(figures), f"{data.context()} · run {run.run_id}")
+filters.hide_here(not st.session_state.get("meeting_names", False))
+told = reports.subject(view)
+frame.heading("Meeting", views.overview_sentence(told.figures), f"{data.context()} · run {told.run.run_id}")
 with st.container(key="meeting"):
-    fixes = meeting.four_figures(view)
+    meeting.four_figures(told)
     left, right = st.columns(2, gap="medium")
     with left:
         meeting.better(view)
         meeting.which_payer(view)
     with right:
         meeting.who_needs_help(view)
-        meeting.by_friday(fixes)
+        meeting.by_friday(told)
     meeting.beside_ourselves(view)
-st.toggle("Show names", key="meeting_names", help="Names are hidden on a projector until you show them.")
+with st.container(horizontal=True, vertical_alignment="center", key="meeting_tools"):
+    reports.offer(view)
+    st.toggle("Show names", key="meeting_names", help="Names are hidden on a projector until you show them.")

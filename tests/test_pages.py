@@ -14,6 +14,7 @@ from compliance.audit import Scope, audit
 from compliance.policy import load_policies
 from compliance.prebill import pre_bill
 from compliance.records.load import load
+from compliance.reports import Subject, director
 from tests import clinic
 from ui import data, filters, parts, reports
 
@@ -442,3 +443,14 @@ def test_the_report_is_made_on_a_click_and_its_download_is_in_the_trail(visit) -
     assert store
     last = store.trail().sort("entry").row(-1, named=True)
     assert (last["person"], last["action"], last["subject"]) == ("ana", "export", "compliance.xlsx")
+
+
+def test_the_meeting_shows_the_figures_that_the_printed_page_shows(visit, records) -> None:
+    app = visit("meeting")
+    whole = audit(load(records), load_policies(), date.today())
+    told = Subject.of(whole, load(records), load_policies(), Scope(), hide_names=True)
+    assert [(each.label, each.value, each.delta) for each in app.metric][:4] == [
+        (tile["label"], tile["value"], tile["note"]) for tile in director.tiles(told)
+    ]
+    assert told.run.run_id in text(app)
+    assert not [name for name in NAMES if name in text(app) + as_markdown(app)]

@@ -1,20 +1,15 @@
 """The parts of the Meeting page: four figures, are we better, who needs help, which payer hurts, what to do by Friday."""
 
 from datetime import date
-from typing import Any
 
 import polars as pl
 import streamlit as st
 
-from compliance import charts, comparison, formats, prebill, risk, views
-from compliance.audit import unsubmitted
+from compliance import charts, comparison, formats, risk, views
+from compliance.reports import Subject, director
 from compliance.review import ReviewError
 from compliance.review.store import Store
-from compliance.review.worklist import cause_key
 from ui import data, frame, parts
-
-FRIDAY = 10
-"""So many things to do by Friday."""
 
 
 def store() -> Store | None:
@@ -25,37 +20,14 @@ def store() -> Store | None:
         return None
 
 
-def four_figures(view: views.Narrowed) -> pl.DataFrame:
-    """Clean claims before billing, dollars held, findings per 100 visits, the top fix; returns the fixes."""
-    waiting = unsubmitted(view.audit)
-    claims = prebill.pre_bill(waiting)
-    fixes = prebill.fixes(waiting, cause_key())
-    held = [claim for claim in claims if claim["decision"] == prebill.HOLD]
-    clean = risk.rate(len(claims) - len(held), len(claims))
-    figures = risk.summary(view.audit)
-    per = views.per_hundred(int(figures["findings"]), int(figures["visits"]))
-    with st.container(horizontal=True, key="card_meeting"):
-        interval = f"{formats.percent(clean.low)}–{formats.percent(clean.high)}"
-        st.metric(
-            "Clean claims before billing", formats.percent(clean.share),
-            delta=f"{clean.n:,} of {clean.of:,}; {interval}" if clean.of else None, delta_color="off",
-            delta_arrow="off",
-        )  # fmt: skip
-        st.metric(
-            "Held", formats.money(sum(claim["amount"] for claim in held)),
-            delta=formats.plural(len(held), "unsent claim"), delta_color="off", delta_arrow="off",
-        )  # fmt: skip
-        st.metric(
-            "Findings per 100 visits", f"{per[0]:.1f}" if per else formats.NOTHING,
-            delta=f"{per[1]:.1f}–{per[2]:.1f} at 95 %; {figures['visits']:,} visits" if per else None,
-            delta_color="off", delta_arrow="off",
-        )  # fmt: skip
-        top = fixes.row(0, named=True) if fixes.height else None
-        st.metric(
-            "First fix releases", formats.money(top["released"]) if top else formats.NOTHING,
-            delta=views.rule_named(top["rule"]) if top else None, delta_color="off", delta_arrow="off",
-        )  # fmt: skip
-    return fixes
+def four_figures(told: Subject) -> None:
+    """Clean claims before billing, dollars held, findings per 100 visits, the top fix: as the printed page has them."""
+    with st.container(key="card_meeting"):
+        tiles = director.tiles(told)
+        for place, tile in zip(st.columns(len(tiles)), tiles, strict=True):
+            place.metric(
+                tile["label"], tile["value"], delta=tile["note"], delta_color="off", delta_arrow="off"
+            )
 
 
 def better(view: views.Narrowed) -> None:
@@ -141,23 +113,14 @@ def which_payer(view: views.Narrowed) -> None:
         )
 
 
-def by_friday(fixes: pl.DataFrame) -> None:
-    """The ten fixes that release the most, blockers first."""
-    st.subheader(f"What do we do by {formats.day(views.next_friday(date.today()))}?", anchor=False)
-    if fixes.is_empty():
-        st.markdown("Nothing holds an unsent claim.")
-        return
-    people = parts.people("therapist_id"), parts.people("patient_id")
-    listed = fixes.head(FRIDAY).with_columns(lines="claims").iter_rows(named=True)
-    told = [f"{row['rule']} {views.cause_words(row, *people)}: {_worth(row)}" for row in listed]
-    st.markdown("\n".join(f"{place}. {formats.markdown(each)}" for place, each in enumerate(told, 1)))
-
-
-def _worth(row: dict[str, Any]) -> str:
-    """What a fix releases; alone it may release nothing, where other findings hold the same claims."""
-    if row["released"]:
-        return f"releases {formats.money(row['released'])}"
-    return f"releases {formats.money(row['held'])} together with others"
+def by_friday(told: Subject) -> None:
+    """The ten fixes that release the most, blockers first: as the printed page has them."""
+    listed = director.fixes(told)
+    st.subheader(listed["heading"], anchor=False)
+    if not listed["rows"]:
+        st.markdown("Nothing is to be fixed.")
+    lines = [f"{row['rule']} {row['what']}: {listed['dollars']} {row['dollars']}" for row in listed["rows"]]
+    st.markdown("\n".join(f"{place}. {formats.markdown(each)}" for place, each in enumerate(lines, 1)))
 
 
 def beside_ourselves(view: views.Narrowed) -> None:

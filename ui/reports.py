@@ -36,6 +36,15 @@ def offer(view: Narrowed) -> None:
             _give(kind, key, view, tuple(chosen), coaching)
 
 
+def subject(view: Narrowed) -> Subject:
+    """What the page shows, as a report tells it: whose figures are a report's figures too."""
+    return _subject(view, (), _lifted(view))
+
+
+def _subject(view: Narrowed, chosen: tuple[str, ...], off: frozenset[str]) -> Subject:
+    return Subject(view, data.peers().audit, data.records(), data.policies(), filters.names(), chosen, off)
+
+
 def _key(kind: str, coaching: bool) -> str:
     """What a report hangs on besides what reviewers decided."""
     told = (
@@ -53,10 +62,8 @@ def _give(kind: str, key: str, view: Narrowed, chosen: tuple[str, ...], coaching
     off = _lifted(view)
 
     def make() -> bytes:
-        subject = Subject(
-            view, data.peers().audit, data.records(), data.policies(), filters.names(), chosen, off
-        )
-        return xlsx(subject) if kind == "xlsx" else pdf(subject, None if coaching else ())
+        told = _subject(view, chosen, off)
+        return xlsx(told) if kind == "xlsx" else pdf(told, None if coaching else ())
 
     with st.spinner(f"Making the {title} …"):
         made = _kept(f"{key} {sorted(off)}", make)
