@@ -15,13 +15,14 @@ import polars as pl
 import pytest
 import typst
 
-from compliance import formats, prebill, risk, views
-from compliance.audit import Audit, Scope, audit
+from compliance import charts, formats, prebill, risk, views
+from compliance.audit import Scope, audit
 from compliance.checks.rule import select
 from compliance.policy import load_policies
-from compliance.records.load import Records, load
-from compliance.reports import Subject, pdf, workbook, xlsx
+from compliance.records.load import load
+from compliance.reports import Subject, coaching, director, pdf, workbook, xlsx
 from compliance.reports.document import TEMPLATE, content, fonts, typeset
+from compliance.reports.pictures import readied, svg
 from compliance.reports.words import printed
 from tests import clinic
 
@@ -33,10 +34,15 @@ EVERYTHING = Scope()
 NAMESPACE = {"x": "http://schemas.openxmlformats.org/spreadsheetml/2006/main"}
 
 
-def reported(folder: Path, **more: Any) -> tuple[Subject, Audit, Records]:
+def reported(folder: Path) -> Subject:
     records, policies = load(folder), load_policies()
     result = audit(records, policies, AS_OF, select(RULES))
-    return Subject.of(result, records, policies, EVERYTHING, **more), result, records
+    return Subject.of(result, records, policies, EVERYTHING)
+
+
+def again(subject: Subject, scope: Scope = EVERYTHING, **more: Any) -> Subject:
+    """The same audit, told otherwise."""
+    return Subject.of(subject.audit, subject.records, subject.policies, scope, **more)
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +71,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def subject(folder: Path) -> Subject:
-    return reported(folder)[0]
+    return reported(folder)
 
 
 @pytest.fixture(scope="module")
@@ -117,10 +123,10 @@ def every_text(data: Any) -> str:
 
 def test_the_directors_page_says_what_the_overview_says(subject: Subject, told: Mapping[str, Any]) -> None:
     figures = risk.summary(subject.audit)
-    director = told["director"]
-    assert director["sentence"] == printed(views.overview_sentence(figures))
+    page = told["director"]
+    assert page["sentence"] == printed(views.overview_sentence(figures))
     per = views.per_hundred(figures["findings"], figures["visits"])
-    assert per and director["tiles"][2]["value"] == f"{per[0]:.1f}"
+    assert per and page["tiles"][2]["value"] == f"{per[0]:.1f}"
     assert told["by_rule"]["total"] == formats.money(figures["dollars"])
     assert told["by_rule"]["findings"] == str(figures["findings"])
     assert (
@@ -140,14 +146,14 @@ def test_clean_and_held_are_those_of_the_gate(subject: Subject, told: Mapping[st
 
 def test_a_lifted_finding_holds_no_claim(subject: Subject) -> None:
     lifted = replace(subject, lifted=frozenset(subject.audit.findings["finding_id"]))
-    assert content(lifted)["director"]["tiles"][0]["value"].replace("\u00a0", " ") == "100.0 %"
+    assert director.tiles(lifted)[0]["value"].replace("\u00a0", " ") == "100.0 %"
 
 
 def test_every_picture_has_its_words_and_its_table(told: Mapping[str, Any]) -> None:
-    director = told["director"]
-    pictures = [director["weeks"], director["payers"], *director["people"]["pictures"]]
+    page = told["director"]
+    pictures = [page["weeks"], page["payers"], *page["people"]["pictures"]]
     assert all(each["svg"].startswith("<svg") and len(each["alt"]) > 40 for each in pictures)
-    for each in (director["weeks"], director["payers"], director["people"]):
+    for each in (page["weeks"], page["payers"], page["people"]):
         assert each["rows"] and all(len(row) == len(each["heads"]) for row in each["rows"])
 
 
@@ -158,7 +164,7 @@ def test_a_coaching_page_quotes_notes_and_gives_no_score(subject: Subject, told:
     assert all(quote["words"].strip() and quote["about"].startswith("Note N") for quote in page["quotes"])
     assert page["found"] and all(found["fix"] for found in page["found"])
     assert not re.search(r"\b(score|rank|worst|offender|violation)\b", every_text(page))
-    assert len(content(subject, ["T3"])["coaching"]) == 1 and content(subject)["coaching"] == []
+    assert coaching.pages(subject, ["T3"]) != [] == coaching.pages(subject, ())
 
 
 def test_names_and_notes_are_printed_and_not_obeyed(subject: Subject, told: Mapping[str, Any]) -> None:
@@ -168,6 +174,14 @@ def test_names_and_notes_are_printed_and_not_obeyed(subject: Subject, told: Mapp
     assert any(MARKUP in each for each in texts)
     assert "\\u202e" in every_text(told).replace("\\\\", "\\") and "\u202e" not in every_text(told)
     assert pdf(subject, None).startswith(b"%PDF-")
+
+
+def test_a_name_of_controls_does_not_reach_the_renderer_which_it_would_abort() -> None:
+    assert readied({"x": ["a\x07\u202e", "\U0001f600", 3]}) == {"x": ["a\\x07\\u202e", "\ufffd", 3]}
+    rows = pl.DataFrame({"payer_id": ["P"], "severity": ["high"], "dollars": [1.0], "findings": [1]})
+    names = {"P": "\x00\x07" + "\U0001f600" * 60 + "<b>&amp;]]>" + "W" * 5000}
+    drawn = svg(charts.stacked_by(rows, "payer_id", "dollars", "One", "dollars", False, names), 300)
+    assert "<b>" not in drawn and drawn.endswith("</svg>")
 
 
 def test_a_word_without_end_and_a_name_of_controls_are_set(told: Mapping[str, Any]) -> None:
@@ -194,15 +208,15 @@ def test_the_pdf_is_tagged_says_its_run_on_every_page_and_meets_the_accessibilit
     assert isinstance(made, bytes) and b"/MarkInfo" in made and b"/StructTreeRoot" in made
 
 
-def test_the_same_records_give_the_same_bytes(folder: Path) -> None:
-    first, second = reported(folder)[0], reported(folder)[0]
-    assert pdf(first, ["T3"]) == pdf(second, ["T3"])
-    assert xlsx(first) == xlsx(second)
-    assert pdf(first, paper="a4") != pdf(first)
+def test_the_same_records_give_the_same_bytes(subject: Subject, folder: Path, told: dict[str, Any]) -> None:
+    second = reported(folder)
+    assert typeset(told) == pdf(second, None)
+    assert xlsx(subject) == xlsx(second)
+    assert typeset({**told, "paper": "a4"}) != typeset(told)
 
 
-def test_hidden_names_are_in_neither(folder: Path) -> None:
-    hidden = reported(folder, hide_names=True)[0]
+def test_hidden_names_are_in_neither(subject: Subject) -> None:
+    hidden = again(subject, hide_names=True)
     said = every_text(content(hidden, None)) + every_text(opened(xlsx(hidden)))
     for name in ("Chen", "Alvarez", "Brandt", "Person 00", FORMULA):
         assert name not in said.replace("\\", "")
@@ -272,7 +286,7 @@ def test_what_is_longer_than_a_sheet_goes_on_in_another(
 
 def test_without_records_both_say_so(tmp_path: Path) -> None:
     (tmp_path / "claims.csv").write_text("claim_id,patient_id,payer_id\n")
-    nothing = reported(tmp_path)[0]
+    nothing = reported(tmp_path)
     told = content(nothing, None)
     assert told["director"]["weeks"] is None and told["director"]["people"] is None
     assert told["director"]["tiles"][0]["value"] == formats.NOTHING
@@ -282,13 +296,12 @@ def test_without_records_both_say_so(tmp_path: Path) -> None:
     assert "Before billing" not in sheets and len(column(sheets["Coverage"], "Not run")) == len(RULES)
 
 
-def test_under_filters_the_report_says_which_and_counts_as_the_screen(folder: Path) -> None:
-    _, result, records = reported(folder)
+def test_under_filters_the_report_says_which_and_counts_as_the_screen(subject: Subject) -> None:
     scope = Scope(payers=("MCR",), since=date(2026, 2, 1), until=date(2026, 3, 31))
-    narrow = Subject.of(result, records, load_policies(), scope)
+    narrow = again(subject, scope)
     assert narrow.chosen == ("Payer: Medicare B", "Service Feb 1 – Mar 31, 2026")
-    figures = risk.summary(views.narrowed(result, scope.of).audit)
+    figures = risk.summary(views.narrowed(subject.audit, scope.of).audit)
     told = content(narrow)
     assert told["chosen"].startswith("Only: Payer: Medicare B")
     assert told["director"]["sentence"] == printed(views.overview_sentence(figures))
-    assert narrow.run.run_id == reported(folder)[0].run.run_id
+    assert narrow.run.run_id == subject.run.run_id

@@ -23,10 +23,9 @@ def content(
     subject: Subject, therapists: Sequence[str] | None = (), paper: Paper = "letter"
 ) -> dict[str, Any]:
     """Everything that the report says, as plain data. `therapists` get a page each (None: all)."""
-    records = subject.records.tables
-    dates = [day for table in ("claim_lines", "notes") for day in records[table]["service_date"].drop_nulls()]
-    span = formats.span(min(dates).date(), max(dates).date()) if dates else "no dates of service"
-    clinics = formats.plural(records["clinics"].height, "clinic")
+    held = subject.names.choices
+    span = formats.span(held.first, held.last) if held.first else "no dates of service"
+    clinics = formats.plural(len(held.clinics), "clinic")
     return all_printed(
         {
             "paper": {"letter": "us-letter", "a4": "a4"}[paper],

@@ -32,20 +32,20 @@ def svg(chart: Any, width: int, height: int | None = None) -> str:
     )
     if height is not None:
         sized = sized.properties(height=height)
-    spec = _readied(sized.to_dict())
+    spec = readied(sized.to_dict())
     # no address is allowed: whatever a name in the data says, nothing is fetched
     return _renumbered(vl_convert.vegalite_to_svg(spec, allowed_base_urls=[]))
 
 
-def _readied(spec: Any) -> Any:
+def readied(spec: Any) -> Any:
     """A specification in our font, without what stops the renderer.
 
     A control character in a name aborts the whole process; a character beyond 16 bits stops it where a label is cut short.
     """
     if isinstance(spec, dict):
-        return {key: _readied(value) for key, value in spec.items()}
+        return {key: readied(value) for key, value in spec.items()}
     if isinstance(spec, list):
-        return [_readied(each) for each in spec]
+        return [readied(each) for each in spec]
     if not isinstance(spec, str):
         return spec
     return FONT if spec == chart_theme.FONT else BEYOND.sub("\ufffd", formats.terminal(spec))
