@@ -116,8 +116,15 @@ def _fix(subject: Subject, row: Mapping[str, Any], dollars: str) -> dict[str, st
         "what": views.cause_words(row, subject.names.therapist, subject.names.patient),
         "who": subject.names.therapist(row["therapist_id"]),
         "dollars": formats.money(row[dollars]),
-        "releases": formats.money(row["released"]) if "released" in row else "",
+        "releases": _released(row.get("released")),
     }
+
+
+def _released(dollars: float | None) -> str:
+    """What a fix releases; where other findings hold the same claims, it releases nothing alone."""
+    if dollars is None:
+        return ""
+    return formats.money(dollars) if dollars else "with others"
 
 
 def _weeks(weeks: pl.DataFrame) -> dict[str, Any]:

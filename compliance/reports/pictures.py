@@ -12,6 +12,8 @@ from compliance import chart_theme, formats
 
 FONTS = Path(__file__).parent / "fonts"
 FONT = "Source Sans 3"
+LABELS = 220
+"""Pixels of a label beside an axis: nobody can point at a label on paper to read the rest of it."""
 BEYOND = re.compile("[\U00010000-\U0010ffff]")
 NUMBERED = re.compile(r"\b(clip|gradient_|filter)(\d+)\b")
 """Ids that the renderer counts on from one drawing to the next."""
@@ -43,7 +45,7 @@ def readied(spec: Any) -> Any:
     A control character in a name aborts the whole process; a character beyond 16 bits stops it where a label is cut short.
     """
     if isinstance(spec, dict):
-        return {key: readied(value) for key, value in spec.items()}
+        return {key: LABELS if key == "labelLimit" else readied(value) for key, value in spec.items()}
     if isinstance(spec, list):
         return [readied(each) for each in spec]
     if not isinstance(spec, str):
