@@ -217,7 +217,8 @@ def weeks_title(weeks: pl.DataFrame) -> str:
     below = complete.filter(pl.col("standing") == "below").height
     if not above and not below:
         return "No week is outside what chance explains"
-    told = [f"{formats.plural(above, 'week')} above" if above else "", f"{below} below" if below else ""]
+    low = formats.count(below) if above else formats.plural(below, "week")
+    told = [f"{formats.plural(above, 'week')} above" if above else "", f"{low} below" if below else ""]
     return f"{' and '.join(filter(None, told))} what chance explains"
 
 
