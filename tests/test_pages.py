@@ -454,3 +454,12 @@ def test_the_meeting_shows_the_figures_that_the_printed_page_shows(visit, record
     ]
     assert told.run.run_id in text(app)
     assert not [name for name in NAMES if name in text(app) + as_markdown(app)]
+
+
+def test_a_report_with_names_is_not_given_on_a_page_that_hides_them(visit) -> None:
+    app = visit("overview")
+    app.button(key="report_make_xlsx").click().run()
+    assert "Download compliance" in "".join(each.proto.label for each in app.get("download_button"))
+    app.switch_page("pages/meeting.py").run()
+    assert not app.exception
+    assert "Download compliance" not in "".join(each.proto.label for each in app.get("download_button"))

@@ -52,6 +52,7 @@ def _key(kind: str, coaching: bool) -> str:
         data.policies().fingerprint,
         date.today(),
         filters.current().query(),
+        filters.names().hidden,  # a page may hide names whatever the side bar says
         kind,
     )
     return str((*told, coaching and kind == "pdf"))
@@ -106,6 +107,7 @@ def _record(name: str) -> None:
         "records": data.records().fingerprint,
         "policies": data.policies().fingerprint,
         "filters": filters.current().query(),
+        "names_hidden": filters.names().hidden,
     }
     try:
         if store := data.store():
