@@ -471,8 +471,8 @@ def mix_panels(told: pl.DataFrame, title: str, dark: bool) -> alt.FacetChart:
                  alt.Tooltip("limit_high:Q", title="upper limit", format=PERCENT)],
     )  # fmt: skip
     panels = alt.layer(band, line, points).properties(width=150, height=90)
-    facets = panels.facet(facet=alt.Facet("code:N", title=None), columns=4)
-    return facets.resolve_scale(y="independent").properties(title=title)
+    facets = panels.facet(facet=alt.Facet("code:N", title=None), columns=4).properties(title=title)
+    return facets.resolve_scale(y="independent")
 
 
 def before_and_after(table: pl.DataFrame, key: str, title: str, axis: str, dark: bool) -> alt.LayerChart:

@@ -24,7 +24,7 @@ from tests.test_rules import clinic_of_cases
 
 SAMPLE = Path(__file__).parent.parent / "sample_data"
 AS_OF = date(2026, 7, 1)
-PATIENTS = 40
+PATIENTS = 20
 ENGINES: dict[str, Callable[[pl.DataFrame], Any]] = {
     "pandas": lambda table: table.to_pandas(use_pyarrow_extension_array=True),
     "pandas as it comes": lambda table: table.to_pandas(),
@@ -67,9 +67,9 @@ def of_patients(records: Records, patients: pl.Series) -> Records:
     return from_frames(tables)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-def test_every_engine_gives_the_same_findings(engine: str, records: Records, expected: Audit) -> None:
-    result = audit(records, load_policies(), AS_OF, native=ENGINES[engine])
+def test_a_database_gives_the_same_findings(records: Records, expected: Audit) -> None:
+    """Of a clinic's records; the cases below, where the edges stand, run on every engine."""
+    result = audit(records, load_policies(), AS_OF, native=ENGINES["duckdb"])
     assert expected.findings.height > 0
     assert result.findings.equals(expected.findings)
     assert result.coverage.equals(expected.coverage)

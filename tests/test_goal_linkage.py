@@ -1,14 +1,10 @@
-"""DOC-01 to DOC-09 together: the same on every engine, quotes of the words of notes, one fault of content a note."""
+"""DOC-01 to DOC-09 together: quotes of the words of notes, one fault of content a note."""
 
 import json
-from collections.abc import Callable
 from datetime import date
 from functools import cache
-from typing import Any
 
-import duckdb
 import polars as pl
-import pytest
 
 from compliance.audit import Audit, audit
 from compliance.checks.cases import read_cases, table
@@ -47,8 +43,8 @@ def records(tables: dict[str, pl.DataFrame]) -> Records:
     return from_frames({name: rows for name, rows in tables.items() if not rows.is_empty()})
 
 
-def audited(tables: dict[str, pl.DataFrame], **engine: Any) -> Audit:
-    return audit(records(tables), load_policies(), AS_OF, select(["DOC"]), **engine)
+def audited(tables: dict[str, pl.DataFrame]) -> Audit:
+    return audit(records(tables), load_policies(), AS_OF, select(["DOC"]))
 
 
 @cache
@@ -58,29 +54,6 @@ def on_polars() -> Audit:
 
 def test_the_cases_give_findings_of_every_rule() -> None:
     assert on_polars().findings["rule"].unique().sort().to_list() == CODES
-
-
-def relation(rows: pl.DataFrame) -> Any:
-    return duckdb.from_arrow(rows.to_arrow())
-
-
-ENGINES: dict[str, Callable[[pl.DataFrame], Any]] = {
-    "pandas": lambda rows: rows.to_pandas(),
-    "duckdb": relation,
-}
-
-
-@pytest.mark.parametrize("engine", ENGINES)
-def test_every_engine_finds_the_same(engine: str) -> None:
-    columns = ["finding_id", "severity", "message", "lines", "amount_at_risk", "fix"]
-    there = audited(clinic(), native=ENGINES[engine])
-    assert told(there.findings, columns) == told(on_polars().findings, columns)
-    counts = ["rule", "missing", "not_applicable", "passed", "failed", "cannot_tell"]
-    assert told(there.coverage, counts) == told(on_polars().coverage, counts)
-
-
-def told(frame: pl.DataFrame, columns: list[str]) -> list[tuple[Any, ...]]:
-    return sorted(frame.select(columns).rows(), key=repr)
 
 
 def test_the_order_of_rows_changes_nothing() -> None:

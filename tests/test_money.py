@@ -161,7 +161,7 @@ def test_no_line_is_expected_to_pay_more_than_its_charge() -> None:
 days = st.lists(st.tuples(st.sampled_from(CODES), st.integers(1, 4)), min_size=1, max_size=5)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(billed=days)
 def test_all_lines_of_a_day_are_worth_the_day(billed: Billed) -> None:
     lines = priced_day(billed).lines
@@ -169,7 +169,7 @@ def test_all_lines_of_a_day_are_worth_the_day(billed: Billed) -> None:
     assert sum(exposed(lines, gone)) == pytest.approx(lines["amount"].sum())
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(billed=days, data=st.data())
 def test_more_units_gone_cost_more_and_never_more_than_the_line(billed: Billed, data: st.DataObject) -> None:
     lines = priced_day(billed).lines
@@ -180,7 +180,7 @@ def test_more_units_gone_cost_more_and_never_more_than_the_line(billed: Billed, 
     assert exposed(lines, {line: None})[0] == pytest.approx(costs[-1])
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(billed=days, data=st.data())
 def test_what_falls_away_is_the_day_before_less_the_day_after(billed: Billed, data: st.DataObject) -> None:
     """Priced anew without the line, the day pays exactly what was not at risk (where no line was capped)."""

@@ -560,7 +560,7 @@ FRAGMENTS = st.lists(
 )  # fmt: skip
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.one_of(st.text(max_size=200), FRAGMENTS.map(" ".join)))
 def test_any_text_is_read_and_every_offset_lies_in_it(text):
     for mention in read(text):
