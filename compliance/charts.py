@@ -8,7 +8,7 @@ Selections are named `pick`, so that a page reads `selection["pick"]`.
 import json
 import textwrap
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 
 import altair as alt
 import polars as pl
@@ -671,6 +671,78 @@ def time_line(sessions: pl.DataFrame, stretches: pl.DataFrame, title: str, dark:
         title=_picture_title(title),
         height=_picture_height(len(rows), title) - (ROW - BAR - 6) * len(rows) + 4,
     )
+
+
+def episode_lanes(
+    marks: pl.DataFrame, lanes: Sequence[str], days: tuple[date, date], titles: tuple[str, str], dark: bool
+) -> alt.LayerChart:
+    """A patient's episode, a lane each: spans as bars, days as ticks with their number or letter, or as diamonds.
+
+    `marks` as `episodes.episode` gives them; `days` are the sampled unit's first and last, which are shaded; `titles` the
+    sentence and the key below it.
+    """
+    y = alt.Y("lane:N", title=None, sort=list(lanes), scale=alt.Scale(domain=list(lanes)),
+              axis=alt.Axis(ticks=False, domain=False, labelLimit=140, labelPadding=10))  # fmt: skip
+    x = alt.X("begins:T", title=None, axis=alt.Axis(format=DAY_ON_AXIS, tickCount=8, labelOverlap=True))
+    tips = [alt.Tooltip("told:N", title="what"), alt.Tooltip("begins:T", title="from", format=DAY),
+            alt.Tooltip("ends:T", title="to", format=DAY)]  # fmt: skip
+    shown = marks.with_columns(spans=pl.col("begins") < pl.col("ends"))
+    half = timedelta(hours=12)
+    sampled = pl.DataFrame({"begins": [days[0] - half], "ends": [days[1] + half]})
+    shade = alt.Chart(sampled).mark_rect(color=token("medium", dark), opacity=0.3).encode(x=x, x2="ends:T")
+    spans = alt.Chart(shown.filter("spans")).mark_bar(
+        height=8, color=token("info", dark), opacity=0.75, stroke=token("paper", dark)
+    ).encode(x=x, x2="ends:T", y=y, tooltip=tips)  # fmt: skip
+    single = shown.filter(~pl.col("spans"))
+    points = alt.Chart(single.filter(pl.col("mark") == "")).mark_point(
+        shape="diamond", filled=True, size=60, color=token("info", dark), opacity=1
+    ).encode(x=x, y=y, tooltip=tips)  # fmt: skip
+    marked = alt.Chart(single.filter(pl.col("mark") != "")).encode(x=x, y=y, tooltip=tips)
+    written = [
+        marked.mark_tick(color=token("accent", dark), thickness=2, height=9, yOffset=5),
+        marked.mark_text(fontSize=10, dy=-6, color=token("ink", dark)).encode(text="mark:N"),
+    ]
+    said = alt.TitleParams(text=titles[0], subtitle=titles[1], fontSize=13)
+    return alt.layer(shade, spans, points, *written).properties(title=said, height=25 * len(lanes) + 74)
+
+
+def interval_bars(rows: pl.DataFrame, title: str, axis: str, dark: bool, dollars: bool) -> alt.LayerChart:
+    """Estimates with their two-sided interval as a bar, the point in it, and the one-sided lower limit as a tick.
+
+    `rows`: label, low, point, high, lower (dollars, or shares of 1), in the order shown.
+    """
+    form = MONEY if dollars else PERCENT
+    number = formats.money if dollars else formats.percent
+    shown = rows.with_columns(
+        told=pl.struct("point", "low", "high").map_elements(
+            lambda row: f"{number(row['point'])} ({number(row['low'])} to {number(row['high'])})",
+            return_dtype=pl.String,
+        )
+    )
+    least = min([0.0, *shown["low"], *shown["lower"]])
+    furthest = max([0.01, *shown["high"]])
+    scale = alt.Scale(domain=[least, furthest + 0.45 * (furthest - least)], nice=False)
+    ticks = (
+        alt.Axis(format=form, tickCount=4)
+        if dollars
+        else alt.Axis(format=".0%", values=[0, 0.25, 0.5, 0.75, 1])
+    )
+    x = alt.X("low:Q", title=axis, scale=scale, axis=ticks)
+    y = alt.Y("label:N", title=None, sort=shown["label"].to_list(), axis=alt.Axis(labelLimit=190))
+    tips = [alt.Tooltip("label:N", title="estimate")] + [
+        alt.Tooltip(f"{name}:Q", title=said, format=form)
+        for name, said in (("point", "point"), ("low", "two-sided, from"), ("high", "two-sided, to"),
+                           ("lower", "one-sided lower limit"))
+    ]  # fmt: skip
+    base = alt.Chart(shown).encode(y=y, tooltip=tips)
+    accent = token("accent", dark)
+    layers = [
+        base.mark_bar(height=10, color=accent, opacity=0.35).encode(x=x, x2="high:Q"),
+        base.mark_tick(height=18, thickness=2, color=token("muted", dark)).encode(x="lower:Q"),
+        base.mark_point(size=90, filled=True, color=accent, opacity=1).encode(x="point:Q"),
+        base.mark_text(align="left", dx=8, color=token("ink", dark)).encode(x="high:Q", text="told:N"),
+    ]
+    return alt.layer(*layers).properties(title=_picture_title(title), height=_height(shown.height, 30, 84))
 
 
 def against_threshold(

@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from compliance import chart_theme, charts, proof, risk
+from compliance import chart_theme, charts, episodes, proof, risk
 
 VISITS = pl.DataFrame(
     {
@@ -35,6 +35,16 @@ SESSIONS = proof.sessions(
     {"sessions": "2026-03-02T09:00/2026-03-02T09:30 97530 P1; 2026-03-02T09:15/2026-03-02T09:45 97110 P2"}
 ).rename({"patient_id": "row"})
 STRETCHES = proof.shared(SESSIONS, "row")
+EPISODE = pl.DataFrame(
+    [("Treatment days", datetime(2026, 1, 20), datetime(2026, 1, 20), "1", "day 1"),
+     ("Plan of care", datetime(2026, 1, 5), datetime(2026, 4, 4), "", "POC1"),
+     ("Goals", datetime(2026, 3, 1), datetime(2026, 3, 1), "", "LTG 1: open")],
+    schema=episodes.EPISODE_SCHEMA, orient="row",
+)  # fmt: skip
+INTERVALS = pl.DataFrame(
+    {"label": ["Difference", "Ratio"], "low": [-20.0, 10.0], "point": [100.0, 110.0], "high": [220.0, 210.0],
+     "lower": [5.0, 30.0]}
+)  # fmt: skip
 STEPS = proof.payment(
     {"price_in_full": 36.62, "expected_payment": 24.4, "paid": 19.52, "coinsurance_amount": 7.32}
 )
@@ -73,6 +83,14 @@ MADE = {
     "time line": lambda dark=False: charts.time_line(SESSIONS, STRETCHES, "15 minutes at once", dark),
     "threshold": lambda dark=False: charts.against_threshold(
         2530.0, [("threshold", 2480.0), ("review", 3000.0)], "At least $2,530 known here", dark
+    ),
+    "episode": lambda dark=False: charts.episode_lanes(
+        EPISODE, episodes.LANES, (datetime(2026, 1, 20), datetime(2026, 1, 20)), ("2 treatment days", episodes.KEY), dark
+    ),
+    "intervals": lambda dark=False: charts.interval_bars(INTERVALS, "Overpayment, projected", "Dollars", dark, True),
+    "shares": lambda dark=False: charts.interval_bars(
+        pl.DataFrame({"label": ["All"], "low": [0.0], "point": [0.5], "high": [1.0], "lower": [0.1]}),
+        "Rate", "Share", dark, False,
     ),
     "payment": lambda dark=False: charts.payment_steps(STEPS, "Paid $19.52", dark),
 }  # fmt: skip
@@ -164,6 +182,22 @@ def test_a_bar_beyond_its_threshold_is_told_apart_and_both_figures_are_written()
 
 def test_what_is_shared_is_shaded_behind_its_minutes():
     assert values(drawn(MADE["time line"]()), "together") == [2]
+
+
+def test_an_interval_below_zero_is_drawn_from_its_lower_end():
+    spec = drawn(MADE["intervals"]())
+    assert encodings(spec, "x")[0]["scale"]["domain"][0] == -20.0
+    assert "$100 (-$20 to $220)" in values(spec, "told")
+
+
+def test_no_share_beyond_the_whole_stands_on_an_axis():
+    assert max(encodings(drawn(MADE["shares"]()), "x")[0]["axis"]["values"]) == 1
+
+
+def test_spans_days_and_single_marks_of_an_episode_are_drawn_each_in_its_way():
+    spec = drawn(MADE["episode"]())
+    assert [layer["mark"]["type"] for layer in spec["layer"]] == ["rect", "bar", "point", "tick", "text"]
+    assert spec["title"]["subtitle"] == episodes.KEY
 
 
 def test_a_payment_hangs_its_steps_between_its_sums():

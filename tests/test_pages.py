@@ -1,6 +1,8 @@
 """Every page as the app-test harness runs it: with data, with filters, with nothing found, with no data, refused."""
 
+import json
 import re
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from unittest.mock import patch
@@ -15,6 +17,8 @@ from compliance.policy import load_policies
 from compliance.prebill import pre_bill
 from compliance.records.load import load
 from compliance.reports import Subject, director
+from compliance.review import open_store
+from compliance.review.spot_checks import KeptSample, samples
 from tests import clinic
 from ui import data, filters, parts, reports
 
@@ -27,6 +31,7 @@ PAGES = (
     "payers",
     "findings",
     "meeting",
+    "spot_check",
     "what_if",
     "rules",
     "records",
@@ -347,6 +352,104 @@ def test_a_what_if_is_told_at_once_saved_by_name_opened_again_and_discarded(visi
     app.button(key="what_if_gone_0").click().run()
     assert "Letter of July" not in as_markdown(app)
     assert not app.exception
+
+
+def group(app: AppTest, key: str):
+    """The first segmented control whose key begins so."""
+    return next(each for each in app.get("button_group") if (each.key or "").startswith(key))
+
+
+@pytest.fixture
+def reviewed(visit, tmp_path, monkeypatch):
+    """A kept sample of four lines, of which the first chart is open; a database of its own."""
+    monkeypatch.setenv("COMPLIANCE_REVIEW", f"sqlite:///{tmp_path / 'review.db'}")
+    monkeypatch.setattr("ui.data.signed_in", lambda: False)  # the harness is always signed in
+
+    def kept() -> AppTest:
+        app = visit("spot_check")
+        app.selectbox(key="spot_purpose").set_value("size").run()
+        app.number_input(key="spot_size").set_value(4).run()
+        app.number_input(key="spot_seed").set_value(7).run()
+        app.text_input(key="spot_name").set_value("First half").run()
+        return app.button(key="spot_keep").click().run()
+
+    return kept
+
+
+def answer(app: AppTest, said: str) -> None:
+    """Answer the chart on screen, and turn to the next where there is one."""
+    group(app, "spot_answer").set_value(said).run()
+    app.button(key="spot_save").click().run()
+    assert not app.exception, [each.message for each in app.exception]
+
+
+def answer_all(app: AppTest, answers: Sequence[str]) -> None:
+    """Answer one chart after the other; what the rules found stands beside each only once it is answered."""
+    for place, said in enumerate(answers, start=1):
+        assert "What the rules found is shown once you have answered." in text(app)
+        answer(app, said)
+        assert "What the rules found" not in text(app) and "Answered in" in text(app)
+        if place < len(answers):
+            app.button(key="spot_step_1").click().run()
+
+
+def test_a_sample_is_answered_chart_by_chart_and_the_rules_speak_only_afterwards(reviewed, tmp_path) -> None:
+    app = reviewed()
+    assert "4 of 336 lines" in text(app) and "<mark" not in text(app)
+    answer_all(app, ("ok", "missing", "cannot tell", "ok"))
+    group(app, "spot_page").set_value("result").run()
+    told = text(app)
+    for part in (
+        "1 of 4 are wrong",
+        "1 record missing",
+        "1 could not be told",
+        "too few to project",
+        "Against the rules",
+    ):
+        assert part in told, part
+    app.text_input(key="spot_reviewer").set_value("Second").run()
+    assert "Against the rules" not in text(app), "a second reviewer sees nobody's answers before their own"
+    group(app, "spot_page").set_value("charts").run()
+    answer_all(app, ("ok",) * 4)
+    group(app, "spot_page").set_value("result").run()
+    assert "Two reviewers agree on 2 of 4" in text(app)
+    trail = open_store(f"sqlite:///{tmp_path / 'review.db'}").trail()
+    counted = dict(trail.group_by("action").len().iter_rows())
+    assert counted["sample drawn"] == 1 and counted["sample answer"] == 8 and counted["chart viewed"] >= 8
+
+
+def test_a_sample_of_other_records_is_refused_and_its_answers_stay(reviewed, tmp_path, monkeypatch) -> None:
+    app = reviewed()
+    answer(app, "ok")
+    store = open_store(f"sqlite:///{tmp_path / 'review.db'}")
+    row = samples(store, store.acts("sample drawn")["detail"].str.json_path_match("$.source")[0]).row(
+        0, named=True
+    )
+    sample = KeptSample(
+        "Of then", row["source"], "0" * 64, json.loads(row["criteria"]), json.loads(row["asked"])
+    )
+    app.selectbox(key="spot_sample").set_value(None).run()
+    store.note("ana", "sample drawn", "ffffffffffff", {"name": "Of then", "source": row["source"], "frame": sample.frame,
+                                                       "criteria": sample.criteria, "asked": sample.asked})  # fmt: skip
+    app.run()
+    app.selectbox(key="spot_sample").set_value("ffffffffffff").run()
+    assert "give another frame" in app.info[0].value and not app.exception
+
+
+def test_a_frame_that_is_empty_is_explained(visit) -> None:
+    app = visit("spot_check")
+    app.selectbox(key="spot_dollars").set_value("paid").run()
+    assert "frame is empty" in app.info[0].value and not app.exception
+
+
+def test_without_review_data_a_sample_stays_in_the_session_and_the_page_says_so(visit, monkeypatch) -> None:
+    monkeypatch.setenv("COMPLIANCE_REVIEW", "off")
+    app = visit("spot_check")
+    assert "stay in this session" in text(app)
+    app.text_input(key="spot_name").set_value("Mine").run()
+    app.button(key="spot_keep").click().run()
+    answer(app, "ok")
+    assert "Mine" in text(app)
 
 
 def test_a_link_to_the_rules_bears_family_search_and_day(visit):

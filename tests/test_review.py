@@ -22,7 +22,16 @@ from compliance.audit import audit
 from compliance.checks.rule import select
 from compliance.policy import load_policies
 from compliance.records.load import from_frames
-from compliance.review import Conflict, Decision, ReviewError, Run, open_store, standing, worklist
+from compliance.review import (
+    Conflict,
+    Decision,
+    ReviewError,
+    Run,
+    open_store,
+    spot_checks,
+    standing,
+    worklist,
+)
 from compliance.review.clocks import clocks
 from compliance.review.health import rule_health
 from compliance.review.runs import Present, changes, kept_findings, run_of
@@ -280,6 +289,25 @@ def test_a_marked_day_stands_until_it_is_taken_off(store: Store) -> None:
     assert store.marks() == [(date(2026, 1, 5), "New EHR"), (date(2026, 3, 2), "Training")]
     store.unmark(date(2026, 1, 5), "New EHR", BEN)
     assert store.marks() == [(date(2026, 3, 2), "Training")]
+
+
+def test_a_spot_check_is_entries_of_the_trail_and_the_last_answer_counts(store: Store) -> None:
+    asked = spot_checks.KeptSample("March", "clinic", "f" * 64, {"unit": "line"}, {"seed": 7})
+    sample = spot_checks.keep_sample(store, asked, ANA)
+    assert spot_checks.keep_sample(store, asked, BEN) == sample
+    said = {"unit": "line#C1#1", "answer": "ok", "correct": 3662, "comment": "naïve"}
+    spot_checks.keep_answer(store, sample, BEN, ANA, said, 12.34)
+    spot_checks.keep_answer(store, sample, BEN, ANA, {**said, "answer": "cannot tell", "correct": None}, 3)
+    store.note(ANA, spot_checks.VIEWED, sample, {"unit": "line#C1#1"})
+    told = spot_checks.answers(store, sample)
+    assert told.select("reviewer", "person", "answer", "correct", "seconds").rows() == [
+        (BEN, ANA, "cannot tell", None, 3.0)
+    ]
+    assert spot_checks.samples(store, "clinic").select("sample_id", "name", "asked").rows() == [
+        (sample, "March", '{"seed":7}')
+    ]
+    assert store.acts(spot_checks.ANSWERED).height == 2 and store.verify().entries == 4
+    assert store.verify().fault is None
 
 
 def test_a_trail_cut_off_at_its_end_does_not_hold_a_hash_printed_before(store: Store) -> None:

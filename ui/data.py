@@ -25,8 +25,13 @@ from compliance.notes.tables import spoken
 from compliance.policy import Policies, load_policies
 from compliance.records.load import Records, load, load_files
 from compliance.review.runs import Present, changes, run_of
+from compliance.review.spot_checks import Book, SessionBook
 from compliance.review.store import Store, default_url
 from compliance.review.store import open_store as opened
+from compliance.sampling.agreement import Verdict, verdicts
+from compliance.sampling.frame import Criteria
+from compliance.sampling.spot_check import Asked, SpotCheck
+from compliance.sampling.spot_check import spot_check as drawn_check
 from compliance.whatif import Change, Difference, compare, overlay_text
 from ui import filters
 
@@ -34,6 +39,10 @@ SAMPLE = Path(__file__).resolve().parent.parent / "sample_data"
 _UPLOADED = "uploaded_records"
 _AUDITED = "uploaded_audit"
 _WHAT_IFS = "told_what_ifs"
+_SPOT_CHECKS = "drawn_spot_checks"
+_BOOK = "book_of_spot_checks_"
+SPOT_CHECKS_KEPT = 3
+"""Draws that a session holds: the one on screen, and those that were tried just before."""
 
 
 def path() -> Path:
@@ -235,6 +244,35 @@ def since(kept: Store, run: int | None = None) -> Since:
         pl.col("service_date").str.to_datetime("%Y-%m-%d", time_unit="us")
     )
     return Since(runs, before, filters.current().apply(changed), now.run_id)
+
+
+def signed_in() -> bool:
+    """Whether a person is known by a sign-in, and not by the account that runs the dashboard."""
+    return bool(getattr(st.user, "email", None) or getattr(st.user, "name", None))
+
+
+def book() -> Book:
+    """Where spot checks are kept: the review data, or this session alone for an upload or without review data."""
+    kept = None if uploaded() else store()
+    return kept or st.session_state.setdefault(f"{_BOOK}{records().fingerprint}", SessionBook())
+
+
+def source() -> str:
+    """Whose records these are, as the review data names them."""
+    return records().fingerprint if uploaded() else str(path().resolve())
+
+
+def spot_check(criteria: Criteria, asked: Asked) -> tuple[SpotCheck, list[Verdict]]:
+    """The draw that is asked for and what the rules found of its units. Raises SamplingError."""
+    key = (records().fingerprint, policies().fingerprint, date.today(), criteria, asked)
+    kept: dict[Any, tuple[SpotCheck, list[Verdict]]] = st.session_state.setdefault(_SPOT_CHECKS, {})
+    if key not in kept:
+        result = audited()
+        check = drawn_check(result.lines, records().tables["remittances"], criteria, asked)
+        while len(kept) >= SPOT_CHECKS_KEPT:
+            kept.pop(next(iter(kept)))
+        kept[key] = (check, verdicts(check.sample.units, result.findings, result.lines, result.visits))
+    return kept[key]
 
 
 def policy_of_payers() -> dict[str, str | None]:

@@ -127,6 +127,26 @@ def _sides(finding: Mapping[str, Any], evidence: Mapping[str, Any], rule: Rule) 
     )
 
 
+def unit_sides(lines: Sequence[tuple[str, int]], notes: Sequence[str], marks: bool) -> str:
+    """Claim lines, and the notes tied to them, side by side as HTML; `marks` marks what the rules read in the notes."""
+    billed = "".join(
+        f"<div{' class=beside' if place else ''}>{_claim_line(claim, number, '')}</div>"
+        for place, (claim, number) in enumerate(lines)
+    )
+    told = "".join(_note(note_id, _read_in(note_id) if marks else [], None) for note_id in notes)
+    return (
+        f"<div class='evidence'><section>{billed}</section>"
+        f"<section>{told or '<h4>No note</h4><p class=muted>No note is tied to these lines.</p>'}</section></div>"
+    )
+
+
+def _read_in(note_id: str) -> list[tuple[int, int, str]]:
+    """What was read in a note: the spans of its mentions, those apart that only serve to find others."""
+    note = data.note(note_id)
+    spans = mentions_of(note["text"]) if note and note["text"] else []
+    return [span for span in spans if span[2] not in UNMARKED]
+
+
 def _claim_side(finding: Mapping[str, Any], evidence: Mapping[str, Any]) -> str:
     """The claim line as billed, the other line that it is held against, and who, where and when."""
     names = filters.names()
@@ -206,7 +226,8 @@ def _note(note_id: str, spans: list[tuple[int, int, str]], rule: Rule | None) ->
         return (
             f"<h4>{html.escape(head)}</h4><p class='cannot-tell'>The export holds no text for this note.</p>"
         )
-    said = "Marked: the words that the finding rests on." if spans else ""
+    rests = "the words that the finding rests on" if rule else "what was read in this note"
+    said = f"Marked: {rests}." if spans else ""
     if not spans and rule and READ.intersection(rule.tables):
         spans = [span for span in mentions_of(note["text"]) if span[2] not in UNMARKED]
         said = (

@@ -37,6 +37,11 @@ PAGES: dict[str, tuple[str, str, str]] = {
         ":material/present_to_all:",
         "Ten minutes on a projector: are we better, who needs help, what to do by Friday.",
     ),
+    "spot_check": (
+        "Spot check",
+        ":material/policy:",
+        "A reproducible sample, reviewed chart by chart, and what it says of all.",
+    ),
     "what_if": (
         "What if",
         ":material/tune:",

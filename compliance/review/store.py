@@ -292,6 +292,15 @@ class Store:
             (kept.add if row["action"] == "day marked" else kept.discard)(mark)
         return sorted(kept)
 
+    def acts(self, action: str, subject: str | None = None) -> pl.DataFrame:
+        """The acts of one kind, in order: entry, at, person, subject, detail (JSON)."""
+        names = ("entry", "at", "person", "subject", "detail")
+        query = sa.select(*(entries.c[name] for name in names)).where(entries.c.action == action)
+        if subject is not None:
+            query = query.where(entries.c.subject == subject)
+        schema = {name: pl.Int64() if name == "entry" else pl.String() for name in names}
+        return self._frame(query.order_by(entries.c.entry), schema)
+
     def trail(self) -> pl.DataFrame:
         """Every entry of the trail in order: the fields of `trail.Entry`."""
         schema = {name: pl.Int64() if name == "entry" else pl.String() for name in (*SEALED, "hash")}

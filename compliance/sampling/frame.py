@@ -5,6 +5,7 @@ visit is made of those of its lines that meet them.
 """
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
 from functools import cached_property
@@ -51,6 +52,14 @@ class Criteria:
             else value
             for name, value in asdict(self).items()
         }
+
+    @classmethod
+    def of(cls, told: Mapping[str, Any]) -> "Criteria":
+        """The criteria that `as_dict` told."""
+        days = {name: date.fromisoformat(told[name]) for name in ("since", "until") if told[name]}
+        lists = {name: tuple(value) for name, value in told.items() if isinstance(value, list)}
+        held: dict[str, Any] = {**told, **days, **lists}
+        return cls(**held)
 
 
 @dataclass(frozen=True)
@@ -123,6 +132,12 @@ def line_name() -> pl.Expr:
         pl.col("claim_id").str.replace_all("%", "%25", literal=True).str.replace_all(" ", "%20", literal=True)
     )
     return pl.concat_str(claim, pl.col("line").cast(pl.String), separator="#")
+
+
+def lines_of(listed: str) -> list[tuple[str, int]]:
+    """Claims and line numbers of a unit's list of lines, as `line_name` writes them."""
+    named = (each.rpartition("#") for each in listed.split())
+    return [(claim.replace("%20", " ").replace("%25", "%"), int(number)) for claim, _, number in named]
 
 
 def build_frame(lines: pl.DataFrame, criteria: Criteria) -> Frame:

@@ -1,6 +1,8 @@
 """A spot check from records to the bundle that is handed out: what a page or a command calls."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import takewhile
 from math import sqrt
 from typing import Any
 
@@ -16,7 +18,7 @@ from compliance.sampling.draw import STRATA_BY, Design, Sample, bands, draw
 from compliance.sampling.estimates import measured
 from compliance.sampling.frame import Criteria, Frame, build_frame, with_paid
 from compliance.sampling.plan import Plan, plan
-from compliance.sampling.worksheet import worksheet_text
+from compliance.sampling.worksheet import Answer, worksheet_text
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,18 @@ class Asked:
     strata_by: str | None = None
     cuts: tuple[int, ...] = ()
     allocation: str = "proportional"
+
+    def as_dict(self) -> dict[str, Any]:
+        """What is asked, as JSON holds it."""
+        probe = list(self.probe) if self.probe else None
+        return {**asdict(self), "cuts": list(self.cuts), "probe": probe}
+
+    @classmethod
+    def of(cls, told: Mapping[str, Any]) -> "Asked":
+        """What `as_dict` told."""
+        probe = (told["probe"][0], told["probe"][1]) if told["probe"] else None
+        held: dict[str, Any] = {**told, "cuts": tuple(told["cuts"]), "probe": probe}
+        return cls(**held)
 
 
 @dataclass(frozen=True)
@@ -86,6 +100,23 @@ def bundle_of(check: SpotCheck, records: Records, policies: Policies, judged: Au
     made = Made(policies.fingerprint, records.fingerprint, judged.as_of.isoformat())
     told = verdicts(check.sample.units, judged.findings, judged.lines, judged.visits)
     return handed_out(check.frame, check.plan, check.sample, told, made)
+
+
+def answered_so_far(check: SpotCheck, answers: Sequence[Answer]) -> tuple[Sample, list[Answer]] | None:
+    """The sample that the charts answered so far are, with their answers; None where they are none.
+
+    The first so many of a simple draw, without a gap, are what its seed draws where that many are asked. Strata are no
+    sample before they are answered whole.
+    """
+    said = {each.unit: each for each in answers}
+    order = check.sample.units.sort("order")["unit"].to_list()
+    first = list(takewhile(said.__contains__, order))
+    if len(first) == len(order):
+        return check.sample, [said[unit] for unit in order]
+    if not first or check.sample.design.strata_by:
+        return None
+    design = replace(check.sample.design, size=len(first))
+    return draw(check.frame.units, design), [said[unit] for unit in first]
 
 
 def probe_of(bundle: Bundle) -> tuple[float, float]:

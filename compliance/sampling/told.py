@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from compliance.formats import count, money, percent, plural
-from compliance.sampling.agreement import AgainstRules, Agreement, against_rules, agreement
+from compliance.formats import count, listed, money, percent, plural
+from compliance.sampling.agreement import AgainstRules, Agreement, Verdict, against_rules, agreement
 from compliance.sampling.bundle import Bundle, Difference
 from compliance.sampling.conventions import Limit, conventions
 from compliance.sampling.draw import ALGORITHM, Sample
@@ -14,7 +14,7 @@ from compliance.sampling.plan import buys
 from compliance.sampling.review import Result, review
 from compliance.sampling.sizes import none_shows
 from compliance.sampling.spot_check import SpotCheck
-from compliance.sampling.worksheet import Answer
+from compliance.sampling.worksheet import CANNOT_TELL, ERROR, WRONG, Answer
 
 BASIS = {"paid": "paid", "allowed": "allowed", "amount": "as far as known"}
 LISTED = 20
@@ -77,13 +77,19 @@ def _strata_told(sample: Sample) -> list[str]:
 
 def review_told(bundle: Bundle, answers: Sequence[Answer], second: Sequence[Answer] | None) -> list[str]:
     """Everything that a reviewed sample says, a line each."""
-    result = review(bundle.sample, answers)
-    lines = result_told(result, bundle.unit)
-    if not result.errors and len(result.strata) == 1 and result.reviewed < result.population:
-        lines.insert(2, _none_told(result, bundle.confidence))
+    lines = sample_told(bundle.sample, bundle.unit, bundle.confidence, answers)
     if second is not None:
         lines += reviewers_told(agreement(answers, second))
     return lines + rules_told(against_rules(answers, bundle.verdicts))
+
+
+def sample_told(sample: Sample, unit: str, confidence: float, answers: Sequence[Answer]) -> list[str]:
+    """What a sample with an answer for each unit comes to; `confidence` is that with which it was planned."""
+    result = review(sample, answers)
+    lines = result_told(result, unit)
+    if not result.errors and len(result.strata) == 1 and result.reviewed < result.population:
+        lines.insert(2, _none_told(result, confidence))
+    return lines
 
 
 def _none_told(result: Result, confidence: float) -> str:
@@ -229,6 +235,24 @@ def rules_told(told: AgainstRules) -> list[str]:
     for name, units in (("missed", told.missed), ("flagged", told.false_alarms)):
         lines += [f"  {name}: {unit}" for unit in _first(units)] + _rest(units)
     return lines
+
+
+def compared_told(answer: Answer, verdict: Verdict) -> str:
+    """An auditor's answer beside the rules' verdict, in one sentence."""
+    rules = f" ({listed(verdict.rules)})" if verdict.rules else ""
+    if CANNOT_TELL in (answer.answer, verdict.verdict):
+        who = "You" if answer.answer == CANNOT_TELL else "The rules"
+        return f"{who} could not tell: nothing to compare. The rules' verdict: {verdict.verdict}{rules}."
+    wrong, flagged = answer.answer in WRONG, verdict.verdict == ERROR
+    if wrong and flagged:
+        return f"You and the rules agree that it is wrong{rules}."
+    if wrong:
+        return "You found an error that the rules did not: missed by the rules."
+    return (
+        f"You found it right and the rules did not{rules}: a false alarm, if you are right."
+        if flagged
+        else "You and the rules agree that it is right."
+    )
 
 
 def verified_told(differences: Sequence[Difference], made_by: str, here: str) -> list[str]:

@@ -94,6 +94,16 @@ class Answer:
     comment: str = ""
 
 
+def answered(unit: str, answer: str, correct: int | None, comment: str, paid: int) -> Answer:
+    """An auditor's answer of a unit that was paid `paid` cents, `correct` read only of an error. Raises SamplingError."""
+    if answer not in ANSWERS:
+        raise SamplingError(f"{answer or 'no answer'}: {EXPECTED_ANSWER}")
+    if answer == ERROR and (correct is None or correct < 0):
+        raise SamplingError("an error needs the dollars that were correct, as 36.62 or 0")
+    due = {OK: paid, ERROR: correct, MISSING: 0, CANNOT_TELL: None}[answer]
+    return Answer(unit, answer, due, " ".join(comment.split()))
+
+
 def worksheet_text(drawn: pl.DataFrame) -> str:
     """The empty worksheet of a draw's units."""
     columns = ["order", "stratum", *COLUMNS[:-1], "cents"]
