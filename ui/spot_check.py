@@ -239,7 +239,7 @@ def sentence(shown: Opened | None, check: SpotCheck) -> str:
     size = formats.plural(frame.size, frame.criteria.unit)
     dollars = f"{formats.money(frame.cents / 100)} {told.BASIS[frame.criteria.dollars]}"
     if shown is None:
-        return f"{size}, {dollars}, can be drawn; {formats.count(check.plan.size)} are."
+        return f"{formats.count(check.plan.size)} of {size}, {dollars}, are drawn by seed {check.sample.design.seed}."
     done = formats.count(len(shown.answers(shown.reviewer)))
     return (
         f"{shown.name}: {formats.count(shown.units.height)} of {size}, {dollars}, by seed {check.sample.design.seed}; "

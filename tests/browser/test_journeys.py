@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from compliance.sampling.bundle import verify
 from tests import clinic
 from tests.browser.harness import ROOT, visit
 
@@ -158,4 +159,48 @@ def test_a_payers_change_is_seen_at_once_and_taken_back(window, dashboard):
         visitor.settle()
         visitor.page.get_by_role("button", name="Discard").click()
         visitor.page.get_by_text(re.compile("Nothing changes")).wait_for(timeout=60_000)
+        visitor.clean()
+
+
+def press(visitor, name: str) -> None:
+    """Press the button or the segment of that name, and wait for what follows."""
+    visitor.page.get_by_role("button", name=name, exact=True).or_(
+        visitor.page.get_by_role("radio", name=name, exact=True)
+    ).first.click()
+    visitor.settle()
+
+
+def fill(visitor, label: str, text: str) -> None:
+    """Write into a field, as a person does who ends with Enter."""
+    field = visitor.page.get_by_label(label, exact=True).first
+    field.fill(text)
+    field.press("Enter")
+    visitor.settle()
+
+
+def test_the_auditor_draws_ten_answers_two_sees_the_result_and_takes_the_bundle(window, dashboard, tmp_path):
+    with visit(window, dashboard) as visitor:
+        visitor.open("/spot_check?payer=MCR&hide_names=true")
+        visitor.page.get_by_label("Purpose").click()
+        visitor.page.get_by_role("option", name=re.compile("^Targeted")).click()
+        visitor.settle()
+        for label, text in (("Charts", "10"), ("Seed", "7"), ("Name", "Spring")):
+            fill(visitor, label, text)
+        press(visitor, "Keep this sample and review it")
+        visitor.page.wait_for_url(re.compile("sample="))
+        assert "What the rules found is shown once you have answered." in visitor.page.inner_text(".stMain")
+        press(visitor, "Error")
+        fill(visitor, "Correct dollars", "5")
+        press(visitor, "Save")
+        assert visitor.page.get_by_text(re.compile("^Answered in")).count()
+        press(visitor, "Next ›")
+        press(visitor, "OK")
+        press(visitor, "Save")
+        press(visitor, "Result")
+        assert "1 of 2 are wrong" in visitor.page.inner_text(".stMain")
+        press(visitor, "Bundle")
+        with visitor.page.expect_download() as taken:
+            visitor.page.get_by_role("button", name="To hand out (zip)").click()
+        taken.value.save_as(tmp_path / "spot.zip")
+        assert verify((tmp_path / "spot.zip").read_bytes()) == []
         visitor.clean()
