@@ -721,7 +721,7 @@ def interval_bars(rows: pl.DataFrame, title: str, axis: str, dark: bool, dollars
     )
     least = min([0.0, *shown["low"], *shown["lower"]])
     furthest = max([0.01, *shown["high"]])
-    scale = alt.Scale(domain=[least, furthest + 0.45 * (furthest - least)], nice=False)
+    scale = alt.Scale(domain=[least, furthest + 0.8 * (furthest - least)], nice=False)
     ticks = (
         alt.Axis(format=form, tickCount=4)
         if dollars

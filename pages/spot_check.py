@@ -27,9 +27,7 @@ def step_words(each: str) -> str:
 try:
     book = data.book()
     kept = {row["sample_id"]: row for row in spot_checks.samples(book, data.source()).iter_rows(named=True)}
-    asked_for = st.session_state.pop(spot_check.OPENED, None) or st.query_params.get("sample")
-    if st.session_state.get("spot_sample") not in kept and asked_for in kept:
-        st.session_state["spot_sample"] = asked_for
+    spot_check.choose(kept)
     with st.container(horizontal=True, vertical_alignment="bottom", key="spot_tools"):
         chosen = st.selectbox(
             "Sample", [None, *kept], key="spot_sample", width=300,

@@ -365,8 +365,8 @@ def reviewed(visit, tmp_path, monkeypatch):
     monkeypatch.setenv("COMPLIANCE_REVIEW", f"sqlite:///{tmp_path / 'review.db'}")
     monkeypatch.setattr("ui.data.signed_in", lambda: False)  # the harness is always signed in
 
-    def kept() -> AppTest:
-        app = visit("spot_check")
+    def kept(**query: str) -> AppTest:
+        app = visit("spot_check", **query)
         app.selectbox(key="spot_purpose").set_value("size").run()
         app.number_input(key="spot_size").set_value(4).run()
         app.number_input(key="spot_seed").set_value(7).run()
@@ -434,6 +434,26 @@ def test_a_sample_of_other_records_is_refused_and_its_answers_stay(reviewed, tmp
     app.run()
     app.selectbox(key="spot_sample").set_value("ffffffffffff").run()
     assert "give another frame" in app.info[0].value and not app.exception
+
+
+def test_names_are_hidden_in_chart_list_and_result_of_a_spot_check(reviewed) -> None:
+    app = reviewed(hide_names="true")
+    answer(app, "ok")
+    for step in ("charts", "result", "sample"):
+        group(app, "spot_page").set_value(step).run()
+        drawn = (
+            text(app) + as_markdown(app) + " ".join(str(each.proto) for each in app.get("vega_lite_chart"))
+        )
+        assert not [each for each in (*NAMES, "Person 0") if each in drawn], step
+
+
+def test_another_sample_can_be_drawn_after_one_is_kept_and_a_link_to_none_says_so(reviewed, visit) -> None:
+    app = reviewed()
+    app.selectbox(key="spot_sample").set_value(None).run()
+    assert app.selectbox(key="spot_purpose").value == "discovery"
+    app = visit("spot_check", sample=HOSTILE)
+    assert "not among those kept" in app.warning[0].value
+    assert_inert(as_markdown(app))
 
 
 def test_a_frame_that_is_empty_is_explained(visit) -> None:

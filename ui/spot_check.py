@@ -76,6 +76,19 @@ class Opened:
         return len(self.answers(reviewer)) == self.units.height
 
 
+def choose(kept: Mapping[str, Any]) -> None:
+    """Set which sample is on screen: the one just kept, else what was chosen, else what the link names."""
+    linked = st.query_params.get("sample")
+    if st.session_state.get(OPENED) in kept:
+        st.session_state["spot_sample"] = st.session_state.pop(OPENED)
+    elif "spot_sample" not in st.session_state:
+        if linked and linked not in kept:
+            st.warning(formats.markdown(f"Sample {linked} is not among those kept of these records."))
+        st.session_state["spot_sample"] = linked if linked in kept else None
+    elif st.session_state["spot_sample"] not in kept:
+        st.session_state["spot_sample"] = None
+
+
 def opened(book: Book, row: Mapping[str, Any], reviewer: str) -> Opened:
     """A kept sample, drawn again from these records. Raises SamplingError where they give another frame."""
     criteria, asked = Criteria.of(json.loads(row["criteria"])), Asked.of(json.loads(row["asked"]))
@@ -189,6 +202,18 @@ def show_draw(check: SpotCheck, asked: Asked, first: Sequence[str] = ()) -> None
         st.code(filters.names().masked(command), language="bash", wrap_lines=True)
 
 
+def strata_named(check: SpotCheck, lines: Sequence[str]) -> list[str]:
+    """Told lines in which strata bear names in place of ids."""
+    column = STRATA_BY.get(check.sample.design.strata_by or "", "")
+    call = parts.people(column) if column.endswith("_id") else str
+    named = {f"  {each.name}:": f"  {call(each.name)}:" for each in check.sample.strata}
+    begins = [next((key for key in named if line.startswith(key)), None) for line in lines]
+    return [
+        line if key is None else named[key] + line.removeprefix(key)
+        for key, line in zip(begins, lines, strict=True)
+    ]
+
+
 def drawn_sheet(check: SpotCheck) -> pl.DataFrame:
     """The drawn units as people read them."""
     rows = check.sample.units.sort("order")
@@ -200,7 +225,10 @@ def drawn_sheet(check: SpotCheck) -> pl.DataFrame:
            for word, column in (("Patient", "patient_id"), ("Therapist", "therapist_id"), ("Payer", "payer_id"))},
         "Codes": rows["codes"], "Dollars": rows["cents"] / 100,
     }  # fmt: skip
-    stratum = {"Stratum": rows["stratum"]} if len(check.sample.strata) > 1 else {}
+    by = STRATA_BY.get(check.sample.design.strata_by or "", "")
+    stratum = (
+        {"Stratum": _people(rows["stratum"], by) if by.endswith("_id") else rows["stratum"]} if by else {}
+    )
     return parts.masked(pl.DataFrame({**columns, **stratum}), "Stratum")
 
 

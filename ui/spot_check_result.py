@@ -1,13 +1,14 @@
 """What a spot check comes to: the estimate in words and as intervals, who differs from whom, and the bundle."""
 
 import re
+from collections.abc import Sequence
 from statistics import median
 
 import polars as pl
 import streamlit as st
 
 from compliance import charts, formats
-from compliance.review import spot_checks
+from compliance.review import ReviewError, spot_checks
 from compliance.review.spot_checks import Book
 from compliance.sampling import SamplingError, bundle, told
 from compliance.sampling.agreement import against_rules, agreement
@@ -18,9 +19,10 @@ from compliance.sampling.review import review as reviewed
 from compliance.sampling.spot_check import answered_so_far, bundle_of
 from compliance.sampling.worksheet import Answer
 from ui import data, frame, parts
-from ui.spot_check import Opened, paragraphs, unit_words
+from ui.spot_check import Opened, drawn_sheet, paragraphs, strata_named
 
 ESTIMATORS = {"difference": "Difference (reported)", "ratio": "Ratio", "mean_per_unit": "Mean per unit"}
+SHEET_HEIGHT = 300
 INTERIM = (
     "The charts answered so far, without a gap, are themselves a sample of this seed. An interim look: a review that "
     "stops when its figures please is no sample."
@@ -58,7 +60,7 @@ def _told(shown: Opened, sample: Sample, answers: list[Answer], done: list[str])
     left, right = st.columns([1.1, 1], gap="medium")
     with left:
         lines = told.sample_told(sample, shown.unit, shown.check.plan.confidence, answers)
-        st.html(paragraphs(lines))
+        st.html(paragraphs(strata_named(shown.check, lines)))
     with right:
         _intervals(result)
     if len(done) > 1:
@@ -112,33 +114,53 @@ def _intervals(result: Result) -> None:
 def _reviewers(shown: Opened, done: list[str]) -> None:
     first, second = done[0], done[1]
     if len(done) > 2:
-        second = st.selectbox(f"{first} compared with", done[1:], key="spot_second")
-    st.caption(formats.markdown(f"First reviewer {first}, second {second}."))
+        second = st.selectbox(formats.markdown(f"{first} compared with"), done[1:], key="spot_second")
     compared = agreement(shown.answers(first), shown.answers(second))
-    st.html(paragraphs(told.reviewers_told(compared)))
+    st.html(paragraphs([f"First reviewer {first}, second {second}. {told.reviewers_told(compared)[0]}"]))
+    sheet = _units(shown, [each[0] for each in compared.differing]).with_columns(
+        pl.Series("First", [each[1] for each in compared.differing], dtype=pl.String),
+        pl.Series("Second", [each[2] for each in compared.differing], dtype=pl.String),
+    )
+    if not sheet.is_empty():
+        height = min(SHEET_HEIGHT, 38 + 26 * (sheet.height + 1))
+        parts.sheet(sheet, "Charts on which two reviewers differ", height=height, row_height=26)
+        parts.download(sheet, "spot_reviewers", "reviewers.csv")
+
+
+def _units(shown: Opened, units: Sequence[str]) -> pl.DataFrame:
+    """Units as people read them, in this order: the columns of the list that was drawn, but for payer, codes, stratum."""
+    place = {unit: number for number, unit in enumerate(shown.units["unit"])}
+    sheet = drawn_sheet(shown.check)[[place[unit] for unit in units]]
+    return sheet.drop("Payer", "Codes", "Stratum", strict=False)
 
 
 def _disagreements(shown: Opened, answers: list[Answer]) -> None:
     """Where the auditor and the rules differ, either way."""
     compared = against_rules(answers, list(shown.verdicts.values()))
     st.html(paragraphs(told.rules_told(compared)[:1]))
-    said, rows = (
-        {each.unit: each for each in answers},
-        {row["unit"]: row for row in shown.units.iter_rows(named=True)},
-    )
+    said = {each.unit: each for each in answers}
     listed = [(unit, "Missed by the rules") for unit in compared.missed]
     listed += [(unit, "Flagged by the rules only") for unit in compared.false_alarms]
-    sheet = pl.DataFrame(
-        [(rows[unit]["order"], unit_words(shown.unit, rows[unit]), how, said[unit].answer,
-          ", ".join(shown.verdicts[unit].rules) or "–", rows[unit]["cents"] / 100, said[unit].comment) for unit, how in listed],
-        schema={"No.": pl.Int64, "Unit": pl.String, "Difference": pl.String, "Auditor": pl.String, "Rules": pl.String,
-                "Dollars": pl.Float64, "Comment": pl.String}, orient="row",
-    )  # fmt: skip
+    units = [unit for unit, _ in listed]
+    columns = {
+        "Difference": [how for _, how in listed],
+        "Auditor": [said[unit].answer for unit in units],
+        "Rules": [", ".join(shown.verdicts[unit].rules) or "–" for unit in units],
+        "Comment": [said[unit].comment for unit in units],
+    }
+    sheet = _units(shown, units).with_columns(
+        pl.Series(name, values, dtype=pl.String) for name, values in columns.items()
+    )
     if sheet.is_empty():
         st.caption("No answered chart on which auditor and rules differ.")
         return
     sheet = parts.masked(sheet, "Comment")
-    parts.sheet(sheet, "Charts on which auditor and rules differ", row_height=26)
+    parts.sheet(
+        sheet,
+        "Charts on which auditor and rules differ",
+        height=min(SHEET_HEIGHT, 38 + 26 * (sheet.height + 1)),
+        row_height=26,
+    )
     parts.download(sheet, "spot_differences", "differences.csv")
 
 
@@ -156,7 +178,10 @@ def bundles(shown: Opened, book: Book) -> None:
         return bundle.reviewed(bundle.opened(handed_out()), shown.answers(done[0]), second)
 
     def exported(kind: str) -> None:
-        book.note(person, spot_checks.EXPORTED, shown.sample_id, {"kind": kind})
+        try:
+            book.note(person, spot_checks.EXPORTED, shown.sample_id, {"kind": kind})
+        except ReviewError as refusal:
+            st.warning(formats.markdown(f"The export is not in the trail. {refusal}"))
 
     offered = {"To hand out": ("handed_out", handed_out)}
     if done and (shown.reviewer in done or shown.reviewer not in shown.reviewers):
