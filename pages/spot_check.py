@@ -1,5 +1,7 @@
 """Spot check: a frame, a plan and a seeded draw; charts reviewed one at a time; what the sample says of all; the bundle."""
 
+from functools import partial
+
 import streamlit as st
 
 from compliance.review import ReviewError, spot_checks
@@ -19,6 +21,11 @@ parts.ready("Spot check")
 head = st.container()
 
 
+def frame_and_draw(shown: spot_check.Opened) -> None:
+    """What was drawn, and from what."""
+    spot_check.show_draw(shown.check, shown.asked, frame_told(shown.check.frame)[:1])
+
+
 def step_words(each: str) -> str:
     """A step as the page calls it."""
     return STEPS[each]
@@ -27,6 +34,12 @@ def step_words(each: str) -> str:
 try:
     book = data.book()
     kept = {row["sample_id"]: row for row in spot_checks.samples(book, data.source()).iter_rows(named=True)}
+    steps = {
+        "charts": partial(spot_check_charts.review, book=book),
+        "result": spot_check_result.show,
+        "sample": frame_and_draw,
+        "bundle": partial(spot_check_result.bundles, book=book),
+    }
     spot_check.choose(kept)
     with st.container(horizontal=True, vertical_alignment="bottom", key="spot_tools"):
         chosen = st.selectbox(
@@ -58,15 +71,11 @@ try:
             st.caption(IDLE)
     else:
         shown = spot_check.opened(book, kept[chosen], (reviewer or "").strip() or data.person())
-        sentence = spot_check.sentence(shown, shown.check)
-        if step == "charts":
-            spot_check_charts.review(shown, book)
-        elif step == "result":
-            spot_check_result.show(shown)
-        elif step == "sample":
-            spot_check.show_draw(shown.check, shown.asked, frame_told(shown.check.frame)[:1])
+        if shown is None:
+            sentence = f"{kept[chosen]['name']} was drawn from other records."
         else:
-            spot_check_result.bundles(shown, book)
+            sentence = spot_check.sentence(shown, shown.check)
+            steps[step or "charts"](shown)
     with head:
         frame.heading("Spot check", filters.names().masked(sentence), data.context())
     if chosen is None or step == "bundle":

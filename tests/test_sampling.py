@@ -723,3 +723,10 @@ def test_a_key_that_begins_as_a_formula_is_kept_and_not_run() -> None:
     frame = build_frame(lines({"patient_id": "=cmd()"}), Criteria())
     assert ",'=cmd()," in texts([frame])[0]
     assert frame_units(frame.text)["patient_id"][0] == "=cmd()"
+
+
+def test_units_of_the_same_dollars_are_one_band() -> None:
+    same = build_frame(lines(*({"claim_id": f"C{each}"} for each in range(6))), Criteria())
+    assert bands(same.units) == ()
+    sample = draw(same.units, Design(3, 7, "dollars"))
+    assert [(each.name, each.drawn) for each in sample.strata] == [("all", 3)]

@@ -4,6 +4,7 @@ import json
 import shlex
 from datetime import date, datetime
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -18,9 +19,11 @@ from compliance.review import spot_checks
 from compliance.review.spot_checks import KeptSample, SessionBook, answers, keep_answer, keep_sample, samples
 from compliance.sampling import SamplingError
 from compliance.sampling.agreement import Verdict
+from compliance.sampling.bundle import Made, handed_out, opened
 from compliance.sampling.command import sample_command
 from compliance.sampling.frame import Criteria, line_name, lines_of
 from compliance.sampling.spot_check import Asked, SpotCheck, answered_so_far, spot_check
+from compliance.sampling.spot_check import check_of as of_bundle
 from compliance.sampling.told import compared_told
 from compliance.sampling.worksheet import Answer, answered
 from tests import clinic
@@ -113,10 +116,10 @@ def test_names_of_lines_are_read_back() -> None:
 
 
 def check_of(**asked: object) -> SpotCheck:
+    """Ten of forty lines by seed 7, or as asked."""
     remittances = from_frames({}).tables["remittances"]
-    return spot_check(
-        many().drop("paid"), remittances, Criteria(dollars="amount"), Asked(7, "size", 10, **asked)
-    )  # type: ignore[arg-type]
+    how: dict[str, Any] = {"purpose": "size", "size": 10, **asked}
+    return spot_check(many().drop("paid"), remittances, Criteria(dollars="amount"), Asked(7, **how))
 
 
 def test_the_charts_answered_without_a_gap_are_the_sample_that_the_seed_draws_of_that_size() -> None:
@@ -131,6 +134,20 @@ def test_the_charts_answered_without_a_gap_are_the_sample_that_the_seed_draws_of
     assert answered_so_far(check, given[1:]) is None
     whole = answered_so_far(check, [Answer(unit, "ok", 4578) for unit in reversed(order)])
     assert whole is not None and whole[0] is check.sample and [each.unit for each in whole[1]] == order
+
+
+@pytest.mark.parametrize(
+    "asked", [{}, {"strata_by": "dollars"}, {"rate": 0.2, "purpose": "rate", "size": None}]
+)
+def test_a_bundle_holds_the_whole_spot_check(asked: dict[str, object]) -> None:
+    check = check_of(**asked)
+    told = [Verdict(unit, "ok") for unit in check.sample.units["unit"]]
+    content = handed_out(check.frame, check.plan, check.sample, told, Made("p", "r", "2026-07-01"))
+    again = of_bundle(opened(content))
+    assert again.frame.sha256 == check.frame.sha256 and again.frame.excluded == check.frame.excluded
+    assert again.frame.criteria == check.frame.criteria and again.plan == check.plan
+    assert again.sample.units.equals(check.sample.units) and again.sample.strata == check.sample.strata
+    assert handed_out(again.frame, again.plan, again.sample, told, Made("p", "r", "2026-07-01")) == content
 
 
 def test_strata_carry_no_result_before_all_is_answered() -> None:

@@ -14,13 +14,13 @@ import streamlit as st
 from compliance import formats
 from compliance.review import spot_checks
 from compliance.review.spot_checks import Book, KeptSample
-from compliance.sampling import SamplingError, told
+from compliance.sampling import SamplingError, bundle, told
 from compliance.sampling.agreement import Verdict
 from compliance.sampling.command import sample_command
 from compliance.sampling.draw import ALGORITHM, STRATA_BY
 from compliance.sampling.frame import Criteria, lines_of
 from compliance.sampling.plan import CONFIDENCE, MARGIN, PRECISION, RATE, buys
-from compliance.sampling.spot_check import Asked, SpotCheck
+from compliance.sampling.spot_check import Asked, SpotCheck, check_of
 from compliance.sampling.worksheet import Answer
 from ui import data, filters, parts
 
@@ -33,13 +33,16 @@ PURPOSES = {
     "size": "Targeted: so many charts of this frame",
 }
 BUYS_TARGETED = "Narrow the filters at the side to whom or what the review is about: what it finds speaks for this frame alone."
-SEED, OPENED = "seed_of_spot_check", "opened_spot_check"
+SEED, OPENED, BUNDLE = "seed_of_spot_check", "opened_spot_check", "bundle_of_spot_check_"
 HIGHEST_SEED = 10**9
 
 
 @dataclass(frozen=True)
 class Opened:
-    """A kept sample on screen: its draw, what the rules found of it, and whose answers are kept."""
+    """A kept sample on screen: its draw, what the rules found of it, and whose answers are kept.
+
+    `bundle` is the one that it came from, where these records no longer give its frame.
+    """
 
     sample_id: str
     name: str
@@ -48,6 +51,7 @@ class Opened:
     verdicts: Mapping[str, Verdict]
     given: pl.DataFrame
     reviewer: str
+    bundle: bytes | None = None
 
     @property
     def unit(self) -> str:
@@ -89,19 +93,50 @@ def choose(kept: Mapping[str, Any]) -> None:
         st.session_state["spot_sample"] = None
 
 
-def opened(book: Book, row: Mapping[str, Any], reviewer: str) -> Opened:
-    """A kept sample, drawn again from these records. Raises SamplingError where they give another frame."""
-    criteria, asked = Criteria.of(json.loads(row["criteria"])), Asked.of(json.loads(row["asked"]))
-    check, found = data.spot_check(criteria, asked)
-    if check.frame.sha256 != row["frame"]:
-        raise SamplingError(
-            f"these records give another frame ({check.frame.sha256[:12]}…) than {row['name']} was drawn from "
-            f"({row['frame'][:12]}…): its answers are kept, and it opens again with the records of then"
-        )
+def opened(book: Book, row: Mapping[str, Any], reviewer: str) -> Opened | None:
+    """A kept sample: drawn again where these records give its frame, else from its bundle; None while that is asked for."""
+    asked = Asked.of(json.loads(row["asked"]))
+    drawn = _drawn_again(row, asked)
+    if drawn is None:
+        return None
+    check, found, content = drawn
     given = spot_checks.answers(book, row["sample_id"])
-    return Opened(
-        row["sample_id"], row["name"], asked, check, {each.unit: each for each in found}, given, reviewer
+    verdicts = {each.unit: each for each in found}
+    return Opened(row["sample_id"], row["name"], asked, check, verdicts, given, reviewer, content)
+
+
+def _drawn_again(
+    row: Mapping[str, Any], asked: Asked
+) -> tuple[SpotCheck, Sequence[Verdict], bytes | None] | None:
+    held = st.session_state.get(f"{BUNDLE}{row['sample_id']}")
+    if held is not None:
+        return held
+    try:
+        check, found = data.spot_check(Criteria.of(json.loads(row["criteria"])), asked)
+    except SamplingError:
+        check, found = None, []
+    if check is not None and check.frame.sha256 == row["frame"]:
+        return check, found, None
+    _ask_for_bundle(row)
+    return None
+
+
+def _ask_for_bundle(row: Mapping[str, Any]) -> None:
+    """Ask for the bundle of a sample whose frame these records do not give."""
+    st.info(
+        formats.markdown(
+            f"These records give another frame than {row['name']} was drawn from ({row['frame'][:12]}…). Its answers are kept. "
+            "Load the records of then, or give the bundle that was handed out: it holds the frame."
+        )
     )
+    file = st.file_uploader("The sample's bundle", type="zip", key=f"spot_bundle_{row['sample_id']}")
+    if file is not None:
+        given = bundle.opened(file.getvalue(), file.name)
+        check = check_of(given)
+        if (check.frame.sha256, check.sample.design.seed) != (row["frame"], json.loads(row["asked"])["seed"]):
+            raise SamplingError(f"{file.name} is the bundle of another sample")
+        st.session_state[f"{BUNDLE}{row['sample_id']}"] = (check, given.verdicts, file.getvalue())
+        st.rerun()
 
 
 def form() -> tuple[Criteria, Asked]:

@@ -171,7 +171,7 @@ def bundles(shown: Opened, book: Book) -> None:
     records, policies, judged = data.records(), data.policies(), data.audited()
 
     def handed_out() -> bytes:
-        return bundle_of(shown.check, records, policies, judged)
+        return shown.bundle or bundle_of(shown.check, records, policies, judged)
 
     def with_answers() -> bytes:
         second = shown.answers(done[1]) if len(done) > 1 else None

@@ -155,6 +155,10 @@ def _in_order(by: str | None) -> Callable[[str], tuple[float, str]]:
     if by != "dollars":
         return lambda name: (0.0, name)
     return lambda name: (
-        (float("inf") if name.startswith("above") else float(name.rpartition("$")[2])),
+        float("inf")
+        if name.startswith("above")
+        else 0.0
+        if name == WHOLE
+        else float(name.rpartition("$")[2]),
         name,
     )

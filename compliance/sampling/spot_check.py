@@ -13,10 +13,10 @@ from compliance.policy import Policies
 from compliance.records.load import Records
 from compliance.sampling import SamplingError
 from compliance.sampling.agreement import verdicts
-from compliance.sampling.bundle import Bundle, Made, handed_out, plan_document
+from compliance.sampling.bundle import FRAME, Bundle, Made, handed_out, plan_document
 from compliance.sampling.draw import STRATA_BY, Design, Sample, bands, draw
 from compliance.sampling.estimates import measured
-from compliance.sampling.frame import Criteria, Frame, build_frame, with_paid
+from compliance.sampling.frame import Criteria, Excluded, Frame, build_frame, frame_units, with_paid
 from compliance.sampling.plan import Plan, plan
 from compliance.sampling.worksheet import Answer, worksheet_text
 
@@ -100,6 +100,18 @@ def bundle_of(check: SpotCheck, records: Records, policies: Policies, judged: Au
     made = Made(policies.fingerprint, records.fingerprint, judged.as_of.isoformat())
     told = verdicts(check.sample.units, judged.findings, judged.lines, judged.visits)
     return handed_out(check.frame, check.plan, check.sample, told, made)
+
+
+def check_of(bundle: Bundle) -> SpotCheck:
+    """The spot check that a bundle holds, frame and all: so it goes on where the records have changed since."""
+    document = bundle.plan
+    excluded = tuple(
+        Excluded(each["reason"], each["lines"], round(each["dollars"] * 100)) for each in document["excluded"]
+    )
+    frame = Frame(Criteria.of(document["criteria"]), frame_units(bundle.parts[FRAME].decode()), excluded)
+    probe = document["plan"]["probe"]
+    planned: dict[str, Any] = {**document["plan"], "probe": tuple(probe) if probe else None}
+    return SpotCheck(frame, Plan(**planned), bundle.sample)
 
 
 def answered_so_far(check: SpotCheck, answers: Sequence[Answer]) -> tuple[Sample, list[Answer]] | None:
