@@ -20,7 +20,7 @@ from compliance.reports import Subject, director
 from compliance.review import open_store
 from compliance.review.spot_checks import KeptSample, samples
 from tests import clinic
-from ui import data, filters, parts, reports
+from ui import data, filters, parts, trail
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = (
@@ -561,11 +561,21 @@ def test_the_report_is_made_on_a_click_and_its_download_is_in_the_trail(visit) -
     given = app.get("download_button")
     assert any(each.proto.label == f"Download compliance_{date.today().isoformat()}.xlsx" for each in given)
     with patch.object(data, "person", lambda: "ana"):
-        reports._record("compliance.xlsx")
+        trail.exported("compliance.xlsx")
     store = data.store()
     assert store
     last = store.trail().sort("entry").row(-1, named=True)
     assert (last["person"], last["action"], last["subject"]) == ("ana", "export", "compliance.xlsx")
+
+
+def test_a_chart_that_is_viewed_is_in_the_trail_once_a_session(visit) -> None:
+    store = data.store()
+    assert store
+    before = store.trail().height
+    app = visit("findings")
+    app.run()
+    viewed = store.trail().filter(pl.col("entry") > before)
+    assert viewed["action"].to_list() == ["view"] and viewed["subject"][0]
 
 
 def test_the_meeting_shows_the_figures_that_the_printed_page_shows(visit, records) -> None:

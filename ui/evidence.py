@@ -12,7 +12,7 @@ from compliance.audit import Audit
 from compliance.checks.rule import Rule, catalogue
 from compliance.notes.tables import mentions_of
 from compliance.rulebook import citation
-from ui import data, decisions, evidence_pictures, fact_words, filters, frame, parts
+from ui import data, decisions, evidence_pictures, fact_words, filters, frame, parts, trail
 
 BASIS_WORDS = {
     "allowed": "allowed by the payer",
@@ -33,6 +33,7 @@ OTHERS_SHOWN = 6
 
 def card(finding: Mapping[str, Any], result: Audit) -> None:
     """Draw the evidence card."""
+    trail.viewed(finding)
     rule = catalogue()[finding["rule"]]
     evidence = json.loads(finding["evidence"])
     with st.container(key="card_finding"):

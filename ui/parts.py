@@ -13,7 +13,7 @@ from compliance import chart_theme, charts, formats, views
 from compliance.checks.rule import catalogue
 from compliance.policy import PolicyError
 from compliance.records.load import InputError
-from ui import data, filters, frame
+from ui import data, filters, frame, trail
 
 DOLLARS = st.column_config.NumberColumn(format="dollar")
 DAY = st.column_config.DateColumn(format="MMM D, YYYY")
@@ -143,14 +143,15 @@ def fact_said(name: str, value: Any) -> str:
 
 
 def download(table: pl.DataFrame, key: str, name: str) -> None:
-    """A button that gives the table as CSV; cells that a spreadsheet would run as formulas are made text."""
+    """A button that gives the table as CSV; cells that a spreadsheet would run are made text. The trail says who took it."""
     st.download_button(
         "Download CSV",
         lambda: formats.spreadsheet(table),
         name,
         "text/csv",
         key=f"{key}_csv",
-        on_click="ignore",
+        on_click=trail.exported,
+        args=(name,),
         type="tertiary",
     )
 

@@ -11,7 +11,7 @@ from compliance.audit import unsubmitted
 from compliance.reports import Subject, pdf, xlsx
 from compliance.review import ReviewError, lifted
 from compliance.views import Narrowed
-from ui import data, filters, parts
+from ui import data, filters, parts, trail
 
 KINDS: dict[str, tuple[str, str]] = {
     "pdf": ("PDF", "application/pdf"),
@@ -70,7 +70,7 @@ def _give(kind: str, key: str, view: Narrowed, chosen: tuple[str, ...], coaching
         made = _kept(f"{key} {sorted(off)}", make)
     name = f"compliance_{date.today().isoformat()}.{kind}"
     st.download_button(f"Download {name}", made, name, mime, key=f"report_{kind}", type="primary",
-                       on_click=_record, args=(name,))  # fmt: skip
+                       on_click=trail.exported, args=(name,))  # fmt: skip
 
 
 def _kept(key: str, make: Callable[[], bytes]) -> bytes:
@@ -99,18 +99,3 @@ def _lifted(view: Narrowed) -> frozenset[str]:
     except ReviewError as refusal:
         st.warning(formats.markdown(f"{refusal} Decisions are not heeded here."))
         return frozenset()
-
-
-def _record(name: str) -> None:
-    """The trail says who took which file: of which records, under which filters."""
-    detail = {
-        "records": data.records().fingerprint,
-        "policies": data.policies().fingerprint,
-        "filters": filters.current().query(),
-        "names_hidden": filters.names().hidden,
-    }
-    try:
-        if store := data.store():
-            store.note(data.person(), "export", name, detail)
-    except ReviewError as refusal:
-        st.toast(formats.markdown(f"{refusal} This download is not in the trail."))

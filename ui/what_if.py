@@ -9,7 +9,7 @@ from compliance.checks.rule import catalogue
 from compliance.policy import Policies
 from compliance.policy.display import told as said
 from compliance.whatif import Change, changes_of, overlay_text
-from ui import data, filters, parts, value_input
+from ui import data, filters, parts, trail, value_input
 
 CHANGES = "changes_of_what_if"
 """Where the session keeps changes that are not saved."""
@@ -79,7 +79,7 @@ def keeping(changes: list[Change]) -> None:
             st.toast("Saved." if store else "Not saved: the review data is switched off.")
         for policy, text in texts.items():
             st.download_button(f"Export {policy}.yaml", text, f"{policy}.yaml", "application/yaml", key=f"what_if_{policy}_yaml",
-                               on_click="ignore")  # fmt: skip
+                               on_click=trail.exported, args=(f"{policy}.yaml",))  # fmt: skip
         if st.button("Discard", key="what_if_discard"):
             st.session_state[CHANGES] = []
             data.forget_widgets("what_if_")

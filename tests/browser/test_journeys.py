@@ -203,3 +203,32 @@ def test_the_auditor_draws_ten_answers_two_sees_the_result_and_takes_the_bundle(
         taken.value.save_as(tmp_path / "spot.zip")
         assert verify((tmp_path / "spot.zip").read_bytes()) == []
         visitor.clean()
+
+
+def test_the_director_sees_four_figures_without_names_and_prints_the_run_that_the_screen_shows(
+    window, dashboard
+):
+    with visit(window, dashboard, size="1920x1080") as visitor:
+        visitor.open("/meeting")
+        said = visitor.page.inner_text(".stMain")
+        for asked in ("Are we better?", "Who needs help?", "Which payer hurts?", "What to fix by"):
+            assert asked in said
+        assert len(visitor.page.locator("[data-testid='stMetric']").all()) >= 4
+        run = re.search(r"run ([0-9a-f]{12})", said)
+        assert run and "Vasquez" not in said and "Zielinski" not in said
+        visitor.page.get_by_text("Report", exact=True).first.click()
+        visitor.page.get_by_role("button", name="Make the PDF").click()
+        with visitor.page.expect_download(timeout=120_000) as taken:
+            visitor.page.get_by_role("button", name=re.compile("^Download compliance")).click(timeout=120_000)
+        assert Path(taken.value.path()).read_bytes().startswith(b"%PDF")
+        visitor.clean()
+
+
+def test_before_billing_opens_the_finding_that_holds_a_claim(window, dashboard):
+    with visit(window, dashboard) as visitor:
+        visitor.open("/before_billing")
+        assert re.search(r"hold \d+ ", visitor.page.inner_text(".stMain"))
+        tick(visitor, 0, 0)
+        visitor.page.wait_for_url(re.compile("/findings.*finding="), timeout=60_000)
+        visitor.page.wait_for_selector(".evidence", timeout=60_000)
+        visitor.clean()
