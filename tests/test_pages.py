@@ -19,6 +19,8 @@ from compliance.records.load import load
 from compliance.reports import Subject, director
 from compliance.review import open_store
 from compliance.review.spot_checks import KeptSample, samples
+from compliance.sampling.frame import Criteria
+from compliance.sampling.spot_check import Asked, bundle_of, spot_check
 from tests import clinic
 from ui import data, filters, parts, trail
 
@@ -434,6 +436,35 @@ def test_a_sample_of_other_records_is_refused_and_its_answers_stay(reviewed, tmp
     app.run()
     app.selectbox(key="spot_sample").set_value("ffffffffffff").run()
     assert "give another frame" in app.info[0].value and not app.exception
+    assert app.title[0].value == "Spot check" and "was drawn from other records" in text(app)
+    app.file_uploader(key="spot_bundle_ffffffffffff").upload("notes.zip", b"no bundle").run()
+    assert "is no bundle" in app.info[-1].value and not app.exception
+
+
+def test_a_review_goes_on_from_its_bundle_where_the_records_have_changed(
+    reviewed, visit, records, tmp_path
+) -> None:
+    app = reviewed()
+    answer(app, "ok")
+    store = open_store(f"sqlite:///{tmp_path / 'review.db'}")
+    row = samples(store, str(records.resolve())).row(0, named=True)
+    held, policies = load(records), load_policies()
+    judged = audit(held, policies, date(2026, 7, 1))
+    criteria, asked = Criteria.of(json.loads(row["criteria"])), Asked.of(json.loads(row["asked"]))
+    content = bundle_of(
+        spot_check(judged.lines, held.tables["remittances"], criteria, asked), held, policies, judged
+    )
+    changed = clinic.write(tmp_path / "changed", visits=15)
+    detail = {**{name: row[name] for name in ("name", "frame")}, "source": str(changed.resolve()),
+              "criteria": json.loads(row["criteria"]), "asked": json.loads(row["asked"])}  # fmt: skip
+    store.note("ana", "sample drawn", row["sample_id"], {**detail, "name": "Moved"})
+    app = visit("spot_check", data=changed, sample=row["sample_id"])
+    assert "give another frame" in app.info[0].value
+    app.file_uploader(key=f"spot_bundle_{row['sample_id']}").upload("spot.zip", content).run()
+    assert "4 of 336 lines" in text(app) and "1 of 4 answered" in str(
+        [each.proto for each in app.get("progress")]
+    )
+    assert not app.exception
 
 
 def test_names_are_hidden_in_chart_list_and_result_of_a_spot_check(reviewed) -> None:
