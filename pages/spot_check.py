@@ -43,7 +43,7 @@ try:
     spot_check.choose(kept)
     with st.container(horizontal=True, vertical_alignment="bottom", key="spot_tools"):
         chosen = st.selectbox(
-            "Sample", [None, *kept], key="spot_sample", width=300,
+            "Sample", ["", *kept], key="spot_sample", width=300,
             format_func=lambda each: kept[each]["name"] if each else "A new one",
         )  # fmt: skip
         step = reviewer = None
@@ -56,7 +56,7 @@ try:
                 help="A second reviewer types another name, and sees nobody's answers before their own.",
             )  # fmt: skip
     frame.keep(sample=chosen)
-    if chosen is None:
+    if not chosen:
         left, right = st.columns([1, 2], gap="medium")
         with left, st.container(key="card_spot_check"):
             criteria, asked = spot_check.form()
@@ -78,7 +78,7 @@ try:
             steps[step or "charts"](shown)
     with head:
         frame.heading("Spot check", filters.names().masked(sentence), data.context())
-    if chosen is None or step == "bundle":
+    if not chosen or step == "bundle":
         spot_check_result.verify()
     if isinstance(book, spot_checks.SessionBook):
         st.caption(SESSION)

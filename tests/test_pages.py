@@ -430,7 +430,7 @@ def test_a_sample_of_other_records_is_refused_and_its_answers_stay(reviewed, tmp
     sample = KeptSample(
         "Of then", row["source"], "0" * 64, json.loads(row["criteria"]), json.loads(row["asked"])
     )
-    app.selectbox(key="spot_sample").set_value(None).run()
+    app.selectbox(key="spot_sample").set_value("").run()
     store.note("ana", "sample drawn", "ffffffffffff", {"name": "Of then", "source": row["source"], "frame": sample.frame,
                                                        "criteria": sample.criteria, "asked": sample.asked})  # fmt: skip
     app.run()
@@ -480,9 +480,10 @@ def test_names_are_hidden_in_chart_list_and_result_of_a_spot_check(reviewed) -> 
 
 def test_another_sample_can_be_drawn_after_one_is_kept_and_a_link_to_none_says_so(reviewed, visit) -> None:
     app = reviewed()
-    app.selectbox(key="spot_sample").set_value(None).run()
+    app.selectbox(key="spot_sample").set_value("").run()
     assert app.selectbox(key="spot_purpose").value == "discovery"
     app = visit("spot_check", sample=HOSTILE)
+    assert app.selectbox(key="spot_sample").value == ""
     assert "not among those kept" in app.warning[0].value
     assert_inert(as_markdown(app))
 

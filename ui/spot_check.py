@@ -34,6 +34,8 @@ PURPOSES = {
 }
 BUYS_TARGETED = "Narrow the filters at the side to whom or what the review is about: what it finds speaks for this frame alone."
 SEED, OPENED, BUNDLE = "seed_of_spot_check", "opened_spot_check", "bundle_of_spot_check_"
+NEW = ""
+"""What stands for a sample that is yet to be drawn: None would be no choice."""
 HIGHEST_SEED = 10**9
 
 
@@ -88,9 +90,9 @@ def choose(kept: Mapping[str, Any]) -> None:
     elif "spot_sample" not in st.session_state:
         if linked and linked not in kept:
             st.warning(formats.markdown(f"Sample {linked} is not among those kept of these records."))
-        st.session_state["spot_sample"] = linked if linked in kept else None
+        st.session_state["spot_sample"] = linked if linked in kept else NEW
     elif st.session_state["spot_sample"] not in kept:
-        st.session_state["spot_sample"] = None
+        st.session_state["spot_sample"] = NEW
 
 
 def opened(book: Book, row: Mapping[str, Any], reviewer: str) -> Opened | None:
