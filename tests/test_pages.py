@@ -607,7 +607,7 @@ def test_a_chart_that_is_viewed_is_in_the_trail_once_a_session(visit) -> None:
     app = visit("findings")
     app.run()
     viewed = store.trail().filter(pl.col("entry") > before)
-    assert viewed["action"].to_list() == ["view"] and viewed["subject"][0]
+    assert viewed["action"].to_list() == ["chart viewed"] and viewed["subject"][0]
 
 
 def test_the_meeting_shows_the_figures_that_the_printed_page_shows(visit, records) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import streamlit as st
 
 from compliance import formats
-from compliance.review import ReviewError
+from compliance.review import ReviewError, spot_checks
 from ui import data, filters
 
 _VIEWED = "charts_viewed"
@@ -29,7 +29,11 @@ def viewed(finding: Mapping[str, Any]) -> None:
     seen: set[str] = st.session_state.setdefault(_VIEWED, set())
     if subject not in seen:
         seen.add(subject)
-        _note("view", subject, {"finding_id": finding["finding_id"], "patient_id": finding["patient_id"]})
+        _note(
+            spot_checks.VIEWED,
+            subject,
+            {"finding_id": finding["finding_id"], "patient_id": finding["patient_id"]},
+        )
 
 
 def _note(action: str, subject: str, detail: Mapping[str, Any]) -> None:
