@@ -5,6 +5,7 @@ from urllib.parse import quote
 
 import polars as pl
 import pytest
+from playwright.sync_api import TimeoutError
 
 from tests import clinic
 from tests.browser.harness import Visitor, visit
@@ -17,8 +18,15 @@ def sidebar(visitor: Visitor) -> str:
 
 
 def choose(visitor: Visitor, filter_name: str, option: str) -> None:
-    visitor.page.get_by_role("combobox", name=re.compile(filter_name)).click()
-    visitor.page.get_by_role("option", name=re.compile(option)).first.click()
+    listed = visitor.page.get_by_role("option", name=re.compile(option)).first
+    for _ in range(3):  # a list that opens while the page is still drawn is closed again
+        visitor.page.get_by_role("combobox", name=re.compile(filter_name)).click()
+        try:
+            listed.wait_for(timeout=5_000)
+            break
+        except TimeoutError:
+            visitor.settle()
+    listed.click()
     visitor.page.keyboard.press("Escape")
     visitor.settle()
 
