@@ -26,6 +26,17 @@ from compliance.records.models import schema
 LINE_ITEMS = pl.List(pl.Struct({"claim_id": pl.String, "line": pl.Int64, "amount": pl.Float64}))
 """The findings' column `lines`, decoded."""
 
+
+def line_items(findings: pl.DataFrame, *columns: str) -> pl.DataFrame:
+    """Each line that findings put at risk: `columns` of the finding, and of the line claim_id, line, amount."""
+    return (
+        findings.select(*columns, item=pl.col("lines").str.json_decode(LINE_ITEMS))
+        .explode("item")
+        .unnest("item")
+        .drop_nulls("claim_id")
+    )
+
+
 VISIT = ["patient_id", "discipline", "service_date"]
 """What makes a visit: a treatment day of a patient and discipline."""
 COVERAGE_KEY = ("rule", "payer_id", "therapist_id", "clinic_id", "discipline", "service_date", "missing")
@@ -192,16 +203,10 @@ def unsubmitted(whole: Audit) -> Audit:
 
 def _touching(found: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
     """The findings whose claim, or a line that they put at risk, is among `lines`."""
-    at_risk = (
-        found.select("finding_id", item=pl.col("lines").str.json_decode(LINE_ITEMS))
-        .explode("item")
-        .unnest("item")
-    )
+    at_risk = line_items(found, "finding_id").drop("amount")
     named = found.select("finding_id", "claim_id", "line")
     key = ["claim_id", "line"]
-    touched = pl.concat([at_risk.select("finding_id", *key), named]).join(
-        lines.select(key), on=key, how="semi"
-    )
+    touched = pl.concat([at_risk, named]).join(lines.select(key), on=key, how="semi")
     return found.join(touched, on="finding_id", how="semi", maintain_order="left")
 
 
@@ -374,12 +379,8 @@ def touched_visits(found: pl.DataFrame, lines: pl.DataFrame, notes: pl.DataFrame
     """
     real = found.filter(pl.col("severity") != "info")
     by_line = (
-        real.select(
-            "finding_id", found_of="therapist_id", at_risk=pl.col("lines").str.json_decode(LINE_ITEMS)
-        )
-        .explode("at_risk")
-        .unnest("at_risk")
-        .drop_nulls("claim_id")
+        line_items(real, "finding_id", "therapist_id")
+        .rename({"therapist_id": "found_of"})
         .join(lines.select("claim_id", "line", *VISIT), on=["claim_id", "line"])
     )
     by_note = real.select("finding_id", "note_id", found_of="therapist_id").join(

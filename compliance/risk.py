@@ -14,7 +14,7 @@ import polars as pl
 from numpy import arange, argmax, concatenate
 from scipy.special import bdtr, bdtrc, ndtri
 
-from compliance.audit import LINE_ITEMS, Audit
+from compliance.audit import Audit, line_items
 from compliance.checks.rule import AT_RISK
 
 Z95 = float(ndtri(0.975))
@@ -89,14 +89,9 @@ def at_risk(findings: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
     it): a line is at risk for the largest of its findings' amounts, never above its own amount, and findings share
     that in proportion. Parts therefore sum to the whole.
     """
-    exploded = (
-        findings.filter(pl.col("severity").is_in(AT_RISK))
-        .select("finding_id", "rule", "severity", item=pl.col("lines").str.json_decode(LINE_ITEMS))
-        .explode("item")
-        .unnest("item")
-        .drop_nulls("claim_id")
-        .filter(pl.col("amount") > 0)
-    )
+    exploded = line_items(
+        findings.filter(pl.col("severity").is_in(AT_RISK)), "finding_id", "rule", "severity"
+    ).filter(pl.col("amount") > 0)
     own = lines.select("claim_id", "line", line_amount="amount")
     key = ["claim_id", "line"]
     return (

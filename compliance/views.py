@@ -17,7 +17,7 @@ from compliance.audit import LINE_ITEMS, VISIT, Audit, counted
 from compliance.chart_theme import SEVERITIES, SEVERITY_SIGNS
 from compliance.checks.rule import Rule, catalogue
 from compliance.records.load import LoadReport, Notice
-from compliance.review.worklist import cause_key
+from compliance.review.worklist import gathered
 from compliance.rulebook import FAMILIES, by_family
 from compliance.whatif import Difference
 
@@ -158,22 +158,8 @@ def root_causes(valued: pl.DataFrame, shares: pl.DataFrame) -> pl.DataFrame:
     lines and notes are gathered by rule and therapist. Columns: rule, therapist_id, patient_id, finding_id (of the
     largest), findings, lines, dollars, message.
     """
-    counted = shares.group_by("finding_id").agg(lines=pl.len())
-    return (
-        valued.filter(REAL)
-        .drop("lines")
-        .join(counted, on="finding_id", how="left")
-        .with_columns(cause=cause_key())
-        .sort(["dollars", "finding_id"], descending=[True, False])
-        .group_by("cause", maintain_order=True)
-        .agg(
-            pl.col("rule", "subject", "therapist_id", "patient_id", "finding_id", "message").first(),
-            findings=pl.len(),
-            lines=pl.col("lines").fill_null(0).sum(),
-            dollars=pl.col("dollars").sum(),
-        )
-        .sort(["dollars", "findings", "cause"], descending=[True, True, False])
-    )
+    work = valued.filter(REAL).with_columns(change=pl.lit("same"))
+    return gathered(work, shares, "cause", "dollars").with_columns(finding_id=pl.col("ids").list.first())
 
 
 def by_severity(valued: pl.DataFrame, key: str, every: pl.Series | None = None) -> pl.DataFrame:
@@ -520,7 +506,7 @@ def payer_sentence(table: pl.DataFrame, dollars: float, names: Mapping[str, str]
 
 
 def worklist_sentence(
-    counted: Mapping[str, int], work: pl.DataFrame, before: Mapping[str, Any] | None, named: Mapping[int, str]
+    counted: Mapping[str, int], work: pl.DataFrame, before: Mapping[str, Any] | None
 ) -> str:
     """What is open, and what changed since the run that it is compared with."""
     still = work.filter(pl.col("status").is_in(["open", "asked"]))
@@ -531,7 +517,7 @@ def worklist_sentence(
     if before is None:
         return f"{told}. This is the first run of these records that was kept."
     new, reopened, fixed = (counted.get(name, 0) for name in ("new", "reopened", "fixed"))
-    when = named[before["run"]].partition(",  run")[0].rpartition(", run")[0]
+    when = formats.day(date.fromisoformat(before["at"][:10]))
     return f"{told}. Since {when}: {new:,} new, {reopened:,} reopened, {fixed:,} fixed."
 
 
@@ -654,6 +640,11 @@ def what_if_sentence(told: Difference) -> str:
     )
     if told.moved:
         found += f", {formats.count(len(told.moved))} with other dollars or words"
+    unknown = told.told[1] - told.told[0]
+    if unknown:
+        found += (
+            f", {formats.plural(abs(unknown), 'check')} {'more' if unknown > 0 else 'fewer'} that cannot tell"
+        )
     change = told.dollars_after - told.dollars_before
     if abs(change) < 0.005:
         return f"{found}; dollars at risk stay at {before}."

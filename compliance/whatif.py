@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 import yaml
 
-from compliance.audit import Audit, Scope, audit
+from compliance.audit import Audit, Scope, audit, line_items
 from compliance.checks.rule import Rule, catalogue
 from compliance.money import PRICE_PARAMETERS
 from compliance.policy import Policies
@@ -190,12 +190,8 @@ def _moved_lines(was: pl.DataFrame, now: pl.DataFrame, differing: pl.DataFrame) 
 
 def _rules_of(findings: pl.DataFrame) -> pl.DataFrame:
     """The rules of findings by the line that they put at risk: claim_id, line, rules (`PR-01 UNIT-01`)."""
-    items = pl.List(pl.Struct({"claim_id": pl.String, "line": pl.Int64, "amount": pl.Float64}))
     return (
-        findings.select("rule", item=pl.col("lines").str.json_decode(items))
-        .explode("item")
-        .unnest("item")
-        .drop_nulls("claim_id")
+        line_items(findings, "rule")
         .group_by("claim_id", "line")
         .agg(rules=pl.col("rule").unique().sort().str.join(" "))
     )

@@ -7,10 +7,8 @@ import polars as pl
 import streamlit as st
 
 from compliance import formats, prebill, views
-from compliance.audit import unsubmitted
-from compliance.review import ReviewError, lifted, standing
-from compliance.review.worklist import cause_key
-from ui import data, frame, parts
+from compliance.review import standing
+from ui import data, frame, parts, reports
 
 frame.enter()
 
@@ -18,18 +16,10 @@ FIRST = 7
 """So many fixes the sentence speaks of."""
 
 view = parts.ready("Before billing")
-waiting = unsubmitted(view.audit)
-try:
-    store = None if data.uploaded() else data.store()
-    decided = store.decisions() if store else None
-except ReviewError as refusal:
-    st.warning(formats.markdown(f"{refusal} Decisions are not heeded here."))
-    decided = None
-off = lifted(waiting.findings, decided, date.today()) if decided is not None else frozenset()
-claims = prebill.pre_bill(waiting, off)
-fixes = prebill.fixes(waiting, cause_key(), off)
+subject = reports.subject(view)
+waiting, claims, fixes = subject.waiting, subject.claims, subject.fixes
 first = [each for ids in fixes["ids"].head(FIRST) for each in ids]
-told = views.billing_sentence(claims, fixes, prebill.released_by(waiting, first, off), FIRST)
+told = views.billing_sentence(claims, fixes, prebill.released_by(waiting, first, subject.lifted), FIRST)
 frame.heading("Before billing", told, data.context())
 if not claims:
     parts.empty("No claim under these filters waits to be sent.")
@@ -37,8 +27,9 @@ if not claims:
 if not fixes.is_empty():
     st.markdown(f"**Fix before {formats.day(views.next_friday(date.today()))}, blockers first**")
     owners = pl.DataFrame(schema={"finding_id": pl.String, "assignee": pl.String, "due_on": pl.Date})
-    if decided is not None:
-        stands = standing(waiting.findings, decided, date.today())
+    store, _ = data.review()
+    if store:
+        stands = standing(waiting.findings, store.decisions(), date.today())
         owners = stands.filter(pl.col("status") == "asked").select("finding_id", "assignee", "due_on")
     fixes = fixes.with_columns(finding_id=pl.col("ids").list.first()).join(
         owners, on="finding_id", how="left", maintain_order="left"
@@ -77,6 +68,6 @@ parts.sheet(
     shown.sort("Decision", "Claim"), "Each unsent claim: hold or release, and why", height=300, row_height=26
 )
 if not data.uploaded():
-    review = ' --review "$COMPLIANCE_REVIEW"' if off else ""
+    review = ' --review "$COMPLIANCE_REVIEW"' if subject.lifted else ""
     st.caption("The same from the command line:")
     st.code(f"compliance check {shlex.quote(str(data.path()))} --unsubmitted{review}", language="bash")

@@ -13,7 +13,7 @@ from ui import data, decisions, frame, parts, worklist
 frame.enter()
 view = parts.ready("Worklist")
 try:
-    store = None if data.uploaded() else data.store()
+    store = data.store()
     if store is None:
         frame.heading("Worklist", context=data.context())
         parts.empty(
@@ -22,18 +22,15 @@ try:
             else "The review data is switched off (COMPLIANCE_REVIEW=off)."
         )
     decisions.said_before()
-    since = data.since(store)
+    since = data.since(store, st.session_state.get(worklist.RUN))
     named = worklist.run_names(since)
-    asked = st.session_state.get(worklist.RUN)
-    if asked in named:
-        since = data.since(store, asked)
     stands = standing(view.valued, store.decisions(), date.today())
 except ReviewError as refusal:
     frame.heading("Worklist", context=data.context())
     parts.empty(f"{refusal} Findings can still be read.")
 work = gathering.with_standing(view.valued.filter(views.REAL), stands, since.changed)
 counted = gathering.counts(work, since.changed)
-frame.heading("Worklist", views.worklist_sentence(counted, work, since.before, named), data.context())
+frame.heading("Worklist", views.worklist_sentence(counted, work, since.before), data.context())
 
 choice = worklist.tools(counted, since, named)
 shown = work.filter(pl.col("status") == choice.status)

@@ -213,6 +213,24 @@ def test_two_who_decide_at_once_lose_nothing(address: str) -> None:
     kept.close()
 
 
+def test_many_who_open_a_new_database_at_once_all_open_it(address: str) -> None:
+    opened: list[Store] = []
+    ready = threading.Barrier(8)
+
+    def begin() -> None:
+        ready.wait()
+        opened.append(open_store(address))
+
+    workers = [threading.Thread(target=begin) for _ in range(8)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert len(opened) == 8 and all(each.trail().is_empty() for each in opened)
+    for each in opened:
+        each.close()
+
+
 INTERRUPTED = """
 import sys, time
 from compliance.review import Decision, open_store
@@ -409,10 +427,17 @@ def test_the_migrations_make_the_tables_that_the_code_reads(address: str) -> Non
     opened.close()
 
 
-def test_an_audits_findings_are_kept_as_a_run_keeps_them() -> None:
+def test_an_audits_findings_are_kept_with_their_day_and_dollars() -> None:
+    from datetime import datetime
+
     from compliance.findings import FINDING_SCHEMA
 
-    assert kept_findings(pl.DataFrame(schema=FINDING_SCHEMA)).is_empty()
+    row = dict.fromkeys(FINDING_SCHEMA) | finding(1) | {
+        "service_date": datetime(2026, 3, 4), "claim_id": "C1", "amount_at_risk": 25.8,
+    }  # fmt: skip
+    kept = kept_findings(pl.DataFrame([row], schema=FINDING_SCHEMA)).row(0, named=True)
+    assert (kept["service_date"], kept["amount"], kept["claim_id"]) == ("2026-03-04", 25.8, "C1")
+    assert kept["message"] == "1 minutes support no unit" and "evidence" not in kept
 
 
 def test_an_audit_is_a_run_and_says_what_it_could_judge() -> None:

@@ -24,6 +24,7 @@ from compliance.names import choices_from
 from compliance.notes.tables import spoken
 from compliance.policy import Policies, load_policies
 from compliance.records.load import Records, load, load_files
+from compliance.review import ReviewError
 from compliance.review.runs import Present, changes, run_of
 from compliance.review.spot_checks import Book, SessionBook
 from compliance.review.store import Store, default_url
@@ -194,9 +195,17 @@ def _store(url: str) -> Store:
 
 
 def store() -> Store | None:
-    """The review data, or None where it is switched off (`COMPLIANCE_REVIEW=off`). Raises ReviewError."""
-    url = default_url()
+    """The review data; None for an upload, and where it is switched off (`COMPLIANCE_REVIEW=off`). Raises ReviewError."""
+    url = None if uploaded() else default_url()
     return None if url is None else _store(url)
+
+
+def review() -> tuple[Store | None, str]:
+    """The review data for parts that do without it: the store, or None and why it cannot be opened (empty: there is none)."""
+    try:
+        return store(), ""
+    except ReviewError as refusal:
+        return None, str(refusal)
 
 
 def person() -> str:
@@ -213,37 +222,32 @@ class Since:
     runs: pl.DataFrame
     before: Mapping[str, Any] | None
     changed: pl.DataFrame
-    run_id: str
 
 
 def since(kept: Store, run: int | None = None) -> Since:
     """Keep this audit as a run where it is not kept yet, and say what changed since run number `run`.
 
-    Where None: since the last run of other records, policies or rules than now; one that differs only by its day tells
-    nothing of what was repaired.
+    Where there is none such: since the last run of other records, policies or rules than now; one that differs only by its
+    day tells nothing of what was repaired.
     """
-    source = str(path().resolve())
-    now = run_of(audited(), records(), policies(), source)
+    now = run_of(audited(), records(), policies(), source())
     kept.keep(now, person())
-    runs = kept.runs(source)
+    runs = kept.runs(now.source)
     earlier = runs.filter(pl.col("run") != runs["run"].max())
     same = pl.all_horizontal(
         pl.col(name) == getattr(now, name) for name in ("records", "policies", "program")
     )
     differing = earlier.filter(~same)
-    chosen = (
-        earlier.filter(pl.col("run") == run)
-        if run is not None
-        else (differing if differing.height else earlier).tail(1)
-    )
+    asked = earlier.filter(pl.col("run").is_in([run]))
+    chosen = asked if asked.height else (differing if differing.height else earlier).tail(1)
     before = chosen.row(0, named=True) if chosen.height else None
     last = kept.findings_of(before["run"]) if before else kept.findings_of(-1)
-    ever = kept.seen_until(source, before["run"] if before else -1)
+    ever = kept.seen_until(now.source, before["run"] if before else -1)
     present = Present.of(audited(), records())
     changed = changes(now.findings, last, ever, present).with_columns(
         pl.col("service_date").str.to_datetime("%Y-%m-%d", time_unit="us")
     )
-    return Since(runs, before, filters.current().apply(changed), now.run_id)
+    return Since(runs, before, filters.current().apply(changed))
 
 
 def signed_in() -> bool:
@@ -253,8 +257,7 @@ def signed_in() -> bool:
 
 def book() -> Book:
     """Where spot checks are kept: the review data, or this session alone for an upload or without review data."""
-    kept = None if uploaded() else store()
-    return kept or st.session_state.setdefault(f"{_BOOK}{records().fingerprint}", SessionBook())
+    return store() or st.session_state.setdefault(f"{_BOOK}{records().fingerprint}", SessionBook())
 
 
 def source() -> str:

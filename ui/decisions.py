@@ -86,8 +86,9 @@ def _decide(chosen: pl.DataFrame, store: Store, said: Sequence[Any], key: str) -
 
 def button(finding: Mapping[str, Any]) -> None:
     """The button that says how a finding stands and opens, or closes, the form below the actions of its card."""
-    store = _store()
+    store, refusal = data.review()
     if store is None:
+        st.caption(formats.markdown(refusal))
         return
     said_before()
     stands = standing(_alone(finding), store.decisions(), date.today()).row(0, named=True)
@@ -98,7 +99,7 @@ def button(finding: Mapping[str, Any]) -> None:
 
 def panel(finding: Mapping[str, Any]) -> None:
     """The form and the history of the finding that is being decided; nothing for any other."""
-    store = _store()
+    store, _ = data.review()
     if store is None or st.session_state.get(DECIDING) != finding["finding_id"]:
         return
     found = _alone(finding)
@@ -106,15 +107,6 @@ def panel(finding: Mapping[str, Any]) -> None:
     with st.container(key="evidence_deciding"):
         form(found.with_columns(decision=stands["decision"]), store, f"decide_{finding['finding_id']}")
         history(finding["finding_id"], store)
-
-
-def _store() -> Store | None:
-    """The review data of these records; None for an upload, where it is switched off, or cannot be opened."""
-    try:
-        return None if data.uploaded() else data.store()
-    except ReviewError as refusal:
-        st.caption(formats.markdown(str(refusal)))
-        return None
 
 
 def _alone(finding: Mapping[str, Any]) -> pl.DataFrame:

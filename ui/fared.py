@@ -4,20 +4,16 @@ import streamlit as st
 
 from compliance import formats, views
 from compliance.audit import Audit
-from compliance.review import ReviewError
 from compliance.review.health import rule_health
 from ui import data, parts
 
 
 def health(result: Audit) -> None:
     """The table of rules' health; nothing for an upload or without review data."""
-    try:
-        store = None if data.uploaded() else data.store()
-        if store is None:
-            return
-        decided, seen = store.decisions(), store.first_seen(str(data.path().resolve()))
-    except ReviewError:
+    store, _ = data.review()
+    if store is None:
         return
+    decided, seen = store.decisions(), store.first_seen(data.source())
     rows = rule_health(result.findings.filter(views.REAL), decided, seen, result.coverage)
     with st.expander("How the rules fare with reviewers"):
         told = int(rows["decided"].sum())

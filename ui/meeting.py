@@ -7,17 +7,8 @@ import streamlit as st
 
 from compliance import charts, comparison, formats, risk, views
 from compliance.reports import Subject, director
-from compliance.review import ReviewError
 from compliance.review.store import Store
 from ui import data, frame, parts
-
-
-def store() -> Store | None:
-    """The review data; None where there is none to keep marks in."""
-    try:
-        return None if data.uploaded() else data.store()
-    except ReviewError:
-        return None
 
 
 def four_figures(told: Subject) -> None:
@@ -33,7 +24,7 @@ def four_figures(told: Subject) -> None:
 def better(view: views.Narrowed) -> None:
     """The p-chart with its baseline frozen on the first marked day, and the marked days."""
     st.subheader("Are we better?", anchor=False)
-    kept = store()
+    kept, _ = data.review()
     marks = kept.marks() if kept else []
     baseline = marks[0][0] if marks else None
     weeks = risk.weekly(view.audit.visits, baseline_until=baseline)
@@ -136,6 +127,10 @@ def beside_ourselves(view: views.Narrowed) -> None:
         for told in comparison.figures(view.audit.lines, notes):
             value = formats.NOTHING if told.value is None else figure_words(told)
             st.metric(told.name, value, delta=f"of {told.of:,}", delta_color="off", delta_arrow="off")
+    months = comparison.monthly(view.audit.lines, notes)
+    with st.expander("Month by month"):
+        parts.sheet(parts.headed(months), "The same figures by month, each with what it rests on")
+        parts.download(months, "meeting_months", "months.csv")
     mix = comparison.mix(view.audit.lines)
     st.markdown(formats.markdown(comparison.drift_sentence(mix)))
     if not mix.is_empty():

@@ -9,7 +9,7 @@ import streamlit as st
 from compliance import formats
 from compliance.audit import unsubmitted
 from compliance.reports import Subject, pdf, xlsx
-from compliance.review import ReviewError, lifted
+from compliance.review import lifted
 from compliance.views import Narrowed
 from ui import data, filters, parts, trail
 
@@ -88,14 +88,8 @@ def _shared(key: str, _make: Any) -> bytes:
 
 
 def _lifted(view: Narrowed) -> frozenset[str]:
-    """What reviewers dismissed or waived, as the page Before billing heeds it."""
-    try:
-        store = None if data.uploaded() else data.store()
-        return (
-            lifted(unsubmitted(view.audit).findings, store.decisions(), date.today())
-            if store
-            else frozenset()
-        )
-    except ReviewError as refusal:
+    """What reviewers dismissed or waived: it holds no claim."""
+    store, refusal = data.review()
+    if refusal:
         st.warning(formats.markdown(f"{refusal} Decisions are not heeded here."))
-        return frozenset()
+    return lifted(unsubmitted(view.audit).findings, store.decisions(), date.today()) if store else frozenset()

@@ -39,7 +39,7 @@ def viewed(finding: Mapping[str, Any]) -> None:
 def _note(action: str, subject: str, detail: Mapping[str, Any]) -> None:
     """An entry of the trail; of an upload none is kept, and where it cannot be kept that is said."""
     try:
-        if not data.uploaded() and (store := data.store()):
+        if store := data.store():
             store.note(data.person(), action, subject, detail)
     except ReviewError as refusal:
         st.toast(formats.markdown(f"{refusal} This is not in the trail."))

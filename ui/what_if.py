@@ -76,7 +76,11 @@ def keeping(changes: list[Change]) -> None:
             for policy, text in texts.items():
                 if store:
                     store.save_overlay(name if len(texts) == 1 else f"{name} ({policy})", text, data.person())
-            st.toast("Saved." if store else "Not saved: the review data is switched off.")
+            st.toast(
+                "Saved."
+                if store
+                else "Not saved: of an upload, or with the review data switched off, nothing is kept."
+            )
         for policy, text in texts.items():
             st.download_button(f"Export {policy}.yaml", text, f"{policy}.yaml", "application/yaml", key=f"what_if_{policy}_yaml",
                                on_click=trail.exported, args=(f"{policy}.yaml",))  # fmt: skip

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Literal, get_args
 
 import polars as pl
-from pydantic import Field, ValidationError, model_validator
+from pydantic import ValidationError
 
-from compliance.policy.models import Border, PolicyError, shown
+from compliance.policy.models import Dated, PolicyError, shown
 from compliance.policy.strict import read
 
 Kind = Literal["relative_values", "geography", "unit_limits", "code_pairs", "therapy_codes"]
@@ -41,29 +41,13 @@ VOID = "9"
 """The modifier indicator of a pair that never was in force."""
 
 
-class Edition(Border):
+class Edition(Dated):
     """One file of one kind: from when, until when (inclusive; empty = until the next begins), and who says so."""
 
     kind: Kind
     file: str
-    valid_from: date = Field(alias="from")
-    to: date | None = None
-    source: str = Field(min_length=1)
-    verified: bool | str = False
-    note: str | None = None
     readded_on: date | None = None
     readded_after: date | None = None
-
-    @model_validator(mode="after")
-    def _in_order(self) -> "Edition":
-        if self.to and self.to < self.valid_from:
-            raise ValueError(f"ends on {self.to}, before it begins on {self.valid_from}")
-        return self
-
-    @property
-    def valid_until(self) -> date | None:
-        """The first day on which the edition by its own word is no longer in force; None = it names no end."""
-        return self.to + timedelta(days=1) if self.to and self.to < date.max else None
 
     @property
     def why_unverified(self) -> str | None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, timedelta
 from reprlib import Repr
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -83,15 +83,31 @@ class Parameter(Border):
         )
 
 
-class Row(Border):
-    """One value of one parameter: from when, until when (inclusive), for whom, and who says so."""
+class Dated(Border):
+    """What is in force from a day until another (inclusive; empty = no end is named), and who says so."""
 
     valid_from: date = Field(alias="from")
     to: date | None = None
-    value: Any
     source: str = Field(min_length=1)
     verified: bool | str = False
     note: str | None = None
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.to and self.to < self.valid_from:
+            raise ValueError(f"ends on {self.to}, before it begins on {self.valid_from}")
+        return self
+
+    @property
+    def valid_until(self) -> date | None:
+        """The first day on which it is no longer in force; None = no end is named."""
+        return self.to + timedelta(days=1) if self.to and self.to < date.max else None
+
+
+class Row(Dated):
+    """One value of one parameter: from when, until when (inclusive), for whom, and who says so."""
+
+    value: Any
     setting: Setting | None = None
     state: str | None = Field(default=None, pattern="^[A-Z]{2}$")
     discipline: Discipline | None = None
@@ -101,17 +117,6 @@ class Row(Border):
     @classmethod
     def _as_text(cls, cpt: Any) -> Any:
         return str(cpt) if isinstance(cpt, int) else cpt
-
-    @model_validator(mode="after")
-    def _in_order(self) -> "Row":
-        if self.to and self.to < self.valid_from:
-            raise ValueError(f"ends on {self.to}, before it begins on {self.valid_from}")
-        return self
-
-    @property
-    def valid_until(self) -> date | None:
-        """The first day on which the row is no longer in force; None = still in force."""
-        return self.to + timedelta(days=1) if self.to and self.to < date.max else None
 
     @property
     def narrowing(self) -> dict[str, str]:

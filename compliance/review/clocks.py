@@ -10,6 +10,7 @@ from typing import Any
 
 import polars as pl
 
+from compliance.audit import line_items
 from compliance.checks.overpayments.clock import RETURN, SUSPENSION, due_on
 from compliance.policy import Policies
 from compliance.review.decisions import CONFIRMED
@@ -50,10 +51,9 @@ def _clock(
     days = policies.value(policy, RETURN, identified) if policy else None
     if days is None or not isinstance(days.value, int):
         return None
-    items = pl.Series([finding["lines"]]).str.json_decode(
-        pl.List(pl.Struct({"claim_id": pl.String, "line": pl.Int64, "amount": pl.Float64}))
+    of_it = line_items(pl.DataFrame({"lines": [finding["lines"]]})).join(
+        paid, on=["claim_id", "line"], how="semi"
     )
-    of_it = items.explode().struct.unnest().join(paid, on=["claim_id", "line"], how="semi")
     dollars = float(of_it["amount"].sum())
     if dollars <= 0:
         return None

@@ -7,6 +7,8 @@ trail's lock first, so that the chain never forks and a bulk decision is there w
 import hashlib
 import json
 import os
+import sqlite3
+import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
@@ -86,10 +88,28 @@ def _engine(address: str) -> sa.Engine:
 
 
 def _of_sqlite(connection: Any, _: Any) -> None:
-    """Readers do not wait for writers (WAL); transactions begin when we say so, not when the driver thinks."""
+    """Readers do not wait for writers (WAL); transactions begin when we say so, not when the driver thinks.
+
+    The patience comes first: of two that open a new file at once, one waits while the other turns it to WAL.
+    """
     connection.isolation_level = None
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", f"busy_timeout={BUSY_MS}", "foreign_keys=ON"):
+    for pragma in (f"busy_timeout={BUSY_MS}", "synchronous=FULL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
+    _to_wal(connection)
+
+
+def _to_wal(connection: Any) -> None:
+    """Turn the file to WAL; SQLite answers *locked* to that at once, whatever the patience, so it is asked again."""
+    until = time.monotonic() + BUSY_MS / 1000
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.02)
+        else:
+            return
 
 
 def _begin(connection: sa.Connection) -> None:
@@ -302,7 +322,7 @@ class Store:
         return self._frame(query.order_by(entries.c.entry), schema)
 
     def trail(self) -> pl.DataFrame:
-        """Every entry of the trail in order: the fields of `trail.Entry`."""
+        """Every entry of the trail in order: `trail.SEALED` and hash."""
         schema = {name: pl.Int64() if name == "entry" else pl.String() for name in (*SEALED, "hash")}
         return self._frame(sa.select(entries).order_by(entries.c.entry), schema)
 

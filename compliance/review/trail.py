@@ -13,20 +13,8 @@ from typing import Any
 FIRST = "0" * 64
 """What stands for the hash before the first entry."""
 SEALED = ("entry", "at", "person", "action", "subject", "detail", "previous")
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One act: its number, the moment (UTC, ISO), the person, the action, what it was about and the details (JSON)."""
-
-    entry: int
-    at: str
-    person: str
-    action: str
-    subject: str
-    detail: str
-    previous: str
-    hash: str
+"""An entry: its number, the moment (UTC, ISO), the person, the action, what it was about, the details (JSON), and the hash of
+the entry before; its own `hash` covers them all."""
 
 
 @dataclass(frozen=True)
