@@ -59,22 +59,14 @@ def _mean(values: pl.Series) -> float | None:
     return float(values.cast(pl.Float64).sum()) / len(values) if len(values) else None
 
 
-def monthly(lines: pl.DataFrame, notes: pl.DataFrame) -> pl.DataFrame:
-    """The same figures by calendar month: month, figure, value, of."""
-    rows = []
-    months = (
-        pl.concat([lines["service_date"], notes["service_date"]])
-        .drop_nulls()
-        .dt.truncate("1mo")
-        .unique()
-        .sort()
-    )
-    for month in months:
-        here = pl.col("service_date").dt.truncate("1mo") == month
-        for told in figures(lines.filter(here), notes.filter(here)):
-            rows.append({"month": month, "figure": told.name, "value": told.value, "of": told.of})
-    schema = {"month": pl.Datetime("us"), "figure": pl.String(), "value": pl.Float64(), "of": pl.Int64()}
-    return pl.DataFrame(rows, schema=schema)
+def monthly(lines: pl.DataFrame, notes: pl.DataFrame) -> dict[date, tuple[Figure, Figure, Figure]]:
+    """The same figures of each calendar month with lines or notes, by its first day, the earliest first."""
+    days = pl.concat([lines["service_date"], notes["service_date"]]).drop_nulls()
+    month = pl.col("service_date").dt.truncate("1mo").dt.date()
+    return {
+        first: figures(lines.filter(month == first), notes.filter(month == first))
+        for first in days.dt.truncate("1mo").dt.date().unique().sort()
+    }
 
 
 def mix(lines: pl.DataFrame, baseline_until: date | None = None) -> pl.DataFrame:

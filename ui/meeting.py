@@ -125,11 +125,20 @@ def beside_ourselves(view: views.Narrowed) -> None:
     )
     with st.container(horizontal=True, key="card_letter"):
         for told in comparison.figures(view.audit.lines, notes):
-            value = formats.NOTHING if told.value is None else figure_words(told)
-            st.metric(told.name, value, delta=f"of {told.of:,}", delta_color="off", delta_arrow="off")
-    months = comparison.monthly(view.audit.lines, notes)
+            st.metric(
+                told.name, figure_words(told), delta=f"of {told.of:,}", delta_color="off", delta_arrow="off"
+            )
     with st.expander("Month by month"):
-        parts.sheet(parts.headed(months), "The same figures by month, each with what it rests on")
+        months = pl.DataFrame(
+            [
+                {
+                    "Month": f"{first:%b %Y}",
+                    **{each.name: figure_words(each, with_volume=True) for each in told},
+                }
+                for first, told in comparison.monthly(view.audit.lines, notes).items()
+            ]
+        )
+        parts.sheet(months, "The same figures by month, each with what it rests on")
         parts.download(months, "meeting_months", "months.csv")
     mix = comparison.mix(view.audit.lines)
     st.markdown(formats.markdown(comparison.drift_sentence(mix)))
@@ -142,9 +151,10 @@ def beside_ourselves(view: views.Narrowed) -> None:
         )
 
 
-def figure_words(told: comparison.Figure) -> str:
-    """A figure as people write it."""
-    value = told.value or 0.0
-    if told.share is not None:
-        return formats.percent(value)
-    return formats.money(value) if told.unit == "$" else f"{value:.1f}"
+def figure_words(told: comparison.Figure, with_volume: bool = False) -> str:
+    """A figure as people write it, `38.3` or `38.3 (of 215)`; a dash where nothing is known."""
+    if told.value is None:
+        return formats.NOTHING
+    dollars = formats.money(told.value) if told.unit == "$" else f"{told.value:.1f}"
+    value = dollars if told.share is None else formats.percent(told.value)
+    return f"{value} (of {formats.count(told.of)})" if with_volume else value
