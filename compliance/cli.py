@@ -1,4 +1,4 @@
-"""The commands: `compliance check`, `validate`, `rules`, `policies`, `risk`, `report`, `trail`, `sample`, `estimate`,
+"""The commands: `compliance check`, `validate`, `convert`, `rules`, `policies`, `risk`, `report`, `trail`, `sample`, `estimate`,
 `synth`, `app`.
 
 Results go to standard output, progress and diagnostics to standard error. Exit status: 0 nothing at or above
@@ -143,7 +143,9 @@ def _place(text: str) -> Path:
 DataPath = Annotated[
     Path,
     typer.Argument(
-        metavar="PATH", parser=_place, help="A folder of tables, a zip of them, or X12 claim files."
+        metavar="PATH",
+        parser=_place,
+        help="A folder of tables, a workbook, a zip of these, or X12 claim files.",
     ),
 ]
 PolicyFolder = Annotated[
@@ -428,6 +430,27 @@ def validate(
         _write(report.render().rstrip("\n") + "\n", None)
     else:
         _refuse(f"validate writes table or json, not {format.value}")
+
+
+@cli.command(epilog="Example: compliance convert export.xlsx records")
+def convert(
+    path: DataPath,
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", parser=_place, help="Where the tables go: new or empty.")
+    ],
+) -> None:
+    """Write the records as Parquet, a file a table, with the load report; prints the report."""
+    from compliance.records import convert as writing
+    from compliance.records.load import load
+
+    place = writing.ready(folder)
+    if path.is_dir() and place.is_relative_to(path.resolve()):
+        _refuse(
+            f"{folder}: lies within {path} (expected a folder elsewhere: the records would be there twice)"
+        )
+    records = load(path)
+    writing.convert(records, folder)
+    _write(records.report.render().rstrip("\n") + "\n", None)
 
 
 @cli.command(epilog="Example: compliance rules PR-01 --on 2026-03-01")

@@ -314,12 +314,12 @@ def test_what_is_left_unread_is_told(tmp_path):
     (tmp_path / "goals").mkdir()
     (tmp_path / "patients").symlink_to(tmp_path / "goals")
     (tmp_path / "fees.csv").touch()
-    for name in ("_clinics.csv", "therapists.xlsx", ".notes.csv", "._notes.csv", "_SUCCESS"):
+    for name in ("_clinics.csv", ".notes.csv", "._notes.csv", "_SUCCESS"):
         (tmp_path / name).write_text("note_id\nN1\n")
     report = load(tmp_path).report
     told = {str(notice).partition(" was left out: ")[0]: str(notice) for notice in report.left_out}
     assert set(told) == {
-        "claims.csv", "payers.csv", "goals/", "patients/", "fees.csv", "_clinics.csv", ".notes.csv", "therapists.xlsx",
+        "claims.csv", "payers.csv", "goals/", "patients/", "fees.csv", "_clinics.csv", ".notes.csv",
     }  # fmt: skip
     assert "a link to nothing" in told["claims.csv"] and "a pipe" in told["payers.csv"]
     assert "empty" in told["goals/"] and "empty" in told["fees.csv"] and "not followed" in told["patients/"]

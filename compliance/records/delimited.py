@@ -40,7 +40,10 @@ ROW = "row of the file"
 
 @dataclass
 class RawTable:
-    """A file's rows before their cells are read: columns of any type under our names, and `ROW`."""
+    """A file's rows before their cells are read: columns of any type under our names, and `ROW`.
+
+    `settled`: rows that are equal are several all the same, as loading them before has found (`convert`).
+    """
 
     file: str
     table: str
@@ -49,6 +52,7 @@ class RawTable:
     unknown_columns: list[str] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
+    settled: bool = False
 
 
 def column_name(header: str) -> str:

@@ -8,7 +8,7 @@ HEAD = """# Records
 Generated from `compliance/records/models.py` (`python -m compliance.records.dictionary`); a test fails when it differs.
 
 A clinic's records are a folder (or a zip) of tables, one file a table: `<table>.csv` or `<table>.parquet`, or a folder
-`<table>/` of such files. A table that is absent is empty, a column that is absent is unknown, and a check that needs it
+`<table>/` of such files; or a workbook with a sheet a table (`docs/inputs.md`). A table that is absent is empty, a column that is absent is unknown, and a check that needs it
 is reported as not run. Columns that no table has are kept out and named in the load report. X12 claim files (837
 professional and 835, version 5010) may lie beside the tables or stand alone.
 

@@ -23,6 +23,7 @@ from compliance.records.tables import (
     read_table,
     without_repeats,
 )
+from compliance.records.workbook import read_workbook
 from compliance.records.x12 import read_x12
 
 __all__ = [
@@ -74,7 +75,7 @@ class Records:
 
 
 def load(path: Path) -> Records:
-    """The records under a path: a folder of tables and claim files, a zip of these, or one such file.
+    """The records under a path: a folder of tables, workbooks and claim files, a zip of these, or one such file.
 
     Raises InputError, one line, where the path as a whole cannot be used: nothing there, nothing of ours, or a file
     that bears a table's name and is no table.
@@ -85,7 +86,9 @@ def load(path: Path) -> Records:
 def load_files(files: list[tuple[str, bytes]]) -> Records:
     """The records of files held in memory, each a name and its bytes (an upload). Raises InputError as `load` does."""
     if not files:
-        raise InputError("no file was given (expected tables such as claims.csv, or X12 claim files)")
+        raise InputError(
+            "no file was given (expected tables such as claims.csv, a workbook, or X12 claim files)"
+        )
     return _load(uploaded(files))
 
 
@@ -100,7 +103,7 @@ def from_frames(frames: Mapping[str, pl.DataFrame]) -> Records:
 def _load(found: Found) -> Records:
     report = LoadReport(notices=list(found.notices))
     claim_files = [source for source in found.sources if source.shape == "x12"]
-    raws = [raw for source in found.sources if source.shape != "x12" and (raw := _raw(source, report))]
+    raws = [raw for source in found.sources if source.shape != "x12" for raw in _raws(source, report)]
     for raw in [raw for raw in raws if raw.cells.width < 2]:
         report.notices += raw.notices
         raws.remove(raw)
@@ -121,19 +124,25 @@ def _why_nothing(claim_files: list[Source], report: LoadReport) -> str:
     return f"{report.refusals[0]}" + (f"; and {more:,} more like it, nothing could be read" if more else "")
 
 
-def _raw(source: Source, report: LoadReport) -> RawTable | None:
-    """The cells of a table file; null, with a notice, for a readme in a folder of parts."""
+def _raws(source: Source, report: LoadReport) -> list[RawTable]:
+    """The cells of a table file or of a workbook's sheets; none, with a notice, for a readme in a folder of parts."""
+    if source.shape == "workbook":
+        data = source.data if source.data is not None else source.path
+        assert data is not None
+        raws, told = read_workbook(data, source.name, source.table)
+        report.notices += told
+        return raws
     assert source.table is not None
     if source.shape == "parquet":
-        return read_parquet(source.path or source.read(), source.name, source.table)
+        return [read_parquet(source.path or source.read(), source.name, source.table)]
     try:
-        return read_delimited(source.read(), source.name, source.table)
+        return [read_delimited(source.read(), source.name, source.table)]
     except InputError as error:
         if not source.stray:
             raise
         because = str(error).partition(": ")[2]
         report.notices.append(Notice("ignored", f"{source.name} was left out: {because}", source.name))
-        return None
+        return []
 
 
 def _assembled(raws: list[RawTable], claim_files: list[Source], report: LoadReport) -> Records:
@@ -143,7 +152,8 @@ def _assembled(raws: list[RawTable], claim_files: list[Source], report: LoadRepo
     carried: dict[str, set[str]] = {}
     tables = _typed(raws, lines, refused, carried, report)
     for name in [name for name in tables if TABLES[name].repeats]:
-        _once(tables, name, lines, refused, report)
+        if [raw.settled for raw in raws if raw.table == name] != [True]:
+            _once(tables, name, lines, refused, report)
     if claim_files:
         known_lines = tables.get("claim_lines")
         exchange = read_x12([(source.name, source.read()) for source in claim_files], known_lines)

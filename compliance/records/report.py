@@ -21,9 +21,9 @@ class InputError(Exception):
 class Refusal:
     """A row that was left out, or a part of a file that could not be used.
 
-    `row` is the line of the file on which the row begins, from 1 (the header is line 1 of a plain CSV; rows of Parquet
-    count from 1 without a header; for X12 it is the position of the segment); `column` is null where the row as a
-    whole is at fault.
+    `row` is the line of the file on which the row begins, from 1 (the header is line 1 of a plain CSV; of a workbook it
+    is the sheet's row; rows of Parquet count from 1 without a header; for X12 it is the position of the segment);
+    `column` is null where the row as a whole is at fault.
     """
 
     file: str
@@ -52,7 +52,7 @@ class Refusal:
 class Notice:
     """Something that the reader of the report should know and that cost no row: an encoding, a dangling reference.
 
-    `kind` is one of ignored, encoding, separator, header, empty, cells, duplicate, reference, merge, x12; of these
+    `kind` is one of ignored, encoding, separator, header, empty, cells, duplicate, reference, merge, sheet, x12; of these
     ignored and empty name a file or folder of which nothing was read (`LoadReport.left_out`).
     """
 

@@ -1,4 +1,4 @@
-"""What lies under a path: table files, claim files, archives; each named, sized and read within limits.
+"""What lies under a path: table files, workbooks, claim files, archives; each named, sized and read within limits.
 
 Nothing is unpacked to disk: members of an archive are read in memory, and their names choose a table, never a path.
 An archive within an archive is not opened, and the limits count everything under the path together. What is left out is
@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 
 from compliance.formats import terminal
 from compliance.records.delimited import table_named
+from compliance.records.package import is_workbook
 from compliance.records.report import InputError, Notice
 
 MOST_FILES = 20_000
@@ -29,11 +30,14 @@ STEEPEST = 1_000
 SMALL = 2**20
 TEXT_SUFFIXES = {".csv", ".tsv", ".psv", ".txt", ".tab"}
 PARQUET_SUFFIXES = {".parquet", ".pq"}
-WORKBOOKS = {".xlsx", ".xls", ".xlsm", ".ods"}
+WORKBOOKS = {".xlsx", ".xlsm", ".xltx", ".xls", ".xlsb", ".ods"}
 ARCHIVES = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 """How a zip archive begins, whatever its name says."""
 NO_ARCHIVES = WORKBOOKS | TEXT_SUFFIXES | PARQUET_SUFFIXES
-"""Files of these names are what they are called or an error; a workbook is a zip that is not for opening."""
+"""Zips of these names are workbooks or an error; none is an archive to open."""
+OLD_OFFICE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+"""How Excel's files up to 2003 begin, and those that are locked with a password."""
+MARKUP = re.compile(rb"^(?:\xef\xbb\xbf)?\s*<(?:!|\?|[A-Za-z])")
 LONGEST_NAME = 120
 NESTED = "an archive within an archive is not opened; unpack it first"
 X12_START = re.compile(
@@ -45,7 +49,7 @@ TRUTH = "truth"
 
 @dataclass(frozen=True)
 class Source:
-    """A file: what to call it, what it holds (`delimited`, `parquet`, `x12`) and, for a table, which one.
+    """A file: what to call it, what it holds (`delimited`, `parquet`, `workbook`, `x12`) and, for a table, which one.
 
     `stray`: only its folder names the table and it may as well be a readme, to be left out where it is no table.
     """
@@ -134,10 +138,7 @@ def texts_under(path: Path) -> list[tuple[str, bytes]]:
                 name = PurePosixPath(member.filename.replace("\\", "/")).name
                 if PurePosixPath(name).suffix.lower() not in TEXT_SUFFIXES or _hidden(name):
                     continue
-                steep = member.file_size > SMALL and member.file_size > STEEPEST * max(
-                    member.compress_size, 1
-                )
-                _spend(found, name, member.file_size, steep)
+                _spend(found, name, member.file_size, _steep(member))
                 texts.append((name, _bounded(archive, member, name)))
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError) as error:
         raise InputError(f"{path.name}: not a zip archive that can be read ({error})") from None
@@ -148,7 +149,8 @@ def _not_nothing(found: Found, what: str) -> Found:
     if not found.sources:
         why = f" ({found.notices[0].message})" if found.notices else ""
         raise InputError(
-            f"{what}: nothing to read{why}; expected tables such as claims.csv or notes.parquet, or X12 claim files"
+            f"{what}: nothing to read{why}; expected tables such as claims.csv or notes.parquet, a workbook, or X12 "
+            "claim files"
         )
     return found
 
@@ -233,6 +235,12 @@ def _add(found: Found, name: str, path: Path | None, data: bytes | None, packed:
         return
     if X12_START.match(head):
         found.sources.append(Source(name, "x12", None, path, data))
+    elif (head.startswith(OLD_OFFICE) and suffix in NO_ARCHIVES) or (
+        head.startswith(ARCHIVES) and _is_workbook(found, name, path, data)
+    ):
+        _keep_workbook(found, Source(name, "workbook", table, path, data), suffix)
+    elif suffix in WORKBOOKS:
+        _called_workbook(found, Source(name, "", table, path, data), suffix, head)
     elif suffix == ".zip" or (head.startswith(ARCHIVES) and suffix not in NO_ARCHIVES):
         _nested(found, name) if packed else _unpack(found, name, path, data)
     elif suffix == ".gz":
@@ -259,19 +267,59 @@ def _keep(found: Found, source: Source, suffix: str, head: bytes) -> None:
     found.sources.append(replace(source, shape=shape))
 
 
+def _is_workbook(found: Found, name: str, path: Path | None, data: bytes | None) -> bool:
+    """Whether a zip is a workbook; if so its parts count among the unpacked bytes. A damaged one is what it is called."""
+    try:
+        with _opened(path, data) as archive:
+            if not is_workbook(archive):
+                return False
+            for member in archive.infolist():
+                _spend(found, name, member.file_size, _steep(member))
+            return True
+    except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError):
+        return False
+
+
+def _keep_workbook(found: Found, source: Source, suffix: str) -> None:
+    if suffix not in WORKBOOKS:
+        said = f"{source.name} is a workbook and was read as one"
+        found.notices.append(Notice("encoding", said, source.name, source.table))
+    found.sources.append(source)
+
+
+def _called_workbook(found: Found, source: Source, suffix: str, head: bytes) -> None:
+    """Keep a file that bears a workbook's name and is none: a table of text, which many programs call `.xls`."""
+    if head.startswith(ARCHIVES):
+        raise InputError(
+            f"{source.name}: not a workbook that can be read (expected {suffix} as Excel saves it)"
+        )
+    if MARKUP.match(head):
+        because = f"it is a web page or XML that is called {suffix}; open it in Excel and save it as .xlsx"
+        if source.table:
+            raise InputError(f"{source.name}: {because}")
+        found.leave_out(source.name, because)
+    elif not source.table:
+        found.leave_out(
+            source.name, f"it is called {suffix} and is no workbook, and no table of ours has this name"
+        )
+    else:
+        shape, what = ("parquet", "a Parquet file") if head.startswith(b"PAR1") else ("delimited", "text")
+        said = f"{source.name} is {what}, not a workbook, and was read as that"
+        found.notices.append(Notice("encoding", said, source.name, source.table))
+        found.sources.append(replace(source, shape=shape))
+
+
 def _nested(found: Found, name: str) -> None:
     found.leave_out(name, NESTED, table_named(_bare(PurePosixPath(name).name)))
 
 
 def _why_not(suffix: str, table: str | None) -> str:
-    if suffix in WORKBOOKS:
-        return "workbooks are not read; save each sheet as CSV"
     if suffix in {".json", ".ndjson", ".jsonl"}:
         return "FHIR and other JSON are not read; expected CSV, Parquet or X12"
     if suffix in TEXT_SUFFIXES | PARQUET_SUFFIXES:
         return "no table of ours has this name"
     if table:
-        return f"{table} is expected as CSV or Parquet"
+        return f"{table} is expected as CSV, Parquet or a workbook"
     return "neither a table nor a claim file"
 
 
@@ -322,12 +370,15 @@ def _members(found: Found, name: str, archive: zipfile.ZipFile) -> None:
             continue
         if member.flag_bits & 1:
             raise InputError(f"{shown}: locked with a password (expected an open archive)")
-        steep = member.file_size > SMALL and member.file_size > STEEPEST * max(member.compress_size, 1)
-        _spend(found, shown, member.file_size, steep)
+        _spend(found, shown, member.file_size, _steep(member))
         if inner.suffix.lower() in {".zip", ".gz"} or _begins_as_archive(archive, member):
             _nested(found, shown)
         else:
             _add(found, shown, None, _bounded(archive, member, shown), packed=True)
+
+
+def _steep(member: zipfile.ZipInfo) -> bool:
+    return member.file_size > SMALL and member.file_size > STEEPEST * max(member.compress_size, 1)
 
 
 def _spend(found: Found, shown: str, size: int, steep: bool) -> None:

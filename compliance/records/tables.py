@@ -13,6 +13,8 @@ from compliance.records.report import InputError, Notice, Refusal
 
 FILE = "name of the file"
 """Name of the column that holds which file a row came from."""
+SETTLED = {"compliance": "equal rows are several"}
+"""What a Parquet file bears whose rows were loaded before and told apart."""
 KEPT_REFUSALS = 5_000
 """Refusals kept of one column of one file; the rest are counted."""
 LONGEST_FOUND = 80
@@ -31,10 +33,13 @@ def read_parquet(source: Path | bytes, file: str, table: str) -> RawTable:
         if isinstance(given, io.BytesIO):
             given.seek(0)
         cells = pl.read_parquet(given, columns=[headers[place] for place in {**taken, **again}])
+        if isinstance(given, io.BytesIO):
+            given.seek(0)
+        settled = SETTLED.items() <= pl.read_parquet_metadata(given).items()
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, ValueError) as error:
         said = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
         raise InputError(f"{file}: not a Parquet file that can be read ({said})") from None
-    raw = RawTable(file, table, cells, cells.height, unknown)
+    raw = RawTable(file, table, cells, cells.height, unknown, settled=settled)
     _under_our_names(raw, headers, taken, again)
     return raw
 

@@ -1,0 +1,328 @@
+"""Workbooks to raw tables: one sheet a table, whatever stands above its header.
+
+A sheet feeds the table that its name says; a workbook of one sheet may bear the table's name itself. Values are the
+ones that the program which saved the file had calculated: nothing is calculated here, no macro runs, no link is
+followed. A cell without a value of its own (an error, a formula that was never calculated) refuses its row.
+"""
+
+import io
+import math
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from python_calamine import CalamineSheet, CalamineWorkbook, PasswordError, SheetTypeEnum, SheetVisibleEnum
+
+from compliance.records.delimited import (
+    BATCH_ROWS,
+    LONGEST_CELL,
+    MOST_COLUMNS,
+    ROW,
+    RawTable,
+    match_headers,
+    settle_twice,
+    spare_name,
+    table_named,
+)
+from compliance.records.models import TABLES, schema
+from compliance.records.package import FAULT, NEVER_CALCULATED, repacked
+from compliance.records.report import InputError, Notice, Refusal
+
+HEADER_WITHIN = 50
+"""Rows among which the header is looked for: below titles, a clinic's name, the dates of a report."""
+FULL = {1_048_576: "1,048,576", 65_536: "65,536"}
+"""Rows at which Excel ends, today's and the old one's: an export that reaches them was cut there."""
+WHOLE = 10**15
+"""Excel keeps fifteen digits of a number; beyond it the last ones of an identifier are lost."""
+ONE = {name.removesuffix("s"): name for name in TABLES} | {"plan_of_care": "plans_of_care"}
+"""Tables by the name of one of their rows."""
+NUMBERED = re.compile(r"[\s_-]*\(?\d+\)?\s*$")
+"""How sheets are told apart that continue one another: `notes 2`, `notes (2)`."""
+MOST_MERGED = 1_000_000
+"""Cells that a value is carried down to within merged ranges."""
+MOST_SHEETS = 500
+
+Cells = list[Any]
+
+
+@dataclass
+class Sheet:
+    """A sheet: its rows from the first on, each a list of cells as calamine types them, from column `first` on."""
+
+    name: str
+    hidden: bool
+    rows: Iterator[Cells]
+    first: int = 0
+    merged: list[tuple[tuple[int, int], tuple[int, int]]] = field(default_factory=list)
+
+
+def read_workbook(source: Path | bytes, file: str, table: str | None) -> tuple[list[RawTable], list[Notice]]:
+    """The sheets of a workbook that are tables, and what is told of the others.
+
+    `table`: the one that the file's own name says, for a workbook of a single sheet. Raises InputError where the
+    workbook cannot be used.
+    """
+    raws: list[RawTable] = []
+    told: list[Notice] = []
+    for number, (sheet, alone) in enumerate(_sheets(source, file, told)):
+        if number >= MOST_SHEETS:
+            raise InputError(f"{file}: more than {MOST_SHEETS} sheets (expected one a table)")
+        label = f"{file} [{sheet.name}]"
+        named = sheet_table(sheet.name) or (table if alone else None)
+        if named is None:
+            if sheet.name.strip().lower() != "truth":
+                because = "its name is no table of ours; name it as one, such as claims"
+                told.append(Notice("ignored", f"{label} was left out: {because}", label))
+            continue
+        raws.append(_table(sheet, label, named))
+        if sheet.hidden:
+            told.append(Notice("sheet", f"{label} is hidden in the workbook; it was read", label, named))
+    return raws, told
+
+
+def sheet_table(name: str) -> str | None:
+    """The table that a sheet's name says: `Claim Lines`, `claim line`, `notes (2)`; else null."""
+    for said in (name, NUMBERED.sub("", name)):
+        if named := table_named(said) or ONE.get(_plain(said)):
+            return named
+    return None
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "_", name.strip().lower()).strip("_")
+
+
+def _sheets(source: Path | bytes, file: str, told: list[Notice]) -> Iterator[tuple[Sheet, bool]]:
+    """Each sheet with cells, and whether it is the only one."""
+    book = _book(_package(source, file, told), file)
+    kept = []
+    for number, about in enumerate(book.sheets_metadata):
+        if about.typ != SheetTypeEnum.WorkSheet:
+            label = f"{file} [{about.name}]"
+            told.append(
+                Notice("ignored", f"{label} was left out: a chart, a dialog or macros, no table", label)
+            )
+        else:
+            kept.append((number, about))
+    for number, about in kept:
+        found = _native(lambda number=number: book.get_sheet_by_index(number), file)
+        hidden = about.visible != SheetVisibleEnum.Visible
+        yield _sheet(found, about.name, hidden, file), len(kept) == 1
+
+
+def _sheet(found: CalamineSheet, name: str, hidden: bool, file: str) -> Sheet:
+    start = found.start
+    rows = _native(found.iter_rows, file) if start else iter(())
+    return Sheet(name, hidden, rows, start[1] if start else 0, found.merged_cell_ranges or [])
+
+
+def _package(source: Path | bytes, file: str, told: list[Notice]) -> bytes:
+    try:
+        with zipfile.ZipFile(source if isinstance(source, Path) else io.BytesIO(source)) as archive:
+            package = repacked(archive, file)
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, OSError) as error:
+        why = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(f"{file}: not a workbook that can be read ({why})") from None
+    if package.macros:
+        told.append(Notice("sheet", f"{file}: holds macros; they were not run", file))
+    return package.data
+
+
+def _book(data: bytes, file: str) -> CalamineWorkbook:
+    return _native(lambda: CalamineWorkbook.from_filelike(io.BytesIO(data)), file)
+
+
+def _native(call: Any, file: str) -> Any:
+    """What a call into the library gives. Its faults of every kind, panics among them, become InputError."""
+    try:
+        return call()
+    except PasswordError:
+        raise InputError(f"{file}: locked with a password (expected an open workbook)") from None
+    except (KeyboardInterrupt, SystemExit, GeneratorExit):
+        raise
+    except BaseException as error:  # a panic of Rust is no Exception
+        why = " ".join(str(error).split())[:120] or type(error).__name__
+        raise InputError(f"{file}: not a workbook that can be read ({why})") from None
+
+
+def _table(sheet: Sheet, label: str, table: str) -> RawTable:
+    """A sheet's rows below its header. Raises InputError where no row is a header of the table."""
+    head = list(islice(sheet.rows, HEADER_WITHIN))
+    while head and not any(map(_filled, head[-1])):
+        head.pop()
+    if not head and not (head := list(islice(sheet.rows, 1))):
+        notice = Notice("empty", f"{label} was left out: it is empty", label, table)
+        return RawTable(label, table, pl.DataFrame(schema={ROW: pl.Int64}), 0, notices=[notice])
+    place, headers = _header(head, label, table)
+    taken, unknown, again = match_headers(headers, table)
+    raw = RawTable(label, table, pl.DataFrame(), 0, unknown)
+    if titles := sum(any(map(_filled, row)) for row in head[:place]):
+        said = f"{label}: the header is row {place + 1}; {titles:,} rows above it were left out"
+        raw.notices.append(Notice("header", said, label, table, titles))
+    names = {**taken, **{at: spare_name(at, name) for at, name in again.items()}}
+    rows = enumerate(chain(head, sheet.rows), start=1)
+    below = _carried(islice(rows, place + 1, None), sheet, place, raw)
+    raw.cells = _collected(below, names, headers, raw)
+    settle_twice(raw, again)
+    return raw
+
+
+def _header(head: list[Cells], label: str, table: str) -> tuple[int, list[str]]:
+    """The first of the rows that name most columns of the table: its place, and its cells as text."""
+    best, at, headers = 0, 0, []
+    for place, row in enumerate(head):
+        if len(row) > MOST_COLUMNS:
+            raise InputError(f"{label}: more than {MOST_COLUMNS:,} columns (expected those of {table})")
+        cells = [(as_cell(cell) or "").removeprefix(FAULT) for cell in row]
+        known = len(match_headers(cells, table)[0])
+        if known > best:
+            best, at, headers = known, place, cells
+    if not best:
+        shown = next((text for row in head for cell in row if (text := as_cell(cell))), "")
+        raise InputError(
+            f"{label}: no column of {table} in its first {len(head)} rows, which begin {shown[:60]!r} "
+            f"(expected names such as {', '.join(list(schema(table))[:4])})"
+        )
+    return at, headers
+
+
+def _filled(cell: Any) -> bool:
+    return cell != "" and not (isinstance(cell, str) and cell.isspace())
+
+
+def _carried(
+    rows: Iterator[tuple[int, Cells]], sheet: Sheet, header: int, raw: RawTable
+) -> Iterator[tuple[int, Cells]]:
+    """The rows, with the value of cells that were merged over several of them in each."""
+    above: dict[int, list[tuple[int, int]]] = {}
+    cells = ranges = 0
+    for (top, left), (bottom, _) in sheet.merged:
+        if bottom > top > header:
+            ranges += 1
+            cells += bottom - top
+            above.setdefault(top, []).append((bottom, left - sheet.first))
+    if cells > MOST_MERGED:
+        raise InputError(
+            f"{raw.file}: {cells:,} merged cells (expected at most {MOST_MERGED:,}; unmerge them)"
+        )
+    if not above:
+        yield from rows
+        return
+    said = f"{raw.file}: the values of {ranges:,} merged cells were taken for each of their rows"
+    raw.notices.append(Notice("cells", said, raw.file, raw.table, ranges))
+    going: list[tuple[int, int, Any]] = []
+    for number, row in rows:
+        going = [each for each in going if each[0] >= number - 1]
+        for _, column, value in going:
+            if not _filled(row[column]):
+                row[column] = value
+        going += [
+            (bottom, column, row[column])
+            for bottom, column in above.get(number - 1, ())
+            if 0 <= column < len(row)
+        ]
+        yield number, row
+
+
+def _collected(
+    rows: Iterator[tuple[int, Cells]], names: dict[int, str], headers: list[str], raw: RawTable
+) -> pl.DataFrame:
+    frames = [_frame([], [], names, raw)]
+    bare = [at for at, header in enumerate(headers) if not header.strip()]
+    unheaded: set[int] = set()
+    last = 0
+    while batch := list(islice(rows, BATCH_ROWS)):
+        last = batch[-1][0]
+        kept = [(number, row) for number, row in batch if any(map(_filled, row))]
+        unheaded |= {at for at in bare if at not in unheaded and any(_filled(row[at]) for _, row in kept)}
+        raw.rows_read += len(kept)
+        frames.append(_frame([row for _, row in kept], [number for number, _ in kept], names, raw))
+    raw.unknown_columns += [f"column {column_letters(at)} without a heading" for at in sorted(unheaded)]
+    if last in FULL:
+        said = f"{raw.file}: ends at row {FULL[last]}, the last of a sheet; an export that is longer was cut there"
+        raw.notices.append(Notice("sheet", said, raw.file, raw.table))
+    return pl.concat(frames, rechunk=False)
+
+
+def column_letters(at: int) -> str:
+    """How a sheet calls its column, counted from 0: `A`, `AB`."""
+    letters = ""
+    at += 1
+    while at:
+        at, rest = divmod(at - 1, 26)
+        letters = chr(65 + rest) + letters
+    return letters
+
+
+def _frame(rows: list[Cells], numbers: list[int], names: dict[int, str], raw: RawTable) -> pl.DataFrame:
+    """Rows as columns of strings, without those that hold a cell without a value."""
+    columns = list(zip(*rows, strict=True)) if rows else []
+    texts = {
+        name: pl.Series(name, [as_cell(cell) for cell in columns[at]] if columns else [], dtype=pl.String)
+        for at, name in names.items()
+    }
+    frame = pl.DataFrame({**texts, ROW: pl.Series(ROW, numbers, dtype=pl.Int64)})
+    faulty = pl.Series([False], dtype=pl.Boolean).new_from_index(0, frame.height)
+    for name in names.values():
+        cells = frame[name]
+        bad = (cells.str.starts_with(FAULT) | (cells.str.len_chars() > LONGEST_CELL)).fill_null(False)
+        if bad.any():
+            faulty = faulty | bad
+            for row, cell in frame.filter(bad).select(ROW, name).iter_rows():
+                raw.refusals.append(_refusal(raw, row, name, cell))
+    return frame.filter(~faulty) if faulty.any() else frame
+
+
+def _refusal(raw: RawTable, row: int, column: str, cell: str) -> Refusal:
+    column = column.partition(" of column ")[0]
+    if not cell.startswith(FAULT):
+        wanted = f"a cell of at most {LONGEST_CELL:,} characters"
+        return Refusal(raw.file, row, raw.table, column, f"{len(cell):,} characters", wanted)
+    said = cell.removeprefix(FAULT)[:80]
+    if said == NEVER_CALCULATED:
+        wanted = "a value; open the workbook in Excel, let it calculate, and save it"
+    else:
+        wanted = "a value, not an error of the spreadsheet"
+    return Refusal(raw.file, row, raw.table, column, said, wanted)
+
+
+def as_cell(cell: Any) -> str | None:
+    """A cell as it would be written in a table of text: `97530`, `2026-03-01`, `2026-03-01T14:05:00`, `true`."""
+    if isinstance(cell, str):
+        return cell or None
+    if isinstance(cell, bool):
+        return "true" if cell else "false"
+    if isinstance(cell, float):
+        return _number(cell)
+    if isinstance(cell, datetime):
+        return _second(cell).isoformat()
+    if isinstance(cell, (date, time)):
+        return _clock(cell) if isinstance(cell, time) else cell.isoformat()
+    if isinstance(cell, timedelta):
+        minutes, seconds = divmod(round(cell.total_seconds()), 60)
+        return f"{minutes // 60}:{minutes % 60:02}" + (f":{seconds:02}" if seconds else "")
+    return str(cell)
+
+
+def _number(number: float) -> str:
+    if not math.isfinite(number):
+        return FAULT + str(number)
+    if number != int(number):
+        return repr(number)
+    return str(int(number)) if abs(number) < WHOLE else f"{number:.14e}"
+
+
+def _second(moment: datetime) -> datetime:
+    """The nearest second: a spreadsheet holds times as fractions of a day."""
+    return (moment + timedelta(microseconds=500_000)).replace(microsecond=0) if moment.microsecond else moment
+
+
+def _clock(at: time) -> str:
+    return _second(datetime.combine(date(2000, 1, 1), at)).time().isoformat()
