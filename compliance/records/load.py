@@ -156,11 +156,13 @@ def _assembled(raws: list[RawTable], claim_files: list[Source], report: LoadRepo
             _once(tables, name, lines, refused, report)
     if claim_files:
         known_lines = tables.get("claim_lines")
-        exchange = read_x12([(source.name, source.read()) for source in claim_files], known_lines)
+        exchange = read_x12([(source.name, source.open) for source in claim_files], known_lines)
         report.notices += exchange.notices
         report.refusals += exchange.refusals
-        for name in [refusal.table for refusal in exchange.refusals if refusal.table]:
-            lines.setdefault(name, TableReport(name)).rows_read += 1
+        report.refusals_not_kept += exchange.beyond.total()
+        for name, count in exchange.rows_without_table().items():
+            lines.setdefault(name, TableReport(name)).rows_read += count
+            lines[name].rows_repeated += exchange.repeated[name]
             refused.setdefault(name, Refused())
             carried.setdefault(name, set())
         from_claims = _typed(exchange.tables, lines, refused, carried, report)

@@ -14,6 +14,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 from compliance.formats import terminal
 from compliance.records.delimited import table_named
@@ -60,6 +61,16 @@ class Source:
     path: Path | None = None
     data: bytes | None = None
     stray: bool = False
+
+    def open(self) -> BinaryIO:
+        """The file as a stream of bytes. Raises InputError where it cannot be read."""
+        if self.data is not None:
+            return io.BytesIO(self.data)
+        assert self.path is not None
+        try:
+            return self.path.open("rb")
+        except OSError as error:
+            raise InputError(f"{self.name}: cannot be read ({error.strerror or error})") from None
 
     def read(self) -> bytes:
         """The bytes of the file. Raises InputError where they cannot be read."""

@@ -3,21 +3,32 @@
 Delimiters come from each ISA. Segment positions, by which the load report names a place, count the segments of the file
 from 1. The counts of SE, GE and IEA are checked and differences told; a broken segment costs its claim, not the file.
 An interchange without a set, and a claim outside one, are refused by name: what is not read must not look like nothing.
+Segments are read from the file as they come and rows are gathered in columns, so that a file of any length streams.
 """
 
+import gc
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import count as counting
+from itertools import chain
 
 import polars as pl
 
-from compliance.records.delimited import RawTable
+from compliance.records.delimited import BATCH_ROWS, ROW, RawTable
 from compliance.records.report import Notice, Refusal
+from compliance.records.x12_stream import (
+    LONGEST_SEGMENT,
+    Decoding,
+    Delimiters,
+    Opener,
+    Piece,
+    decoded,
+    pieces,
+)
 
 Elements = list[str]
-SEGMENT_ID = re.compile(r"^[A-Z][A-Z0-9]{1,2}$")
+SEGMENT_ID = re.compile(r"[A-Z][A-Z0-9]{1,2}")
 READ = "837 professional of version 005010X222 or 835 of version 005010X221"
 SETS = {
     "270": "eligibility inquiry", "271": "eligibility answer", "276": "claim status inquiry", "277": "claim status",
@@ -26,13 +37,17 @@ SETS = {
 }  # fmt: skip
 GUIDES = {"X222": "professional", "X223": "institutional", "X224": "dental", "X098": "professional",
           "X096": "institutional", "X097": "dental"}  # fmt: skip
-LONGEST_SEGMENT = 100_000
-"""Characters of one segment; of a longer one the rest is not read, and its claim is refused."""
 CLAIM_SEGMENTS = {"CLM": ("837", "claims"), "CLP": ("835", "remittances")}
 """Segments that open a claim or its answer: in which set they belong, and which table they feed."""
 LONGEST_FOUND = 160
 DIGITS = re.compile(r"[0-9]{1,9}")
 """A count as X12 writes it; `str.isdigit` also takes ², and `int` refuses thousands of digits."""
+KEPT_REFUSALS = 5_000
+"""Refusals kept of one table of one file; the rest are counted."""
+KINDS_UNREAD = 80
+"""Kinds of segments that are told one by one when they are not read; the rest are told together."""
+FILE_NUMBER = "number of the file"
+"""Name of the column that holds which of the claim files a row came from."""
 
 
 class Broken(Exception):
@@ -43,14 +58,13 @@ class Broken(Exception):
         self.position, self.found, self.expected = position, found[:80], expected
 
 
-@dataclass(slots=True)
 class Segment:
     """A segment: its position in the file, and its elements, of which the first is its name."""
 
-    position: int
-    elements: Elements
-    component: str
-    whole: bool = True
+    __slots__ = ("component", "elements", "position", "whole")
+
+    def __init__(self, position: int, elements: Elements, component: str, whole: bool = True) -> None:
+        self.position, self.elements, self.component, self.whole = position, elements, component, whole
 
     @property
     def name(self) -> str:
@@ -75,36 +89,21 @@ class Segment:
         return "*".join(self.elements)
 
 
-@dataclass(frozen=True)
-class Delimiters:
-    """How an interchange parts elements, components and segments."""
-
-    element: str
-    component: str
-    terminator: str
-
-    def __str__(self) -> str:
-        return f"elements parted by {self.element!r} and segments ended by {self.terminator!r}"
-
-
-@dataclass
-class TransactionSet:
-    """The segments between ST and SE, and what the envelope says of them."""
-
-    file: str
-    kind: str
-    version: str
-    segments: list[Segment] = field(default_factory=list)
-    complete: bool = False
-
-
 @dataclass
 class Exchange:
-    """What a number of claim files held: tables before their cells are read, refusals and notices."""
+    """What a number of claim files held: tables before their cells are read, refusals and notices.
 
-    tables: list[RawTable] = field(default_factory=list)
+    `tables` can be gone through once: a batch of rows is let go when the next is asked for.
+    `beyond`: refusals of a table that were counted and not kept; `repeated`: rows of a table that another one equals.
+    """
+
+    tables: Iterable[RawTable] = ()
     refusals: list[Refusal] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
+    beyond: Counter[str | None] = field(default_factory=Counter)
+    repeated: Counter[str] = field(default_factory=Counter)
+    files: list[str] = field(default_factory=list)
+    kept: Counter[tuple[str, str | None]] = field(default_factory=Counter)
 
     def note(self, file: str, message: str, count: int | None = None) -> None:
         """Tell something of a file that cost nothing."""
@@ -114,12 +113,137 @@ class Exchange:
         self, file: str, position: int | None, found: str, expected: str, table: str | None = None
     ) -> None:
         """Tell of a part of a file that could not be used."""
+        self.kept[file, table] += 1
+        if self.kept[file, table] > KEPT_REFUSALS:
+            self.beyond[table] += 1
+            return
         shown = found if len(found) <= LONGEST_FOUND else found[: LONGEST_FOUND - 1] + "…"
         self.refusals.append(Refusal(file, position, table, None, shown, expected))
 
+    def rows_without_table(self) -> Counter[str]:
+        """Rows of each table that are in none of `tables`: refused here, or equal to another one."""
+        refused = Counter(refusal.table for refusal in self.refusals) + self.beyond
+        return Counter({name: count for name, count in refused.items() if name}) + self.repeated
 
-def read_x12(files: list[tuple[str, bytes]], known_lines: pl.DataFrame | None) -> Exchange:
-    """Read claim files, each a name and its bytes, into tables.
+    def mark(self) -> tuple[int, Counter[str | None], Counter[tuple[str, str | None]]]:
+        """How many refusals there are, to which `forget` goes back."""
+        return len(self.refusals), self.beyond.copy(), self.kept.copy()
+
+    def forget(self, mark: tuple[int, Counter[str | None], Counter[tuple[str, str | None]]]) -> None:
+        """Take back the refusals since `mark`."""
+        kept, self.beyond, self.kept = mark
+        del self.refusals[kept:]
+
+
+class Rows:
+    """Rows of a table, turned into columns batch by batch, so that no Python object outlives its batch."""
+
+    def __init__(self, columns: Mapping[str, type[pl.DataType]]) -> None:
+        self.columns = columns
+        self.waiting: list[tuple[object, ...]] = []
+        self.frames: list[pl.DataFrame] = []
+        self.flushed = 0
+
+    def __len__(self) -> int:
+        return self.flushed + len(self.waiting)
+
+    def add(self, row: tuple[object, ...]) -> None:
+        """Add a row: a value for each column."""
+        self.waiting.append(row)
+        if len(self.waiting) >= BATCH_ROWS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Turn the rows that wait into columns."""
+        if self.waiting:
+            values = zip(*self.waiting, strict=True)
+            made = [
+                pl.Series(name, column, kind, strict=False)
+                for (name, kind), column in zip(self.columns.items(), values, strict=True)
+            ]
+            self.frames.append(pl.DataFrame(made))
+            self.flushed += len(self.waiting)
+            self.waiting = []
+
+    def frame(self) -> pl.DataFrame:
+        """All rows, without a copy of them."""
+        self.flush()
+        return (
+            pl.concat(self.frames, rechunk=False) if self.frames else pl.DataFrame(schema=dict(self.columns))
+        )
+
+
+class SetReader:
+    """Reads the segments of one transaction set, one by one; a state is which segments are handled and how."""
+
+    table = ""
+    """The table whose rows a broken segment costs."""
+
+    def __init__(self, file: str, exchange: Exchange, unread: Counter[str]) -> None:
+        self.file, self.exchange, self.unread = file, exchange, unread
+        self.handlers: Mapping[str, Callable[[Segment], None]] = {}
+        self.element, self.component = "*", ":"
+        self.skipping = False
+        self.known: set[str] = set()
+
+    def take(self, name: str, text: str, position: int) -> None:
+        """Read a segment: its name, its text and its position."""
+        handle = self.handlers.get(name)
+        try:
+            if handle is None:
+                if not self.skipping:
+                    self._other(name, text, position)
+                return
+            elements = text.split(self.element)
+            if name in COMPOSITES:
+                self._see_component(name, elements)
+            handle(Segment(position, elements, self.component, len(text) <= LONGEST_SEGMENT))
+            if len(text) > LONGEST_SEGMENT:
+                Segment(position, elements[:1], "", False).check()
+        except Broken as broken:
+            self.refuse(broken)
+
+    def _other(self, name: str, text: str, position: int) -> None:
+        """A segment for which there is no handler: counted if it may be one, else what lies around it is broken."""
+        if name not in self.known:
+            if not SEGMENT_ID.fullmatch(name):
+                raise Broken(position, text[:80], "a segment")
+            self.known.add(name)
+        if len(text) > LONGEST_SEGMENT:
+            Segment(position, [name], "", False).check()
+        self.leave(name)
+
+    def leave(self, what: str) -> None:
+        """Count something that is not read, because no table has a column for it."""
+        if what not in self.unread and len(self.unread) >= KINDS_UNREAD:
+            what = "others"
+        self.unread[what] += 1
+
+    def leave_kind(self, segment: Segment) -> None:
+        """Count a segment that is not read, by its name and qualifier: `REF*EI`."""
+        kind = segment.get(1)
+        self.leave(
+            f"{segment.name}*{kind}" if len(kind) < 4 and kind.isalnum() and kind.isascii() else segment.name
+        )
+
+    def _see_component(self, name: str, elements: Elements) -> None:
+        own = _component(name, elements, self.component)
+        if own != self.component:
+            self.component = own
+            said = f"parts of elements are separated by {own!r}, not as ISA says; so they were read"
+            self.exchange.note(self.file, said)
+
+    def refuse(self, broken: Broken) -> None:
+        """Refuse what a broken segment costs, and go on after it."""
+        raise NotImplementedError
+
+    def end(self, complete: bool) -> None:
+        """The set ends: with SE, or (not `complete`) without."""
+        raise NotImplementedError
+
+
+def read_x12(files: Iterable[tuple[str, Opener]], known_lines: pl.DataFrame | None) -> Exchange:
+    """Read claim files, each a name and what opens it, into tables.
 
     `known_lines`: claim lines that table files brought, to which remittances may answer (columns claim_id, line, cpt,
     modifiers, service_date), or null. Never raises for what a file holds.
@@ -129,84 +253,148 @@ def read_x12(files: list[tuple[str, bytes]], known_lines: pl.DataFrame | None) -
 
     exchange = Exchange()
     claims, remittances = Claims(exchange), Remittances(exchange)
-    for file, data in files:
-        for each in transaction_sets(file, _decoded(data), exchange):
-            refused = _not_ours(each)
-            if refused:
-                exchange.refuse(file, each.segments[0].position if each.segments else None, refused, READ)
-            elif each.kind == "837":
-                claims.read(each)
-            else:
-                remittances.read(each)
-    claims.settle(remittances.payer_numbers())
+    collecting = gc.isenabled()
+    gc.disable()  # segments are many short-lived lists without cycles; scanning them again and again doubles the time
+    try:
+        for name, opener in files:
+            exchange.files.append(name)
+            _File(name, exchange, claims, remittances).read(opener)
+            claims.file_ends(name)
+            remittances.file_ends(name)
+    finally:
+        if collecting:
+            gc.enable()
+    claims.settle(remittances.payer_numbers)
     remittances.settle(claims, known_lines)
-    exchange.tables = [*claims.tables(), *remittances.tables()]
+    exchange.tables = chain(claims.tables(), remittances.tables())
     return exchange
 
 
-def _decoded(data: bytes) -> str:
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return data.decode("cp1252", errors="replace")
+class _File:
+    """One claim file, read from piece to piece."""
 
+    def __init__(self, name: str, exchange: Exchange, claims: "Sets", remittances: "Sets") -> None:
+        self.name, self.exchange = name, exchange
+        self.sets = {"837": claims, "835": remittances}
+        self.position = 0
 
-def _not_ours(given: TransactionSet) -> str | None:
-    """What a set is, where it is none that is read; else null."""
-    version = given.version or "no version"
-    guide = next((name for mark, name in GUIDES.items() if mark in given.version), None)
-    what = f"{given.kind} {guide or SETS.get(given.kind, 'transaction set')}, version {version}"
-    if given.kind not in {"837", "835"} or (given.version and not given.version.startswith("00501")):
-        return what
-    if given.kind == "837" and guide in {"institutional", "dental"}:
-        return what
-    return None
+    def read(self, opener: Opener) -> None:
+        done = Decoding()
+        interchange: _Interchange | None = None
+        with opener() as stream:
+            for piece in pieces(decoded(stream, done)):
+                if piece.begins:
+                    if interchange:
+                        interchange.end()
+                    interchange = self._open(piece)
+                if interchange:
+                    interchange.take(piece)
+                    self.position = interchange.position
+        if interchange:
+            interchange.end()
+        elif not self.position:
+            self.exchange.refuse(self.name, None, "no segment", READ)
+        if done.nul:
+            self.exchange.note(self.name, f"{done.nul:,} NUL characters were left out", done.nul)
+        if done.windows:
+            said = f"{done.windows:,} bytes are not UTF-8 and were read as Windows-1252"
+            self.exchange.note(self.name, said, done.windows)
 
-
-def transaction_sets(file: str, text: str, exchange: Exchange) -> Iterator[TransactionSet]:
-    """The transaction sets of a file, envelopes checked and differences told."""
-    positions = counting(1)
-    chunks = _interchanges(_without_nul(file, text, exchange))
-    for chunk in chunks:
-        given = _delimiters(chunk)
-        if given is None:
+    def _open(self, piece: Piece) -> "_Interchange | None":
+        if piece.given is None:
+            self.position += 1
             wanted = "an ISA segment of 16 elements, or a GS or ST segment"
-            exchange.refuse(file, next(positions), chunk[:40], wanted)
-            continue
-        if not chunk.startswith("ISA"):
-            exchange.note(file, f"no ISA: {given}")
-        sets = _Sets(file, exchange)
-        for segment in segments(file, chunk, given, positions, exchange):
-            yield from sets.take(segment)
-        yield from sets.end()
-        _refuse_lost(file, chunk, given, sets, exchange)
-    if not chunks:
-        exchange.refuse(file, None, "no segment", READ)
+            self.exchange.refuse(self.name, self.position, piece.head, wanted)
+            return None
+        if not piece.head.startswith("ISA"):
+            self.exchange.note(self.name, f"no ISA: {piece.given}")
+        return _Interchange(self, piece.head, piece.given)
 
 
-def _without_nul(file: str, text: str, exchange: Exchange) -> str:
-    """Some transfers pad segments with NUL, which would hide the name of each that follows."""
-    count = text.count("\0")
-    if count:
-        exchange.note(file, f"{count:,} NUL characters were left out", count)
-    return text.replace("\0", "")
+class Sets:
+    """Sets of one kind, of many files: gives each set its reader, and tells of a file when it has been read."""
+
+    def reader(self, file: str, version: str) -> SetReader:
+        """The reader of a set."""
+        raise NotImplementedError
+
+    def file_ends(self, file: str) -> None:
+        """Tell what a file held."""
+        raise NotImplementedError
 
 
-class _Sets:
-    """The sets of one interchange, gathered segment by segment, and the claims that lie in none."""
+class _Interchange:
+    """The sets of one interchange, segment by segment, and the claims that lie in none."""
 
-    def __init__(self, file: str, exchange: Exchange) -> None:
-        self.file, self.exchange = file, exchange
-        self.current: TransactionSet | None = None
-        self.first = 0
+    def __init__(self, file: _File, head: str, given: Delimiters) -> None:
+        self.file, self.name, self.exchange = file, file.name, file.exchange
+        self.head, self.given = head, given
+        self.position, self.first = file.position, file.position + 1
         self.group_version = self.interchange_version = self.opened = ""
         self.counts: Counter[str] = Counter()
-        self.claims = 0
-        self.lost: list[Segment] = []
+        self.component = given.component
+        self.reader: SetReader | None = None
+        self.kind = self.start = ""
+        self.began = 0
+        self.within = False
+        self.hidden = 0
+        self.mark = self.exchange.mark()
 
-    def take(self, segment: Segment) -> Iterator[TransactionSet]:
-        """Read a segment; yields the set that it ends."""
-        self.first = self.first or segment.position
+    def take(self, piece: Piece) -> None:
+        """Read the segments of a piece."""
+        element, position = self.given.element, self.position
+        before = self.counts["met"]
+        for raw in piece.text.split(self.given.terminator):
+            text = raw.strip()
+            if not text:
+                continue
+            position += 1
+            name = text.partition(element)[0]
+            if name in CLAIM_SEGMENTS:
+                self.counts["met"] += 1
+                if self._lost(name, text, position):
+                    continue
+            if name in ENVELOPE:
+                self.position = position
+                self._envelope(Segment(position, text[:LONGEST_SEGMENT].split(element), self.component))
+            elif self.reader is not None:
+                self.reader.take(name, text, position)
+        self.position = position
+        self._count_hidden(piece, self.counts["met"] - before)
+
+    def end(self) -> None:
+        """The interchange ends: with a set that nothing closed, without any set, or with claims that none holds."""
+        self._unclosed(": the file may be cut off")
+        if not self.counts["all sets"]:
+            self.exchange.forget(self.mark)  # its claims are refused together
+            wanted = f"a transaction set (ST to SE), {self.given} as the start of the file says"
+            found = f"no transaction set in {self.head}…"
+            self.exchange.refuse(self.name, self.first if self.position else None, found, wanted)
+        elif self.hidden:
+            found = f"{self.hidden:,} claims (CLM or CLP) within other segments"
+            self.exchange.refuse(self.name, self.first, found, f"{self.given}, as the start of the file says")
+
+    def _count_hidden(self, piece: Piece, met: int) -> None:
+        """Count what looks like the start of a claim and is none, since another segment swallowed it."""
+        element = self.given.element
+        for text, taken in [(piece.text, met), *((each, 0) for each in piece.hidden)]:
+            if text.count(f"CLM{element}") + text.count(f"CLP{element}") > taken:
+                parted = re.escape(element + self.given.component)
+                opening = rf"(?<![A-Za-z0-9 {parted}])(?:CLM|CLP){re.escape(element)}"
+                self.hidden += max(0, len(re.findall(opening, text)) - taken)
+
+    def _lost(self, name: str, text: str, position: int) -> bool:
+        """Refuse a claim that lies outside a set or in a set of the other kind."""
+        kind, table = CLAIM_SEGMENTS[name]
+        if self.within and (self.kind == kind or self.kind not in CLAIM_SETS):
+            self.counts["claims of the set"] += 1
+            return False
+        self.counts["claims of the set"] += self.within
+        found = "*".join(text[:80].split(self.given.element))
+        self.exchange.refuse(self.name, position, found, f"a claim within an {kind} set", table)
+        return True
+
+    def _envelope(self, segment: Segment) -> None:
         match segment.name:
             case "ISA":
                 self.interchange_version, self.opened = segment.get(12), segment.get(13)
@@ -216,190 +404,133 @@ class _Sets:
                 self.counts["groups"] += 1
                 self.counts["sets"] = 0
             case "GE":
-                _count(self.exchange, self.file, segment, self.counts["sets"], "transaction sets")
+                self._check(segment, self.counts["sets"], "transaction sets")
             case "IEA":
-                self._closed(segment)
+                self._check(segment, self.counts["groups"], "groups")
+                if self.opened and self.opened != segment.get(2):
+                    said = f"IEA closes interchange {segment.get(2)[:20]}, but ISA opened {self.opened[:20]}"
+                    self.exchange.note(self.name, said)
             case "ST":
-                yield from self._unclosed("")
+                self._unclosed("")
                 self._open(segment)
             case "SE":
-                yield from self._complete(segment)
-            case _:
-                self._inside(segment)
-
-    def end(self) -> Iterator[TransactionSet]:
-        """The set that nothing closed."""
-        yield from self._unclosed(": the file may be cut off")
+                if self.within:
+                    self._check(segment, segment.position - self.began + 1, "segments")
+                self._close(complete=True)
 
     def _open(self, segment: Segment) -> None:
         self.counts["sets"] += 1
         self.counts["all sets"] += 1
+        self.counts["claims of the set"] = 0
+        self.within, self.began, self.start = True, segment.position, str(segment)
+        self.kind = segment.get(1)
         version = segment.get(3) or self.group_version or self.interchange_version
-        self.current = TransactionSet(self.file, segment.get(1), version, [segment])
-
-    def _complete(self, segment: Segment) -> Iterator[TransactionSet]:
-        current, self.current = self.current, None
-        if current:
-            current.complete = True
-            _count(self.exchange, self.file, segment, len(current.segments) + 1, "segments")
-            yield current
-
-    def _unclosed(self, because: str) -> Iterator[TransactionSet]:
-        current, self.current = self.current, None
-        if current is None:
+        refused = _not_ours(self.kind, version)
+        if refused:
+            self.exchange.refuse(self.name, segment.position, refused, READ)
             return
-        position = current.segments[0].position
-        self.exchange.note(self.file, f"the set at segment {position} has no SE{because}")
-        if not any(segment.name in CLAIM_SEGMENTS for segment in current.segments):
+        self.reader = self.file.sets[self.kind].reader(self.name, version)
+        self.reader.element, self.reader.component = self.given.element, self.component
+
+    def _close(self, complete: bool) -> None:
+        reader, self.reader = self.reader, None
+        if reader:
+            self.component = reader.component
+            reader.end(complete)
+        elif self.within and self.counts["claims of the set"]:
+            count = self.counts["claims of the set"]
+            said = f"the refused set at segment {self.began} holds {count:,} claims"
+            self.exchange.note(self.name, said, count)
+        self.within = False
+
+    def _unclosed(self, because: str) -> None:
+        if not self.within:
+            return
+        self.exchange.note(self.name, f"the set at segment {self.began} has no SE{because}")
+        if not self.counts["claims of the set"]:
             wanted = "a set that ends with SE; this one breaks off before its first claim"
-            self.exchange.refuse(self.file, position, str(current.segments[0]), wanted)
-        yield current
+            self.exchange.refuse(self.name, self.began, self.start, wanted)
+        self._close(complete=False)
 
-    def _closed(self, segment: Segment) -> None:
-        _count(self.exchange, self.file, segment, self.counts["groups"], "groups")
-        if self.opened and self.opened != segment.get(2):
-            said = f"IEA closes interchange {segment.get(2)}, but ISA opened {self.opened}"
-            self.exchange.note(self.file, said)
-
-    def _inside(self, segment: Segment) -> None:
-        kind, _ = CLAIM_SEGMENTS.get(segment.name, (None, None))
-        if self.current:
-            self.current.segments.append(segment)
-        if kind is None:
-            return
-        if self.current is None or (self.current.kind != kind and self.current.kind in {"835", "837"}):
-            self.lost.append(segment)
-        else:
-            self.claims += 1
+    def _check(self, segment: Segment, counted: int, what: str) -> None:
+        """Tell where the count that closes a part of the file is not what was counted."""
+        said = segment.get(1)
+        if said != str(counted) and not (DIGITS.fullmatch(said) and int(said) == counted):
+            at = f"{segment.name} at segment {segment.position} says {said[:20] or 'no'} {what}"
+            self.exchange.note(self.name, f"{at}; {counted} are there")
 
 
-def _refuse_lost(file: str, chunk: str, given: Delimiters, sets: _Sets, exchange: Exchange) -> None:
-    """Refuse what no set holds: the whole interchange, or claims outside a set or hidden in another segment."""
-    if not sets.counts["all sets"]:
-        wanted = f"a transaction set (ST to SE), {given} as the start of the file says"
-        exchange.refuse(file, sets.first or None, f"no transaction set in {chunk[:40]}…", wanted)
-        return
-    for segment in sets.lost:
-        kind, table = CLAIM_SEGMENTS[segment.name]
-        exchange.refuse(file, segment.position, str(segment)[:80], f"a claim within an {kind} set", table)
-    parted = re.escape(given.element + given.component)
-    opening = rf"(?<![A-Za-z0-9 {parted}])(CLM|CLP){re.escape(given.element)}"
-    hidden = len(re.findall(opening, chunk)) - sets.claims - len(sets.lost)
-    if hidden > 0:
-        found = f"{hidden:,} claims (CLM or CLP) within other segments"
-        exchange.refuse(file, sets.first, found, f"{given}, as the start of the file says")
-
-
-def _count(exchange: Exchange, file: str, segment: Segment, counted: int, what: str) -> None:
-    said = segment.get(1)
-    if said != str(counted) and not (DIGITS.fullmatch(said) and int(said) == counted):
-        exchange.note(
-            file,
-            f"{segment.name} at segment {segment.position} says {said[:20] or 'no'} {what}; {counted} are there",
-        )
-
-
-def segments(
-    file: str, chunk: str, given: Delimiters, positions: Iterator[int], exchange: Exchange
-) -> Iterator[Segment]:
-    """The segments of one interchange in order."""
-    component = given.component
-    for raw in _split(chunk, given.terminator):
-        bare = raw.strip()
-        if not bare:
-            continue
-        elements = bare[:LONGEST_SEGMENT].split(given.element)
-        own = component
-        if elements[0] in {"SVC", "SV1", "HI", "CLM"}:
-            own = _component(elements, component)
-            if own != component:
-                component = own
-                said = f"parts of elements are separated by {own!r}, not as ISA says; so they were read"
-                exchange.note(file, said)
-        yield Segment(next(positions), elements, own, len(bare) <= LONGEST_SEGMENT)
-
-
-def _interchanges(text: str) -> list[str]:
-    """The file cut before each ISA that opens an interchange."""
-    starts = [
-        found.start(1)
-        for found in re.finditer(r"(?:\A|[\r\n~^'|]|IEA[^\r\n]{1,30}?)\s*(ISA)(?=[^A-Za-z0-9\s])", text)
-    ]
-    if not starts:
-        return [text.strip()] if text.strip() else []
-    before = text[: starts[0]].strip()
-    ends = [*starts[1:], len(text)]
-    cut = [text[start:end] for start, end in zip(starts, ends, strict=True)]
-    return [before, *cut] if before else cut
-
-
-def _delimiters(chunk: str) -> Delimiters | None:
-    """Element separator, component separator and segment terminator; null where the start is no envelope."""
-    head = re.match(r"(ISA|GS|ST)([^A-Za-z0-9\s])", chunk)
-    if head is None:
-        return None
-    element = head[2]
-    if head[1] != "ISA":
-        following = re.search(r"([^A-Za-z0-9\s.,\-])\s*(?:ST|BPR|BHT)" + re.escape(element), chunk[3:2000])
-        ended = following[1] if following and following[1] != element else "\n"
-        return Delimiters(element, ":", ended)
-    place = -1
-    for _ in range(16):
-        place = chunk.find(element, place + 1, 400)
-        if place < 0:
-            return None
-    if place + 2 >= len(chunk):
-        return None
-    terminator = chunk[place + 2]
-    return Delimiters(element, chunk[place + 1], "\n" if terminator in "\r\n" else terminator)
-
-
-def _split(chunk: str, terminator: str) -> Iterator[str]:
-    start = 0
-    while start < len(chunk):
-        end = chunk.find(terminator, start)
-        if end < 0:
-            end = len(chunk)
-        yield chunk[start:end]
-        start = end + 1
-
-
+ENVELOPE = {"ISA", "GS", "ST", "SE", "GE", "IEA"}
+CLAIM_SETS = {"835", "837"}
 COMPOSITES = {"SVC": 1, "SV1": 1, "HI": 1, "CLM": 5}
 QUALIFIED = re.compile(r"^(?:HC|ER|IV|WK|A?B[KF]|\d{1,2})([:>^|\\<+!])")
 
 
-def _component(elements: Elements, declared: str) -> str:
+def _not_ours(kind: str, version: str) -> str | None:
+    """What a set is, where it is none that is read; else null."""
+    guide = next((name for mark, name in GUIDES.items() if mark in version), None)
+    what = f"{kind} {guide or SETS.get(kind, 'transaction set')}, version {version or 'no version'}"
+    if kind not in CLAIM_SETS or (version and not version.startswith("00501")):
+        return what
+    if kind == "837" and guide in {"institutional", "dental"}:
+        return what
+    return None
+
+
+def _component(name: str, elements: Elements, declared: str) -> str:
     """The component separator that a composite shows, where the declared one is not in it."""
-    place = COMPOSITES[elements[0]]
+    place = COMPOSITES[name]
     composite = elements[place] if place < len(elements) else ""
+    if declared in composite:
+        return declared
     shown = QUALIFIED.match(composite)
-    return shown[1] if shown and declared not in composite else declared
+    return shown[1] if shown else declared
+
+
+DATE = re.compile(r"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])", re.ASCII)
+NUMBER = re.compile(r"-?(?:\d+\.?\d*|\.\d+)", re.ASCII)
 
 
 def iso_date(segment: Segment, text: str) -> str:
     """A date of eight digits as ISO. Raises Broken where it is none."""
-    if not re.match(r"^(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])$", text, re.ASCII):
+    if not DATE.fullmatch(text):
         raise Broken(segment.position, str(segment), "a date of eight digits: 20260301")
     return f"{text[:4]}-{text[4:6]}-{text[6:]}"
 
 
 def amount(segment: Segment, text: str, what: str) -> float:
     """A number as X12 writes it. Raises Broken where it is none."""
-    if not re.match(r"^-?(?:\d+\.?\d*|\.\d+)$", text, re.ASCII) or len(text) > 18:
+    if len(text) > 18 or not NUMBER.fullmatch(text):
         raise Broken(segment.position, str(segment), f"{what}, a number")
     return float(text)
 
 
+HCPCS = re.compile(r"[A-Z0-9]{5}")
+QUALIFIER = re.compile(r"[A-Z0-9]{2}")
+
+
 def is_procedure(composite: list[str]) -> bool:
     """Whether a composite is a qualifier and a procedure code; CPT and HCPCS codes (HC) have five characters."""
-    if len(composite) < 2 or not re.match(r"^[A-Z0-9]{2}$", composite[0]):
+    if len(composite) < 2:
         return False
-    return bool(re.match(r"^[A-Z0-9]{5}$" if composite[0] == "HC" else r"^\S+$", composite[1]))
+    if composite[0] == "HC":
+        return HCPCS.fullmatch(composite[1]) is not None
+    return bool(QUALIFIER.fullmatch(composite[0]) and re.fullmatch(r"\S+", composite[1]))
 
 
-def raw_table(
-    table: str, file: str, columns: dict[str, type[pl.DataType]], rows: list[tuple[object, ...]]
-) -> RawTable:
-    """Rows of a claim file as a raw table; the last value of each is the position of its segment."""
-    frame = pl.DataFrame(rows, schema=columns, orient="row", strict=False)
-    return RawTable(file, table, frame, frame.height)
+def raw_tables(
+    table: str, batches: list[pl.DataFrame], names: Iterable[str], files: list[str]
+) -> Iterator[RawTable]:
+    """Rows of claim files as raw tables: the columns `names`, and where each row stands. Uses the batches up."""
+    wanted = [*names, ROW]
+    batches.reverse()
+    while batches:
+        rows = batches.pop()
+        for part in rows.partition_by(FILE_NUMBER, maintain_order=True) if rows.height else []:
+            yield RawTable(files[part[FILE_NUMBER][0]], table, part.select(wanted), part.height)
+
+
+def told_unread(unread: Mapping[str, int]) -> str:
+    """How often each kind of segment was not read, the most frequent first."""
+    ordered = sorted(unread.items(), key=lambda each: (-each[1], each[0]))
+    return ", ".join(f"{what} {count:,}" for what, count in ordered)

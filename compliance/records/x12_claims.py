@@ -6,22 +6,26 @@ setting. Ids are those of the file: the patient control number, the member id, t
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import polars as pl
 
-from compliance.records.delimited import ROW, RawTable
+from compliance.records.delimited import BATCH_ROWS, ROW, RawTable
 from compliance.records.x12 import (
     DIGITS,
+    FILE_NUMBER,
     Broken,
     Exchange,
+    Rows,
     Segment,
-    TransactionSet,
+    SetReader,
+    Sets,
     amount,
     is_procedure,
     iso_date,
-    raw_table,
+    raw_tables,
+    told_unread,
 )
 
 FILING: Mapping[str, str] = {
@@ -74,7 +78,7 @@ def discipline_and_role(taxonomy: str) -> tuple[str | None, str | None]:
     return TAXONOMY.get(code) or TAXONOMY.get(code[:4]) or (None, None)
 
 
-@dataclass
+@dataclass(slots=True)
 class Party:
     """Somebody or something that an NM1 loop names."""
 
@@ -87,7 +91,10 @@ class Party:
     sex: str | None = None
 
 
-@dataclass
+NOBODY = Party()
+
+
+@dataclass(slots=True)
 class Line:
     """A service line as the file states it."""
 
@@ -95,7 +102,7 @@ class Line:
     number: int
     procedure: str = ""
     modifiers: str = ""
-    charge: float | None = None
+    charge: float = 0.0
     units: str | None = None
     place: str = ""
     pointers: str = ""
@@ -105,11 +112,10 @@ class Line:
     priced: bool = False
 
 
-@dataclass
+@dataclass(slots=True)
 class Claim:
     """A claim as the file states it."""
 
-    file: str
     position: int
     number: str
     total: float
@@ -128,8 +134,6 @@ class Claim:
     referring: str | None = None
     rendering: Party | None = None
     secondary: Party | None = None
-    claim_id: str = ""
-    original_claim_id: str | None = None
 
     def content(self) -> tuple[object, ...]:
         """What two copies of one claim have in common, whenever and in whichever file they were sent."""
@@ -139,181 +143,89 @@ class Claim:
 
     def parties(self) -> tuple[str | None, ...]:
         """Ids of patient, payer and billing provider."""
-        return tuple(party.id if party else None for party in (self.patient, self.payer, self.billing))
-
-
-class Claims:
-    """Claims of many files, gathered; ids are settled when all have been read."""
-
-    def __init__(self, exchange: Exchange) -> None:
-        self.exchange = exchange
-        self.claims: list[Claim] = []
-        self.by_number: dict[str, list[Claim]] = {}
-
-    def read(self, given: TransactionSet) -> None:
-        """Read a set; claims with a broken segment are refused."""
-        before = len(self.claims)
-        reader = _Set(given, self.exchange)
-        self.claims += reader.claims()
-        read = self.claims[before:]
-        lines = sum(len(claim.lines) for claim in read)
-        notes = reader.told["notes"]
-        said = f"837 professional: {len(read):,} claims, {lines:,} lines"
-        self.exchange.note(
-            given.file, said + (f"; {notes:,} notes (NTE, CN1) were not read" if notes else ""), len(read)
+        patient, payer, billing = self.patient, self.payer, self.billing
+        return (
+            patient.id if patient else None,
+            payer.id if payer else None,
+            billing.id if billing else None,
         )
-        for what, count in reader.told.items():
-            if what != "notes":
-                self.exchange.note(given.file, f"{count:,} {what}", count)
-
-    def settle(self, payer_numbers: Mapping[str, str]) -> None:
-        """Give each claim its id and its original.
-
-        `payer_numbers`: payer's claim number to the claim number of a remittance, by which a replacement names its
-        original. Claims that share a number stay apart where payer, patient, provider or frequency differ.
-        """
-        standing = []
-        seen: dict[str, set[object]] = {}
-        copies: Counter[str] = Counter()
-        reused: dict[str, list[str]] = {}
-        for claim in self.claims:
-            others = self.by_number.setdefault(claim.number, [])
-            known = seen.setdefault(claim.number, set())
-            original = ("original", claim.parties())
-            if claim.content() in known:
-                copies[claim.file] += 1
-                continue
-            if claim.frequency == "1" and original in known:
-                found = f"claim {claim.number} again, with other content"
-                wanted = "another claim number, or frequency 7 (replacement) or 8 (void)"
-                self.exchange.refuse(claim.file, claim.position, found, wanted, "claims")
-                continue
-            known |= {claim.content(), *([original] if claim.frequency == "1" else [])}
-            claim.claim_id = claim.number if not others else f"{claim.number}#{len(others) + 1}"
-            if others:
-                reused.setdefault(claim.file, []).append(claim.claim_id)
-            if claim.frequency != "1":
-                claim.original_claim_id = self._original(claim, others, payer_numbers)
-            others.append(claim)
-            standing.append(claim)
-        self.claims = standing
-        self._tell(copies, reused)
-
-    def _tell(self, copies: Counter[str], reused: dict[str, list[str]]) -> None:
-        for file, count in copies.items():
-            self.exchange.note(
-                file, f"{count:,} claims were sent before with the same content and count once", count
-            )
-        for file, ids in reused.items():
-            said = f"{len(ids):,} claims bear the number of an earlier one and stand beside it: {', '.join(ids[:3])}"
-            self.exchange.note(file, said, len(ids))
-
-    def _original(self, claim: Claim, others: list[Claim], payer_numbers: Mapping[str, str]) -> str | None:
-        number = payer_numbers.get(claim.original, claim.original)
-        if number != claim.number and number in self.by_number:
-            return self.by_number[number][-1].claim_id
-        for other in reversed(others):
-            if other.parties()[1] == claim.parties()[1]:
-                return other.claim_id
-        return claim.original or None
-
-    def tables(self) -> list[RawTable]:
-        """The tables, a raw table for each file and table."""
-        return _Tables(self.claims, self.exchange).raw()
 
 
-class _Set:
-    """One transaction set, read from segment to segment."""
+class ClaimSet(SetReader):
+    """One 837 professional set, read from segment to segment; whole claims are handed to `keep`."""
 
-    def __init__(self, given: TransactionSet, exchange: Exchange) -> None:
-        self.given, self.exchange = given, exchange
-        self.told: Counter[str] = Counter()
-        self.done: list[Claim] = []
+    table = "claims"
+
+    def __init__(self, file: str, claims: "Claims") -> None:
+        super().__init__(file, claims.exchange, claims.unread)
+        self.keep, self.told = claims.keep, claims.told
         self.claim: Claim | None = None
-        self.skipping = self.other_payer = False
+        self.line: Line | None = None
+        self.other_payer = False
+        self.other_order = self.billing_taxonomy = ""
         self.billing: Party | None = None
         self.subscriber: Party | None = None
         self.dependent: Party | None = None
         self.payer: Party | None = None
+        self.last: Party | None = None
         self.kind: str | None = None
         self.payer_order: str | None = None
-        self.billing_taxonomy = ""
         self.submitted_on: str | None = None
-        self.last: Party | None = None
+        opening = {"HL": self._level, "CLM": self._open}
+        self.in_header = {**opening, "BHT": self._submitted, "SBR": self._subscriber, "NM1": self._name,
+                          "PRV": self._billing_taxonomy, "N4": self._place, "DMG": self._born}  # fmt: skip
+        self.in_claim = {**opening, "SBR": self._other_subscriber, "NM1": self._claim_party,
+                         "REF": self._claim_reference, "PRV": self._taxonomy, "HI": self._health,
+                         "LX": self._new_line, "NTE": self._unread_note, "CN1": self._unread_note,
+                         **dict.fromkeys(("DTP", "AMT", "CRC"), self.leave_kind)}  # fmt: skip
+        self.in_line = {**opening, "LX": self._new_line, "SV1": self._service, "SV2": self._other_service,
+                        "SV3": self._other_service, "DTP": self._service_date, "REF": self._line_reference,
+                        "NM1": self._line_party, "PRV": self._taxonomy, "NTE": self._unread_note,
+                        "CN1": self._unread_note,
+                        **dict.fromkeys(("AMT", "CRC"), self.leave_kind)}  # fmt: skip
+        self.while_skipping = opening
+        self.handlers = self.in_header
 
-    def claims(self) -> list[Claim]:
-        """The claims of the set."""
-        for segment in self.given.segments:
-            try:
-                self._take(segment)
-            except Broken as broken:
-                self._refuse(broken)
+    def end(self, complete: bool) -> None:
+        """The set ends; without SE its last claim may be cut off and is refused."""
         last = self.claim
-        if last and not self.given.complete:
-            self._refuse(
-                Broken(
-                    last.position,
-                    f"claim {last.number}",
-                    "the set to end with SE; its last claim may be cut off",
-                )
-            )
+        if last and not complete:
+            wanted = "the set to end with SE; its last claim may be cut off"
+            self.refuse(Broken(last.position, f"claim {last.number}", wanted))
         self._close()
-        return self.done
 
-    def _refuse(self, broken: Broken) -> None:
-        table = "claims"
-        found = broken.found if self.claim is None else f"claim {self.claim.number}: {broken.found}"
-        self.exchange.refuse(self.given.file, broken.position, found, broken.expected, table)
-        self.claim, self.skipping = None, True
+    def refuse(self, broken: Broken) -> None:
+        """Refuse the claim at hand, or, before the first claim, what the segment says of patient or provider."""
+        claim = self.claim
+        found = broken.found if claim is None else f"claim {claim.number}: {broken.found}"
+        costs_a_claim = claim is not None or broken.found.startswith("CLM")
+        table = self.table if costs_a_claim else None
+        self.exchange.refuse(self.file, broken.position, found, broken.expected, table)
+        if costs_a_claim:
+            self.claim = self.line = None
+            self.skipping, self.handlers = True, self.while_skipping
 
     def _close(self) -> None:
         """End the claim at hand: whole claims are kept."""
         claim, self.claim = self.claim, None
+        self.line = None
         self.skipping = self.other_payer = False
+        self.handlers = self.in_header
         if claim is None:
             return
         try:
             _whole(claim)
         except Broken as broken:
-            self.exchange.refuse(
-                self.given.file,
-                broken.position,
-                f"claim {claim.number}: {broken.found}",
-                broken.expected,
-                "claims",
-            )
+            found = f"claim {claim.number}: {broken.found}"
+            self.exchange.refuse(self.file, broken.position, found, broken.expected, self.table)
             return
-        charged = round(sum(line.charge or 0.0 for line in claim.lines), 2)
-        if charged != round(claim.total, 2):
-            self.told[f"claims state a total that is not the sum of their lines ({claim.number})"] += 1
-        self.done.append(claim)
-
-    def _take(self, segment: Segment) -> None:
-        name = segment.name
-        if name == "HL":
-            self._close()
-            self._level(segment)
-        elif name == "CLM":
-            self._close()
-            self.claim = self._claim(segment)
-        elif self.skipping:
-            return
-        elif self.claim is None:
-            self._header(segment)
-        elif not re.match(r"^[A-Z][A-Z0-9]{1,2}$", name):
-            raise Broken(segment.position, str(segment), "a segment")
-        elif name == "LX":
-            self.other_payer = False
-            self.last = None
-            self.claim.lines.append(Line(segment.position, len(self.claim.lines) + 1))
-            self._number(segment)
-        elif self.claim.lines:
-            self._line(segment, self.claim, self.claim.lines[-1])
-        else:
-            self._claim_detail(segment, self.claim)
-        segment.check()
+        charged = sum([line.charge for line in claim.lines])
+        if abs(charged - claim.total) > 0.004:
+            self.told["claims state a total that is not the sum of their lines"] += 1
+        self.keep(claim)
 
     def _level(self, segment: Segment) -> None:
+        self._close()
         self.last = None
         level = segment.get(3)
         if level == "20":
@@ -326,27 +238,31 @@ class _Set:
         self.subscriber = self.dependent = self.payer = None
         self.kind = self.payer_order = None
 
-    def _header(self, segment: Segment) -> None:
-        match segment.name:
-            case "BHT":
-                self.submitted_on = iso_date(segment, segment.get(4)) if segment.get(4) else None
-            case "SBR":
-                self._new_subscriber()
-                filing = segment.get(9)
-                self.kind, self.payer_order = FILING.get(filing), PAYER_ORDER.get(segment.get(1))
-                if filing and self.kind is None:
-                    self.told[
-                        f"subscribers have claim filing indicator {filing}, which names no kind of payer"
-                    ] += 1
-            case "NM1":
-                self._name(segment)
-            case "PRV" if segment.get(1) == "BI":
-                self.billing_taxonomy = segment.get(3)
-            case "N4" if self.last:
-                self.last.state = segment.get(2) or None
-            case "DMG" if self.last:
-                self.last.birth_date = iso_date(segment, segment.get(2)) if segment.get(2) else None
-                self.last.sex = segment.get(3) or None
+    def _submitted(self, segment: Segment) -> None:
+        self.submitted_on = None
+        self.submitted_on = iso_date(segment, segment.get(4)) if segment.get(4) else None
+
+    def _subscriber(self, segment: Segment) -> None:
+        self._new_subscriber()
+        filing = segment.get(9)
+        self.kind, self.payer_order = FILING.get(filing), PAYER_ORDER.get(segment.get(1))
+        if filing and self.kind is None:
+            self.told[
+                f"subscribers have claim filing indicator {filing[:2]}, which names no kind of payer"
+            ] += 1
+
+    def _billing_taxonomy(self, segment: Segment) -> None:
+        if segment.get(1) == "BI":
+            self.billing_taxonomy = segment.get(3)
+
+    def _place(self, segment: Segment) -> None:
+        if self.last:
+            self.last.state = segment.get(2) or None
+
+    def _born(self, segment: Segment) -> None:
+        if self.last:
+            self.last.sex = segment.get(3) or None
+            self.last.birth_date = iso_date(segment, segment.get(2)) if segment.get(2) else None
 
     def _name(self, segment: Segment) -> None:
         self.last = party = _party(segment)
@@ -359,105 +275,121 @@ class _Set:
                 self.dependent = party
             case "PR":
                 self.payer = party
+            case _:
+                self.leave_kind(segment)
 
-    def _claim(self, segment: Segment) -> Claim:
+    def _open(self, segment: Segment) -> None:
+        self._close()
         segment.check()
         number = segment.get(1)
         place, _, frequency = [*segment.parts(5), "", "", ""][:3]
         if self.billing and not self.billing.taxonomy:
             self.billing.taxonomy = self.billing_taxonomy
-        claim = Claim(
-            file=self.given.file,
-            position=segment.position,
-            number=number,
-            total=0.0,
-            frequency=frequency,
-            place=place,
-            patient=_patient(self.subscriber, self.dependent),
-            payer=self.payer,
-            kind=self.kind,
-            payer_order=self.payer_order,
-            billing=self.billing,
-            submitted_on=self.submitted_on,
-        )
         if not number:
             raise Broken(segment.position, str(segment), "a claim number in CLM01")
+        self.claim = claim = Claim(
+            segment.position, number, 0.0, frequency, place, _patient(self.subscriber, self.dependent), self.payer,
+            self.kind, self.payer_order, self.billing, self.submitted_on,
+        )  # fmt: skip
         claim.total = amount(segment, segment.get(2), "the claim's charge in CLM02")
         if frequency not in FREQUENCIES:
             raise Broken(segment.position, str(segment), "frequency 1, 7 or 8 in CLM05-3")
-        return claim
+        self.handlers = self.in_claim
 
-    def _claim_detail(self, segment: Segment, claim: Claim) -> None:
-        match segment.name:
-            case "SBR":
-                self.other_payer = True
-                self.last = None
-                self.other_order = segment.get(1)
-            case "NM1" if self.other_payer:
-                if segment.get(1) == "PR" and claim.payer_order == "1" and self.other_order == "S":
-                    claim.secondary = _party(segment)
-            case "NM1":
-                self._claim_party(segment, claim)
-            case "REF" if segment.get(1) == "F8" and not self.other_payer:
-                claim.original = segment.get(2)
-            case "REF" if segment.get(1) == "G1" and not self.other_payer:
-                claim.authorization = segment.get(2)
-            case "PRV" if segment.get(1) == "PE" and self.last is not None and not self.other_payer:
-                self.last.taxonomy = segment.get(3)
-            case "HI":
-                claim.diagnoses += _diagnoses(segment)
-            case "NTE" | "CN1":
-                self.told["notes"] += 1
+    def _other_subscriber(self, segment: Segment) -> None:
+        self.other_payer, self.last = True, None
+        self.other_order = segment.get(1)
+        self.told[
+            "further payers of claims are named (SBR): of them the table has the second payer alone"
+        ] += 1
 
-    def _claim_party(self, segment: Segment, claim: Claim) -> None:
-        party = _party(segment)
-        self.last = party if segment.get(1) == "82" else None
-        if segment.get(1) == "82":
-            claim.rendering = party
-        elif segment.get(1) in {"DN", "DK"} and claim.referring is None:
-            claim.referring = party.id
+    def _claim_party(self, segment: Segment) -> None:
+        claim, kind = self.claim, segment.get(1)
+        assert claim is not None
+        self.last = None
+        if self.other_payer:
+            if kind == "PR" and claim.payer_order == "1" and self.other_order == "S":
+                claim.secondary = _party(segment)
+        elif kind == "82":
+            claim.rendering = self.last = _party(segment)
+        elif kind in {"DN", "DK"} and claim.referring is None:
+            claim.referring = _party(segment).id
+        else:
+            self.leave_kind(segment)
 
-    def _number(self, segment: Segment) -> None:
+    def _claim_reference(self, segment: Segment) -> None:
+        claim, kind = self.claim, segment.get(1)
+        assert claim is not None
+        if kind == "F8" and not self.other_payer:
+            claim.original = segment.get(2)
+        elif kind == "G1" and not self.other_payer:
+            claim.authorization = segment.get(2)
+        else:
+            self.leave_kind(segment)
+
+    def _taxonomy(self, segment: Segment) -> None:
+        if self.last is not None and segment.get(1) == "PE":
+            self.last.taxonomy = segment.get(3)
+        else:
+            self.leave_kind(segment)
+
+    def _health(self, segment: Segment) -> None:
         assert self.claim is not None
+        found = _diagnoses(segment)
+        self.claim.diagnoses += found
+        if not found:
+            self.leave("HI without diagnosis")
+
+    def _unread_note(self, segment: Segment) -> None:
+        self.told["notes (NTE, CN1) were not read"] += 1
+
+    def _new_line(self, segment: Segment) -> None:
+        claim = self.claim
+        assert claim is not None
+        self.other_payer, self.last = False, None
+        self.handlers = self.in_line
+        self.line = line = Line(segment.position, len(claim.lines) + 1)
+        claim.lines.append(line)
         given = segment.get(1)
-        line = self.claim.lines[-1]
         if DIGITS.fullmatch(given) and 0 < int(given) < 10_000:
             line.number = int(given)
-        if line.number in {other.number for other in self.claim.lines[:-1]}:
+        if len(claim.lines) > 1 and line.number in [other.number for other in claim.lines[:-1]]:
             raise Broken(segment.position, str(segment), "a line number of its own in LX01")
 
-    def _line(self, segment: Segment, claim: Claim, line: Line) -> None:
-        match segment.name:
-            case "SV1":
-                self._service(segment, claim, line)
-            case "SV2" | "SV3":
-                raise Broken(segment.position, str(segment), "SV1, the service of a professional claim")
-            case "DTP" if segment.get(1) == "472":
-                self._service_date(segment, line)
-            case "REF" if segment.get(1) == "6R":
-                line.control_number = segment.get(2)
-            case "NM1":
-                self.last = _party(segment) if segment.get(1) == "82" else None
-                if self.last is not None:
-                    line.rendering = self.last
-                elif segment.get(1) in {"DN", "DK"} and claim.referring is None:
-                    claim.referring = _party(segment).id
-            case "PRV" if segment.get(1) == "PE" and self.last is not None:
-                self.last.taxonomy = segment.get(3)
-            case "NTE" | "CN1":
-                self.told["notes"] += 1
+    def _other_service(self, segment: Segment) -> None:
+        raise Broken(segment.position, str(segment), "SV1, the service of a professional claim")
 
-    def _service(self, segment: Segment, claim: Claim, line: Line) -> None:
+    def _line_reference(self, segment: Segment) -> None:
+        claim, line, kind = self.claim, self.line, segment.get(1)
+        assert claim is not None and line is not None
+        if kind == "6R":
+            line.control_number = segment.get(2)
+        elif kind == "G1" and claim.authorization in {"", segment.get(2)}:
+            claim.authorization = segment.get(2)
+        else:
+            self.leave_kind(segment)
+
+    def _line_party(self, segment: Segment) -> None:
+        claim, line, kind = self.claim, self.line, segment.get(1)
+        assert claim is not None and line is not None
+        self.last = None
+        if kind == "82":
+            line.rendering = self.last = _party(segment)
+        elif kind in {"DN", "DK"} and claim.referring is None:
+            claim.referring = _party(segment).id
+        else:
+            self.leave_kind(segment)
+
+    def _service(self, segment: Segment) -> None:
+        claim, line = self.claim, self.line
+        assert claim is not None and line is not None
         composite = segment.parts(1)
         if not is_procedure(composite) or line.priced:
-            raise Broken(
-                segment.position,
-                str(segment),
-                "one SV1 a line, with a qualifier and a procedure code: HC:97110",
-            )
+            wanted = "one SV1 a line, with a qualifier and a procedure code: HC:97110"
+            raise Broken(segment.position, str(segment), wanted)
         line.priced = True
         line.procedure = composite[1]
-        line.modifiers = " ".join(part for part in composite[2:6] if part)
+        line.modifiers = " ".join([part for part in composite[2:6] if part])
         line.charge = amount(segment, segment.get(2), "the line's charge in SV102")
         count = amount(segment, segment.get(4), "units in SV104")
         if segment.get(3) == "MJ":
@@ -467,13 +399,284 @@ class _Set:
         else:
             line.units = str(int(count))
         line.place = segment.get(5) or claim.place
-        line.pointers = " ".join(part for part in segment.parts(7) if part)
+        line.pointers = " ".join([part for part in segment.parts(7) if part])
 
-    def _service_date(self, segment: Segment, line: Line) -> None:
+    def _service_date(self, segment: Segment) -> None:
+        if segment.get(1) != "472":
+            self.leave_kind(segment)
+            return
+        assert self.line is not None
         first, _, last = segment.get(3).partition("-")
-        line.service_date = iso_date(segment, first)
-        if last and iso_date(segment, last) != line.service_date:
+        self.line.service_date = iso_date(segment, first)
+        if last and iso_date(segment, last) != self.line.service_date:
             self.told["lines cover several days; the first counts as the service date"] += 1
+
+
+ORDINAL = "number of the claim"
+CLAIM_KEYS: Mapping[str, type[pl.DataType]] = {
+    "content": pl.Int64, "parties": pl.Int64, "original": pl.String, ORDINAL: pl.Int64, ROW: pl.Int64,
+    FILE_NUMBER: pl.Int32,
+}  # fmt: skip
+"""What is kept of a claim beside its row until its id is settled: hashes of its content and its parties, its original."""
+
+
+class Claims(Sets):
+    """Claims of many files, gathered as rows; ids are settled when all have been read."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self.exchange = exchange
+        self.told: Counter[str] = Counter()
+        self.unread: Counter[str] = Counter()
+        self.counts: Counter[str] = Counter()
+        self.claims = Rows({**dict.fromkeys(TABLES["claims"], pl.String), **CLAIM_KEYS})
+        self.lines = Rows({**dict.fromkeys(TABLES["claim_lines"], pl.String), "control_number": pl.String,
+                           ORDINAL: pl.Int64, ROW: pl.Int64, FILE_NUMBER: pl.Int32})  # fmt: skip
+        self.people = {table: People(table) for table in ("therapists", "clinics", "payers", "patients")}
+        self.kinds: dict[str, list[str | None]] = {}
+        self.file = -1
+        self.settled: list[pl.DataFrame] = []
+        self.settled_lines: list[pl.DataFrame] = []
+
+    def reader(self, file: str, version: str) -> ClaimSet:
+        """The reader of a set of a file."""
+        self.file = len(self.exchange.files) - 1
+        self.counts["sets"] += 1
+        return ClaimSet(file, self)
+
+    def file_ends(self, file: str) -> None:
+        """Tell what a file held and what of it was not read."""
+        if self.counts["sets"]:
+            sets = f" in {self.counts['sets']:,} sets" if self.counts["sets"] > 1 else ""
+            claims, lines = self.counts["claims"], self.counts["lines"]
+            self.exchange.note(file, f"837 professional: {claims:,} claims, {lines:,} lines{sets}", claims)
+        for what, count in self.told.items():
+            self.exchange.note(file, f"{count:,} {what}", count)
+        if self.unread:
+            said = f"837 segments that no table has a column for: {told_unread(self.unread)}"
+            self.exchange.note(file, said, self.unread.total())
+        for each in (self.told, self.unread, self.counts):
+            each.clear()
+
+    def keep(self, claim: Claim) -> None:
+        """Keep a whole claim: a row of it, a row of each of its lines, and whom it names."""
+        ordinal = len(self.claims)
+        self.counts["claims"] += 1
+        self.counts["lines"] += len(claim.lines)
+        billing, patient = claim.billing or NOBODY, claim.patient or NOBODY
+        payer_id = self._payer(claim)
+        self._people(claim, billing, patient)
+        place = (claim.position, self.file)
+        self.claims.add(
+            (claim.number, patient.id, payer_id, billing.id, billing.id, claim.frequency, None,
+             claim.authorization or None, " ".join(claim.diagnoses) or None, claim.referring, "professional",
+             claim.payer_order, claim.submitted_on, "submitted", hash(claim.content()), hash(claim.parties()),
+             claim.original or None, ordinal, *place)
+        )  # fmt: skip
+        default = claim.rendering or (billing if billing.person else NOBODY)
+        for line in claim.lines:
+            self.lines.add(
+                (claim.number, str(line.number), line.service_date, line.procedure, line.modifiers or None,
+                 line.units, repr(line.charge), (line.rendering or default).id, line.pointers or None,
+                 line.place or None, line.control_number or None, ordinal, line.position, self.file)
+            )  # fmt: skip
+
+    def _people(self, claim: Claim, billing: Party, patient: Party) -> None:
+        place = (claim.position, self.file)
+        for party in [claim.rendering, *[line.rendering for line in claim.lines]]:
+            if party and party.id:
+                self._therapist(party, place)
+        if billing.id:
+            self.people["clinics"].add((billing.id, billing.name, _state(billing.state), billing.id), place)
+            if billing.person:
+                self._therapist(billing, place)
+        if patient.id:
+            secondary = claim.secondary.id if claim.secondary else None
+            values = (patient.id, patient.name, patient.birth_date, patient.sex, secondary)
+            self.people["patients"].add(values, place)
+            if claim.secondary and secondary:
+                self.people["payers"].add((secondary, claim.secondary.name, None), place)
+
+    def _therapist(self, party: Party, place: tuple[int, int]) -> None:
+        discipline, role = discipline_and_role(party.taxonomy)
+        self.people["therapists"].add((party.id, party.name, party.id, discipline, role), place)
+
+    def _payer(self, claim: Claim) -> str | None:
+        """The payer's id; where one id stands for several kinds of payer, the kind is added to it."""
+        payer = claim.payer
+        if payer is None or not (payer.id or payer.name):
+            return None
+        own = payer.id or str(payer.name)
+        kinds = self.kinds.setdefault(own, [])
+        if claim.kind not in kinds and claim.kind is not None:
+            kinds.append(claim.kind)
+            if len(kinds) > 1:
+                said = f"payer {own} is of several kinds; as {claim.kind} it is {own}-{claim.kind}"
+                self.exchange.note(self.exchange.files[self.file], said)
+        first = not kinds or claim.kind is None or claim.kind == kinds[0]
+        payer_id = own if first else f"{own}-{claim.kind}"
+        self.people["payers"].add((payer_id, payer.name, claim.kind), (claim.position, self.file))
+        return payer_id
+
+    def settle(self, payer_numbers: Callable[[pl.Series], Mapping[str, str]]) -> None:
+        """Give each claim its id and its original.
+
+        `payer_numbers`: of some payer's claim numbers, the claim numbers of a remittance, by which a replacement names
+        its original. Claims that share a number stay apart where payer, patient, provider or frequency differ.
+        """
+        claims = self.claims.frame()
+        later = pl.col("frequency_code") != "1"
+        named = claims.filter(later)["original"].drop_nulls().unique()
+        numbers = payer_numbers(named)
+        meant = pl.Series([*named, *numbers.values()], dtype=pl.String).unique()
+        asked = claims.filter(
+            pl.col("claim_id").is_duplicated() | later | pl.col("claim_id").is_in(meant.implode())
+        )
+        settled = _Settling(self.exchange, numbers).of(asked)
+        del claims, asked
+        self.settled = _under_ids(self.claims, settled)
+        self.settled_lines = _under_ids(self.lines, settled.drop("original_claim_id"))
+
+    def tables(self) -> Iterator[RawTable]:
+        """The tables, raw and in batches."""
+        files = self.exchange.files
+        for table, people in self.people.items():
+            yield from raw_tables(table, [people.frame()], TABLES[table], files)
+        yield from raw_tables("claims", self.settled, TABLES["claims"], files)
+        yield from raw_tables("claim_lines", self.settled_lines, TABLES["claim_lines"], files)
+
+
+def _under_ids(rows: Rows, settled: pl.DataFrame) -> list[pl.DataFrame]:
+    """Rows under the ids of their claims, and beside these the numbers under which the claims were sent (`number`)."""
+    rows.flush()
+    batches, rows.frames = rows.frames, []
+    number = pl.col("claim_id")
+    if not settled.height:
+        return [batch.with_columns(number=number) for batch in batches]
+    known = [name for name in ("original_claim_id",) if name in settled.columns]
+    made = []
+    for batch in batches:
+        joined = batch.drop(known).join(settled, ORDINAL, "left", maintain_order="left")
+        kept = joined.filter(~pl.col("dropped").fill_null(False))
+        made.append(kept.with_columns(number=number, claim_id=pl.coalesce("settled", number)))
+    return made
+
+
+class People(Rows):
+    """Whom claims name, each once; what the first mention left empty, later ones fill."""
+
+    def __init__(self, table: str) -> None:
+        super().__init__({**dict.fromkeys(TABLES[table], pl.String), ROW: pl.Int64, FILE_NUMBER: pl.Int32})
+        self.key, *self.others = TABLES[table]
+        self.met: set[tuple[object, ...]] = set()
+        self.rows = 0
+
+    def add(self, row: tuple[object, ...], place: tuple[int, int] = (0, 0)) -> None:
+        """Add a mention, unless it was met lately."""
+        if row not in self.met:
+            if len(self.met) >= BATCH_ROWS:
+                self.met.clear()
+            self.met.add(row)
+            super().add((*row, *place))
+
+    def flush(self) -> None:
+        """Turn mentions into columns, and gather those of one person once they have doubled."""
+        super().flush()
+        if sum(frame.height for frame in self.frames) > 2 * max(self.rows, BATCH_ROWS):
+            self.frame()
+
+    def frame(self) -> pl.DataFrame:
+        """Everybody once."""
+        Rows.flush(self)
+        if not self.frames:
+            return pl.DataFrame(schema=dict(self.columns))
+        first = [pl.col(name).drop_nulls().first() for name in self.others]
+        mentions = pl.concat(self.frames)
+        once = mentions.group_by(self.key, maintain_order=True).agg(*first, pl.col(ROW, FILE_NUMBER).first())
+        self.frames, self.rows = [once], once.height
+        return once
+
+
+@dataclass
+class _Sent:
+    """A claim whose number others bear too, or that names an original."""
+
+    claim_id: str
+    payer: str | None
+
+
+class _Settling:
+    """Ids of the claims whose number is not theirs alone, in the order in which they were sent."""
+
+    def __init__(self, exchange: Exchange, payer_numbers: Mapping[str, str]) -> None:
+        self.exchange, self.payer_numbers = exchange, payer_numbers
+        self.by_number: dict[str, list[_Sent]] = {}
+        self.copies: Counter[str] = Counter()
+        self.reused: dict[str, list[str]] = {}
+
+    def of(self, asked: pl.DataFrame) -> pl.DataFrame:
+        """Of each claim its id (`settled`), `original_claim_id`, and whether it is left out (`dropped`)."""
+        seen: dict[str, set[object]] = {}
+        made: list[tuple[int, str | None, str | None, bool]] = []
+        columns = (
+            ORDINAL,
+            "claim_id",
+            "frequency_code",
+            "payer_id",
+            "content",
+            "parties",
+            "original",
+            ROW,
+            FILE_NUMBER,
+        )
+        for ordinal, number, frequency, payer, content, parties, original, position, place in asked.select(
+            columns
+        ).iter_rows():
+            file = self.exchange.files[place]
+            others, known = self.by_number.setdefault(number, []), seen.setdefault(number, set())
+            first = ("original", parties)
+            if content in known:
+                self.copies[file] += 1
+                self.exchange.repeated["claims"] += 1
+                made.append((ordinal, None, None, True))
+                continue
+            if frequency == "1" and first in known:
+                found = f"claim {number} again, with other content"
+                wanted = "another claim number, or frequency 7 (replacement) or 8 (void)"
+                self.exchange.refuse(file, position, found, wanted, "claims")
+                made.append((ordinal, None, None, True))
+                continue
+            known |= {content, *([first] if frequency == "1" else [])}
+            claim_id = number if not others else f"{number}#{len(others) + 1}"
+            if others:
+                self.reused.setdefault(file, []).append(claim_id)
+            replaced = None if frequency == "1" else self._original(number, payer, original, others)
+            others.append(_Sent(claim_id, payer))
+            made.append((ordinal, claim_id, replaced, False))
+        self._tell()
+        return pl.DataFrame(
+            made, orient="row",
+            schema={ORDINAL: pl.Int64, "settled": pl.String, "original_claim_id": pl.String, "dropped": pl.Boolean},
+        )  # fmt: skip
+
+    def _original(
+        self, number: str, payer: str | None, original: str | None, others: list[_Sent]
+    ) -> str | None:
+        meant = self.payer_numbers.get(original or "", original or "")
+        if meant != number and self.by_number.get(meant):
+            return self.by_number[meant][-1].claim_id
+        for other in reversed(others):
+            if other.payer == payer:
+                return other.claim_id
+        return original
+
+    def _tell(self) -> None:
+        for file, count in self.copies.items():
+            self.exchange.note(
+                file, f"{count:,} claims were sent before with the same content and count once", count
+            )
+        for file, ids in self.reused.items():
+            said = f"{len(ids):,} claims bear the number of an earlier one and stand beside it: {', '.join(ids[:3])}"
+            self.exchange.note(file, said, len(ids))
 
 
 def _party(segment: Segment) -> Party:
@@ -516,95 +719,6 @@ def _whole(claim: Claim) -> None:
             raise Broken(line.position, f"line {line.number} without SV1", "a service in each line")
         if line.service_date is None:
             raise Broken(line.position, f"line {line.number} without DTP*472", "a service date in each line")
-
-
-class _Tables:
-    """Settled claims as raw tables; whoever several claims name stands once."""
-
-    def __init__(self, claims: list[Claim], exchange: Exchange) -> None:
-        self.exchange = exchange
-        self.claims = claims
-        self.rows: dict[tuple[str, str], list[tuple[object, ...]]] = {}
-        self.people: dict[tuple[str, str], list[object]] = {}
-        self.kinds: dict[str, list[str | None]] = {}
-
-    def raw(self) -> list[RawTable]:
-        """One raw table for each file and table."""
-        self._therapists()
-        for claim in self.claims:
-            self._claim(claim)
-        for (table, _), (file, position, *values) in self.people.items():
-            self.rows.setdefault((table, str(file)), []).append((*values, position))
-        made = []
-        for (table, file), rows in self.rows.items():
-            columns: dict[str, type[pl.DataType]] = {**dict.fromkeys(TABLES[table], pl.String), ROW: pl.Int64}
-            made.append(raw_table(table, file, columns, rows))
-        return made
-
-    def _therapists(self) -> None:
-        """First whoever renders with a taxonomy code, so that one claim's code serves another claim's line."""
-        for claim in self.claims:
-            for party in [claim.rendering, *(line.rendering for line in claim.lines)]:
-                self._person(claim, party)
-            if claim.billing and claim.billing.person:
-                self._person(claim, claim.billing)
-
-    def _person(self, claim: Claim, party: Party | None) -> None:
-        if party and party.id:
-            discipline, role = discipline_and_role(party.taxonomy)
-            self._once("therapists", claim, party.id, [party.id, party.name, party.id, discipline, role])
-
-    def _once(self, table: str, claim: Claim, key: str, values: Sequence[object]) -> None:
-        """Keep somebody once; what the first mention left empty, later ones fill."""
-        kept = self.people.setdefault((table, key), [claim.file, claim.position, *values])
-        for place, value in enumerate(values, 2):
-            if kept[place] is None:
-                kept[place] = value
-
-    def _claim(self, claim: Claim) -> None:
-        billing, patient = claim.billing or Party(), claim.patient or Party()
-        payer_id = self._payer(claim)
-        if billing.id:
-            self._once(
-                "clinics", claim, billing.id, [billing.id, billing.name, _state(billing.state), billing.id]
-            )
-        if patient.id:
-            secondary = claim.secondary.id if claim.secondary else None
-            values = [patient.id, patient.name, patient.birth_date, patient.sex, secondary]
-            self._once("patients", claim, patient.id, values)
-            if claim.secondary and secondary:
-                self._once("payers", claim, secondary, [secondary, claim.secondary.name, None])
-        self.rows.setdefault(("claims", claim.file), []).append(
-            (claim.claim_id, patient.id, payer_id, billing.id, billing.id, claim.frequency, claim.original_claim_id,
-             claim.authorization or None, " ".join(claim.diagnoses) or None, claim.referring, "professional",
-             claim.payer_order, claim.submitted_on, "submitted", claim.position)
-        )  # fmt: skip
-        default = claim.rendering or (billing if billing.person else None)
-        for line in claim.lines:
-            rendering = line.rendering or default
-            self.rows.setdefault(("claim_lines", claim.file), []).append(
-                (claim.claim_id, str(line.number), line.service_date, line.procedure, line.modifiers or None,
-                 line.units, repr(line.charge), rendering.id if rendering else None, line.pointers or None,
-                 line.place or None, line.position)
-            )  # fmt: skip
-
-    def _payer(self, claim: Claim) -> str | None:
-        """The payer's id; where one id stands for several kinds of payer, the kind is added to it."""
-        payer = claim.payer
-        if payer is None or not (payer.id or payer.name):
-            return None
-        own = payer.id or str(payer.name)
-        kinds = self.kinds.setdefault(own, [])
-        if claim.kind not in kinds and claim.kind is not None:
-            kinds.append(claim.kind)
-            if len(kinds) > 1:
-                self.exchange.note(
-                    claim.file, f"payer {own} is of several kinds; as {claim.kind} it is {own}-{claim.kind}"
-                )
-        first = not kinds or claim.kind is None or claim.kind == kinds[0]
-        payer_id = own if first else f"{own}-{claim.kind}"
-        self._once("payers", claim, payer_id, [payer_id, payer.name, claim.kind])
-        return payer_id
 
 
 def _state(state: str | None) -> str | None:

@@ -8,22 +8,27 @@ at hand, so the segments are read here; the tests hold the sums against such a l
 
 import re
 from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import polars as pl
 
 from compliance.records.delimited import ROW, RawTable
 from compliance.records.x12 import (
+    FILE_NUMBER,
     Broken,
     Exchange,
+    Rows,
     Segment,
-    TransactionSet,
+    SetReader,
+    Sets,
     amount,
     is_procedure,
     iso_date,
-    raw_table,
+    raw_tables,
+    told_unread,
 )
-from compliance.records.x12_claims import Claim, Claims
+from compliance.records.x12_claims import Claims
 
 COLUMNS = (
     "claim_id",
@@ -41,7 +46,10 @@ PRIMARY, SECONDARY, TERTIARY = {"1", "19"}, {"2", "20"}, {"3", "21"}
 """CLP02, claim status, by the order of the payer; 4 (denied) and 22 (reversal) name none."""
 
 
-@dataclass
+PRIOR = {"1": PRIMARY, "2": SECONDARY, "3": TERTIARY}
+
+
+@dataclass(slots=True)
 class Answer:
     """What a payer says of a line, or of a claim beyond its lines."""
 
@@ -58,20 +66,19 @@ class Answer:
 
     def owed(self) -> float:
         """Patient responsibility: the adjustments of group PR."""
-        return round(sum(value for group, _, value in self.adjustments if group == PATIENT), 2)
+        return round(sum([value for group, _, value in self.adjustments if group == PATIENT]), 2)
 
     def deductible(self) -> float:
         """Of these the deductible, reason 1."""
         return round(
-            sum(v for group, reason, v in self.adjustments if (group, reason) == (PATIENT, DEDUCTIBLE)), 2
+            sum([v for group, reason, v in self.adjustments if (group, reason) == (PATIENT, DEDUCTIBLE)]), 2
         )
 
 
-@dataclass
+@dataclass(slots=True)
 class ClaimAnswer:
     """What a payer says of a claim."""
 
-    file: str
     position: int
     number: str
     status: str
@@ -84,232 +91,107 @@ class ClaimAnswer:
     date: str | None = None
 
 
-@dataclass
+@dataclass(slots=True)
 class _Known:
     """A line that may be answered to."""
 
     line: int
     procedure: str
     date: str | None
-    modifiers: tuple[str, ...]
+    modifiers: frozenset[str]
     control_number: str = ""
 
 
-class Remittances:
-    """Remittances of many files, gathered; joined to claims when all have been read."""
+@dataclass(slots=True)
+class _Sent:
+    """A claim that may be answered to: the number under which it was sent is not always its id."""
 
-    def __init__(self, exchange: Exchange) -> None:
-        self.exchange = exchange
-        self.answers: list[ClaimAnswer] = []
-        self.rows: dict[str, list[tuple[object, ...]]] = {}
-        self.unknown: Counter[str] = Counter()
-        self.seen: dict[int, str] = {}
-
-    def read(self, given: TransactionSet) -> None:
-        """Read a set; answers with a broken segment are refused, a set that was read before is told and left out."""
-        content = hash(tuple(str(segment) for segment in given.segments))
-        if content in self.seen:
-            self.exchange.note(given.file, f"this 835 is the one of {self.seen[content]}; it counts once")
-            return
-        self.seen[content] = given.file
-        reader = _Set(given, self.exchange)
-        read = reader.answers()
-        self.answers += read
-        lines = sum(len(answer.lines) for answer in read)
-        provider = (
-            f"; {reader.provider_adjustments:,} provider adjustments (PLB) belong to no claim"
-            if reader.provider_adjustments
-            else ""
-        )
-        self.exchange.note(given.file, f"835: {len(read):,} claims, {lines:,} lines{provider}", len(read))
-
-    def payer_numbers(self) -> dict[str, str]:
-        """Payer's claim number (CLP07) to the claim number that it was given for."""
-        return {answer.payer_number: answer.number for answer in self.answers if answer.payer_number}
-
-    def settle(self, claims: Claims, known_lines: pl.DataFrame | None) -> None:
-        """Join the answers to claims and lines, and make their rows."""
-        tabled = self._tabled(known_lines)
-        for answer in self.answers:
-            claim = _answered(answer, claims.by_number.get(answer.number, []))
-            claim_id = claim.claim_id if claim else answer.number
-            known = _lines_of(claim) if claim else tabled.get(answer.number)
-            self._rows(answer, claim_id, known)
-        for file, count in self.unknown.items():
-            self.exchange.note(
-                file,
-                f"{count:,} lines answer to claims that are not here; they are numbered as the remittance lists them",
-                count,
-            )
-
-    def tables(self) -> list[RawTable]:
-        """One raw table for each file."""
-        columns: dict[str, type[pl.DataType]] = {**dict.fromkeys(COLUMNS, pl.String), ROW: pl.Int64}
-        return [raw_table("remittances", file, columns, rows) for file, rows in self.rows.items()]
-
-    def _tabled(self, known_lines: pl.DataFrame | None) -> dict[str, list[_Known]]:
-        """The lines, from tables, of the claims that are answered to."""
-        if known_lines is None or not self.answers:
-            return {}
-        numbers = pl.Series("claim_id", [answer.number for answer in self.answers], dtype=pl.String).unique()
-        asked = known_lines.filter(pl.col("claim_id").is_in(numbers.implode())).sort("claim_id", "line")
-        found: dict[str, list[_Known]] = {}
-        columns = ("claim_id", "line", "cpt", "service_date", "modifiers")
-        for claim_id, line, cpt, day, modifiers in asked.select(columns).iter_rows():
-            date = day.strftime("%Y-%m-%d") if day else None
-            found.setdefault(claim_id, []).append(
-                _Known(line, cpt or "", date, tuple((modifiers or "").split()))
-            )
-        return found
-
-    def _rows(self, answer: ClaimAnswer, claim_id: str, known: list[_Known] | None) -> None:
-        rows = self.rows.setdefault(answer.file, [])
-        used: set[int] = set()
-        for ordinal, line in enumerate(answer.lines, 1):
-            if known is None:
-                self.unknown[answer.file] += 1
-                number: int | None = ordinal
-            else:
-                number = _matched(line, answer, known, used)
-            if number is None:
-                service = " ".join((line.procedure, *line.modifiers))
-                found = f"claim {answer.number}: {service} on {line.date or answer.date or 'no date'}"
-                wanted = f"a line of claim {claim_id} with this procedure and date"
-                self.exchange.refuse(answer.file, line.position, found, wanted, "remittances")
-                continue
-            used.add(number)
-            rows.append(_row(claim_id, number, answer.paid_on, line, line.owed()))
-        whole = answer.whole
-        if not answer.lines:
-            whole.paid, owed = answer.paid, answer.owed or whole.owed()
-            rows.append(_row(claim_id, None, answer.paid_on, whole, owed))
-        elif whole.adjustments or whole.remarks:
-            whole.paid = round(answer.paid - sum(line.paid or 0.0 for line in answer.lines), 2)
-            rows.append(_row(claim_id, None, answer.paid_on, whole, whole.owed()))
+    claim_id: str
+    payer_order: str | None
+    submitted_on: str | None
 
 
-def _row(claim_id: str, line: int | None, paid_on: str, answer: Answer, owed: float) -> tuple[object, ...]:
-    allowed = answer.allowed
-    if allowed is None and answer.paid is not None:
-        allowed = round(answer.paid + owed, 2)
-    said = " ".join(f"{group}-{reason}:{value:.2f}" for group, reason, value in answer.adjustments)
-    sums = [
-        None if value is None else repr(value) for value in (allowed, answer.deductible(), answer.paid, owed)
-    ]
-    return (claim_id, None if line is None else str(line), paid_on, *sums, said or None,
-            " ".join(answer.remarks) or None, answer.position)  # fmt: skip
+class RemittanceSet(SetReader):
+    """One 835 set, read from segment to segment; whole answers are handed to `remittances`."""
 
+    table = "remittances"
 
-def _answered(answer: ClaimAnswer, candidates: list[Claim]) -> Claim | None:
-    """Of the claims with the number, the one whose payer stands where the answer says, and the last sent before it."""
-    order = next(
-        (o for o, codes in (("1", PRIMARY), ("2", SECONDARY), ("3", TERTIARY)) if answer.status in codes),
-        None,
-    )
-    fitting = [
-        claim for claim in candidates if order is None or claim.payer_order in (order, None)
-    ] or candidates
-    sent = [claim for claim in fitting if claim.submitted_on is None or claim.submitted_on <= answer.paid_on]
-    return (sent or fitting)[-1] if fitting else None
-
-
-def _lines_of(claim: Claim) -> list[_Known]:
-    return [
-        _Known(
-            line.number, line.procedure, line.service_date, tuple(line.modifiers.split()), line.control_number
-        )
-        for line in claim.lines
-    ]
-
-
-def _matched(line: Answer, answer: ClaimAnswer, known: list[_Known], used: set[int]) -> int | None:
-    """The line that is answered to: by its control number, else by procedure, date and modifiers, unused ones first."""
-    if line.control_number:
-        named = [
-            each.line for each in known if each.control_number and each.control_number == line.control_number
-        ]
-        if len(named) == 1:
-            return named[0]
-    procedure, date = (line.submitted or line.procedure).upper(), line.date or answer.date
-    same = [
-        each for each in known if each.procedure.upper() == procedure and (date is None or each.date == date)
-    ]
-    alike = [each for each in same if set(each.modifiers) == set(line.modifiers)]
-    for fitting in (alike, same):
-        unused = [each.line for each in fitting if each.line not in used]
-        if unused:
-            return unused[0]
-    return (alike or same)[0].line if same else None
-
-
-class _Set:
-    """One transaction set, read from segment to segment."""
-
-    def __init__(self, given: TransactionSet, exchange: Exchange) -> None:
-        self.given, self.exchange = given, exchange
-        self.done: list[ClaimAnswer] = []
+    def __init__(self, file: str, version: str, remittances: "Remittances") -> None:
+        super().__init__(file, remittances.exchange, remittances.unread)
+        self.remittances = remittances
+        self.mark = remittances.exchange.mark()
+        self.before = (remittances.counts.copy(), remittances.unread.copy(), dict(remittances.provider))
+        self.content = hash(version)
         self.answer: ClaimAnswer | None = None
-        self.skipping = False
+        self.at: Answer | None = None
         self.payment_day: str | None = None
         self.made_on: str | None = None
-        self.provider_adjustments = 0
+        opening = {"CLP": self._open, "LX": self._close_at, "PLB": self._provider}
+        self.in_header = {**opening, "BPR": self._payment, "DTM": self._made}
+        self.in_claim = {**opening, "SVC": self._service, "CAS": self._adjust, "DTM": self._date,
+                         "REF": self._reference, "AMT": self._amount, "LQ": self._remark, "MOA": self._outpatient,
+                         "MIA": self._inpatient}  # fmt: skip
+        self.while_skipping = opening
+        self.handlers = self.in_header
 
-    def answers(self) -> list[ClaimAnswer]:
-        """The claims that the set answers to."""
-        for segment in self.given.segments:
-            try:
-                self._take(segment)
-            except Broken as broken:
-                self._refuse(broken)
+    def take(self, name: str, text: str, position: int) -> None:
+        """Read a segment, and remember what the set holds: one that is sent twice counts once."""
+        self.content = hash((self.content, text))
+        super().take(name, text, position)
+
+    def end(self, complete: bool) -> None:
+        """The set ends; without SE its last answer may be cut off and is refused."""
         last = self.answer
-        if last and not self.given.complete:
+        if last and not complete:
             wanted = "the set to end with SE; its last claim may be cut off"
-            self._refuse(Broken(last.position, f"claim {last.number}", wanted))
+            self.refuse(Broken(last.position, f"claim {last.number}", wanted))
         self._close()
-        return self.done
+        self.remittances.set_ends(self)
 
-    def _refuse(self, broken: Broken) -> None:
-        found = broken.found if self.answer is None else f"claim {self.answer.number}: {broken.found}"
-        self.exchange.refuse(self.given.file, broken.position, found, broken.expected, "remittances")
-        self.answer, self.skipping = None, True
+    def refuse(self, broken: Broken) -> None:
+        """Refuse the answer at hand; before the first one, what the segment says of the set."""
+        answer = self.answer
+        found = broken.found if answer is None else f"claim {answer.number}: {broken.found}"
+        costs = answer is not None or broken.found.startswith("CLP")
+        self.exchange.refuse(
+            self.file, broken.position, found, broken.expected, self.table if costs else None
+        )
+        if costs:
+            self.remittances.counts["refused"] += 1
+            self.answer = self.at = None
+            self.skipping, self.handlers = True, self.while_skipping
 
     def _close(self) -> None:
-        if self.answer:
-            self.done.append(self.answer)
-        self.answer, self.skipping = None, False
+        answer, self.answer = self.answer, None
+        self.at, self.skipping, self.handlers = None, False, self.in_header
+        if answer:
+            self.remittances.keep(answer)
 
-    def _take(self, segment: Segment) -> None:
-        name = segment.name
-        if name == "CLP":
-            self._close()
-            self.answer = self._claim(segment)
-        elif name in {"LX", "PLB"}:
-            self._close()
-            self.provider_adjustments += name == "PLB"
-        elif self.skipping:
-            return
-        elif self.answer is None:
-            self._header(segment)
-        elif not re.match(r"^[A-Z][A-Z0-9]{1,2}$", name):
-            raise Broken(segment.position, str(segment), "a segment")
-        elif name == "SVC":
-            self.answer.lines.append(_service(segment))
-        else:
-            self._detail(
-                segment, self.answer, self.answer.lines[-1] if self.answer.lines else self.answer.whole
-            )
-        segment.check()
+    def _close_at(self, segment: Segment) -> None:
+        self._close()
 
-    def _header(self, segment: Segment) -> None:
-        if segment.name == "BPR":
-            try:
-                self.payment_day = iso_date(segment, segment.get(16))
-            except Broken:
-                self.payment_day = None
-        elif segment.name == "DTM" and segment.get(1) == "405":
+    def _provider(self, segment: Segment) -> None:
+        """Adjustments of the provider, which belong to no claim: reason and amount, up to six in a segment."""
+        self._close()
+        for place in range(3, len(segment.elements), 2):
+            reason = segment.parts(place)[0]
+            if reason:
+                value = amount(segment, segment.get(place + 1), "an adjustment")
+                kind = reason if re.fullmatch(r"[A-Z0-9]{1,3}", reason) else "others"
+                self.remittances.adjusted(kind, value)
+
+    def _payment(self, segment: Segment) -> None:
+        try:
+            self.payment_day = iso_date(segment, segment.get(16))
+        except Broken:
+            self.payment_day = None
+
+    def _made(self, segment: Segment) -> None:
+        if segment.get(1) == "405":
             self.made_on = iso_date(segment, segment.get(2))
 
-    def _claim(self, segment: Segment) -> ClaimAnswer:
+    def _open(self, segment: Segment) -> None:
+        self._close()
         segment.check()
         paid_on = self.payment_day or self.made_on
         number = segment.get(1)
@@ -320,28 +202,310 @@ class _Set:
         paid = amount(segment, segment.get(4) or "0", "the payment in CLP04")
         owed = amount(segment, segment.get(5) or "0", "patient responsibility in CLP05")
         whole, status, payer_number = Answer(segment.position), segment.get(2), segment.get(7)
-        return ClaimAnswer(
-            self.given.file, segment.position, number, status, paid_on, paid, owed, payer_number, whole
-        )
+        self.answer = ClaimAnswer(segment.position, number, status, paid_on, paid, owed, payer_number, whole)
+        self.at, self.handlers = whole, self.in_claim
 
-    def _detail(self, segment: Segment, claim: ClaimAnswer, answer: Answer) -> None:
-        match segment.name, segment.get(1):
-            case "CAS", group:
-                answer.adjustments += _adjustments(segment, group)
-            case "DTM", "472" | "150":
-                answer.date = iso_date(segment, segment.get(2))
-            case "DTM", "232" if not claim.lines:
-                claim.date = iso_date(segment, segment.get(2))
-            case "REF", "6R":
-                answer.control_number = segment.get(2)
-            case "AMT", "B6":
-                answer.allowed = amount(segment, segment.get(2), "the allowed amount in AMT02")
-            case "LQ", "HE":
-                answer.remarks.append(segment.get(2))
-            case "MOA", _:
-                claim.whole.remarks += [code for place in range(3, 8) if (code := segment.get(place))]
-            case "MIA", _:
-                claim.whole.remarks += [code for place in (5, 20, 21, 22, 23) if (code := segment.get(place))]
+    def _service(self, segment: Segment) -> None:
+        assert self.answer is not None
+        self.at = _service(segment)
+        self.answer.lines.append(self.at)
+
+    def _adjust(self, segment: Segment) -> None:
+        assert self.at is not None
+        self.at.adjustments += _adjustments(segment, segment.get(1))
+
+    def _date(self, segment: Segment) -> None:
+        assert self.answer is not None and self.at is not None
+        kind = segment.get(1)
+        if kind in {"472", "150"}:
+            self.at.date = iso_date(segment, segment.get(2))
+        elif kind == "232" and not self.answer.lines:
+            self.answer.date = iso_date(segment, segment.get(2))
+        else:
+            self.leave_kind(segment)
+
+    def _reference(self, segment: Segment) -> None:
+        assert self.at is not None
+        if segment.get(1) == "6R":
+            self.at.control_number = segment.get(2)
+        else:
+            self.leave_kind(segment)
+
+    def _amount(self, segment: Segment) -> None:
+        assert self.at is not None
+        if segment.get(1) == "B6":
+            self.at.allowed = amount(segment, segment.get(2), "the allowed amount in AMT02")
+        else:
+            self.leave_kind(segment)
+
+    def _remark(self, segment: Segment) -> None:
+        assert self.at is not None
+        if segment.get(1) == "HE":
+            self.at.remarks.append(segment.get(2))
+        else:
+            self.leave_kind(segment)
+
+    def _outpatient(self, segment: Segment) -> None:
+        self._remarks_of_claim(segment, range(3, 8))
+
+    def _inpatient(self, segment: Segment) -> None:
+        self._remarks_of_claim(segment, (5, 20, 21, 22, 23))
+
+    def _remarks_of_claim(self, segment: Segment, places: Iterable[int]) -> None:
+        assert self.answer is not None
+        self.answer.whole.remarks += [code for place in places if (code := segment.get(place))]
+
+
+ANSWER, SET, SINGLE = "number of the answer", "number of the set", "is of a line"
+JOINED_BY: Mapping[str, type[pl.DataType]] = {
+    "number": pl.String, "status": pl.String, "payer_number": pl.String, "procedure": pl.String,
+    "submitted": pl.String, "modifiers": pl.String, "date": pl.String, "control_number": pl.String,
+    SINGLE: pl.Boolean, ANSWER: pl.Int64, SET: pl.Int64, ROW: pl.Int64, FILE_NUMBER: pl.Int32,
+}  # fmt: skip
+"""What is kept of an answer beside its row, until it is joined to a claim and a line."""
+
+
+class Remittances(Sets):
+    """Remittances of many files, gathered as rows; joined to claims when all have been read."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self.exchange = exchange
+        self.rows = Rows({**dict.fromkeys(COLUMNS, pl.String), **JOINED_BY})
+        self.counts: Counter[str] = Counter()
+        self.unread: Counter[str] = Counter()
+        self.provider: dict[str, tuple[int, float]] = {}
+        self.seen: dict[int, str] = {}
+        self.twice: list[int] = []
+        self.sets = self.answers = 0
+        self.file = -1
+        self.unknown: Counter[str] = Counter()
+        self.done: list[pl.DataFrame] = []
+
+    def reader(self, file: str, version: str) -> RemittanceSet:
+        """The reader of a set of a file."""
+        self.file = len(self.exchange.files) - 1
+        self.sets += 1
+        return RemittanceSet(file, version, self)
+
+    def set_ends(self, read: RemittanceSet) -> None:
+        """Keep what a set held, unless it was read before: then it is told and left out."""
+        if read.content in self.seen:
+            counts, unread, provider = read.before
+            repeated = self.counts["claims"] - counts["claims"] + self.counts["refused"] - counts["refused"]
+            self.twice.append(self.sets)
+            self.exchange.forget(read.mark)
+            self.counts, self.provider = counts, provider
+            self.unread.clear()
+            self.unread.update(unread)
+            said = f"this 835 is the one of {self.seen[read.content]}; it counts once"
+            self.exchange.note(read.file, said, repeated)
+            return
+        self.seen[read.content] = read.file
+        self.counts["sets"] += 1
+
+    def file_ends(self, file: str) -> None:
+        """Tell what a file held and what of it was not read."""
+        if self.counts["sets"]:
+            sets = f" in {self.counts['sets']:,} sets" if self.counts["sets"] > 1 else ""
+            claims, lines = self.counts["claims"], self.counts["lines"]
+            self.exchange.note(file, f"835: {claims:,} claims, {lines:,} lines{sets}", claims)
+        if self.provider:
+            count = sum(times for times, _ in self.provider.values())
+            each = ", ".join(
+                f"{kind} {value:.2f}" for kind, (_, value) in sorted(self.provider.items(), key=lambda kv: -kv[1][0])[:12]
+            )  # fmt: skip
+            said = f"{count:,} provider adjustments (PLB) belong to no claim and are in no table: {each}"
+            self.exchange.note(file, said, count)
+        if self.unread:
+            said = f"835 segments that no table has a column for: {told_unread(self.unread)}"
+            self.exchange.note(file, said, self.unread.total())
+        for gathered in (self.counts, self.unread, self.provider):
+            gathered.clear()
+
+    def adjusted(self, kind: str, value: float) -> None:
+        """Count a provider adjustment."""
+        times, before = self.provider.get(kind, (0, 0.0))
+        self.provider[kind] = (times + 1, round(before + value, 2))
+
+    def keep(self, answer: ClaimAnswer) -> None:
+        """Keep a whole answer: a row of each line, and one of the claim where something is said beyond its lines."""
+        self.answers += 1
+        self.counts["claims"] += 1
+        self.counts["lines"] += len(answer.lines)
+        for line in answer.lines:
+            self._add(answer, line, line.owed(), single=True)
+        whole = answer.whole
+        if not answer.lines:
+            whole.paid = answer.paid
+            self._add(answer, whole, answer.owed or whole.owed(), single=False)
+        elif whole.adjustments or whole.remarks:
+            whole.paid = round(answer.paid - sum([line.paid or 0.0 for line in answer.lines]), 2)
+            self._add(answer, whole, whole.owed(), single=False)
+
+    def _add(self, answer: ClaimAnswer, line: Answer, owed: float, single: bool) -> None:
+        allowed, paid = line.allowed, line.paid
+        if allowed is None and paid is not None:
+            allowed = round(paid + owed, 2)
+        said = " ".join([f"{group}-{reason}:{value:.2f}" for group, reason, value in line.adjustments])
+        sums = [None if value is None else repr(value) for value in (allowed, line.deductible(), paid, owed)]
+        self.rows.add(
+            (None, None, answer.paid_on, *sums, said or None, " ".join(line.remarks) or None,
+             answer.number, answer.status, answer.payer_number, line.procedure, line.submitted,
+             " ".join(line.modifiers), line.date or answer.date, line.control_number,
+             single, self.answers, self.sets, line.position, self.file)
+        )  # fmt: skip
+
+    def payer_numbers(self, asked: pl.Series) -> dict[str, str]:
+        """Of some of the payer's claim numbers (CLP07) the claim numbers that they were given for."""
+        if not asked.len():
+            return {}
+        rows = self.rows.frame().filter(pl.col("payer_number").is_in(asked.implode()))
+        return dict(rows.select("payer_number", "number").iter_rows())
+
+    def settle(self, claims: Claims, known_lines: pl.DataFrame | None) -> None:
+        """Join the answers to claims and lines, some thousand at a time."""
+        self.rows.flush()
+        batches, self.rows.frames = self.rows.frames, []
+        batches.reverse()
+        rest = pl.DataFrame()
+        while batches:
+            rows = pl.concat([rest, batches.pop()]) if rest.height else batches.pop()
+            if self.twice:
+                rows = rows.filter(~pl.col(SET).is_in(self.twice))
+            if batches and rows.height:  # the lines of an answer are joined together
+                last = pl.col(ANSWER) == rows[ANSWER][-1]
+                rest, rows = rows.filter(last), rows.filter(~last)
+            self.done.append(self._join(rows, claims, known_lines))
+        for file, count in self.unknown.items():
+            said = "lines answer to claims that are not here; they are numbered as the remittance lists them"
+            self.exchange.note(file, f"{count:,} {said}", count)
+
+    def tables(self) -> Iterator[RawTable]:
+        """The table, raw and in batches."""
+        return raw_tables("remittances", self.done, COLUMNS, self.exchange.files)
+
+    def _join(self, rows: pl.DataFrame, claims: Claims, known_lines: pl.DataFrame | None) -> pl.DataFrame:
+        """Some answers under the ids of claims and the numbers of lines that they answer to."""
+        numbers = rows["number"].unique()
+        sent, lines = _sent(claims.settled, numbers), _lines(claims.settled_lines, numbers)
+        tabled = _tabled(known_lines, numbers)
+        ids: list[str] = []
+        places: list[str | None] = []
+        joined: list[bool] = []
+        current, used, ordinal = 0, set(), 0
+        claim_id, known = "", None
+        for answer, number, status, paid_on, single, position, file, *asked in rows.select(
+            ANSWER, "number", "status", "paid_on", SINGLE, ROW, FILE_NUMBER, "procedure", "submitted", "modifiers",
+            "date", "control_number",
+        ).iter_rows():  # fmt: skip
+            if answer != current:
+                current, used, ordinal = answer, set(), 0
+                claim = _answered(status, paid_on, sent.get(number))
+                claim_id = claim.claim_id if claim else number
+                known = lines.get(claim_id) if claim else tabled.get(number)
+            place: int | None = None
+            if single:
+                ordinal += 1
+                if known is None:
+                    self.unknown[self.exchange.files[file]] += 1
+                    place = ordinal
+                else:
+                    place = _matched(_Asked(*asked), known, used)
+                    if place is None:
+                        self._refuse_line(file, position, number, claim_id, _Asked(*asked))
+                        joined.append(False)
+                        continue
+                    used.add(place)
+            ids.append(claim_id)
+            places.append(None if place is None else str(place))
+            joined.append(True)
+        kept = rows.filter(pl.Series(joined, dtype=pl.Boolean)) if len(ids) < rows.height else rows
+        found = [pl.Series("claim_id", ids, pl.String), pl.Series("line", places, pl.String)]
+        return kept.with_columns(found).select(*COLUMNS, ROW, FILE_NUMBER)
+
+    def _refuse_line(self, file: int, position: int, number: str, claim_id: str, asked: "_Asked") -> None:
+        service = " ".join((asked.procedure, asked.modifiers)).strip()
+        found = f"claim {number}: {service} on {asked.date or 'no date'}"
+        wanted = f"a line of claim {claim_id} with this procedure and date"
+        self.exchange.refuse(self.exchange.files[file], position, found, wanted, "remittances")
+
+
+@dataclass(slots=True)
+class _Asked:
+    """What a line of a remittance says of the service that it answers to."""
+
+    procedure: str
+    submitted: str
+    modifiers: str
+    date: str | None
+    control_number: str
+
+
+def _sent(claims: list[pl.DataFrame], numbers: pl.Series) -> dict[str, list[_Sent]]:
+    """The claims of claim files that bear some numbers."""
+    found: dict[str, list[_Sent]] = {}
+    for batch in claims:
+        asked = batch.filter(pl.col("number").is_in(numbers.implode()))
+        for number, *rest in asked.select("number", "claim_id", "payer_order", "submitted_on").iter_rows():
+            found.setdefault(number, []).append(_Sent(*rest))
+    return found
+
+
+def _lines(lines: list[pl.DataFrame], numbers: pl.Series) -> dict[str, list[_Known]]:
+    """The lines of the claims of claim files that bear some numbers, by the claims' ids."""
+    found: dict[str, list[_Known]] = {}
+    for batch in lines:
+        asked = batch.filter(pl.col("number").is_in(numbers.implode()))
+        columns = ("claim_id", "line", "cpt", "service_date", "modifiers", "control_number")
+        for claim_id, line, cpt, day, modifiers, control in asked.select(columns).iter_rows():
+            known = _Known(int(line), cpt.upper(), day, frozenset((modifiers or "").split()), control or "")
+            found.setdefault(claim_id, []).append(known)
+    return found
+
+
+def _tabled(known_lines: pl.DataFrame | None, numbers: pl.Series) -> dict[str, list[_Known]]:
+    """The lines, from tables, of the claims that are answered to."""
+    found: dict[str, list[_Known]] = {}
+    if known_lines is not None:
+        asked = known_lines.filter(pl.col("claim_id").is_in(numbers.implode())).sort("claim_id", "line")
+        columns = ("claim_id", "line", "cpt", "service_date", "modifiers")
+        for claim_id, line, cpt, day, modifiers in asked.select(columns).iter_rows():
+            date = day.strftime("%Y-%m-%d") if day else None
+            known = _Known(line, (cpt or "").upper(), date, frozenset((modifiers or "").split()))
+            found.setdefault(claim_id, []).append(known)
+    return found
+
+
+def _answered(status: str, paid_on: str, candidates: list[_Sent] | None) -> _Sent | None:
+    """Of the claims with the number, the one whose payer stands where the answer says, and the last sent before it."""
+    if not candidates or len(candidates) == 1:
+        return candidates[0] if candidates else None
+    order = next((order for order, codes in PRIOR.items() if status in codes), None)
+    fitting = [
+        claim for claim in candidates if order is None or claim.payer_order in (order, None)
+    ] or candidates
+    sent = [claim for claim in fitting if claim.submitted_on is None or claim.submitted_on <= paid_on]
+    return (sent or fitting)[-1]
+
+
+def _matched(asked: _Asked, known: list[_Known], used: set[int]) -> int | None:
+    """The line that is answered to: by its control number, else by procedure, date and modifiers, unused ones first."""
+    if asked.control_number:
+        named = [each.line for each in known if each.control_number == asked.control_number]
+        if len(named) == 1:
+            return named[0]
+    procedure, modifiers = (asked.submitted or asked.procedure).upper(), frozenset(asked.modifiers.split())
+    same = [
+        each
+        for each in known
+        if each.procedure == procedure and (asked.date is None or each.date == asked.date)
+    ]
+    alike = [each for each in same if each.modifiers == modifiers]
+    for fitting in (alike, same):
+        unused = [each.line for each in fitting if each.line not in used]
+        if unused:
+            return unused[0]
+    return (alike or same)[0].line if same else None
 
 
 def _service(segment: Segment) -> Answer:
