@@ -419,17 +419,40 @@ def _say_truth(result: "Audit", planted: "pl.DataFrame") -> None:
 def validate(
     path: DataPath,
     format: Annotated[Format, typer.Option(help="table or json.")] = Format.table,
+    strict: Annotated[
+        bool,
+        typer.Option(
+            "--strict",
+            help="Hold each X12 file to its implementation guide in full too (by pyx12; some hundred claims a second).",
+        ),
+    ] = False,
 ) -> None:
     """Load only: per table the rows read, the rows refused, why and where."""
-    from compliance.records.load import load
+    from compliance.records.load import InputError, load
 
-    report = load(path).report
-    if format is Format.json:
-        _write(json.dumps(report.as_dict(), indent=2, ensure_ascii=False) + "\n", None, data=True)
-    elif format is Format.table:
-        _write(report.render().rstrip("\n") + "\n", None)
-    else:
+    if format not in (Format.json, Format.table):
         _refuse(f"validate writes table or json, not {format.value}")
+    guides = _held_to_guides(path, format) if strict else None
+    try:
+        report = load(path).report
+    except InputError:
+        if format is Format.table and guides:
+            _write(guides, None)  # why nothing could be loaded may stand there
+        raise
+    if format is Format.json:
+        said = report.as_dict() | ({"strict": json.loads(guides)} if guides else {})
+        _write(json.dumps(said, indent=2, ensure_ascii=False) + "\n", None, data=True)
+    else:
+        _write(report.render().rstrip("\n") + "\n" + (f"\n{guides}" if guides else ""), None)
+
+
+def _held_to_guides(path: Path, format: Format) -> str:
+    """The claim files under a path held to their guides, as text or JSON; how far it is goes to standard error."""
+    from compliance.records.sources import under
+    from compliance.records.x12_guides import as_json, as_text, held_to_guides
+
+    held = held_to_guides(under(path).sources, lambda said: errors.print(said, markup=False, soft_wrap=True))
+    return as_json(held) if format is Format.json else as_text(held)
 
 
 @cli.command(epilog="Example: compliance convert export.xlsx records")
