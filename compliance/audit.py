@@ -158,7 +158,8 @@ def audit(
         if lacks:
             empty = lacks[0] in records.unfilled_columns
             how = "is empty in every row" if empty else "is absent"
-            not_run.append(NotRun(rule.code, f"{lacks[0]} {how}", lacks[0]))
+            why = records.reasons.get(lacks[0])
+            not_run.append(NotRun(rule.code, f"{lacks[0]} {how}" + (f": {why}" if why else ""), lacks[0]))
             continue
         judged = scope.of(with_context(_polars(_run(rule, charts, values, absent)), facts))
         failed.append((rule, judged.filter(pl.col("outcome") == FAIL)))

@@ -17,8 +17,8 @@ from typing import Any, Literal, get_args
 
 from compliance.checks.tables import TABLES_MADE
 from compliance.policy.code_tables import KINDS
-from compliance.policy.policies import did_you_mean
 from compliance.records.models import TABLES, schema
+from compliance.strict_yaml import did_you_mean
 
 SUBJECT_KEYS: dict[str, tuple[str, ...]] = {
     "line": ("claim_id", "line"),

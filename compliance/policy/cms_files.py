@@ -20,10 +20,11 @@ import polars as pl
 import yaml
 
 from compliance.policy.code_tables import COLUMNS, IDENTIFYING, MOST, Edition, read_editions
-from compliance.policy.models import PolicyError, shown
+from compliance.policy.models import PolicyError
 from compliance.records.delimited import decode
 from compliance.records.report import InputError
 from compliance.records.sources import TEXT_SUFFIXES, texts_under
+from compliance.strict_yaml import shown
 
 CODE = re.compile(r"(?=[A-Z]*\d)[0-9A-Z]{5}")
 DAY = re.compile(r"(\d{4})(\d\d)(\d\d)", re.ASCII)

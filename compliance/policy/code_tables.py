@@ -10,8 +10,9 @@ from typing import Literal, get_args
 import polars as pl
 from pydantic import ValidationError
 
-from compliance.policy.models import Dated, PolicyError, shown
+from compliance.policy.models import Dated, PolicyError
 from compliance.policy.strict import read
+from compliance.strict_yaml import shown
 
 Kind = Literal["relative_values", "geography", "unit_limits", "code_pairs", "therapy_codes"]
 KINDS: tuple[str, ...] = get_args(Kind)

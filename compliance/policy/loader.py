@@ -11,9 +11,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from compliance.policy.code_tables import joined, read_editions
-from compliance.policy.models import Parameter, PolicyError, Reference, Row, shown
-from compliance.policy.policies import Layer, Policies, did_you_mean
+from compliance.policy.models import Parameter, PolicyError, Reference, Row
+from compliance.policy.policies import Layer, Policies
 from compliance.policy.strict import as_mapping, bare, parsed, read_mapping
+from compliance.strict_yaml import did_you_mean, shown
 
 BUILT_IN = Path(__file__).parent
 ABOUT = ("parameters.yaml", "references.yaml", "remittance_codes.yaml")

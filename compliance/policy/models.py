@@ -2,30 +2,22 @@
 
 from dataclasses import dataclass
 from datetime import date, timedelta
-from reprlib import Repr
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from compliance.records.models import Discipline, Setting
+from compliance.strict_yaml import shown
 
 NARROWING = ("setting", "state", "discipline", "cpt")
 LARGEST = 1_000_000
 """No day count, unit or dollar of a policy comes near it; a date so many days on can still be written."""
-CUT = Repr()
-CUT.maxstring = CUT.maxother = 60
-CUT.maxlevel = 2
 UNKNOWN = "unknown"
 """A value that says: the payer may have a rule, nobody has read it. Rules answer cannot tell."""
 
 
 class PolicyError(ValueError):
     """A policy file or a lookup is wrong; the message is one line with file, parameter, row and remedy."""
-
-
-def shown(value: Any) -> str:
-    """A value for a message, cut to what a line holds."""
-    return CUT.repr(value)
 
 
 class Border(BaseModel):

@@ -4,13 +4,13 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
-from difflib import get_close_matches
 from itertools import pairwise
-from typing import Any, get_args
+from typing import get_args
 
 from compliance.policy.code_tables import CodeTables
 from compliance.policy.models import Parameter, PolicyError, Reference, Row, Value
 from compliance.records.models import PayerKind
+from compliance.strict_yaml import did_you_mean
 
 BEGINNING = date.min
 KINDS: tuple[str, ...] = get_args(PayerKind)
@@ -180,12 +180,6 @@ def policy_of(payer_kind: str | None, payer_policy: str | None = None) -> str | 
     Whether the id is loaded is `Policies.policy_of`'s to say.
     """
     return payer_policy or (payer_kind if payer_kind in KINDS else None)
-
-
-def did_you_mean(name: str, known: Any) -> str:
-    """` Did you mean 'x'?`, or nothing where no known name is near."""
-    near = get_close_matches(str(name)[:60], [str(other) for other in known], n=1)
-    return f" Did you mean {near[0]!r}?" if near else ""
 
 
 def _value(row: Row, layer: Layer) -> Value:

@@ -27,6 +27,8 @@ SAMPLED = 100_000
 MOST_READ_AGAIN = 50_000_000
 """Characters that may be read a second time after unclosed quotes before the file as a whole is given up."""
 SEPARATORS = (",", "\t", ";", "|")
+MOST_TITLES = 20
+"""Lines among which the header of an export is looked for."""
 SIGNATURES = {
     b"\x89PNG": "a PNG image", b"\xff\xd8\xff": "a JPEG image", b"GIF8": "a GIF image", b"%PDF": "a PDF",
     b"PK\x03\x04": "a zip or an Excel workbook", b"\xd0\xcf\x11\xe0": "an old Office file", b"PAR1": "a Parquet file",
@@ -43,6 +45,9 @@ class RawTable:
     """A file's rows before their cells are read: columns of any type under our names, and `ROW`.
 
     `settled`: rows that are equal are several all the same, as loading them before has found (`convert`).
+    Of an export (`compliance/records/layouts/`): `headers` are the file's own names of our columns; `withheld` the columns,
+    with the reason, that count as not exported although rows are there; `reasons` why other tables and columns
+    (`table.column`) are not in the export; `fills`: rows whose key another file has too add nothing.
     """
 
     file: str
@@ -53,6 +58,11 @@ class RawTable:
     refusals: list[Refusal] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
     settled: bool = False
+    headers: dict[str, str] = field(default_factory=dict)
+    withheld: dict[str, str] = field(default_factory=dict)
+    reasons: dict[str, str] = field(default_factory=dict)
+    fills: bool = False
+    refusals_not_kept: int = 0
 
 
 def column_name(header: str) -> str:
@@ -198,6 +208,39 @@ def read_delimited(data: bytes, file: str, table: str) -> RawTable:
     raw.cells = _columns(lines, separator, len(header), {**taken, **spare}, raw)
     settle_twice(raw, again)
     _tell_swallowed(raw, separator, len(header))
+    return raw
+
+
+@dataclass(frozen=True)
+class Header:
+    """A line that may be a header: its cells, how they are parted, and how many lines stand before it."""
+
+    cells: list[str]
+    separator: str
+    before: int
+
+
+def possible_headers(text: str) -> Iterator[Header]:
+    """The first lines of a text, each as the header that it would be; a report may have a title above its columns."""
+    for before, line in enumerate(islice(io.StringIO(text[:SAMPLED], newline=""), MOST_TITLES)):
+        parted = (next(csv.reader([line], delimiter=each), []) for each in SEPARATORS)
+        separator, cells = max(zip(SEPARATORS, parted, strict=True), key=lambda each: len(each[1]))
+        if 1 < len(cells) <= MOST_COLUMNS:
+            yield Header([cell.strip().strip("\ufeff") for cell in cells], separator, before)
+
+
+def read_below(text: str, file: str, header: Header, taken: dict[int, str], table: str) -> RawTable:
+    """The rows below a header: the columns at the places `taken`, under the names given there, and `ROW`."""
+    lines = _Lines(text)
+    for _ in range(header.before + 1):
+        next(lines)
+    lines.since.clear()
+    raw = RawTable(file, table, pl.DataFrame(), 0)
+    width = len(header.cells)
+    while width and not header.cells[width - 1]:
+        width -= 1
+    raw.cells = _columns(lines, header.separator, width, taken, raw)
+    _tell_swallowed(raw, header.separator, width)
     return raw
 
 

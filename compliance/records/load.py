@@ -1,7 +1,7 @@
 """From a path, from uploaded files or from frames to records: every table, typed, and the load report."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -9,6 +9,14 @@ import polars as pl
 
 from compliance.formats import terminal
 from compliance.records.delimited import ROW, RawTable, read_delimited
+from compliance.records.exports import (
+    layouts_among,
+    nothing_read,
+    read_exports,
+    tables_and_exports,
+    without_known,
+)
+from compliance.records.layouts import Layout, own_layouts
 from compliance.records.merge import merged
 from compliance.records.models import TABLES, columns, empty_tables, schema
 from compliance.records.report import InputError, LoadReport, Notice, Refusal, TableReport
@@ -67,6 +75,11 @@ class Records:
     absent_columns: frozenset[str]
 
     @property
+    def reasons(self) -> Mapping[str, str]:
+        """Why a table or a column is absent, where the layout of an export says so (`LoadReport.reasons`)."""
+        return self.report.reasons
+
+    @property
     def unfilled_columns(self) -> frozenset[str]:
         """Columns (`table.column`) that files carried and never filled; they are among `absent_columns`."""
         return frozenset(
@@ -74,22 +87,26 @@ class Records:
         )
 
 
-def load(path: Path) -> Records:
-    """The records under a path: a folder of tables, workbooks and claim files, a zip of these, or one such file.
+def load(path: Path, layouts: Path | None = None) -> Records:
+    """The records under a path: a folder of tables, workbooks, claim files and exports, a zip of these, or one such file.
 
-    Raises InputError, one line, where the path as a whole cannot be used: nothing there, nothing of ours, or a file
+    `layouts` is a folder of a clinic's own layouts of exports, which go before the built-in ones. Raises InputError, one
+    line, where the path as a whole cannot be used: nothing there, nothing of ours, or a file
     that bears a table's name and is no table.
     """
-    return _load(under(Path(path)))
+    return _load(under(Path(path)), own_layouts(layouts))
 
 
-def load_files(files: list[tuple[str, bytes]]) -> Records:
-    """The records of files held in memory, each a name and its bytes (an upload). Raises InputError as `load` does."""
+def load_files(files: list[tuple[str, bytes]], layouts: Sequence[Layout] = ()) -> Records:
+    """The records of files held in memory, each a name and its bytes (an upload). Raises InputError as `load` does.
+
+    `layouts` go before the built-in ones.
+    """
     if not files:
         raise InputError(
             "no file was given (expected tables such as claims.csv, a workbook, or X12 claim files)"
         )
-    return _load(uploaded(files))
+    return _load(uploaded(files), layouts)
 
 
 def from_frames(frames: Mapping[str, pl.DataFrame]) -> Records:
@@ -100,15 +117,18 @@ def from_frames(frames: Mapping[str, pl.DataFrame]) -> Records:
     return _assembled([of_frame(frame, name) for name, frame in frames.items()], [], LoadReport())
 
 
-def _load(found: Found) -> Records:
+def _load(found: Found, own: Sequence[Layout] = ()) -> Records:
     report = LoadReport(notices=list(found.notices))
+    layouts = layouts_among(found, own)
     claim_files = [source for source in found.sources if source.shape == "x12"]
-    raws = [raw for source in found.sources if source.shape != "x12" for raw in _raws(source, report)]
+    named, exports = tables_and_exports(found, layouts)
+    raws = [raw for source in named for raw in _raws(source, report)]
+    raws += read_exports(exports, layouts, report)
     for raw in [raw for raw in raws if raw.cells.width < 2]:
         report.notices += raw.notices
         raws.remove(raw)
     if not raws and not claim_files:
-        raise InputError(f"{report.notices[-1].message} (expected a header and rows)")
+        raise InputError(nothing_read(exports, report))
     records = _assembled(raws, claim_files, report)
     if not raws and not any(line.rows_read for line in report.tables):
         raise InputError(_why_nothing(claim_files, report))
@@ -174,6 +194,8 @@ def _assembled(raws: list[RawTable], claim_files: list[Source], report: LoadRepo
     _intervention_clocks(tables, refused)
     for name in [name for name in tables if not TABLES[name].repeats]:
         _once(tables, name, lines, refused, report)
+    for raw in raws:
+        carried[raw.table] -= set(raw.withheld)
     loaded = {**empty_tables(), **{name: typed.select(list(schema(name))) for name, typed in tables.items()}}
     report.notices += dangling(loaded, tables)
     _leave_out_unfilled(loaded, carried, lines)
@@ -184,7 +206,17 @@ def _assembled(raws: list[RawTable], claim_files: list[Source], report: LoadRepo
         if column.name not in carried[name]
     }
     _finish(report, lines, refused, loaded, carried)
+    _keep_reasons(report, set(tables), absent)
     return Records(loaded, report, fingerprint(loaded), frozenset(TABLES) - set(tables), frozenset(absent))
+
+
+def _keep_reasons(report: LoadReport, present: set[str], absent: set[str]) -> None:
+    """Of the reasons that exports give, those that still hold beside what other files brought."""
+    report.reasons = {
+        what: why
+        for what, why in report.reasons.items()
+        if (what in absent if what.partition(".")[0] in present else True)
+    }
 
 
 def _leave_out_unfilled(
@@ -238,8 +270,17 @@ def _typed(
         ]
         carried.setdefault(raw.table, set()).update(name for name in raw.cells.columns if name != ROW)
         kept.kept += raw.refusals
+        kept.beyond += raw.refusals_not_kept
+        before = len(kept.kept)
         typed, told = read_table(raw, kept)
+        kept.kept[before:] = [
+            replace(each, header=raw.headers.get(each.column or "")) for each in kept.kept[before:]
+        ]
         report.notices += [*raw.notices, *told]
+        report.reasons |= raw.reasons | {f"{raw.table}.{name}": why for name, why in raw.withheld.items()}
+        if raw.fills:
+            typed, met = without_known(typed, raw, parts.get(raw.table, []), report)
+            line.rows_repeated += met
         parts.setdefault(raw.table, []).append(typed)
         raw.cells = pl.DataFrame()
     return {

@@ -23,7 +23,8 @@ class Refusal:
 
     `row` is the line of the file on which the row begins, from 1 (the header is line 1 of a plain CSV; of a workbook it
     is the sheet's row; rows of Parquet count from 1 without a header; for X12 it is the position of the segment);
-    `column` is null where the row as a whole is at fault.
+    `column` is null where the row as a whole is at fault. `header` is what an export calls the
+    column, where a layout said so.
     """
 
     file: str
@@ -32,27 +33,37 @@ class Refusal:
     column: str | None
     found: str | None
     expected: str
+    header: str | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "file", terminal(self.file))
-        if self.found is not None:
-            object.__setattr__(self, "found", terminal(self.found))
+        for name in ("found", "header"):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, terminal(getattr(self, name)))
 
     def __str__(self) -> str:
         place = ", ".join(
             part
-            for part in (self.file, f"row {self.row}" if self.row is not None else "", self.column or "")
+            for part in (self.file, f"row {self.row}" if self.row is not None else "", self.called)
             if part
         )
         said = f'"{self.found}"' if self.found is not None else "nothing"
         return f"{place}: {said} (expected {self.expected})"
+
+    @property
+    def called(self) -> str:
+        """The column as its file calls it, and ours; empty where the row as a whole is at fault."""
+        if self.header is None or self.column is None:
+            return self.column or ""
+        return f"{self.header} ({self.table}.{self.column})"
 
 
 @dataclass(frozen=True)
 class Notice:
     """Something that the reader of the report should know and that cost no row: an encoding, a dangling reference.
 
-    `kind` is one of ignored, encoding, separator, header, empty, cells, duplicate, reference, merge, sheet, x12; of these
+    `kind` is one of ignored, encoding, separator, header, empty, cells, duplicate, reference, merge, sheet, x12,
+    layout; of these
     ignored and empty name a file or folder of which nothing was read (`LoadReport.left_out`).
     """
 
@@ -97,6 +108,8 @@ class LoadReport:
     notices: list[Notice] = field(default_factory=list)
     refusals_not_kept: int = 0
     absent_tables: list[str] = field(default_factory=list)
+    reasons: dict[str, str] = field(default_factory=dict)
+    """Why a table or a column (`table.column`) is absent, where the layout of an export says so."""
 
     @property
     def left_out(self) -> list[Notice]:
@@ -122,6 +135,7 @@ class LoadReport:
             "rows_loaded": sum(table.rows_loaded for table in self.tables),
             "tables": [asdict(table) for table in self.tables],
             "absent_tables": list(self.absent_tables),
+            "reasons": dict(self.reasons),
             "refusals": [asdict(refusal) for refusal in self.refusals],
             "refusals_not_kept": self.refusals_not_kept,
             "notices": [asdict(notice) for notice in self.notices],
@@ -150,6 +164,7 @@ class LoadReport:
                 [
                     *lines,
                     *self._absent(),
+                    *self._reasons(),
                     *self._unfilled(),
                     *self._unknown(),
                     *self._refused(),
@@ -162,6 +177,14 @@ class LoadReport:
     def _absent(self) -> list[str]:
         told = ", ".join(self.absent_tables)
         return ["", *textwrap.wrap(f"Tables that no file carries: {told}", 110)] if told else []
+
+    def _reasons(self) -> list[str]:
+        told = [
+            line
+            for what, why in self.reasons.items()
+            for line in textwrap.wrap(f"{what}: {why}", 106, initial_indent="  ", subsequent_indent="    ")
+        ]
+        return ["", "Not in the export, and so not checked:", *told] if told else []
 
     def _unfilled(self) -> list[str]:
         """Columns without a value in any of many rows: what needs them does not run."""

@@ -44,15 +44,18 @@ NESTED = "an archive within an archive is not opened; unpack it first"
 X12_START = re.compile(
     rb"^(?:\xef\xbb\xbf)?\s*(?:ISA[^A-Za-z0-9\s]|GS[^A-Za-z0-9\s]|ST[^A-Za-z0-9\s,;]{1,2}\d{3}[^A-Za-z0-9\s,;])"
 )
+LAYOUTS = re.compile(r"^(?:layout|.+\.layout)\.ya?ml$", re.IGNORECASE)
+"""Names of files that are no data but the layout of the exports beside them."""
 TRUTH = "truth"
 """Stem of the file that says what a synthetic clinic planted; no table, and no surprise."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """A file: what to call it, what it holds (`delimited`, `parquet`, `workbook`, `x12`) and, for a table, which one.
+    """A file: what to call it, what it holds (`delimited`, `parquet`, `workbook`, `x12`, `layout`) and, for a table, which one.
 
-    `stray`: only its folder names the table and it may as well be a readme, to be left out where it is no table.
+    A text or Parquet file without a table may be an export that a layout knows. `stray`: only its folder names the table and
+    it may as well be a readme, to be left out where it is no table.
     """
 
     name: str
@@ -258,6 +261,10 @@ def _add(found: Found, name: str, path: Path | None, data: bytes | None, packed:
         _nested(found, name) if packed else _gunzip(found, name, path, data)
     elif table and suffix in TEXT_SUFFIXES | PARQUET_SUFFIXES:
         _keep(found, Source(name, "", table, path, data, suffix == ".txt" and not own), suffix, head)
+    elif suffix in TEXT_SUFFIXES | PARQUET_SUFFIXES:
+        _keep(found, Source(name, "", None, path, data), suffix, head)
+    elif LAYOUTS.match(PurePosixPath(name).name):
+        found.sources.append(Source(name, "layout", None, path, data))
     else:
         found.leave_out(name, _why_not(suffix, table), table)
 
@@ -309,10 +316,6 @@ def _called_workbook(found: Found, source: Source, suffix: str, head: bytes) -> 
         if source.table:
             raise InputError(f"{source.name}: {because}")
         found.leave_out(source.name, because)
-    elif not source.table:
-        found.leave_out(
-            source.name, f"it is called {suffix} and is no workbook, and no table of ours has this name"
-        )
     else:
         shape, what = ("parquet", "a Parquet file") if head.startswith(b"PAR1") else ("delimited", "text")
         said = f"{source.name} is {what}, not a workbook, and was read as that"
@@ -327,8 +330,6 @@ def _nested(found: Found, name: str) -> None:
 def _why_not(suffix: str, table: str | None) -> str:
     if suffix in {".json", ".ndjson", ".jsonl"}:
         return "FHIR and other JSON are not read; expected CSV, Parquet or X12"
-    if suffix in TEXT_SUFFIXES | PARQUET_SUFFIXES:
-        return "no table of ours has this name"
     if table:
         return f"{table} is expected as CSV, Parquet or a workbook"
     return "neither a table nor a claim file"

@@ -1,0 +1,134 @@
+"""Exports among the files of a clinic: which they are, what each layout makes of them, and how they join the tables."""
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from compliance.records.delimited import RawTable, column_name, decode, possible_headers
+from compliance.records.layouts import (
+    Export,
+    Layout,
+    built_in,
+    different,
+    layout_of,
+    read_export,
+    read_export_parquet,
+    recognise,
+)
+from compliance.records.models import TABLES, columns
+from compliance.records.report import InputError, LoadReport, Notice
+from compliance.records.sources import Found, Source
+
+SNIFFED = 65_536
+"""Bytes of a file in which its header is looked for before it is read."""
+
+
+def layouts_among(found: Found, own: Sequence[Layout] = ()) -> tuple[Layout, ...]:
+    """Layouts that lie beside the data, then the clinic's own, then the built-in ones. Raises InputError."""
+    beside = [layout_of(_text(source), source.name) for source in found.sources if source.shape == "layout"]
+    first = different(beside, "layouts beside the records")
+    ids = {layout.id for layout in first}
+    found.sources = [source for source in found.sources if source.shape != "layout"]
+    for layout in first:
+        found.notices.append(Notice("layout", f"layout {layout.name} was found beside the records"))
+    return (*first, *(layout for layout in own if layout.id not in ids), *built_in())
+
+
+def _text(source: Source) -> str:
+    try:
+        return source.read().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{source.name}: not readable as YAML: {error} (expected UTF-8)") from None
+
+
+def tables_and_exports(found: Found, layouts: Sequence[Layout]) -> tuple[list[Source], list[Source]]:
+    """Tables and workbooks, and files that may be exports: those without a table's name, or without its key."""
+    tables: list[Source] = []
+    exports: list[Source] = []
+    for source in found.sources:
+        if source.shape == "x12":
+            continue
+        text = source.shape in ("delimited", "parquet")
+        is_export = text and (source.table is None or _only_named_so(source, layouts))
+        (exports if is_export else tables).append(source)
+    return tables, exports
+
+
+def _only_named_so(source: Source, layouts: Sequence[Layout]) -> bool:
+    """Whether a file bears a table's name, lacks that table's key and has the headers of a layout."""
+    assert source.table is not None
+    if source.shape != "delimited":
+        return False
+    try:
+        text, _ = decode(_head(source), source.name)
+    except InputError:
+        return False
+    header = next(possible_headers(text), None)
+    if header is None:
+        return False
+    keys = {column.name for column in columns(source.table) if column.required}
+    if keys <= {column_name(cell) for cell in header.cells}:
+        return False
+    return any(recognise(each.cells, layouts).layout for each in possible_headers(text))
+
+
+def _head(source: Source) -> bytes:
+    if source.data is not None:
+        return source.data[:SNIFFED]
+    assert source.path is not None
+    try:
+        with source.path.open("rb") as file:
+            return file.read(SNIFFED)
+    except OSError as error:
+        raise InputError(f"{source.name}: cannot be read ({error.strerror or error})") from None
+
+
+def read_exports(sources: Sequence[Source], layouts: Sequence[Layout], report: LoadReport) -> list[RawTable]:
+    """The raw tables of all exports that a layout knows; the others are left out and told. Raises InputError."""
+    raws: list[RawTable] = []
+    for source in sources:
+        try:
+            export = _export(source, layouts)
+        except InputError as error:
+            because = str(error).partition(": ")[2]
+            report.notices.append(Notice("ignored", f"{source.name} was left out: {because}", source.name))
+            continue
+        raws += export.tables
+        if not export.tables:
+            said = f"{source.name} was left out: {export.why_not}"
+            report.notices.append(Notice("ignored", said, source.name))
+    return raws
+
+
+def _export(source: Source, layouts: Sequence[Layout]) -> Export:
+    if source.shape == "parquet":
+        return read_export_parquet(source.path or source.read(), source.name, layouts)
+    return read_export(source.read(), source.name, layouts)
+
+
+def nothing_read(exports: Sequence[Source], report: LoadReport) -> str:
+    """Why nothing could be read, in one line."""
+    if exports:
+        left = [notice for notice in report.notices if notice.kind == "ignored"]
+        more = f" (and {len(left) - 1:,} more files)" if len(left) > 1 else ""
+        return (
+            f"{left[-1].message}{more} (expected tables such as claims.csv, X12 claim files, or exports that a "
+            "layout knows)"
+        )
+    return f"{report.notices[-1].message} (expected a header and rows)"
+
+
+def without_known(
+    typed: pl.DataFrame, raw: RawTable, parts: Sequence[pl.DataFrame], report: LoadReport
+) -> tuple[pl.DataFrame, int]:
+    """The rows of an export whose key no earlier file has, and how many had it: a clinic's own tables go first."""
+    if not parts or not typed.height:
+        return typed, 0
+    keys = list(TABLES[raw.table].keys)
+    known = pl.concat([part.select(keys) for part in parts]).unique()
+    fresh = typed.join(known, on=keys, how="anti", nulls_equal=True, maintain_order="left")
+    met = typed.height - fresh.height
+    if met:
+        said = f"{raw.file}: {met:,} {raw.table.replace('_', ' ')} are in another file, which counts"
+        report.notices.append(Notice("merge", said, raw.file, raw.table, met))
+    return fresh, met

@@ -1,0 +1,101 @@
+"""Reading YAML that people write (policies, layouts): plain, shallow, each key once; every mistake is one line with the file.
+
+Each function takes the kind of error to raise, so that what reads policies raises theirs and what reads layouts its own.
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from pathlib import Path
+from reprlib import Repr
+from typing import Any
+
+import yaml
+
+DEEPEST = 20
+"""Levels of lists and mappings within each other; a policy file has three."""
+MOST_BYTES = 5_000_000
+CUT = Repr()
+CUT.maxstring = CUT.maxother = 60
+CUT.maxlevel = 2
+
+
+class _Mistake(ValueError):
+    """What is wrong in a text, before it is known whose file it is."""
+
+
+def shown(value: Any) -> str:
+    """A value for a message, cut to what a line holds."""
+    return CUT.repr(value)
+
+
+def did_you_mean(name: str, known: Iterable[Any]) -> str:
+    """` Did you mean 'x'?`, or nothing where no known name is near."""
+    near = get_close_matches(str(name)[:60], [str(other) for other in known], n=1)
+    return f" Did you mean {near[0]!r}?" if near else ""
+
+
+class _Strict(yaml.SafeLoader):
+    """YAML of plain keys, each there once (PyYAML would keep the last silently), without aliases and shallow.
+
+    A few lines of aliases can stand for more values than any memory holds, and no file of ours needs them.
+    """
+
+    depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        line = self.peek_event().start_mark.line + 1
+        if self.check_event(yaml.AliasEvent):
+            raise _Mistake(f"line {line}: an alias (*). Write the value out in each place.")
+        self.depth += 1
+        if self.depth > DEEPEST:
+            raise _Mistake(f"line {line}: more than {DEEPEST} levels of lists. Give a list of rows.")
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            line = key.start_mark.line + 1
+            if not isinstance(key, yaml.ScalarNode):
+                raise _Mistake(f"line {line}: a list or mapping as a name. Give a name, such as `id`.")
+            if key.value in seen:
+                raise _Mistake(f"line {line}: {bare(key.value)} is there twice. Keep one.")
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+def bare(name: Any) -> str:
+    """A name for a message: as it is where it is short and visible."""
+    return name if isinstance(name, str) and name.isprintable() and len(name) <= 60 else shown(name)
+
+
+def _text(path: Path, wrong: type[Exception]) -> str:
+    """The text of a file. Raises `wrong` where it is no file of such a size."""
+    try:
+        if not path.is_file():
+            what = "a link to nothing" if path.is_symlink() and not path.exists() else "a folder or a device"
+            raise wrong(f"{path.name}: {what}, not a file. Put the file itself here, or remove it.")
+        if path.stat().st_size > MOST_BYTES:
+            raise wrong(f"{path.name}: more than {MOST_BYTES // 1_000_000} MB. Split it.")
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise wrong(f"{path.name}: cannot be read ({error.strerror}). Make it readable.") from None
+    except UnicodeDecodeError as error:
+        raise wrong(f"{path.name}: not readable as YAML: {error}. Write it in UTF-8 YAML.") from None
+
+
+def read(path: Path, wrong: type[Exception]) -> Any:
+    """What a YAML file says. Raises `wrong`."""
+    return parsed(_text(path, wrong), path, wrong)
+
+
+def parsed(text: str, path: Path, wrong: type[Exception]) -> Any:
+    """What a text says, `path` being its name in messages. Raises `wrong`."""
+    try:
+        return yaml.load(text, _Strict)
+    except _Mistake as error:
+        raise wrong(f"{path.name}, {error}") from None
+    except (yaml.YAMLError, ValueError, OverflowError, RecursionError) as error:
+        said = " ".join(str(error).split())
+        raise wrong(f"{path.name}: not readable as YAML: {said}. Write it in UTF-8 YAML.") from None
