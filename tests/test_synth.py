@@ -14,12 +14,7 @@ from compliance.synth.staff import VOICES
 from compliance.synth.tables import COLUMNS
 
 PATIENTS, SEED = 120, 7
-NOT_PLANTED: dict[str, str] = {
-    "FRQ-05": "no payer of these clinics has a list of documents that somebody has read",
-    "FRQ-06": "is worth knowing only, by numbers of our own",
-}
-"""Rules of which no violation is planted, and why."""
-RULES = sorted(set(catalogue()) - set(NOT_PLANTED))
+RULES = sorted(catalogue())
 SPOILT_EPISODE = ("PR-01", "PR-02", "PR-03", "PR-04", "PR-05", "SUP-06", "DOC-08")
 
 
@@ -37,8 +32,8 @@ def tables(clinics):
 
 @pytest.fixture(scope="module")
 def visits(tables):
-    """Attended notes with minutes, and who gave them."""
-    return tables["notes"].filter(pl.col("total_minutes").is_not_null())
+    """Notes of treatment, and who gave it."""
+    return tables["notes"].filter(pl.col("note_id").is_in(tables["interventions"]["note_id"].to_list()))
 
 
 @pytest.fixture(scope="module")

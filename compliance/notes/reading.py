@@ -336,7 +336,14 @@ def _filled_cues(note: list[Word], around: Frame) -> Iterator[_Span]:
 
 def _longest(found: list[_Span]) -> Iterator[_Span]:
     """Leave out what stands inside a longer phrase: "min" in "min cues", "bridging" in "bridging for bed mobility"."""
-    covering = [span for span in found if span.kind in _CONTENT or span.kind == "ignore"]
+    compounds = lexicon("concepts_object")["compounds"]
+    covering = [
+        span
+        for span in found
+        if span.kind in _CONTENT
+        or span.kind == "ignore"
+        or (span.kind == "object" and span.value in compounds)
+    ]
     by_place: dict[int, list[_Span]] = {}
     for span in covering:
         for place in range(span.first, span.last):
@@ -359,6 +366,8 @@ def _covers(other: _Span, span: _Span) -> bool:
     if other.first > span.first or other.last < span.last or other == span:
         return False
     longer = other.last - other.first > span.last - span.first
+    if other.kind == "object":
+        return longer and span.kind == "object"  # only compounds cover: no bed stands in a garden bed
     if other.kind == "ignore":
         return span.kind != "ignore" and (longer or span.kind not in _SPEAKS_ANYWHERE)
     if span.kind in _CONTENT:

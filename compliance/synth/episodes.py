@@ -412,6 +412,26 @@ def _visit(
     return visit
 
 
+def treat_more(rng: Random, episode: Episode, days: Sequence[date]) -> bool:
+    """Add treatment by the plan's own therapist on further days, and write the reports anew; False where a day has no room."""
+    patient, therapist = episode.patient, episode.therapist
+    seats = [_seat(patient, [therapist] if therapist.works(day) else [], day, HOURS) for day in days]
+    if not all(seats):
+        return False
+    for day, seat in zip(days, seats, strict=True):
+        before = max(place for place, visit in enumerate(episode.visits) if visit.day < day)
+        clinician, hour = seat or (therapist, HOURS[0])
+        visit = _visit(rng, episode, before + 1, len(episode.visits), day, clinician, hour)
+        visit.plan, visit.progress = episode.visits[before].plan, episode.visits[before].progress
+        visit.student = visit.supervisor = visit.supervision = None
+        episode.visits.insert(before + 1, visit)
+        clinician.taken.add((day, hour))
+        patient.taken.add((day, hour))
+    episode.reports.clear()
+    _write_reports(rng, episode)
+    return True
+
+
 def supervisor_for(episode: Episode, day: date) -> Person:
     """The therapist who supervises on a day: the plan's own, else a colleague at work."""
     if episode.therapist.works(day):
@@ -620,27 +640,32 @@ def _write_reports(rng: Random, episode: Episode) -> None:
         count = min(rng.randint(8, REPORT_EVERY), of_plan, left - 1)
         while (days[begin + count - 1] - days[begin]).days > REPORT_SPAN:
             count -= 1
+        while count > 1 and not _treat_by_therapist(episode, begin + count - 1):
+            count -= 1
         end = begin + count
-        _treat_by_therapist(episode, end - 1)
         kind = "progress_report" if count < of_plan else "recertification"
         _add_report(rng, episode, kind, begin, end - 1)
         begin = end
     _add_report(rng, episode, "discharge", begin, len(days) - 1)
 
 
-def _treat_by_therapist(episode: Episode, place: int) -> None:
-    """A reporting visit is the therapist's own."""
+def _treat_by_therapist(episode: Episode, place: int) -> bool:
+    """Make a reporting visit the therapist's own; False, and nothing done, where no therapist has room."""
     visit = episode.visits[place]
-    if visit.clinician.role != "therapist":
-        supervisor = supervisor_for(episode, visit.day)
-        colleagues = [each for each in _therapists_at_work(episode, visit.day) if each is not supervisor]
-        seat = _seat(episode.patient, [supervisor, *colleagues], visit.day, HOURS)
-        visit.clinician, visit.hour = seat or (supervisor, visit.hour)
-        visit.clinician.taken.add((visit.day, visit.hour))
-        episode.patient.taken.add((visit.day, visit.hour))
-        visit.supervisor = visit.supervision = None
-    elif visit.student:
-        visit.student, visit.supervisor, visit.supervision = None, None, None
+    if visit.clinician.role == "therapist":
+        if visit.student:
+            visit.student, visit.supervisor, visit.supervision = None, None, None
+        return True
+    supervisor = supervisor_for(episode, visit.day)
+    colleagues = [each for each in _therapists_at_work(episode, visit.day) if each is not supervisor]
+    seat = _seat(episode.patient, [supervisor, *colleagues], visit.day, HOURS)
+    if seat is None:
+        return False
+    visit.clinician, visit.hour = seat
+    visit.clinician.taken.add((visit.day, visit.hour))
+    episode.patient.taken.add((visit.day, visit.hour))
+    visit.supervisor = visit.supervision = None
+    return True
 
 
 def _add_report(rng: Random, episode: Episode, kind: str, begin: int, end: int) -> None:

@@ -110,10 +110,11 @@ def mod_03(spoiler: Spoiler, number: int) -> None:
         ):
             continue
         if number % 3 == 2:
-            line = own[2].lines[0]
+            early = spoiler.all_of(visit.note["patient_id"], "PT")[:3][-1]
+            line = early.lines[0]
             line["modifiers"].append("KX")
-            _spent(spoiler, own[2], "0.00")
-            spoiler.add("MOD-03", "KX stands far below the year's threshold.", own[2], line=line)
+            _spent(spoiler, early, "0.00")
+            spoiler.add("MOD-03", "KX stands far below the year's threshold.", early, line=line)
         else:
             _above(spoiler, own)
         spoiler.spoilt_years.add(visit.note["patient_id"])
@@ -197,9 +198,16 @@ def ncci_03(spoiler: Spoiler, number: int) -> None:
 
 
 def ncci_04(spoiler: Spoiler, number: int) -> None:
-    """59 on a line that no pair asks for."""
+    """59 on a line that no pair asks for: the patient has no other care that day."""
     for visit in spoiler.visits(lambda each: medicare(each) and bool(each.line("97530"))):
         line = visit.line("97530")
+        of_day = [
+            each
+            for each in spoiler.lines_of(visit.note["patient_id"])
+            if each["service_date"] == visit.note["service_date"]
+        ]
+        if len(of_day) > len(visit.lines):
+            continue
         if line and "59" not in line["modifiers"]:
             line["modifiers"].append("59")
             spoiler.take(visit)

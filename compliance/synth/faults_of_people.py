@@ -10,7 +10,12 @@ FEW_LINES = 9
 
 
 def int_09(spoiler: Spoiler, number: int) -> None:
-    """A visit billed under a colleague of the therapist who gave it."""
+    """A visit billed under a colleague, at work that day, of the therapist who gave it."""
+    away = {
+        (row["therapist_id"], row["starts_at"].date())
+        for row in spoiler.rows["shifts"]
+        if row["kind"] == "leave"
+    }
     for visit in spoiler.visits(
         lambda each: each.author["role"] == "therapist" and each.claim["form"] == "professional"
     ):
@@ -18,6 +23,7 @@ def int_09(spoiler: Spoiler, number: int) -> None:
             row for row in spoiler.rows["therapists"]
             if row["clinic_id"] == visit.author["clinic_id"] and row["role"] == "therapist"
             and row["discipline"] == visit.author["discipline"] and row is not visit.author
+            and (row["therapist_id"], visit.note["service_date"]) not in away
         ]  # fmt: skip
         if not colleagues or visit.note["supervision"]:
             continue
@@ -61,14 +67,17 @@ def _given_by(spoiler: Spoiler, therapist_id: str) -> list[Row]:
     """Lines that a person rendered, or whose code the person gave."""
     given: set[tuple[Any, ...]] = set()
     for visit in spoiler.everything():
-        for row in visit.interventions:
-            if (row["therapist_id"] or visit.note["therapist_id"]) == therapist_id:
-                given.add((visit.note["patient_id"], visit.note["service_date"], row["cpt"]))
+        codes = {
+            row["cpt"]
+            for row in visit.interventions
+            if (row["therapist_id"] or visit.note["therapist_id"]) == therapist_id
+        }
+        given |= {(line["claim_id"], line["line"]) for line in visit.lines if line["cpt"] in codes}
     return [
-        line for line in spoiler.rows["claim_lines"]
-        if line["therapist_id"] == therapist_id
-        or (spoiler.claims[line["claim_id"]]["patient_id"], line["service_date"], line["cpt"]) in given
-    ]  # fmt: skip
+        line
+        for line in spoiler.rows["claim_lines"]
+        if line["therapist_id"] == therapist_id or (line["claim_id"], line["line"]) in given
+    ]
 
 
 def int_11(spoiler: Spoiler, number: int) -> None:

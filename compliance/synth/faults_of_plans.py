@@ -11,6 +11,8 @@ CERTIFIED = ("medicare", "medicare_advantage")
 """Payer kinds that ask for a certification, and whose interval and delay are known."""
 ACCEPTED_DAYS = 60
 """Days after the evaluation until which a late certification needs no reason: Medicare Benefit Policy Manual ch. 15."""
+REFERRED = ("AR",)
+"""States whose Medicaid wants a referral in the record."""
 STRAY = ("M54.50", "R26.89", "M25.511", "S93.401A")
 """Diagnoses that a claim may bear and a plan does not treat."""
 
@@ -93,7 +95,10 @@ def poc_04(spoiler: Spoiler, number: int) -> None:
     """A plan that ended while treatment went on: nobody renewed it, or no physician signed the renewal."""
     if number % 2 and _unsigned_renewal(spoiler):
         return
-    for visit in spoiler.visits(lambda each: each.payer_kind in CERTIFIED):
+    monitored = {row["patient_id"] for row in spoiler.rows["rtm"]}  # who would be without a plan, too
+    for visit in spoiler.visits(
+        lambda each: each.payer_kind in CERTIFIED and each.note["patient_id"] not in monitored
+    ):
         own = spoiler.all_of(visit.note["patient_id"], visit.note["discipline"])
         if not _whole(spoiler, visit) or len(own) < 10 or any(each.plan is not visit.plan for each in own):
             continue
@@ -207,6 +212,30 @@ def frq_04(spoiler: Spoiler, number: int) -> None:
             if line["service_date"] in days[paid:]:
                 spoiler.add_line("FRQ-04", f"The benefit pays {paid} visits.", line)
         spoiler.take(visit, whole=True)
+        return
+
+
+def frq_05(spoiler: Spoiler, number: int) -> None:
+    """A plan without the referral that the state's Medicaid program wants in the record."""
+    for visit in spoiler.visits(lambda each: each.payer_kind == "medicaid"):
+        state = spoiler.clinics[visit.note["clinic_id"]]["state"]
+        patient_id, discipline = visit.note["patient_id"], visit.note["discipline"]
+        if state not in REFERRED or not _whole(spoiler, visit):
+            continue
+        plans = [
+            plan
+            for plan in spoiler.plans.values()
+            if (plan["patient_id"], plan["discipline"]) == (patient_id, discipline)
+        ]
+        if len(plans) > 1:
+            continue
+        plans[0].update(order_by=None, order_discipline=None, order_signed_on=None)
+        spoiler.rows["documents"] = [
+            row for row in spoiler.rows["documents"] if row["patient_id"] != patient_id
+        ]
+        spoiler.take(visit, whole=True)
+        why = "Neither an order nor a referral is on file, and the program wants one."
+        spoiler.add("FRQ-05", why, visit, subject="plan", plan=True)
         return
 
 

@@ -50,6 +50,7 @@ def con_04(spoiler: Spoiler, number: int) -> None:
             visit.note |= {"started_at": begins, "ended_at": begins + timedelta(minutes=lasts)}
             for row in visit.interventions:
                 row |= {"started_at": None, "ended_at": None}
+            spoiler.written_after(visit)
             spoiler.take(visit)
             why = "Two patients were with the therapist at the same time, each billed one-on-one."
             spoiler.add("CON-01", why, visit)

@@ -6,11 +6,12 @@ too; what two auditors might answer differently is recorded as debatable (it may
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 from random import Random
 from typing import Any
 
-from compliance.synth.episodes import Episode, Goal, Report, Visit, supervisor_for
+from compliance.synth.calendar import is_open
+from compliance.synth.episodes import Episode, Goal, Report, Visit, supervisor_for, treat_more
 from compliance.synth.phrases import phrases, tasks
 from compliance.synth.staff import Person, Site
 from compliance.synth.wording import is_child
@@ -20,6 +21,8 @@ JUDGED = (*MEDICARE, "medicaid")
 """Payer kinds in whose charts documentation faults are planted: their policies require every element."""
 ALLOWED_DAYS, GRACE_DAYS = 10, 7
 """Medicare's interval of progress reports and the days after it: Medicare Benefit Policy Manual ch. 15 §220.3.D."""
+USUAL_WEEKLY, LATE_WEEK, FULL_WEEKS = 3, 8, 2
+"""Visits a week, beyond which two weeks after the eighth are unusual: this product's own numbers (base policy)."""
 AIDE_MINUTES = 16
 COSIGNED_AFTER = 41
 REEVALUATION = {"PT": "97164", "OT": "97168"}
@@ -259,14 +262,25 @@ def _close_a_goal(planter: Planter, episode: Episode, visit: Visit) -> bool:
     goal = next((each for each in visit.plan.goals if each.serves == third), None)
     if not earlier or goal is None or (goal.status_on and goal.status_on <= visit.day):
         return False
-    if _words_of(third) & {
-        word for each in visit.plan.goals if each is not goal for word in _stems(each.text)
-    }:
+    others = [each for each in visit.plan.goals if each is not goal]
+    words = {word for each in others for word in _stems(each.text)}
+    if _words_of(third) & words or _akin(third, {each.serves for each in others if each.serves} - {third}):
         return False
     goal.status, goal.status_on = "discontinued", earlier[-1].period_to
     episode.task_ids = episode.task_ids[:2]
     visit.detail["goal"] = goal
     return True
+
+
+def _akin(task_id: str, others: set[str]) -> bool:
+    """Whether a task shares a sphere or things with any of the others."""
+    task = tasks()[task_id]
+    return any(
+        task["sphere"] == other["sphere"]
+        or task["family"] in other.get("akin", ())
+        or other["family"] in task.get("akin", ())
+        for other in (tasks()[name] for name in others)
+    )
 
 
 def _words_of(task_id: str) -> set[str]:
@@ -275,9 +289,9 @@ def _words_of(task_id: str) -> set[str]:
 
 
 def _stems(text: str) -> set[str]:
-    """The first four letters of a text's words of substance."""
+    """The first letters, up to four, of a text's words of substance."""
     words = "".join(letter if letter.isalpha() else " " for letter in text.lower()).split()
-    return {word[:4] for word in words if len(word) > 3 and word not in COMMON_WORDS}
+    return {word[:4] for word in words if len(word) > 2 and word not in COMMON_WORDS}
 
 
 def doc_02(planter: Planter, number: int) -> None:
@@ -728,6 +742,41 @@ def _record_periods(planter: Planter, episode: Episode) -> None:
         planter.add("PR-01", why, episode, subject="period", visit=visit, debatable=not certain)
 
 
+def frq_06(planter: Planter, number: int) -> None:
+    """More visits a week than is usual, in weeks late in an episode; its plan says so many, and its reports are in time."""
+    for episode in planter.whole(lambda each: each.frequency == USUAL_WEEKLY and len(each.plans) == 1):
+        days = _days_of_fuller_weeks(episode)
+        if days and treat_more(planter.rng, episode, days):
+            episode.frequency = USUAL_WEEKLY + 1
+            episode.planted.add("intensity")
+            why = f"In {FULL_WEEKS} weeks after week {LATE_WEEK} the patient came {USUAL_WEEKLY + 1} times."
+            planter.add("FRQ-06", why, episode, subject="period", visit=episode.visits[0])
+            return
+
+
+def _days_of_fuller_weeks(episode: Episode) -> list[date]:
+    """Days that would make late weeks of an episode, counted from its first day, fuller than is usual; none where they cannot."""
+    first, last = episode.visits[0].day, episode.visits[-1].day
+    treated = {visit.day for visit in episode.visits}
+    spared = treated | {day for day, *_ in episode.missed}
+    added: list[date] = []
+    fuller = 0
+    for week in range(LATE_WEEK, (last - first).days // 7):
+        days = [first + timedelta(days=7 * week + place) for place in range(7)]
+        free = [day for day in days if is_open(day) and day not in spared and _room(day, treated | {*added})]
+        wanted = USUAL_WEEKLY + 1 - len(treated.intersection(days))
+        if fuller < FULL_WEEKS and wanted <= min(1, len(free)):
+            added += free[:wanted]
+            fuller += 1
+    return added if fuller >= FULL_WEEKS else []
+
+
+def _room(day: date, treated: set[date]) -> bool:
+    """Whether the calendar week of a day holds no more visits than were usual, so that one more is as planned."""
+    monday = day - timedelta(days=day.weekday())
+    return sum(monday <= each < monday + timedelta(days=7) for each in treated) <= USUAL_WEEKLY
+
+
 def overdue(episode: Episode) -> Iterator[tuple[int, str, bool]]:
     """Late and missing periods: position of the first visit at risk, why, and whether beyond doubt.
 
@@ -846,6 +895,6 @@ def pr_05(planter: Planter, number: int) -> None:
 FAULTS: tuple[tuple[Callable[[Planter, int], None], int], ...] = (
     (pr_03, 4), (pr_05, 4), (pr_02, 4), (pr_01, 6), (pr_04, 6), (sup_06, 4), (sup_07, 4), (doc_08, 4), (doc_07, 6),
     (sup_01, 8), (sup_02, 6), (sup_03, 6), (sup_05, 8), (sup_04, 6), (doc_01, 9), (doc_02, 9), (doc_03, 6), (doc_04, 6),
-    (doc_05, 6), (doc_06, 7), (doc_09, 6),
+    (doc_05, 6), (doc_06, 7), (doc_09, 6), (frq_06, 2),
 )  # fmt: skip
 """What is planted, and how often in 200 patients; what needs a whole episode comes first."""

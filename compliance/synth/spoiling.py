@@ -225,7 +225,7 @@ class Spoiler:
         later = [each for each in visit.interventions if each["line"] > row["line"]]
         self.shift([visit.note, row], more, ("ended_at",))
         self.shift(later, more)
-        self._written_after(visit)
+        self.written_after(visit)
         return True
 
     def says_minutes(self, visit: Visited, cpt: str) -> bool:
@@ -257,11 +257,11 @@ class Spoiler:
         visit.note["timed_minutes"] += minutes if timed else 0
         visit.note["total_minutes"] += minutes
         self.shift([visit.note], minutes, ("ended_at",))
-        self._written_after(visit)
+        self.written_after(visit)
         return self.new_line(visit, cpt)
 
     @staticmethod
-    def _written_after(visit: Visited) -> None:
+    def written_after(visit: Visited) -> None:
         """No note is finished before its visit."""
         ended = visit.note["ended_at"]
         if ended and visit.note["written_at"] < ended:

@@ -20,7 +20,7 @@ PAYERS = (
 PAYER_OF_KIND = {kind: payer_id for payer_id, _, kind in PAYERS}
 
 SITES = (
-    ("Canton Physical & Occupational Therapy", "MD", "private_practice"),
+    ("Hillcrest Physical & Occupational Therapy", "AR", "private_practice"),
     ("St. Brendan Outpatient Rehabilitation", "FL", "hospital_outpatient"),
     ("Millbrook Terrace Therapy", "PA", "snf_part_b"),
 )

@@ -57,8 +57,9 @@ def document_missing(
     - A referral is a document of that kind, or the order that the plan names.
     - An outcome score and a standardized test may stand in a note of evaluation or recertification of the plan, as may the
       function before.
-    - A document of the patient counts for each plan, unless it names another. One that is older than the policy's days before
-      the plan does not count; one without a day does.
+    - An order or a referral of an earlier plan of the discipline serves the next one too, while it is recent enough.
+    - Another document of the patient counts for each plan, unless it names another. One that is older, before the plan, than
+      the policy's days does not count; one without a day does.
     - Clock times are wanting where a visit under the plan lacks its start or its end.
     - Whether it is a weakness or bars payment, the policy says.
     - What may stand in a table or column that the export lacks cannot be told. Nor can a payer's list that nobody has read.
@@ -68,18 +69,26 @@ def document_missing(
     """
     begins = nw.coalesce(nw.col("starts_on"), nw.col("established_on"), nw.col("evaluated_on"))
     plans = plans_of_care.select(
-        "plan_id", "patient_id", "order_signed_on", "policy_missing", *PARAMETERS, *IDS, begins_on=begins
+        "plan_id",
+        "patient_id",
+        "discipline",
+        "order_signed_on",
+        "policy_missing",
+        *PARAMETERS,
+        *IDS,
+        begins_on=begins,
     )
     billed = listed(claim_lines.filter(~nw.col("plan_id").is_null()), "plan_id")
     units = (
         plans.join(billed, on="plan_id", how="left")
         .join(_on_file(plans, documents), on="plan_id", how="left")
+        .join(_referred_before(plans, documents), on="plan_id", how="left")
         .join(_noted(notes, mentions), on="plan_id", how="left")
         .join(_untimed(notes), on="plan_id", how="left")
     )
-    recent = _recent(nw.col("order_signed_on"))
+    recent = nw.coalesce(_recent(nw.col("order_signed_on")), nw.lit(False))
     has = {
-        "referral": _held("referral") | nw.coalesce(recent, nw.lit(False)),
+        "referral": _held("referral") | recent | _held("referred_before"),
         "outcome_measure": _held("outcome_measure") | _held("tested"),
         "standardized_test": _held("standardized_test") | _held("tested"),
         "prior_function": _held("prior_function") | _held("told_before"),
@@ -138,6 +147,25 @@ def _on_file(plans: nw.LazyFrame, documents: nw.LazyFrame) -> nw.LazyFrame:
     counting = own.filter(nw.col("dated_on").is_null() | _recent(nw.col("dated_on")))
     kinds = [flag(nw.col("kind") == kind).alias(kind) for kind in DOCUMENTS]
     return counting.with_columns(*kinds).group_by("plan_id").agg(*(nw.col(kind).max() for kind in DOCUMENTS))
+
+
+def _referred_before(plans: nw.LazyFrame, documents: nw.LazyFrame) -> nw.LazyFrame:
+    """Of each plan, whether an order or a referral of an earlier plan of the discipline is recent: `referred_before`."""
+    names = ["patient_id", "discipline", "earlier_on", "referred_on"]
+    of_plan = plans.select(
+        "patient_id", "discipline", earlier="plan_id", earlier_on="begins_on", referred_on="order_signed_on"
+    )
+    filed = documents.filter(nw.col("kind") == "referral").select(earlier="plan_id", referred_on="dated_on")
+    ordered = of_plan.filter(~nw.col("referred_on").is_null()).select(names)
+    referred = of_plan.drop("referred_on").join(filed, on="earlier", how="inner").select(names)
+    on = nw.col("referred_on")
+    return (
+        plans.join(nw.concat([ordered, referred]), on=["patient_id", "discipline"], how="inner")
+        .filter((nw.col("earlier_on") < nw.col("begins_on")) & (on.is_null() | _recent(on)))
+        .select("plan_id")
+        .unique()
+        .with_columns(referred_before=nw.lit(1))
+    )
 
 
 def _noted(notes: nw.LazyFrame, mentions: nw.LazyFrame) -> nw.LazyFrame:
