@@ -248,7 +248,7 @@ def test_synth_writes_as_many_months_and_in_the_format_asked_for(tmp_path: Path)
 def partly_read(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A clinic of whose files two cannot be read, and one row has two unreadable cells."""
     folder = clinic.write(tmp_path_factory.mktemp("partly"), patients=2)
-    (folder / "authorizations.xlsx").write_bytes(b"PK")
+    (folder / "authorizations.pdf").write_bytes(b"PK")
     (folder / "fees.csv").write_bytes(b"")
     cells = {"note_id": "N9", "patient_id": "P000", "service_date": "2026-13-45", "signed_on": "never"}
     notes = pl.read_csv(folder / "notes.csv", infer_schema=False)
@@ -259,11 +259,11 @@ def partly_read(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_check_ends_with_the_files_that_it_could_not_use(partly_read: Path) -> None:
     last = run("check", partly_read, "--unsubmitted", *AS_OF).stdout.splitlines()[-3:]
     assert last[0] == "Not checked, because nothing was read of it (2):"
-    assert any("authorizations.xlsx" in line for line in last[1:])
+    assert any("authorizations.pdf" in line for line in last[1:])
     assert any("fees.csv" in line for line in last[1:])
     told = json.loads(run("check", partly_read, "--format", "json", *AS_OF).stdout)["records"]["left_out"]
     assert {(each["kind"], each["file"]) for each in told} == {
-        ("ignored", "authorizations.xlsx"),
+        ("ignored", "authorizations.pdf"),
         ("empty", "fees.csv"),
     }
 

@@ -206,12 +206,12 @@ def test_refused_rows_are_listed_with_what_was_expected(visit, tmp_path):
 def test_files_of_which_nothing_was_read_stand_apart_from_what_cost_no_row(visit, tmp_path):
     clinic.write(tmp_path, patients=2)
     (tmp_path / "fees.csv").write_bytes(b"")
-    (tmp_path / "authorizations.xlsx").write_bytes(b"PK")
+    (tmp_path / "authorizations.pdf").write_bytes(b"PK")
     therapists = (tmp_path / "therapists.csv").read_text(encoding="utf-8")
     (tmp_path / "therapists.csv").write_text(therapists.replace("CL1", "CL9"), encoding="utf-8")
     told = {each.label: each.text[0].value for each in visit("records", data=tmp_path).expander}
     left_out = told.pop("Left out: 2 files or folders of which nothing was read")
-    assert "fees.csv" in left_out and "authorizations.xlsx" in left_out
+    assert "fees.csv" in left_out and "authorizations.pdf" in left_out
     (noticed,) = [said for heading, said in told.items() if heading.startswith("Noticed in what was read")]
     assert "CL9" in noticed and "fees.csv" not in noticed
 
