@@ -14,7 +14,9 @@ from compliance.audit import audit
 from compliance.policy import load_policies
 from compliance.records.load import InputError, load, load_files
 from compliance.records.workbook import sheet_table
-from tests.test_cli import AS_OF, small_clinic
+from tests.test_cli import AS_OF, ROOT, small_clinic
+from tests.written import open_document as ods
+from tests.written.binary_workbook import binary_workbook
 from tests.written.workbook import workbook_of
 
 HEADER = ["claim_id", "line", "service_date", "cpt", "modifiers", "units", "charge"]
@@ -333,3 +335,111 @@ def test_a_workbook_beside_tables(tmp_path: Path):
     records = load(tmp_path)
     assert records.tables["claims"].height == 1 and records.tables["claim_lines"].height == 1
     assert not records.report.left_out
+
+
+def test_a_workbook_of_the_old_excel():
+    data = (ROOT / "tests/data/workbooks/clinic.xls").read_bytes()
+    records = load_files([("export.dat.xls", data)])
+    assert refusals(records) == [
+        ("export.dat.xls [Claim Lines]", 5, "charge", "#REF!"),
+    ]
+    lines = records.tables["claim_lines"]
+    assert (
+        lines["claim_id"].to_list() == ["00012", "00014", "00015"]
+        and lines.row(0)[1:] == CLEAN.tables["claim_lines"].row(0)[1:]
+    )
+    assert records.tables["payers"].height == 1
+    assert "export.dat.xls [payers] is hidden in the workbook; it was read" in told(records)
+    assert any("1 formulas give nothing" in each for each in told(records))
+    asks = bytes.fromhex("ffff0000000000000700")  # the formula's flags, and what follows them
+    asking = data.replace(asks, asks[:2] + b"\1" + asks[3:])
+    assert refusals(load_files([("a.xls", asking)]))[1][1:] == (
+        6,
+        "charge",
+        "a formula that was never calculated",
+    )
+
+
+@pytest.mark.parametrize("place", [44, 48, 68, 76, 100, 512 + 3, 1024 + 2, 3000])
+def test_an_old_workbook_whose_sectors_lead_nowhere(place):
+    data = bytearray((ROOT / "tests/data/workbooks/clinic.xls").read_bytes())
+    for wrong in (0, 1, 0x7FFFFFFF):
+        data[place : place + 4] = wrong.to_bytes(4, "little")
+        try:
+            load_files([("a.xls", bytes(data))])
+        except InputError:
+            continue
+
+
+def test_other_old_office_files_are_no_workbooks():
+    data = (ROOT / "tests/data/workbooks/clinic.xls").read_bytes().replace(b"W\0o\0r\0k\0", b"X\0o\0r\0k\0")
+    with pytest.raises(InputError, match="without a workbook in it"):
+        load_files([("claims.xls", data)])
+    at = data.index("Xork".encode("utf-16-le"))
+    name = "EncryptedPackage".encode("utf-16-le")
+    locked = data[:at] + name.ljust(64, b"\0") + bytes([len(name) + 2]) + data[at + 65 :]
+    with pytest.raises(InputError, match="locked with a password"):
+        load_files([("claims.xlsx", locked)])
+
+
+def test_a_workbook_in_binary():
+    rows = [
+        HEADER,
+        ["00012", 1, 46082, 97110, "GP KX", 2, 90.5],
+        ["00013", 1, 46082, 97110, "GP KX", 2, "#REF!"],
+    ]
+    records = load_files([("a.xlsb", binary_workbook({"claim_lines": rows, "other": [["x"]]}))])
+    assert refusals(records) == [("a.xlsb [claim_lines]", 3, "charge", "#REF!")]
+    assert records.fingerprint == CLEAN.fingerprint
+    with pytest.raises(InputError, match="cells a sheet"):
+        load_files([("a.xlsb", binary_workbook({"claim_lines": rows}, first_row=40_000_000))])
+
+
+CELLS = [ods.text(name) for name in HEADER]
+DAY = '<table:table-cell office:value-type="date" office:date-value="2026-03-01"><text:p>03/01/26</text:p></table:table-cell>'
+FIRST = [
+    ods.text("00012"),
+    ods.number(1),
+    DAY,
+    ods.number(97110),
+    ods.text("GP KX"),
+    ods.number(2),
+    ods.number(90.5),
+]
+SECOND = [ods.text("00013"), *FIRST[1:6]]
+
+
+def test_a_workbook_of_open_document():
+    error = '<table:table-cell calcext:value-type="error" office:value-type="string"><text:p>#N/A</text:p></table:table-cell>'
+    bare = '<table:table-cell table:formula="of:=45*2"/>'
+    far = '<table:table-cell table:number-columns-repeated="16377"/>'
+    rows = [
+        ods.row(ods.text("title")),
+        ods.row(*CELLS, far),
+        ods.row(*FIRST, far),
+        ods.row(*SECOND, error),
+        ods.row(*SECOND, bare),
+    ]
+    data = ods.open_document("Claim Lines", *rows, ods.row(far, times=1_048_571), style="gone")
+    records = load_files([("a.ods", data)])
+    assert refusals(records) == [
+        ("a.ods [Claim Lines]", 4, "charge", "#N/A"),
+        ("a.ods [Claim Lines]", 5, "charge", "a formula that was never calculated"),
+    ]
+    assert records.fingerprint == CLEAN.fingerprint
+    assert "a.ods [Claim Lines] is hidden in the workbook; it was read" in told(records)
+
+
+@pytest.mark.parametrize(
+    ("row", "before", "why"),
+    [
+        (ods.row(*FIRST, times=900_000), "", "5,000,000 cells"),
+        (ods.row(*FIRST).replace("<table:table-cell ", '<table:table-cell table:number-columns-repeated="1000" ', 1), "",
+         "1,000 columns"),
+        ("", '<!DOCTYPE a [<!ENTITY b "c">]>', "declares entities"),
+        ("<table:table-row>", "", "can be read"),
+    ],
+)  # fmt: skip
+def test_an_open_document_that_nobody_should_open(row, before, why):
+    with pytest.raises(InputError, match=why):
+        load_files([("a.ods", ods.open_document("claim_lines", ods.row(*CELLS), row, before=before))])

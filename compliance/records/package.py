@@ -11,7 +11,7 @@ import re
 import zipfile
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from compliance.records.report import InputError
 
@@ -27,6 +27,21 @@ LONGEST_ROW = 2**25
 FAULT = "\ue0f0"
 """Begins a cell that holds no value: what follows says why. Of the private-use characters, no program writes it."""
 NEVER_CALCULATED = "a formula that was never calculated"
+PERHAPS = ""
+"""A formula whose result is an empty text: of Excel it is that, of programs that do not calculate it is unknown."""
+ERRORS = {
+    0x00: "#NULL!",
+    0x07: "#DIV/0!",
+    0x0F: "#VALUE!",
+    0x17: "#REF!",
+    0x1D: "#NAME?",
+    0x24: "#NUM!",
+    0x2A: "#N/A",
+}
+"""Errors by the numbers that binary workbooks give them."""
+
+Faults = dict[tuple[int, int], str]
+"""What stands in the cells of a sheet that hold no value, by row and column from 0."""
 UNUSED = re.compile(
     r"(?:^|/)(?:media|theme|drawings|charts|chartsheets|embeddings|externalLinks|pivotTables|pivotCache|printerSettings|"
     r"customXml|customProperty|docProps|comments|threadedComments|persons|tables|queryTables|activeX|ctrlProps|slicers|"
@@ -38,7 +53,8 @@ CELL = rb"<((?:\w+:)?)c(?=[\s>])((?>[^<>]*+))(?<!/)>((?>[^<]++|<(?!/?\1c[\s/>]))
 """A cell with content: prefix, attributes, content. Possessive, so that no file can make it look twice."""
 CELLS = re.compile(CELL)
 EMPTY_CELL = re.compile(rb"<(?:\w+:)?c\s(?>[^<>]*+)(?<=/)>")
-ANY_CELL = re.compile(rb"<(?:\w+:)?c(?=[\s/>])")
+ANY_CELL = re.compile(rb"<(?:c|\w+:c)(?=[\s/>])")
+PLAIN_PLACE = re.compile(rb'<c r="([A-Z]+)([0-9]+)"')
 PLACE = re.compile(rb"<(?:\w+:)?c\s(?:[^<>]*?\s)?r\s*=\s*[\"']([A-Za-z]+)([0-9]+)[\"']")
 ROW = re.compile(rb"<(?:\w+:)?row(?=[\s/>])")
 IS_ERROR = re.compile(rb"\st\s*=\s*[\"']e[\"']")
@@ -50,6 +66,57 @@ UNVALUED = re.compile(
     rb"(?:</(?:\w+:)?f\s*>|<(?:\w+:)?f(?:\s[^<>]*)?/>)\s*(?:</(?:\w+:)?c|<(?:\w+:)?v\s*(?:/>|>\s*<))"
 )
 CALCULATE = re.compile(rb"\sfullCalcOnLoad\s*=\s*[\"'](?:1|true)[\"']")
+
+
+ROW_HEADER, LAST_CELL, BUNDLED = 0, 11, 0x9C
+ERROR_CELLS = (3, 11)
+RELATION = re.compile(rb"<(?:\w+:)?Relationship\s[^<>]*>")
+
+
+def records(part: bytes) -> Iterator[tuple[int, int, int]]:
+    """The records of a binary part: kind, and where the content begins and ends."""
+    at, size = 0, len(part)
+    while at < size:
+        kind = part[at]
+        at += 1
+        if kind & 0x80 and at < size:
+            kind = (kind & 0x7F) + ((part[at] & 0x7F) << 7)
+            at += 1
+        length = 0
+        for shift in (0, 7, 14, 21):
+            if at >= size:
+                return
+            byte = part[at]
+            at += 1
+            length += (byte & 0x7F) << shift
+            if not byte & 0x80:
+                break
+        yield kind, at, min(at + length, size)
+        at += length
+
+
+def bundled(workbook: bytes) -> list[str]:
+    """The relations by which a binary workbook names its sheets, in order."""
+    names = []
+    for kind, begin, end in records(workbook):
+        if kind == BUNDLED:
+            length = int.from_bytes(workbook[begin + 8 : begin + 12], "little")
+            if length < 1_000:
+                names.append(
+                    workbook[begin + 12 : min(begin + 12 + 2 * length, end)].decode("utf-16-le", "replace")
+                )
+    return names
+
+
+def related(relations: bytes) -> dict[str, str]:
+    """The parts that relations name, by their id."""
+    found = {}
+    for relation in RELATION.findall(relations):
+        said = dict(
+            re.findall(r'\s(Id|Target)\s*=\s*["\']([^"\']*)["\']', relation.decode("utf-8", "replace"))
+        )
+        found[said.get("Id", "")] = said.get("Target", "")
+    return found
 
 
 @dataclass
@@ -77,12 +144,44 @@ class Extent:
             )
 
 
+class BinaryParts:
+    """The parts of a binary workbook (`.xlsb`): how far their cells reach, and those that hold no value."""
+
+    def __init__(self) -> None:
+        self.found: dict[str, Faults] = {}
+        self.workbook = b""
+        self.targets: dict[str, str] = {}
+
+    def scan(self, name: str, part: bytes, file: str) -> None:
+        """Take in a part. Raises InputError where its cells reach too far."""
+        if name.lower().endswith("workbook.bin"):
+            self.workbook = part
+        extent, row, faults = Extent(), 0, {}
+        for kind, begin, end in records(part):
+            if kind == ROW_HEADER and end - begin >= 4:
+                row = int.from_bytes(part[begin : begin + 4], "little")
+            elif 0 < kind <= LAST_CELL and end - begin >= 8:
+                column = int.from_bytes(part[begin : begin + 4], "little")
+                extent.rows, extent.columns = max(extent.rows, row + 1), max(extent.columns, column + 1)
+                if kind in ERROR_CELLS and end - begin > 8:
+                    faults[row, column] = ERRORS.get(part[begin + 8], "an error")
+        extent.check(f"{file} ({name.rpartition('/')[2]})")
+        self.found[name.lower()] = faults
+
+    def faults(self) -> list[Faults]:
+        """The faults of each sheet, in the order of the workbook."""
+        return [
+            self.found.get(f"xl/{self.targets.get(name, '')}".lower(), {}) for name in bundled(self.workbook)
+        ]
+
+
 @dataclass
 class Package:
-    """A workbook written anew: its bytes, and whether it holds macros."""
+    """A workbook written anew: its bytes, whether it holds macros, and the faults of its sheets where they bear no marks."""
 
     data: bytes
     macros: bool = False
+    faults: list[Faults] = field(default_factory=list)
 
 
 def is_workbook(archive: zipfile.ZipFile) -> bool:
@@ -90,15 +189,18 @@ def is_workbook(archive: zipfile.ZipFile) -> bool:
     names = set(archive.namelist())
     if "[Content_Types].xml" in names:
         return any(name.rpartition("/")[2].lower() in ("workbook.xml", "workbook.bin") for name in names)
-    return "content.xml" in names and "mimetype" in names
+    if not {"content.xml", "mimetype"} <= names or archive.getinfo("mimetype").file_size > 200:
+        return False
+    return b"spreadsheet" in archive.read("mimetype")
 
 
 def repacked(archive: zipfile.ZipFile, file: str) -> Package:
     """The parts of an Excel package that cells need, within limits and marked. Raises InputError where it is unfit."""
     members = [member for member in archive.infolist() if not member.is_dir()]
-    _count(members, file)
+    check_parts(members, file)
     made = io.BytesIO()
     package = Package(b"")
+    binary = BinaryParts()
     spent = 0
     uncalculated = any(
         CALCULATE.search(part) for member in members if member.filename.endswith("workbook.xml")
@@ -106,25 +208,33 @@ def repacked(archive: zipfile.ZipFile, file: str) -> Package:
     )  # fmt: skip
     with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as writing:
         for member in members:
+            if member.filename.endswith("workbook.bin.rels"):
+                binary.targets = related(b"".join(windows(archive, member, file)))
             package.macros |= "vbaProject" in member.filename
             spent += member.file_size
             if spent > MOST_UNPACKED:
                 raise InputError(
                     f"{file}: unpacks to more than {MOST_UNPACKED // 2**30} GB (save its sheets as CSV)"
                 )
+            if member.filename.lower().endswith(".bin") and not UNUSED.search(member.filename):
+                part = b"".join(windows(archive, member, file))
+                binary.scan(member.filename, part, file)
+                writing.writestr(member.filename, part)
             if not member.filename.lower().endswith((".xml", ".rels", ".vml")):
                 continue
-            parts = _declaring_nothing(windows(archive, member, file), file)
-            if UNUSED.search(member.filename) or member.filename.endswith(".vml"):
+            parts = declaring_nothing(windows(archive, member, file), file)
+            if not UNUSED.search(member.filename) and not member.filename.lower().endswith(".vml"):
+                _copy(writing, member.filename, _in_utf_8(parts, file), uncalculated, file)
+            else:
                 for _ in parts:
                     pass
-            else:
-                _copy(writing, member.filename, parts, uncalculated, file)
     package.data = made.getvalue()
+    package.faults = binary.faults()
     return package
 
 
-def _count(members: list[zipfile.ZipInfo], file: str) -> None:
+def check_parts(members: list[zipfile.ZipInfo], file: str) -> None:
+    """Raises InputError for parts that are too many, of one name, or locked."""
     names = [member.filename.lower() for member in members]
     if len(names) > MOST_PARTS:
         raise InputError(f"{file}: a workbook of {len(names):,} parts (expected at most {MOST_PARTS:,})")
@@ -159,19 +269,24 @@ def windows(archive: zipfile.ZipFile, member: zipfile.ZipInfo, file: str) -> Ite
         raise InputError(f"{file}: a part of the workbook is not of the size that it says")
 
 
-def _declaring_nothing(parts: Iterator[bytes], file: str) -> Iterator[bytes]:
-    """The windows of XML that declares no entity and is in UTF-8. Raises InputError at any other."""
+def declaring_nothing(parts: Iterator[bytes], file: str) -> Iterator[bytes]:
+    """The windows of XML that declares no entity, in UTF-8 or UTF-16. Raises InputError at any other."""
     before = b""
     for part in parts:
-        if DECLARES.search(before[-16:] + part):
+        if DECLARES.search((before[-32:] + part).replace(b"\0", b"")):
             raise InputError(
                 f"{file}: declares entities or a document type (expected a workbook as Excel saves it)"
             )
-        if b"\0" in part or (not before and part.startswith((b"\xff\xfe", b"\xfe\xff"))):
+        before = part
+        yield part
+
+
+def _in_utf_8(parts: Iterator[bytes], file: str) -> Iterator[bytes]:
+    for number, part in enumerate(parts):
+        if b"\0" in part or (not number and part.startswith((b"\xff\xfe", b"\xfe\xff"))):
             raise InputError(
                 f"{file}: a part of the workbook is not in UTF-8 (expected a workbook as Excel saves it)"
             )
-        before = part
         yield part
 
 
@@ -203,22 +318,31 @@ def _pieces(parts: Iterator[bytes], file: str) -> Iterator[bytes]:
 
 def _marked(piece: bytes, extent: Extent, uncalculated: bool) -> bytes:
     """A piece of a sheet without its empty cells, with a mark in cells that hold no value; its extent is added."""
+    plain = (
+        b":c" not in piece and b":row" not in piece
+    )  # as Excel writes: without prefixes, and many times as fast
+    places = PLAIN_PLACE.findall(piece) if plain else []
+    if not places or len(places) != len(ANY_CELL.findall(piece)) or piece.count(b"</c>") != len(places):
+        piece, places = _as_written(piece, extent)
+    elif plain:
+        extent.counted_rows += piece.count(b"<row")
+    _extend(extent, places)
+    errors = (b'"e"' in piece or b"'e'" in piece) and IS_ERROR.search(piece)
+    formulas = (b"<f" in piece or b":f" in piece) and (UNVALUED.search(piece) or uncalculated)
+    return CELLS.sub(lambda cell: _cell(cell, uncalculated), piece) if errors or formulas else piece
+
+
+def _as_written(piece: bytes, extent: Extent) -> tuple[bytes, list[tuple[bytes, bytes]]]:
+    """A piece without its empty cells, in any way of writing, and the places of its cells."""
     rows = ROW.split(piece)
     extent.counted_rows += len(rows) - 1
-    cells = len(ANY_CELL.findall(piece))
-    if not cells:
-        return piece
     bare = EMPTY_CELL.sub(b"", piece)
     places = PLACE.findall(bare)
     if len(places) == len(ANY_CELL.findall(bare)):
-        piece = bare
-    else:  # an empty cell keeps its place for those after it that do not name theirs
-        extent.unplaced = True
-        extent.counted_columns = max(extent.counted_columns, *(len(ANY_CELL.findall(row)) for row in rows))
-    _extend(extent, places)
-    if IS_ERROR.search(piece) or UNVALUED.search(piece) or (uncalculated and FORMULA.search(piece)):
-        return CELLS.sub(lambda cell: _cell(cell, uncalculated), piece)
-    return piece
+        return bare, places
+    extent.unplaced = True  # an empty cell keeps its place for those after it that do not name theirs
+    extent.counted_columns = max(extent.counted_columns, *(len(ANY_CELL.findall(row)) for row in rows))
+    return piece, PLACE.findall(piece)
 
 
 def _extend(extent: Extent, places: list[tuple[bytes, bytes]]) -> None:

@@ -32,7 +32,9 @@ from compliance.records.delimited import (
     table_named,
 )
 from compliance.records.models import TABLES, schema
-from compliance.records.package import FAULT, NEVER_CALCULATED, repacked
+from compliance.records.old_workbook import checked_old
+from compliance.records.open_document import read_open_document
+from compliance.records.package import FAULT, NEVER_CALCULATED, PERHAPS, Faults, Package, repacked
 from compliance.records.report import InputError, Notice, Refusal
 
 HEADER_WITHIN = 50
@@ -48,6 +50,10 @@ NUMBERED = re.compile(r"[\s_-]*\(?\d+\)?\s*$")
 MOST_MERGED = 1_000_000
 """Cells that a value is carried down to within merged ranges."""
 MOST_SHEETS = 500
+UNREADABLE = (
+    zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, LookupError, OSError,
+)  # fmt: skip
+"""What a zip raises that is none, is damaged, or is packed in a way that nobody reads."""
 
 Cells = list[Any]
 
@@ -61,6 +67,7 @@ class Sheet:
     rows: Iterator[Cells]
     first: int = 0
     merged: list[tuple[tuple[int, int], tuple[int, int]]] = field(default_factory=list)
+    faults: Faults = field(default_factory=dict)
 
 
 def read_workbook(source: Path | bytes, file: str, table: str | None) -> tuple[list[RawTable], list[Notice]]:
@@ -101,7 +108,14 @@ def _plain(name: str) -> str:
 
 def _sheets(source: Path | bytes, file: str, told: list[Notice]) -> Iterator[tuple[Sheet, bool]]:
     """Each sheet with cells, and whether it is the only one."""
-    book = _book(_package(source, file, told), file)
+    data = source if isinstance(source, bytes) else _bytes(source, file)
+    if data.startswith(b"PK") and (sheets := _of_open_document(data, file)) is not None:
+        yield from ((sheet, len(sheets) == 1) for sheet in sheets)
+        return
+    package = _package(data, file)
+    if package.macros:
+        told.append(Notice("sheet", f"{file}: holds macros; they were not run", file))
+    book = _book(package.data, file)
     kept = []
     for number, about in enumerate(book.sheets_metadata):
         if about.typ != SheetTypeEnum.WorkSheet:
@@ -113,8 +127,16 @@ def _sheets(source: Path | bytes, file: str, told: list[Notice]) -> Iterator[tup
             kept.append((number, about))
     for number, about in kept:
         found = _native(lambda number=number: book.get_sheet_by_index(number), file)
-        hidden = about.visible != SheetVisibleEnum.Visible
-        yield _sheet(found, about.name, hidden, file), len(kept) == 1
+        sheet = _sheet(found, about.name, about.visible != SheetVisibleEnum.Visible, file)
+        if number < len(package.faults) and package.faults[number]:
+            sheet.rows = _faulted(sheet.rows, sheet.first, package.faults[number])
+            empty = sum(fault == PERHAPS for fault in package.faults[number].values())
+            if empty:
+                said = f"{empty:,} formulas give nothing; where they should, open the workbook in Excel and save it"
+                told.append(
+                    Notice("cells", f"{file} [{about.name}]: {said}", f"{file} [{about.name}]", None, empty)
+                )
+        yield sheet, len(kept) == 1
 
 
 def _sheet(found: CalamineSheet, name: str, hidden: bool, file: str) -> Sheet:
@@ -123,16 +145,52 @@ def _sheet(found: CalamineSheet, name: str, hidden: bool, file: str) -> Sheet:
     return Sheet(name, hidden, rows, start[1] if start else 0, found.merged_cell_ranges or [])
 
 
-def _package(source: Path | bytes, file: str, told: list[Notice]) -> bytes:
+def _faulted(rows: Iterator[Cells], first: int, faults: Faults) -> Iterator[Cells]:
+    """The rows with a mark in cells that hold no value."""
+    by_row: dict[int, list[tuple[int, str]]] = {}
+    for (row, column), fault in faults.items():
+        if fault != PERHAPS:
+            by_row.setdefault(row, []).append((column - first, fault))
+    for number, row in enumerate(rows):
+        for column, fault in by_row.get(number, ()):
+            if 0 <= column < len(row):
+                row[column] = FAULT + fault
+        yield row
+
+
+def _bytes(path: Path, file: str) -> bytes:
     try:
-        with zipfile.ZipFile(source if isinstance(source, Path) else io.BytesIO(source)) as archive:
-            package = repacked(archive, file)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, OSError) as error:
-        why = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"{file}: not a workbook that can be read ({why})") from None
-    if package.macros:
-        told.append(Notice("sheet", f"{file}: holds macros; they were not run", file))
-    return package.data
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{file}: cannot be read ({error.strerror or error})") from None
+
+
+def _of_open_document(data: bytes, file: str) -> list[Sheet] | None:
+    """The sheets of a workbook of OpenDocument; null where it is of Excel."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            if "[Content_Types].xml" in archive.namelist() or "content.xml" not in archive.namelist():
+                return None
+            sheets, hidden = read_open_document(archive, file)
+    except UNREADABLE as error:
+        raise _not_readable(file, error) from None
+    return [Sheet(each.name, each.name in hidden, each.each(), 0, each.merged) for each in sheets]
+
+
+def _not_readable(file: str, error: BaseException) -> InputError:
+    why = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
+    return InputError(f"{file}: not a workbook that can be read ({why})")
+
+
+def _package(data: bytes, file: str) -> Package:
+    """The workbook as it is safe to open. Raises InputError where it is none."""
+    try:
+        if not data.startswith(b"PK"):
+            return Package(*checked_old(data, file))
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            return repacked(archive, file)
+    except UNREADABLE as error:
+        raise _not_readable(file, error) from None
 
 
 def _book(data: bytes, file: str) -> CalamineWorkbook:
@@ -148,8 +206,7 @@ def _native(call: Any, file: str) -> Any:
     except (KeyboardInterrupt, SystemExit, GeneratorExit):
         raise
     except BaseException as error:  # a panic of Rust is no Exception
-        why = " ".join(str(error).split())[:120] or type(error).__name__
-        raise InputError(f"{file}: not a workbook that can be read ({why})") from None
+        raise _not_readable(file, error) from None
 
 
 def _table(sheet: Sheet, label: str, table: str) -> RawTable:
@@ -265,7 +322,7 @@ def _frame(rows: list[Cells], numbers: list[int], names: dict[int, str], raw: Ra
     """Rows as columns of strings, without those that hold a cell without a value."""
     columns = list(zip(*rows, strict=True)) if rows else []
     texts = {
-        name: pl.Series(name, [as_cell(cell) for cell in columns[at]] if columns else [], dtype=pl.String)
+        name: pl.Series(name, _texts(columns[at]) if columns else [], dtype=pl.String)
         for at, name in names.items()
     }
     frame = pl.DataFrame({**texts, ROW: pl.Series(ROW, numbers, dtype=pl.Int64)})
@@ -278,6 +335,17 @@ def _frame(rows: list[Cells], numbers: list[int], names: dict[int, str], raw: Ra
             for row, cell in frame.filter(bad).select(ROW, name).iter_rows():
                 raw.refusals.append(_refusal(raw, row, name, cell))
     return frame.filter(~faulty) if faulty.any() else frame
+
+
+def _texts(column: tuple[Any, ...]) -> list[str | None]:
+    """The cells of a column as text; of a type that repeats itself, each value once."""
+    types = set(map(type, column))
+    if types == {str}:
+        return [cell or None for cell in column]
+    if bool in types:  # which equals 1 and 0
+        return [as_cell(cell) for cell in column]
+    known = {cell: as_cell(cell) for cell in set(column)}
+    return [known[cell] for cell in column]
 
 
 def _refusal(raw: RawTable, row: int, column: str, cell: str) -> Refusal:
