@@ -14,7 +14,9 @@ from compliance.policy import load_policies
 from compliance.records import convert as writing
 from compliance.records.load import InputError, load
 from compliance.records.models import schema
+from compliance.records.tables import SETTLED
 from tests.test_cli import AS_OF, ROOT, run, small_clinic
+from tests.test_workbook import CHARGES, EXPORT, book
 from tests.written.workbook import workbook_of
 
 X12 = ROOT / "tests/data/x12"
@@ -76,6 +78,25 @@ def test_what_was_absent_stays_absent_and_the_check_says_the_same(thinned, tmp_p
     report = json.loads((tmp_path / "new" / writing.REPORT).read_text())
     assert report == json.loads(run("validate", thinned, "--format", "json").stdout)
     assert told.stdout == run("validate", thinned).stdout
+
+
+def test_why_something_is_absent_is_kept(tmp_path):
+    (tmp_path / "charges.xlsx").write_bytes(book({"Sheet1": [EXPORT, *CHARGES]}))
+    assert run("convert", tmp_path / "charges.xlsx", tmp_path / "new").returncode == 0
+    records, again = load(tmp_path / "charges.xlsx"), load(tmp_path / "new")
+    assert same(records, again)
+    assert records.reasons == again.reasons and records.reasons
+    day = date.fromisoformat(AS_OF[1])
+    one, other = (audit(each, load_policies(None), day) for each in (records, again))
+    assert one.not_run == other.not_run and any("extract" in each.because for each in one.not_run)
+
+
+@pytest.mark.parametrize(
+    "said", ["{", "[]", '{"withheld": 1, "reasons": {}}', '{"withheld": {"x": "y"}}', "[" * 100_000]
+)
+def test_what_a_strange_parquet_says_of_itself_is_passed_over(said, tmp_path):
+    pl.DataFrame({"claim_id": ["C1"]}).write_parquet(tmp_path / "claims.parquet", metadata={SETTLED: said})
+    assert load(tmp_path).tables["claims"].height == 1
 
 
 @pytest.mark.parametrize("there", ["a file", "something in it", "no parent", "within"])

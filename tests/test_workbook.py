@@ -443,3 +443,46 @@ def test_a_workbook_of_open_document():
 def test_an_open_document_that_nobody_should_open(row, before, why):
     with pytest.raises(InputError, match=why):
         load_files([("a.ods", ods.open_document("claim_lines", ods.row(*CELLS), row, before=before))])
+
+
+EXPORT = [
+    "record_id",
+    "visit_date",
+    "cpt",
+    "patient_id",
+    "visit_id",
+    "therapist_id",
+    "insurance_type_id",
+    "units",
+    "Colour",
+]
+CHARGES = [
+    [1, date(2026, 3, 1), 97110, 71, 501, 9, 3, 2, "red"],
+    [2, date(2026, 3, 1), "97530", 71, 501, 9, 3, 1, None],
+    [3, date(2026, 3, 2), "G0283", 72, 502, 9, 1, 1, "blue"],
+]
+
+
+def written(row):
+    return ",".join("" if cell is None else str(cell) for cell in row)
+
+
+@pytest.mark.parametrize("name", ["Sheet1", "Charges", "claim_lines"])
+def test_a_sheet_that_another_program_exported_is_read_by_its_layout(name):
+    text = "\n".join(written(row) for row in (EXPORT, *CHARGES)) + "\n"
+    as_text = load_files([("charges.csv", text.encode())])
+    data = book({name: [["Charges of March"], [], EXPORT, *CHARGES], "About": [["x", "y"]]})
+    records = load_files([("charges.xlsx", data)])
+    assert records.fingerprint == as_text.fingerprint and records.tables["claim_lines"].height == 3
+    assert records.absent_columns == as_text.absent_columns and records.reasons == as_text.reasons
+    assert any("recognised as WebPT Analytics Charges" in each for each in told(records))
+    assert [notice.file for notice in records.report.left_out] == ["charges.xlsx [About]"]
+
+
+def test_an_error_in_an_export_refuses_its_row_where_the_layout_reads_it():
+    data = put(book({"Sheet1": [EXPORT, *CHARGES]}), "H3", '<c r="H3" t="e"><v>#N/A</v></c>')
+    data = put(data, "I2", '<c r="I2" t="e"><v>#N/A</v></c>')
+    records = load_files([("charges.xlsx", data)])
+    assert refusals(records) == [("charges.xlsx [Sheet1]", 3, "units", "#N/A")]
+    lines = next(each for each in records.report.tables if each.table == "claim_lines")
+    assert (lines.rows_read, lines.rows_refused, lines.rows_loaded) == (3, 1, 2)

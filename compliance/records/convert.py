@@ -30,7 +30,7 @@ def convert(records: Records, folder: Path) -> None:
         for name in TABLES:
             if name not in records.absent_tables:
                 table = records.tables[name].select(_carried(records, name))
-                table.write_parquet(written / f"{name}.parquet", metadata=SETTLED)
+                table.write_parquet(written / f"{name}.parquet", metadata={SETTLED: _told(records, name)})
         report = json.dumps(records.report.as_dict(), indent=2, ensure_ascii=False)
         (written / REPORT).write_text(
             report.encode("utf-8", "backslashreplace").decode() + "\n", encoding="utf-8"
@@ -58,9 +58,24 @@ def ready(folder: Path) -> Path:
 
 
 def _carried(records: Records, table: str) -> list[str]:
-    """The columns that files carried, those without any value among them."""
+    """The columns that files carried: those without any value among them, and those that count as not exported."""
     absent = records.absent_columns - records.unfilled_columns
-    return [column for column in schema(table) if f"{table}.{column}" not in absent]
+    held = records.tables[table]
+    return [
+        column
+        for column in schema(table)
+        if f"{table}.{column}" not in absent or held[column].null_count() < held.height
+    ]
+
+
+def _told(records: Records, table: str) -> str:
+    """Which columns of a table count as not exported although it holds values, and why others are absent, as JSON."""
+    absent = records.absent_columns - records.unfilled_columns
+    withheld = [column for column in _carried(records, table) if f"{table}.{column}" in absent]
+    why = records.reasons
+    return json.dumps(
+        {"withheld": {column: why.get(f"{table}.{column}", "") for column in withheld}, "reasons": dict(why)}
+    )
 
 
 def _settled(folder: Path) -> None:

@@ -122,7 +122,7 @@ def _load(found: Found, own: Sequence[Layout] = ()) -> Records:
     layouts = layouts_among(found, own)
     claim_files = [source for source in found.sources if source.shape == "x12"]
     named, exports = tables_and_exports(found, layouts)
-    raws = [raw for source in named for raw in _raws(source, report)]
+    raws = [raw for source in named for raw in _raws(source, layouts, report)]
     raws += read_exports(exports, layouts, report)
     for raw in [raw for raw in raws if raw.cells.width < 2]:
         report.notices += raw.notices
@@ -144,12 +144,12 @@ def _why_nothing(claim_files: list[Source], report: LoadReport) -> str:
     return f"{report.refusals[0]}" + (f"; and {more:,} more like it, nothing could be read" if more else "")
 
 
-def _raws(source: Source, report: LoadReport) -> list[RawTable]:
+def _raws(source: Source, layouts: Sequence[Layout], report: LoadReport) -> list[RawTable]:
     """The cells of a table file or of a workbook's sheets; none, with a notice, for a readme in a folder of parts."""
     if source.shape == "workbook":
         data = source.data if source.data is not None else source.path
         assert data is not None
-        raws, told = read_workbook(data, source.name, source.table)
+        raws, told = read_workbook(data, source.name, source.table, layouts)
         report.notices += told
         return raws
     assert source.table is not None
@@ -277,7 +277,8 @@ def _typed(
             replace(each, header=raw.headers.get(each.column or "")) for each in kept.kept[before:]
         ]
         report.notices += [*raw.notices, *told]
-        report.reasons |= raw.reasons | {f"{raw.table}.{name}": why for name, why in raw.withheld.items()}
+        report.reasons |= raw.reasons
+        report.reasons |= {f"{raw.table}.{name}": why for name, why in raw.withheld.items() if why}
         if raw.fills:
             typed, met = without_known(typed, raw, parts.get(raw.table, []), report)
             line.rows_repeated += met

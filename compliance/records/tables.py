@@ -1,11 +1,13 @@
 """From files to typed tables: Parquet and frames beside CSV, cells read column by column, rows refused alone."""
 
 import io
+import json
 from collections.abc import Iterable
 from pathlib import Path
 
 import polars as pl
 
+from compliance.formats import terminal
 from compliance.records.cells import TIME_ALONE, CellsRead, as_text, expected, read_cells
 from compliance.records.delimited import ROW, RawTable, match_headers, settle_twice, spare_name
 from compliance.records.models import CLOCK_DAY, TABLES, Column, Kind, columns, schema
@@ -13,8 +15,9 @@ from compliance.records.report import InputError, Notice, Refusal
 
 FILE = "name of the file"
 """Name of the column that holds which file a row came from."""
-SETTLED = {"compliance": "equal rows are several"}
-"""What a Parquet file bears whose rows were loaded before and told apart."""
+SETTLED = "compliance records, loaded"
+"""Name under which a Parquet file bears what loading its rows has told before (`convert`)."""
+MOST_SETTLED = 1_000_000
 KEPT_REFUSALS = 5_000
 """Refusals kept of one column of one file; the rest are counted."""
 LONGEST_FOUND = 80
@@ -35,13 +38,31 @@ def read_parquet(source: Path | bytes, file: str, table: str) -> RawTable:
         cells = pl.read_parquet(given, columns=[headers[place] for place in {**taken, **again}])
         if isinstance(given, io.BytesIO):
             given.seek(0)
-        settled = SETTLED.items() <= pl.read_parquet_metadata(given).items()
+        said = pl.read_parquet_metadata(given).get(SETTLED)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, ValueError) as error:
         said = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
         raise InputError(f"{file}: not a Parquet file that can be read ({said})") from None
-    raw = RawTable(file, table, cells, cells.height, unknown, settled=settled)
+    raw = RawTable(file, table, cells, cells.height, unknown)
     _under_our_names(raw, headers, taken, again)
+    _settle(raw, said)
     return raw
+
+
+def _settle(raw: RawTable, said: str | None) -> None:
+    """Take over what an earlier loading told of the rows: that equal ones are several, and why something is absent."""
+    if said is None or len(said) > MOST_SETTLED:
+        return
+    try:
+        told = json.loads(said)
+        withheld, reasons = (
+            {str(name): terminal(str(why)) for name, why in told[part].items()}
+            for part in ("withheld", "reasons")
+        )
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return
+    raw.settled = True
+    raw.withheld = {name: why for name, why in withheld.items() if name in raw.cells.columns and name != ROW}
+    raw.reasons = {what: why for what, why in reasons.items() if what.partition(".")[0] in TABLES}
 
 
 def of_frame(frame: pl.DataFrame, table: str) -> RawTable:

@@ -10,7 +10,7 @@ import math
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from itertools import chain, islice
@@ -26,12 +26,14 @@ from compliance.records.delimited import (
     MOST_COLUMNS,
     ROW,
     RawTable,
+    column_name,
     match_headers,
     settle_twice,
     spare_name,
     table_named,
 )
-from compliance.records.models import TABLES, schema
+from compliance.records.layouts import Export, Layout, Recognition, export_of, folded, recognise
+from compliance.records.models import TABLES, columns, schema
 from compliance.records.old_workbook import checked_old
 from compliance.records.open_document import read_open_document
 from compliance.records.package import FAULT, NEVER_CALCULATED, PERHAPS, Faults, Package, repacked
@@ -50,6 +52,8 @@ NUMBERED = re.compile(r"[\s_-]*\(?\d+\)?\s*$")
 MOST_MERGED = 1_000_000
 """Cells that a value is carried down to within merged ranges."""
 MOST_SHEETS = 500
+TRUTH = "truth"
+"""Name of the sheet that says what a synthetic clinic planted."""
 UNREADABLE = (
     zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, LookupError, OSError,
 )  # fmt: skip
@@ -67,14 +71,29 @@ class Sheet:
     rows: Iterator[Cells]
     first: int = 0
     merged: list[tuple[tuple[int, int], tuple[int, int]]] = field(default_factory=list)
-    faults: Faults = field(default_factory=dict)
+    head: list[Cells] = field(default_factory=list)
+    """The rows among which the header is looked for, no longer in `rows`."""
+
+    def begin(self) -> None:
+        """Take the first rows; of a sheet that is empty so far, those after them."""
+        self.head = list(islice(self.rows, HEADER_WITHIN))
+        while self.head and not any(map(_filled, self.head[-1])):
+            self.head.pop()
+
+    def below(self, place: int) -> Iterator[tuple[int, Cells]]:
+        """The rows below the one at a place, with their numbers in the sheet."""
+        gap = HEADER_WITHIN - len(self.head)
+        after = enumerate(self.rows, start=len(self.head) + gap + 1)
+        return chain(islice(enumerate(self.head, start=1), place + 1, None), after)
 
 
-def read_workbook(source: Path | bytes, file: str, table: str | None) -> tuple[list[RawTable], list[Notice]]:
-    """The sheets of a workbook that are tables, and what is told of the others.
+def read_workbook(
+    source: Path | bytes, file: str, table: str | None, layouts: Sequence[Layout] | None = None
+) -> tuple[list[RawTable], list[Notice]]:
+    """The sheets of a workbook that are tables or exports, and what is told of the others.
 
-    `table`: the one that the file's own name says, for a workbook of a single sheet. Raises InputError where the
-    workbook cannot be used.
+    `table`: the one that the file's own name says, for a workbook of a single sheet. `layouts`: of exports (all built-in
+    ones where None). Raises InputError where the workbook cannot be used.
     """
     raws: list[RawTable] = []
     told: list[Notice] = []
@@ -82,16 +101,64 @@ def read_workbook(source: Path | bytes, file: str, table: str | None) -> tuple[l
         if number >= MOST_SHEETS:
             raise InputError(f"{file}: more than {MOST_SHEETS} sheets (expected one a table)")
         label = f"{file} [{sheet.name}]"
+        sheet.begin()
         named = sheet_table(sheet.name) or (table if alone else None)
-        if named is None:
-            if sheet.name.strip().lower() != "truth":
-                because = "its name is no table of ours; name it as one, such as claims"
+        if named is None or not _has_key(sheet, named):
+            found, because = _export(sheet, label, layouts)
+            raws += found
+            if not found and named is None and sheet.name.strip().lower() != TRUTH:
                 told.append(Notice("ignored", f"{label} was left out: {because}", label))
-            continue
+            if found or named is None:
+                continue
         raws.append(_table(sheet, label, named))
         if sheet.hidden:
             told.append(Notice("sheet", f"{label} is hidden in the workbook; it was read", label, named))
     return raws, told
+
+
+def _has_key(sheet: Sheet, table: str) -> bool:
+    """Whether a row among the first names all columns without which no row of the table can be used, or none is there."""
+    keys = {column.name for column in columns(table) if column.required}
+    rows = [{column_name(cell) for cell in _headers(row)} for row in sheet.head]
+    return not rows or any(keys <= cells for cells in rows)
+
+
+def _headers(row: Cells) -> list[str]:
+    return [(as_cell(cell) or "").removeprefix(FAULT).strip() for cell in row]
+
+
+def _export(sheet: Sheet, label: str, layouts: Sequence[Layout] | None) -> tuple[list[RawTable], str]:
+    """What a layout makes of a sheet, and where none knows it, why nothing."""
+    rows = [(place, _headers(row)) for place, row in enumerate(sheet.head) if 1 < len(row) <= MOST_COLUMNS]
+    asked = [(place, cells, recognise(cells, layouts)) for place, cells in rows if any(cells)]
+    known = next((each for each in asked if each[2].layout or each[2].tied), None)
+    if known is None or known[2].layout is None:
+        nearest = known or next((each for each in asked if each[2].near), None)
+        return [], Export(label, nearest[2] if nearest else Recognition(None, 0, 0)).why_not
+    place, cells, found = known
+    assert found.layout is not None
+    wanted, taken, others = found.layout.headers(), {}, {}
+    for at, header in enumerate(cells):
+        if header and header not in taken.values() and header not in others:
+            if folded(header) in wanted:
+                taken[at] = header
+            else:
+                others[header] = pl.lit(None, pl.String).alias(header)
+    raw = RawTable(label, found.layout.main, pl.DataFrame(), 0)
+    filled = _collected(_carried(sheet.below(place), sheet, place, raw), taken, cells, raw)
+    export = export_of(label, filled.with_columns(others.values()), layouts)
+    if export.tables:
+        _hand_on(raw, export.tables, sorted(others))
+    return list(export.tables), export.why_not
+
+
+def _hand_on(raw: RawTable, tables: Sequence[RawTable], unknown: list[str]) -> None:
+    """Give the refusals and notices of a sheet to the table that the export mainly is."""
+    main = next((each for each in tables if each.table == raw.table), tables[0])
+    main.refusals[:0] = raw.refusals
+    main.rows_read += len({refusal.row for refusal in raw.refusals})
+    main.notices += raw.notices
+    main.unknown_columns += [each[:60] for each in unknown] + raw.unknown_columns
 
 
 def sheet_table(name: str) -> str | None:
@@ -211,22 +278,22 @@ def _native(call: Any, file: str) -> Any:
 
 def _table(sheet: Sheet, label: str, table: str) -> RawTable:
     """A sheet's rows below its header. Raises InputError where no row is a header of the table."""
-    head = list(islice(sheet.rows, HEADER_WITHIN))
-    while head and not any(map(_filled, head[-1])):
-        head.pop()
-    if not head and not (head := list(islice(sheet.rows, 1))):
+    if not sheet.head:
+        rest = next((number for number, row in sheet.below(-1) if any(map(_filled, row))), None)
+        if rest is not None:
+            raise InputError(
+                f"{label}: begins only in row {rest:,} (expected a header in the first {HEADER_WITHIN} rows)"
+            )
         notice = Notice("empty", f"{label} was left out: it is empty", label, table)
         return RawTable(label, table, pl.DataFrame(schema={ROW: pl.Int64}), 0, notices=[notice])
-    place, headers = _header(head, label, table)
+    place, headers = _header(sheet.head, label, table)
     taken, unknown, again = match_headers(headers, table)
     raw = RawTable(label, table, pl.DataFrame(), 0, unknown)
-    if titles := sum(any(map(_filled, row)) for row in head[:place]):
+    if titles := sum(any(map(_filled, row)) for row in sheet.head[:place]):
         said = f"{label}: the header is row {place + 1}; {titles:,} rows above it were left out"
         raw.notices.append(Notice("header", said, label, table, titles))
     names = {**taken, **{at: spare_name(at, name) for at, name in again.items()}}
-    rows = enumerate(chain(head, sheet.rows), start=1)
-    below = _carried(islice(rows, place + 1, None), sheet, place, raw)
-    raw.cells = _collected(below, names, headers, raw)
+    raw.cells = _collected(_carried(sheet.below(place), sheet, place, raw), names, headers, raw)
     settle_twice(raw, again)
     return raw
 
@@ -237,7 +304,7 @@ def _header(head: list[Cells], label: str, table: str) -> tuple[int, list[str]]:
     for place, row in enumerate(head):
         if len(row) > MOST_COLUMNS:
             raise InputError(f"{label}: more than {MOST_COLUMNS:,} columns (expected those of {table})")
-        cells = [(as_cell(cell) or "").removeprefix(FAULT) for cell in row]
+        cells = _headers(row)
         known = len(match_headers(cells, table)[0])
         if known > best:
             best, at, headers = known, place, cells
