@@ -145,7 +145,7 @@ DataPath = Annotated[
     typer.Argument(
         metavar="PATH",
         parser=_place,
-        help="A folder of tables, a workbook, a zip of these, or X12 claim files.",
+        help="A folder of tables, a workbook, X12 claim files, FHIR R4, or a zip of these.",
     ),
 ]
 PolicyFolder = Annotated[

@@ -19,7 +19,7 @@ except (InputError, PolicyError) as refusal:
 
 with st.container(key="card_drop"):
     files = st.file_uploader(
-        "Look at other records: a zip, tables (CSV, Parquet), workbooks or claim files (837P, 835), up to 500 MB. They "
+        "Look at other records: a zip, tables (CSV, Parquet), workbooks, claim files (837P, 835) or FHIR, up to 500 MB. They "
         "stay in this browser session's memory and are never written to disk.",
         accept_multiple_files=True,
         key="records_files",

@@ -229,7 +229,7 @@ def test_folders_zips_and_uploads_are_one_path(tmp_path):
         archive.write(tmp_path / "csv" / "Claim Lines.csv", "../../export/Claim Lines.csv")
     folder, parts, packed = (load(tmp_path / name) for name in ("csv", "parts", "export.zip"))
     assert folder.fingerprint == packed.fingerprint == CLEAN.fingerprint
-    assert str(folder.report.notices[0]) == "readme.md was left out: neither a table nor a claim file"
+    assert str(folder.report.notices[0]) == "readme.md was left out: neither a table, a claim file nor FHIR"
     assert "truth" not in folder.report.render()
     assert parts.tables["claim_lines"]["claim_id"].to_list() == ["00012", "9"]
     assert (

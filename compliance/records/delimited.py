@@ -48,6 +48,7 @@ class RawTable:
     Of an export (`compliance/records/layouts/`): `headers` are the file's own names of our columns; `withheld` the columns,
     with the reason, that count as not exported although rows are there; `reasons` why other tables and columns
     (`table.column`) are not in the export; `fills`: rows whose key another file has too add nothing.
+    `files`: the file of each row, where the rows come from several.
     """
 
     file: str
@@ -63,6 +64,12 @@ class RawTable:
     reasons: dict[str, str] = field(default_factory=dict)
     fills: bool = False
     refusals_not_kept: int = 0
+    files: pl.Series | None = None
+
+    @property
+    def file_names(self) -> list[str]:
+        """The files that rows come from, in order."""
+        return [self.file] if self.files is None else self.files.unique(maintain_order=True).to_list()
 
 
 def column_name(header: str) -> str:

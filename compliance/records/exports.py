@@ -46,7 +46,7 @@ def tables_and_exports(found: Found, layouts: Sequence[Layout]) -> tuple[list[So
     tables: list[Source] = []
     exports: list[Source] = []
     for source in found.sources:
-        if source.shape == "x12":
+        if source.shape in ("x12", "fhir"):
             continue
         text = source.shape in ("delimited", "parquet")
         is_export = text and (source.table is None or _only_named_so(source, layouts))

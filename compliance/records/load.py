@@ -1,6 +1,6 @@
 """From a path, from uploaded files or from frames to records: every table, typed, and the load report."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -16,6 +16,8 @@ from compliance.records.exports import (
     tables_and_exports,
     without_known,
 )
+from compliance.records.fhir import File as FhirFile
+from compliance.records.fhir import read_fhir
 from compliance.records.layouts import Layout, own_layouts
 from compliance.records.merge import merged
 from compliance.records.models import TABLES, columns, empty_tables, schema
@@ -32,7 +34,7 @@ from compliance.records.tables import (
     without_repeats,
 )
 from compliance.records.workbook import read_workbook
-from compliance.records.x12 import read_x12
+from compliance.records.x12 import Exchange, read_x12
 
 __all__ = [
     "InputError",
@@ -56,6 +58,8 @@ FILLED = {
 MANY_ROWS = 50
 """In so many rows of a chart table a column without any value was not filled by the export."""
 HASHED_ROWS = 100_000
+EXCHANGED = {"x12", "fhir"}
+"""Shapes of files that hold several tables, read when the tables are there."""
 
 
 @dataclass(frozen=True)
@@ -120,25 +124,27 @@ def from_frames(frames: Mapping[str, pl.DataFrame]) -> Records:
 def _load(found: Found, own: Sequence[Layout] = ()) -> Records:
     report = LoadReport(notices=list(found.notices))
     layouts = layouts_among(found, own)
-    claim_files = [source for source in found.sources if source.shape == "x12"]
+    exchanged = [source for source in found.sources if source.shape in EXCHANGED]
     named, exports = tables_and_exports(found, layouts)
     raws = [raw for source in named for raw in _raws(source, layouts, report)]
     raws += read_exports(exports, layouts, report)
     for raw in [raw for raw in raws if raw.cells.width < 2]:
         report.notices += raw.notices
         raws.remove(raw)
-    if not raws and not claim_files:
+    if not raws and not exchanged:
         raise InputError(nothing_read(exports, report))
-    records = _assembled(raws, claim_files, report)
+    records = _assembled(raws, exchanged, report)
     if not raws and not any(line.rows_read for line in report.tables):
-        raise InputError(_why_nothing(claim_files, report))
+        raise InputError(_why_nothing(exchanged, report))
     return records
 
 
-def _why_nothing(claim_files: list[Source], report: LoadReport) -> str:
-    """Why claim files came to nothing. Without any record a check would find nothing wrong, which nobody may believe."""
+def _why_nothing(exchanged: list[Source], report: LoadReport) -> str:
+    """Why these files came to nothing. Without any record a check would find nothing wrong, which nobody may believe."""
     if not report.refusals:
-        named = claim_files[0].name + (f" and {len(claim_files) - 1:,} more" if len(claim_files) > 1 else "")
+        named = exchanged[0].name + (f" and {len(exchanged) - 1:,} more" if len(exchanged) > 1 else "")
+        if exchanged[0].shape == "fhir":
+            return f"{named}: no FHIR resource in it that is read (expected Patient, Claim, Encounter …)"
         return f"{named}: no claim and no remittance in it (expected CLM or CLP segments)"
     more = len(report.refusals) - 1
     return f"{report.refusals[0]}" + (f"; and {more:,} more like it, nothing could be read" if more else "")
@@ -165,8 +171,24 @@ def _raws(source: Source, layouts: Sequence[Layout], report: LoadReport) -> list
         return []
 
 
-def _assembled(raws: list[RawTable], claim_files: list[Source], report: LoadReport) -> Records:
-    """Type, merge and check the tables, and write the report."""
+def _exchanges(sources: list[Source], tables: dict[str, pl.DataFrame]) -> Iterator[tuple[Exchange, str]]:
+    """What claim files and FHIR files bring to the tables that are there, and what its rows are called.
+
+    `tables` is looked at when each is asked for, so that FHIR knows the ids of claim files too.
+    """
+    claim_files = [source for source in sources if source.shape == "x12"]
+    if claim_files:
+        known_lines = tables.get("claim_lines")
+        yield read_x12([(source.name, source.open) for source in claim_files], known_lines), "claim files"
+    if len(claim_files) < len(sources):
+        files = [
+            FhirFile(source.name, source.lines, source.open) for source in sources if source.shape == "fhir"
+        ]
+        yield read_fhir(files, tables), "FHIR files"
+
+
+def _assembled(raws: list[RawTable], exchanged: list[Source], report: LoadReport) -> Records:
+    """Type, merge and check the tables, and write the report. `exchanged`: claim files and FHIR files."""
     lines: dict[str, TableReport] = {}
     refused: dict[str, Refused] = {}
     carried: dict[str, set[str]] = {}
@@ -174,9 +196,7 @@ def _assembled(raws: list[RawTable], claim_files: list[Source], report: LoadRepo
     for name in [name for name in tables if TABLES[name].repeats]:
         if [raw.settled for raw in raws if raw.table == name] != [True]:
             _once(tables, name, lines, refused, report)
-    if claim_files:
-        known_lines = tables.get("claim_lines")
-        exchange = read_x12([(source.name, source.open) for source in claim_files], known_lines)
+    for exchange, what in _exchanges(exchanged, tables):
         report.notices += exchange.notices
         report.refusals += exchange.refusals
         report.refusals_not_kept += exchange.beyond.total()
@@ -185,8 +205,8 @@ def _assembled(raws: list[RawTable], claim_files: list[Source], report: LoadRepo
             lines[name].rows_repeated += exchange.repeated[name]
             refused.setdefault(name, Refused())
             carried.setdefault(name, set())
-        from_claims = _typed(exchange.tables, lines, refused, carried, report)
-        tables, met, told = merged(tables, from_claims)
+        both, met, told = merged(tables, _typed(exchange.tables, lines, refused, carried, report), what)
+        tables.update(both)
         report.notices += told
         for name, count in met.items():
             lines[name].rows_repeated += count
@@ -262,8 +282,7 @@ def _typed(
     for raw in raws:
         line = lines.setdefault(raw.table, TableReport(raw.table))
         kept = refused.setdefault(raw.table, Refused())
-        if raw.file not in line.files:
-            line.files.append(raw.file)
+        line.files += [name for name in raw.file_names if name not in line.files]
         line.rows_read += raw.rows_read
         line.unknown_columns += [
             name for name in map(terminal, raw.unknown_columns) if name not in line.unknown_columns

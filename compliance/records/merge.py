@@ -13,9 +13,12 @@ BY_NPI = (("therapists", "therapist_id", ("claim_lines",)), ("clinics", "clinic_
 
 
 def merged(
-    tables: dict[str, pl.DataFrame], claim_files: dict[str, pl.DataFrame]
+    tables: dict[str, pl.DataFrame], claim_files: dict[str, pl.DataFrame], what: str = "claim files"
 ) -> tuple[dict[str, pl.DataFrame], dict[str, int], list[Notice]]:
-    """Tables with the claim files' rows added; per table how many rows of these the tables had already."""
+    """Tables with the claim files' rows added; per table how many rows of these the tables had already.
+
+    `what`: what the files are called whose rows are added (`claim files`, `FHIR files`).
+    """
     claim_files = _under_known_ids(tables, dict(claim_files))
     both, met, told = dict(tables), {}, []
     for name, added in claim_files.items():
@@ -28,7 +31,7 @@ def merged(
         else:
             both[name], met[name] = _filled(name, own, added)
         if met[name]:
-            said = f"{name}: {met[name]:,} rows of claim files are in the tables too; the tables' cells stand"
+            said = f"{name}: {met[name]:,} rows of {what} are in the tables too; the tables' cells stand"
             told.append(Notice("merge", said, None, name, met[name]))
     return both, met, told
 

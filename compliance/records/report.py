@@ -22,9 +22,9 @@ class Refusal:
     """A row that was left out, or a part of a file that could not be used.
 
     `row` is the line of the file on which the row begins, from 1 (the header is line 1 of a plain CSV; of a workbook it
-    is the sheet's row; rows of Parquet count from 1 without a header; for X12 it is the position of the segment);
-    `column` is null where the row as a whole is at fault. `header` is what an export calls the
-    column, where a layout said so.
+    is the sheet's row; rows of Parquet count from 1 without a header; for X12 it is the position of the segment, for FHIR
+    the line of NDJSON or the entry of a bundle, and `column` the path within the resource). `column` is null where the row
+    as a whole is at fault. `header` is what an export calls the column, where a layout said so.
     """
 
     file: str
@@ -63,8 +63,7 @@ class Notice:
     """Something that the reader of the report should know and that cost no row: an encoding, a dangling reference.
 
     `kind` is one of ignored, encoding, separator, header, empty, cells, duplicate, reference, merge, sheet, x12,
-    layout; of these
-    ignored and empty name a file or folder of which nothing was read (`LoadReport.left_out`).
+    layout, fhir; of these ignored and empty name a file or folder of which nothing was read (`LoadReport.left_out`).
     """
 
     kind: str

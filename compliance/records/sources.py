@@ -18,6 +18,7 @@ from typing import BinaryIO
 
 from compliance.formats import terminal
 from compliance.records.delimited import table_named
+from compliance.records.fhir_files import JSON_START
 from compliance.records.package import is_workbook
 from compliance.records.report import InputError, Notice
 
@@ -29,6 +30,7 @@ MOST_UNPACKED = 4 * 2**30
 STEEPEST = 1_000
 """How many times its packed size a member may hold, once it is beyond `SMALL`."""
 SMALL = 2**20
+JSON_SUFFIXES = {".json", ".ndjson", ".jsonl"}
 TEXT_SUFFIXES = {".csv", ".tsv", ".psv", ".txt", ".tab"}
 PARQUET_SUFFIXES = {".parquet", ".pq"}
 WORKBOOKS = {".xlsx", ".xlsm", ".xltx", ".xls", ".xlsb", ".ods"}
@@ -52,7 +54,7 @@ TRUTH = "truth"
 
 @dataclass(frozen=True)
 class Source:
-    """A file: what to call it, what it holds (`delimited`, `parquet`, `workbook`, `x12`, `layout`) and, for a table, which one.
+    """A file: what to call it, what it holds (`delimited`, `parquet`, `workbook`, `x12`, `fhir`, `layout`), and which table.
 
     A text or Parquet file without a table may be an export that a layout knows. `stray`: only its folder names the table and
     it may as well be a readme, to be left out where it is no table.
@@ -64,6 +66,11 @@ class Source:
     path: Path | None = None
     data: bytes | None = None
     stray: bool = False
+
+    @property
+    def lines(self) -> bool:
+        """Whether its name says that each line is a resource by itself (NDJSON)."""
+        return self.name.lower().removesuffix(".gz").endswith((".ndjson", ".jsonl"))
 
     def open(self) -> BinaryIO:
         """The file as a stream of bytes. Raises InputError where it cannot be read."""
@@ -163,8 +170,8 @@ def _not_nothing(found: Found, what: str) -> Found:
     if not found.sources:
         why = f" ({found.notices[0].message})" if found.notices else ""
         raise InputError(
-            f"{what}: nothing to read{why}; expected tables such as claims.csv or notes.parquet, a workbook, or X12 "
-            "claim files"
+            f"{what}: nothing to read{why}; expected tables such as claims.csv or notes.parquet, a workbook, X12 "
+            "claim files or FHIR resources"
         )
     return found
 
@@ -249,6 +256,8 @@ def _add(found: Found, name: str, path: Path | None, data: bytes | None, packed:
         return
     if X12_START.match(head):
         found.sources.append(Source(name, "x12", None, path, data))
+    elif _is_json(suffix, table, head):
+        found.sources.append(Source(name, "fhir", None, path, data))
     elif (head.startswith(OLD_OFFICE) and suffix in NO_ARCHIVES) or (
         head.startswith(ARCHIVES) and _is_workbook(found, name, path, data)
     ):
@@ -267,6 +276,14 @@ def _add(found: Found, name: str, path: Path | None, data: bytes | None, packed:
         found.sources.append(Source(name, "layout", None, path, data))
     else:
         found.leave_out(name, _why_not(suffix, table), table)
+
+
+def _is_json(suffix: str, table: str | None, head: bytes) -> bool:
+    """Whether a file is JSON by its name and its first bytes, or holds a FHIR resource whatever it is called."""
+    if not JSON_START.match(head):
+        return False
+    named_otherwise = suffix in WORKBOOKS | PARQUET_SUFFIXES or (table and suffix in TEXT_SUFFIXES)
+    return suffix in JSON_SUFFIXES or (b'"resourceType"' in head and not named_otherwise)
 
 
 def _named(name: str) -> tuple[str, str | None, bool]:
@@ -328,11 +345,11 @@ def _nested(found: Found, name: str) -> None:
 
 
 def _why_not(suffix: str, table: str | None) -> str:
-    if suffix in {".json", ".ndjson", ".jsonl"}:
-        return "FHIR and other JSON are not read; expected CSV, Parquet or X12"
+    if suffix in JSON_SUFFIXES:
+        return "it holds no JSON in UTF-8; FHIR is expected in a file of this name"
     if table:
         return f"{table} is expected as CSV, Parquet or a workbook"
-    return "neither a table nor a claim file"
+    return "neither a table, a claim file nor FHIR"
 
 
 def _head(path: Path | None, name: str) -> bytes:
@@ -422,7 +439,8 @@ def _gunzip(found: Found, name: str, path: Path | None, data: bytes | None) -> N
         assert given is not None
         with gzip.open(given) as packed:
             head = packed.read(600)
-            if not X12_START.match(head) and not (table and suffix in TEXT_SUFFIXES | PARQUET_SUFFIXES):
+            ours = X12_START.match(head) or _is_json(suffix, table, head)
+            if not ours and not (table and suffix in TEXT_SUFFIXES | PARQUET_SUFFIXES):
                 found.leave_out(name, _why_not(suffix, table), table)
                 return
             unpacked = head + packed.read(most + 1)
@@ -432,6 +450,8 @@ def _gunzip(found: Found, name: str, path: Path | None, data: bytes | None) -> N
     _spend(found, name, len(unpacked), len(unpacked) > most)
     if X12_START.match(head):
         found.sources.append(Source(name, "x12", None, None, unpacked))
+    elif _is_json(suffix, table, head):
+        found.sources.append(Source(name, "fhir", None, None, unpacked))
     else:
         _keep(found, Source(name, "", table, None, unpacked), suffix, head)
 

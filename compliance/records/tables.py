@@ -110,7 +110,7 @@ def read_table(raw: RawTable, refused: Refused) -> tuple[pl.DataFrame, list[Noti
     """The usable rows of a raw table, typed, with FILE and ROW; rows with an unreadable cell are refused."""
     height = raw.cells.height
     usable = pl.Series("usable", [True], pl.Boolean).new_from_index(0, height)
-    file = pl.Series(FILE, [raw.file], pl.String).new_from_index(0, height)
+    file = raw.files if raw.files is not None else pl.Series(FILE, [raw.file]).new_from_index(0, height)
     place = raw.cells[ROW]
     read: dict[str, pl.Series] = {}
     told: list[Notice] = []
