@@ -73,11 +73,14 @@ class Segment:
 
     def get(self, place: int) -> str:
         """Element by its X12 number (`CLM01` is 1); empty where the segment is shorter."""
-        return self.elements[place].strip() if place < len(self.elements) else ""
+        elements = self.elements
+        return elements[place] if place < len(elements) else ""
 
     def parts(self, place: int) -> list[str]:
         """Components of a composite element."""
-        return [part.strip() for part in self.get(place).split(self.component)]
+        given = self.get(place)
+        parts = given.split(self.component)
+        return [part.strip() for part in parts] if " " in given else parts
 
     def check(self) -> None:
         """Raise Broken where the segment was too long to be read whole."""
@@ -194,12 +197,14 @@ class SetReader:
                 if not self.skipping:
                     self._other(name, text, position)
                 return
+            whole = len(text) <= LONGEST_SEGMENT
             elements = text.split(self.element)
-            if name in COMPOSITES:
-                self._see_component(name, elements)
-            handle(Segment(position, elements, self.component, len(text) <= LONGEST_SEGMENT))
-            if len(text) > LONGEST_SEGMENT:
-                Segment(position, elements[:1], "", False).check()
+            if " " in text:
+                elements = [each.strip() for each in elements]
+            segment = Segment(position, elements, self.component, whole)
+            handle(segment)
+            if not whole:
+                segment.check()
         except Broken as broken:
             self.refuse(broken)
 
@@ -226,10 +231,11 @@ class SetReader:
             f"{segment.name}*{kind}" if len(kind) < 4 and kind.isalnum() and kind.isascii() else segment.name
         )
 
-    def _see_component(self, name: str, elements: Elements) -> None:
-        own = _component(name, elements, self.component)
+    def see_component(self, segment: Segment) -> None:
+        """Read a composite by the separator that it shows, where the declared one is not in it; and those after it."""
+        own = _component(segment, self.component)
         if own != self.component:
-            self.component = own
+            self.component = segment.component = own
             said = f"parts of elements are separated by {own!r}, not as ISA says; so they were read"
             self.exchange.note(self.file, said)
 
@@ -356,7 +362,8 @@ class _Interchange:
                     continue
             if name in ENVELOPE:
                 self.position = position
-                self._envelope(Segment(position, text[:LONGEST_SEGMENT].split(element), self.component))
+                elements = [each.strip() for each in text[:LONGEST_SEGMENT].split(element)]
+                self._envelope(Segment(position, elements, self.component))
             elif self.reader is not None:
                 self.reader.take(name, text, position)
         self.position = position
@@ -477,10 +484,9 @@ def _not_ours(kind: str, version: str) -> str | None:
     return None
 
 
-def _component(name: str, elements: Elements, declared: str) -> str:
+def _component(segment: Segment, declared: str) -> str:
     """The component separator that a composite shows, where the declared one is not in it."""
-    place = COMPOSITES[name]
-    composite = elements[place] if place < len(elements) else ""
+    composite = segment.get(COMPOSITES[segment.name])
     if declared in composite:
         return declared
     shown = QUALIFIED.match(composite)

@@ -281,6 +281,7 @@ class ClaimSet(SetReader):
     def _open(self, segment: Segment) -> None:
         self._close()
         segment.check()
+        self.see_component(segment)
         number = segment.get(1)
         place, _, frequency = [*segment.parts(5), "", "", ""][:3]
         if self.billing and not self.billing.taxonomy:
@@ -335,6 +336,7 @@ class ClaimSet(SetReader):
 
     def _health(self, segment: Segment) -> None:
         assert self.claim is not None
+        self.see_component(segment)
         found = _diagnoses(segment)
         self.claim.diagnoses += found
         if not found:
@@ -383,6 +385,7 @@ class ClaimSet(SetReader):
     def _service(self, segment: Segment) -> None:
         claim, line = self.claim, self.line
         assert claim is not None and line is not None
+        self.see_component(segment)
         composite = segment.parts(1)
         if not is_procedure(composite) or line.priced:
             wanted = "one SV1 a line, with a qualifier and a procedure code: HC:97110"
@@ -680,9 +683,16 @@ class _Settling:
 
 
 def _party(segment: Segment) -> Party:
-    person = segment.get(2) == "1"
-    names = [segment.get(4), segment.get(5), segment.get(3), segment.get(7)] if person else [segment.get(3)]
-    return Party(segment.get(9) or None, " ".join(name for name in names if name) or None, person)
+    """Whom an NM1 names: first, middle and last name and suffix of a person, else the organisation."""
+    elements = segment.elements
+    if len(elements) < 10:
+        elements = [*elements, *[""] * (10 - len(elements))]
+    _, _, kind, last, first, middle, _, suffix, _, number = elements[:10]
+    if kind != "1":
+        return Party(number or None, last or None)
+    return Party(
+        number or None, " ".join([each for each in (first, middle, last, suffix) if each]) or None, True
+    )
 
 
 def _patient(subscriber: Party | None, dependent: Party | None) -> Party | None:

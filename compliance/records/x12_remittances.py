@@ -207,6 +207,7 @@ class RemittanceSet(SetReader):
 
     def _service(self, segment: Segment) -> None:
         assert self.answer is not None
+        self.see_component(segment)
         self.at = _service(segment)
         self.answer.lines.append(self.at)
 
