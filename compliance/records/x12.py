@@ -446,7 +446,8 @@ class _Interchange:
             reader.end(complete)
         elif self.within and self.counts["claims of the set"]:
             count = self.counts["claims of the set"]
-            said = f"the refused set at segment {self.began} holds {count:,} claims"
+            held = "answers to claims" if self.kind == "835" else "claims"
+            said = f"the refused set at segment {self.began} holds {count:,} {held}"
             self.exchange.note(self.name, said, count)
         self.within = False
 
