@@ -11,7 +11,7 @@ from typing import Any
 import narwhals as nw
 import polars as pl
 
-from compliance.checks.rule import Rule, RuleError, catalogue
+from compliance.checks.rule import OR, Rule, RuleError, catalogue
 from compliance.checks.tables import ChartTables
 from compliance.checks.terms import CANNOT_TELL, FAIL, NOT_APPLICABLE, PASS, in_polars, kept
 from compliance.findings import Facts, findings, with_context
@@ -218,15 +218,23 @@ HANGS_ON = {"claim_lines": "claims", "interventions": "notes"}
 def lacking(rule: Rule, records: Records) -> list[str]:
     """The tables and columns that the rule needs and the records lack, in the order that the rule names them."""
     lacks: list[str] = []
-    for column in rule.needs:
-        table = column.partition(".")[0]
-        if table in records.absent_tables:
-            lacks.append(table)
-        elif column in records.absent_columns:
-            lacks.append(column)
-    needed = {column.partition(".")[0] for column in rule.needs}
+    needed: set[str] = set()
+    for need in rule.needs:
+        lacked = {column: _lacked(column, records) for column in need.split(OR)}
+        if None in lacked.values():
+            needed |= {column.partition(".")[0] for column, lack in lacked.items() if lack is None}
+        else:
+            lacks.append(next(filter(None, lacked.values())))
     lacks += [whole for part, whole in HANGS_ON.items() if part in needed and whole in records.absent_tables]
     return list(dict.fromkeys(lacks))
+
+
+def _lacked(column: str, records: Records) -> str | None:
+    """The table or column that is absent of `notes.kind`; None where it is there."""
+    table = column.partition(".")[0]
+    if table in records.absent_tables:
+        return table
+    return column if column in records.absent_columns else None
 
 
 def _absent(records: Records) -> frozenset[str]:

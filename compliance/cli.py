@@ -6,6 +6,7 @@ Results go to standard output, progress and diagnostics to standard error. Exit 
 """
 
 import difflib
+import getpass
 import io
 import json
 import os
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from compliance.audit import Audit, Scope
     from compliance.policy import Policies
+    from compliance.records.exports import UnknownExport
     from compliance.records.load import Records
     from compliance.sampling.bundle import Bundle
     from compliance.sampling.frame import Criteria
@@ -157,6 +159,15 @@ PolicyFolder = Annotated[
         help="Your own policy files, laid over the built-in ones.",
     ),
 ]
+LayoutFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--layouts",
+        metavar="FOLDER",
+        parser=_place,
+        help="Your own layouts of exports, before the built-in ones (docs/inputs.md).",
+    ),
+]
 OutputFile = Annotated[
     Path | None,
     typer.Option("--output", metavar="FILE", parser=_place, help="Write there, not to standard output."),
@@ -222,6 +233,7 @@ def check(
     ] = None,
     to: Annotated[str | None, typer.Option(metavar="DATE", help="Service up to this day.")] = None,
     policies: PolicyFolder = None,
+    layouts: LayoutFolder = None,
     as_of: AsOf = None,
     truth: Annotated[
         Path | None,
@@ -261,7 +273,7 @@ def check(
         _refuse(f"--from {scope.since} lies after --to {scope.until}: no date of service can match")
     _ready(output, format)
     planted = None if truth is None else read(truth)
-    records, chosen, result = _audited(path, policies, as_of, rule, scope)
+    records, chosen, result = _audited(path, policies, as_of, rule, scope, layouts=layouts)
     lifted = _lifted(review, result)
     claims = pre_bill(result, lifted) if unsubmitted else None
     if format is Format.table:
@@ -295,6 +307,7 @@ def _audited(
     rules: list[str] | None,
     scope: "Scope",
     known: "Scope | None" = None,
+    layouts: Path | None = None,
 ) -> tuple["Records", "Policies", "Audit"]:
     from compliance.audit import audit
     from compliance.checks.rule import select
@@ -307,7 +320,7 @@ def _audited(
     chosen = load_policies(folder)
     with _progress() as step:
         step(f"Loading {path}", 0, 1)
-        records = load(path)
+        records = load(path, layouts)
         _known(known or scope, records)
         result = audit(records, chosen, day, chosen_rules, scope=scope, progress=step)
     return records, chosen, result
@@ -426,24 +439,61 @@ def validate(
             help="Hold each X12 file to its implementation guide in full too (by pyx12; some hundred claims a second).",
         ),
     ] = False,
+    layouts: LayoutFolder = None,
+    write_layout: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            parser=_place,
+            help="Write there the layout that is guessed of the one file that none knows, to be checked and edited.",
+        ),
+    ] = None,
 ) -> None:
     """Load only: per table the rows read, the rows refused, why and where."""
+    from compliance.records.exports import guessed_text
     from compliance.records.load import InputError, load
 
     if format not in (Format.json, Format.table):
         _refuse(f"validate writes table or json, not {format.value}")
     guides = _held_to_guides(path, format) if strict else None
+    unknown = _unknown_exports(path, layouts, write_layout)
+    if write_layout is not None:
+        return
     try:
-        report = load(path).report
+        report = load(path, layouts).report
     except InputError:
-        if format is Format.table and guides:
-            _write(guides, None)  # why nothing could be loaded may stand there
+        for said in (guides, guessed_text(unknown)):
+            if format is Format.table and said:
+                _write(said, None)  # why nothing could be loaded may stand there
         raise
     if format is Format.json:
         said = report.as_dict() | ({"strict": json.loads(guides)} if guides else {})
+        if unknown:
+            said["unknown_exports"] = [each.as_dict() for each in unknown]
         _write(json.dumps(said, indent=2, ensure_ascii=False) + "\n", None, data=True)
     else:
-        _write(report.render().rstrip("\n") + "\n" + (f"\n{guides}" if guides else ""), None)
+        more = "".join(f"\n{each}" for each in (guessed_text(unknown), guides) if each)
+        _write(report.render().rstrip("\n") + "\n" + more, None)
+
+
+def _unknown_exports(path: Path, layouts: Path | None, output: Path | None) -> "list[UnknownExport]":
+    """The files that no layout knows, with what their columns may say; the guess of the only one is written to `output`."""
+    from compliance.records.exports import unknown_exports
+
+    unknown = unknown_exports(path, layouts)
+    if output is None:
+        return unknown
+    if len(unknown) != 1:
+        named = ", ".join(each.file for each in unknown) or "none"
+        _refuse(
+            f"--write-layout writes the layout of one unknown file; there is {named} (name that file as PATH)"
+        )
+    if output.exists():
+        _refuse(f"--write-layout {output}: is there already (expected a new file)")
+    _write(unknown[0].layout(getpass.getuser(), date.today()), output, data=True)
+    said = f"{output}: the guessed layout of {unknown[0].file}; check every line, then load with --layouts FOLDER"
+    errors.print(said, markup=False, soft_wrap=True)
+    return unknown
 
 
 def _held_to_guides(path: Path, format: Format) -> str:
@@ -461,6 +511,7 @@ def convert(
     folder: Annotated[
         Path, typer.Argument(metavar="FOLDER", parser=_place, help="Where the tables go: new or empty.")
     ],
+    layouts: LayoutFolder = None,
 ) -> None:
     """Write the records as Parquet, a file a table, with the load report; prints the report."""
     from compliance.records import convert as writing
@@ -471,7 +522,7 @@ def convert(
         _refuse(
             f"{folder}: lies within {path} (expected a folder elsewhere: the records would be there twice)"
         )
-    records = load(path)
+    records = load(path, layouts)
     writing.convert(records, folder)
     _write(records.report.render().rstrip("\n") + "\n", None)
 
@@ -555,6 +606,7 @@ def risk(
     format: Annotated[Format, typer.Option(help=WRITTEN)] = Format.table,
     output: OutputFile = None,
     policies: PolicyFolder = None,
+    layouts: LayoutFolder = None,
     as_of: AsOf = None,
 ) -> None:
     """The risk table that the dashboard draws."""
@@ -563,7 +615,7 @@ def risk(
     from compliance.risk import risk_table
 
     _ready(output, format)
-    records, _, result = _audited(path, policies, as_of, None, Scope())
+    records, _, result = _audited(path, policies, as_of, None, Scope(), layouts=layouts)
     table = written.named(risk_table(result, by.value), records, by.value)
     if format is Format.parquet:
         _write_parquet(table, output)
@@ -599,6 +651,7 @@ def report(
     to: Annotated[str | None, typer.Option(metavar="DATE", help="Service up to this day.")] = None,
     paper: Annotated[PaperSize, typer.Option(help="What the PDF is printed on.")] = PaperSize.letter,
     policies: PolicyFolder = None,
+    layouts: LayoutFolder = None,
     as_of: AsOf = None,
     review: Annotated[
         str | None,
@@ -623,6 +676,7 @@ def report(
         None,
         Scope(),
         known=Scope(payers=scope.payers, therapists=tuple(therapist or ())),
+        layouts=layouts,
     )
     with _progress() as step:
         step(f"Writing {output}", 0, 1)
@@ -749,6 +803,7 @@ def sample(
     ] = None,
     format: Annotated[Format, typer.Option(help="table or json.")] = Format.table,
     policies: PolicyFolder = None,
+    layouts: LayoutFolder = None,
     as_of: AsOf = None,
     verify: Annotated[
         Path | None,
@@ -793,7 +848,7 @@ def sample(
         cuts=tuple(_cents(each, "--cut") for each in cut or ()),
         allocation=allocation.value,
     )
-    check, content = _drawn(path, policies, as_of, criteria, asked, keep=output is not None)
+    check, content = _drawn(path, policies, layouts, as_of, criteria, asked, keep=output is not None)
     if output is not None:
         _write_bytes(content, output, "--output")
     if worksheet is not None:
@@ -802,7 +857,14 @@ def sample(
 
 
 def _drawn(
-    path: Path, folder: Path | None, as_of: str | None, criteria: "Criteria", asked: "Asked", *, keep: bool
+    path: Path,
+    folder: Path | None,
+    layouts: Path | None,
+    as_of: str | None,
+    criteria: "Criteria",
+    asked: "Asked",
+    *,
+    keep: bool,
 ) -> tuple["SpotCheck", bytes]:
     """The draw, and its bundle where it is kept: only that needs every rule to run."""
     from compliance.audit import audit
@@ -815,7 +877,7 @@ def _drawn(
     chosen = load_policies(folder)
     with _progress() as step:
         step(f"Loading {path}", 0, 1)
-        records = load(path)
+        records = load(path, layouts)
         _known_keys(
             records, ("--payer", "payers.payer_id", criteria.payers),
             ("--therapist", "therapists.therapist_id", criteria.therapists),
@@ -997,6 +1059,7 @@ def app(
         typer.Argument(metavar="[PATH]", parser=_place, help="Records to open (else drop files there)."),
     ] = None,
     policies: PolicyFolder = None,
+    layouts: LayoutFolder = None,
     port: Annotated[int, typer.Option(min=1, max=65535, help="The port of this machine to serve on.")] = 8501,
 ) -> None:
     """Open the dashboard in the browser."""
@@ -1010,6 +1073,8 @@ def app(
         environment["COMPLIANCE_DATA"] = str(path.resolve())
     if policies is not None:
         environment["COMPLIANCE_POLICIES"] = str(policies.resolve())
+    if layouts is not None:
+        environment["COMPLIANCE_LAYOUTS"] = str(layouts.resolve())
     command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.port", str(port)]
     raise typer.Exit(subprocess.call(command, env=environment, cwd=script.parent))
 

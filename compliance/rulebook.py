@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from compliance.checks.cases import Case, read_cases, shown
-from compliance.checks.rule import Rule, catalogue
+from compliance.checks.rule import OR, Rule, catalogue
 from compliance.checks.terms import code_sets
 from compliance.formats import markdown, plural
 from compliance.policy import Policies, Value, load_policies
@@ -91,7 +91,7 @@ def page(rule: Rule, policies: Policies, on: date, with_parameters: bool = True)
         f"Severity {SEVERITY_WORDS[rule.severity]}. Judged once a {rule.unit}.{SCOPE_WORDS[rule.scope]}",
         body.strip(),
         "## What it needs",
-        "\n".join(f"- `{column}`" for column in rule.needs)
+        "\n".join("- " + OR.join(f"`{each}`" for each in need.split(OR)) for need in rule.needs)
         + "\n\nWithout these columns the rule does not run, and says so.",
     ]
     if rule.parameters and with_parameters:

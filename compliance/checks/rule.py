@@ -44,6 +44,8 @@ AT_RISK = ("high", "medium")
 Exposure = Literal["line", "lines", "note", "days", "none"]
 Scope = Literal["patient", "therapist_day", "therapist", "payer"]
 """What one unit is judged by: one patient's records, all that one therapist did, on one day or ever, or a payer's lines."""
+OR = " or "
+"""Parts columns of a need of which one suffices."""
 ARGUMENTS = (*TABLES, *TABLES_MADE, *KINDS, "as_of", "absent_columns")
 """What a rule's function may ask for: tables, the day of the audit, and the columns that the export lacks."""
 
@@ -124,8 +126,8 @@ def rule(
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Declare a rule.
 
-    `needs` lists the columns (`notes.kind`) without which the rule says *not run*. `message` and `fix` are
-    formatted from the facts; where a rule fails in several ways they are mappings chosen by its column `case`.
+    `needs` lists the columns (`notes.kind`) without which the rule says *not run*; of `a.b or c.d` one suffices. `message`
+    and `fix` are formatted from the facts; where a rule fails in several ways they are mappings chosen by its column `case`.
     `quotes` names the kinds of mentions (`passive`) whose words are quoted as evidence from the finding's note.
     `exposes` says which lines a finding puts at risk: the `line` itself; the `lines` that `exposed_lines` lists
     (`C1/1`, `C1/2`, parted by `terms.BETWEEN_LINES`); all lines of the `note` (only the codes in `exposed_cpt` where the
@@ -141,8 +143,9 @@ def rule(
     _one_of(code, "subject", subject, SUBJECT_KEYS)
     _one_of(code, "exposes", exposes, get_args(Exposure))
     _one_of(code, "scope", scope, get_args(Scope))
-    for column in needs:
-        _known_need(code, column)
+    for need in needs:
+        for column in need.split(OR):
+            _known_need(code, column)
 
     def declare(function: Callable[..., Any]) -> Callable[..., Any]:
         for name in inspect.signature(function).parameters:

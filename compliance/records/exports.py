@@ -1,23 +1,32 @@
 """Exports among the files of a clinic: which they are, what each layout makes of them, and how they join the tables."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
 
 import polars as pl
 
+from compliance.formats import terminal
 from compliance.records.delimited import RawTable, column_name, decode, possible_headers
 from compliance.records.layouts import (
     Export,
     Layout,
+    Recognition,
     built_in,
     different,
     layout_of,
+    own_layouts,
     read_export,
     read_export_parquet,
     recognise,
+    sample_of,
 )
+from compliance.records.layouts.guess import Guess, drafted, facts, guesses
 from compliance.records.models import TABLES, columns
 from compliance.records.report import InputError, LoadReport, Notice
-from compliance.records.sources import Found, Source
+from compliance.records.sources import Found, Source, under
 
 SNIFFED = 65_536
 """Bytes of a file in which its header is looked for before it is read."""
@@ -132,3 +141,92 @@ def without_known(
         said = f"{raw.file}: {met:,} {raw.table.replace('_', ' ')} are in another file, which counts"
         report.notices.append(Notice("merge", said, raw.file, raw.table, met))
     return fresh, met
+
+
+@dataclass(frozen=True)
+class UnknownExport:
+    """A text file that no layout knows: its first rows under its headers, and what each column may say."""
+
+    file: str
+    recognition: Recognition
+    cells: pl.DataFrame
+    guesses: list[Guess]
+
+    def layout(self, by: str, on: date) -> str:
+        """The layout that the guesses make, as the text of a file to be checked and edited. Raises InputError."""
+        return drafted(self.file, self.cells, by, on)[0]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The file and its guesses as JSON values."""
+        told = [
+            {"header": each.header, "says": each.fact or None, "confidence": each.confidence}
+            for each in self.guesses
+        ]
+        return {"file": self.file, "guesses": told}
+
+
+def unknown_exports(path: Path, layouts: Path | None = None) -> list[UnknownExport]:
+    """The text files under a path that no table of ours and no layout is, each with guesses. Raises InputError."""
+    found = under(path)
+    among = layouts_among(found, own_layouts(layouts))
+    _, exports = tables_and_exports(found, among)
+    asked = [
+        unknown_export(source.name, _start(source), among)
+        for source in exports
+        if source.shape == "delimited"
+    ]
+    return [each for each in asked if each is not None]
+
+
+START = 4_000_000
+"""Bytes of a file that are read to guess what its columns say."""
+
+
+def _start(source: Source) -> bytes:
+    if source.data is not None:
+        return source.data[:START]
+    assert source.path is not None
+    try:
+        with source.path.open("rb") as file:
+            return file.read(START)
+    except OSError as error:
+        raise InputError(f"{source.name}: cannot be read ({error.strerror or error})") from None
+
+
+def unknown_export(file: str, data: bytes, layouts: Sequence[Layout]) -> UnknownExport | None:
+    """What the columns of a file may say, if it has columns and no layout knows them; else null."""
+    try:
+        text, _ = decode(data[:SNIFFED], file)
+        tried = [recognise(header.cells, layouts) for header in possible_headers(text)]
+        if any(each.layout for each in tried):
+            return None
+        cells = sample_of(data, file)
+    except InputError:
+        return None
+    near = next((each for each in tried if each.tied or each.near), Recognition(None, 0, cells.width - 1))
+    found = guesses(cells)
+    if not any(each.fact for each in found):
+        return None
+    return UnknownExport(file, near, cells, found)
+
+
+def guessed_text(unknown: Sequence[UnknownExport]) -> str:
+    """The guesses for a terminal: header by header, with how sure each is; nothing where every file is known."""
+    lines: list[str] = []
+    for export in unknown:
+        lines += [f"{export.file} is known to no layout and was not read. Its columns may say:", ""]
+        width = max(len(each.header) for each in export.guesses)
+        for each in export.guesses:
+            meant = (
+                f"{facts()[each.fact].says} ({each.confidence:.0%} sure)"
+                if each.fact
+                else "nothing that is read"
+            )
+            lines.append(f"  {terminal(each.header):<{min(width, 40)}}  {meant}")
+        lines += [
+            "",
+            "To read it, write these guesses as a layout, check every line, and keep it beside the data or in a folder:",
+            f"  compliance validate {export.file} --write-layout {Path(export.file).stem}.layout.yaml",
+            "",
+        ]
+    return "\n".join(lines)

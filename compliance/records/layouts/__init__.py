@@ -9,7 +9,7 @@ from compliance.records.layouts.files import (
     read_layout,
 )
 from compliance.records.layouts.models import Layout, folded
-from compliance.records.layouts.reading import Export, export_of, read_export, read_export_parquet
+from compliance.records.layouts.reading import Export, export_of, read_export, read_export_parquet, sample_of
 from compliance.records.layouts.recognise import Recognition, recognise
 
 __all__ = [
@@ -27,4 +27,5 @@ __all__ = [
     "read_export_parquet",
     "read_layout",
     "recognise",
+    "sample_of",
 ]

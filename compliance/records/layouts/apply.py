@@ -122,7 +122,7 @@ def _table(made: _Made, place: dict[str, str], shown: dict[str, str]) -> _Made |
     for name in given:
         _understood(made, described[name], table.columns[name])
     for name, cell in table.columns.items():
-        if cell.key and not _present(cell.header, place, cells):
+        if cell.key and name in made.cells.columns and not _present(cell.header, place, cells):
             made.cells = made.cells.with_columns(_identifiers(made.cells[name]))
     for name, cell in table.columns.items():
         if cell.number_within:

@@ -14,6 +14,9 @@ from compliance.records.layouts.models import Layout, folded
 from compliance.records.layouts.recognise import Recognition, recognise
 from compliance.records.report import InputError, Notice
 
+SAMPLED = 1_000_000
+"""Characters of a file that guesses look at."""
+
 
 @dataclass(frozen=True)
 class Export:
@@ -85,6 +88,29 @@ def read_export(data: bytes, file: str, layouts: Sequence[Layout] | None = None)
     export = _export(file, cells, found, told)
     _with_bad_rows(export, raw, header, found.layout)
     return export
+
+
+def sample_of(data: bytes, file: str, most: int = SAMPLED) -> pl.DataFrame:
+    """The first rows of a text file that no layout knows, every column under its header, with `ROW`; what guesses look at.
+
+    The header is the first of the lines with the most cells; a header that stands twice gets its place. Raises InputError
+    where the file is no table of text.
+    """
+    text, _ = decode(data[: 4 * most], file)
+    lines = list(possible_headers(text))
+    if not lines:
+        raise InputError(f"{file}: no line with several cells (expected a header and rows)")
+    header = max(lines, key=lambda each: (sum(map(bool, each.cells)), -each.before))
+    names: dict[int, str] = {}
+    filled = [place for place, cell in enumerate(header.cells) if cell]
+    if not filled:
+        raise InputError(f"{file}: no line that could be a header (expected names of columns)")
+    for place, cell in enumerate(header.cells[: filled[-1] + 1]):
+        name = cell or f"column {place + 1}"
+        names[place] = name if name not in names.values() else f"{name} ({place + 1})"
+    start = text if len(text) <= most else text[:most].rpartition("\n")[0]
+    raw = read_below(start, file, header, names, "claim_lines")
+    return raw.cells
 
 
 def _header(text: str, among: Sequence[Layout]) -> tuple[Header | None, Recognition]:
