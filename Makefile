@@ -1,5 +1,5 @@
 # Two commands on a fresh machine with Python 3.11 or later: `make run`, `make test`. The others are for those who change it.
-.PHONY: run test lint fmt notes docs screenshots bench bench-rules chromium clean
+.PHONY: run test lint fmt notes docs screenshots bench bench-rules bench-fhir chromium clean
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
 
@@ -40,6 +40,9 @@ bench: .venv/ready  ## seconds and memory on synthetic records
 
 bench-rules: .venv/ready  ## every rule against five checks written by hand, on a million lines
 	$(BIN)/python -m benchmarks.rules
+
+bench-fhir: .venv/ready  ## resources a second of FHIR claims, beside plain json and fhir.resources
+	$(BIN)/python -m benchmarks.fhir
 
 # The environment follows the lock; pip refuses anything whose hash the lock does not hold.
 .venv/ready: requirements.lock pyproject.toml

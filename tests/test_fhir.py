@@ -661,6 +661,32 @@ def test_ways_to_name_a_patient(reference):
     assert one(records, "notes")["patient_id"] == ("p" if reference == to("#p") else "P1")
 
 
+def test_organizations_in_a_care_team_render_nothing_and_the_surest_role_goes_first():
+    team = [
+        {"sequence": 1, "provider": to("Organization/CL1"), "role": coded("x", "primary")},
+        {"sequence": 2, "provider": to("Practitioner/T2"), "role": coded("x", "attending")},
+        {"sequence": 3, "provider": to("Practitioner/T1"), "role": coded("x", "rendering")},
+        {"sequence": 4, "provider": to("Practitioner/T3"), "role": coded("x", "supervising")},
+    ]
+    items = [
+        {**CLAIM["item"][0], "sequence": n, "careTeamSequence": named}
+        for n, named in ((1, []), (2, [1, 2]), (3, [4]))
+    ]
+    lines = read({**CLAIM, "careTeam": team, "item": items}).tables["claim_lines"]
+    assert lines["therapist_id"].to_list() == ["T1", "T2", None]
+
+
+def test_what_is_told_is_bounded():
+    codes = [
+        {"resourceType": "Procedure", "id": f"X{n}", "code": coded(f"urn:{n}" + "x" * 500, "1")}
+        for n in range(800)
+    ]
+    kinds = [{"resourceType": "Thing" + chr(65 + n % 26) * (1 + n // 26)} for n in range(400)]
+    records = read(PATIENT, *codes, *kinds)
+    assert len(told(records)) < 1_000 and max(map(len, told(records))) < 400
+    assert count_told(records, "procedures have") == 800 and count_told(records, "resources of type ") == 400
+
+
 def test_references_across_files_in_any_order(tmp_path):
     resources = [
         PATIENT,
@@ -798,7 +824,8 @@ def test_cells_that_cannot_be_read_are_refused_as_in_tables():
         (b'{"resourceType":"Patient","id":"P2"', "no JSON"), (b"[1,2]", "a list, no object"), (b'"Patient"', "str, no object"),
         (b'{"id":"P2"}', "dict without resourceType"), (b'{"resourceType":7}', "resourceType 7"), (b"\xff\xfe\xfa", "no JSON"),
         (b'{"resourceType":"Patient","id":"P2","x":' + b"[" * 100_000 + b"]" * 100_000 + b"}", "no JSON"),
-        (b'{"resourceType":"Claim","id":"C2","total":NaN}', "no JSON"),
+        (b'{"resourceType":"Claim","id":"C2","item":[{"net":{"value":NaN}}]}', "nan"),
+        (b'{"id":"P2","resourceType":"Patient","name":NaN}', "no JSON"),
     ],
 )  # fmt: skip
 def test_a_line_that_is_no_resource_costs_itself_only(line, found):

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from compliance.formats import terminal
 from compliance.records.fhir_charts import Charts
 from compliance.records.fhir_claims import Claims
-from compliance.records.fhir_files import Fault, Given, resources
+from compliance.records.fhir_files import AN_OBJECT, Fault, Given, resources
 from compliance.records.fhir_gathering import Gathering, Known, Place
 from compliance.records.fhir_models import MODELS, Resource
 from compliance.records.fhir_people import People
@@ -31,7 +31,20 @@ FEEDS = {
 }  # fmt: skip
 """The table that a resource of each type feeds first, which its refusal is counted under."""
 NAME = "resourceType"
-LONGEST_TYPE = 40
+LONGEST_TYPE = 60
+MOST_TYPES = 300
+CONTAINED = {"Patient", "Practitioner", "PractitionerRole", "Organization", "Coverage", "Condition"}
+"""Types that are read within other resources."""
+WITHOUT_ROWS = {
+    "Practitioner",
+    "PractitionerRole",
+    "Organization",
+    "Coverage",
+    "Condition",
+    "Binary",
+    "CarePlan",
+}
+"""Types that make no rows by themselves, or more than these."""
 KEPT_REFUSALS = 5_000
 
 
@@ -127,85 +140,104 @@ class _Reader:
     def _resource(self, file: str, given: Given) -> bool | None:
         """Read a resource; whether its type is one that is read, null where it is no resource."""
         content = given.content
-        kind = content.get(NAME) if isinstance(content, dict) else None
-        if not isinstance(kind, str) or not isinstance(content, dict):
+        kind = given.kind or (content.get(NAME) if isinstance(content, dict) else None)
+        if not isinstance(kind, str):
             found = f"{type(content).__name__} without {NAME}" if kind is None else f"{NAME} {str(kind)[:40]}"
             self._refuse(Refusal(file, given.position, None, NAME, found, "a FHIR resource with its type"))
             return None
         if kind not in self.readers:
-            shown = terminal(kind[:LONGEST_TYPE])
-            if shown in self.unread or len(self.unread) < 500:
-                self.unread[shown] = self.unread.get(shown, 0) + 1
-            else:
-                self.unread["any other"] = self.unread.get("any other", 0) + 1
+            self._unread(kind)
             return False
-        own = content.get("id")
-        if own is None and given.address:
-            own = given.address.rstrip("/").rpartition(":" if given.address.startswith("urn:") else "/")[2]
-        key = f"{kind}/{own}" if isinstance(own, str) and own else f"{kind}/{file}-{given.position}"
-        self._read(kind, content, Place(file, given.position, key, given.address))
+        self._read(kind, content, Place(file, given.position, "", given.address))
         return True
 
-    def _again(self, resource: Resource, kind: str, place: Place) -> bool:
-        """Whether a resource was read before under its id: the same is told, another one refused.
+    def _read(self, kind: str, content: Any, place: Place) -> None:
+        """Read a resource, unless one of its id was read before."""
+        self.gathering.trace.clear()
+        try:
+            validator = MODELS[kind].__pydantic_validator__
+            whole = isinstance(content, bytes)
+            resource = validator.validate_json(content) if whole else validator.validate_python(content)
+            place.key = f"{kind}/{resource.id or _named(place)}"
+            if place.key in self.seen:
+                self._again(resource, kind, place)
+                return
+            self.seen[place.key] = self.take(resource, kind, place)
+        except ValidationError as error:
+            self._refuse(_of_validation(error, kind, place, ""))
+        except Unreadable as error:
+            self._refuse(
+                Refusal(place.file, place.position, FEEDS.get(kind), error.path, error.found, error.expected)
+            )
+        except RecursionError:
+            wanted = "elements nested less deeply"
+            self._refuse(Refusal(place.file, place.position, FEEDS.get(kind), None, kind, wanted))
 
-        Only elements that are read count: copies of a resource in several bundles differ in their narrative and versions.
+    def take(self, resource: Resource, kind: str, place: Place) -> int:
+        """Make a resource's rows; a hash of what was read of it. Raises Unreadable where its words are none."""
+        if resource.contained:
+            self._contained(resource, place)
+        self.readers[kind](resource, place)
+        if kind in WITHOUT_ROWS:
+            return hash(resource.__pydantic_serializer__.to_json(resource, exclude_none=True))
+        return hash(tuple(self.gathering.trace))
+
+    def _again(self, resource: Resource, kind: str, place: Place) -> None:
+        """Tell of a resource that was read before under its id; one with other content is refused.
+
+        Only what is read counts: copies of a resource in several bundles differ in their narrative and versions.
         """
-        shape = hash(resource.__pydantic_serializer__.to_json(resource, exclude_none=True))
-        before = self.seen.get(place.key)
-        if before is None:
-            self.seen[place.key] = shape
-            return False
-        if before == shape:
+        if _Reader(self.gathering.known).take(resource, kind, place) == self.seen[place.key]:
             self.gathering.tell("resources stand twice with the same content and count once", place)
         else:
             wanted = f"one {kind} for each id; another one with other content was read before"
             found = place.key.partition("/")[2]
             self._refuse(Refusal(place.file, place.position, FEEDS.get(kind), "id", found, wanted))
-        return True
-
-    def _read(self, kind: str, content: Any, place: Place, where: str = "") -> None:
-        try:
-            resource = MODELS[kind].model_validate(content)
-            if not where and self._again(resource, kind, place):
-                return
-            if resource.contained and not where:
-                self._contained(resource, place)
-            self.readers[kind](resource, place)
-        except ValidationError as error:
-            self._refuse(_of_validation(error, kind, place, where))
-        except Unreadable as error:
-            path = where + error.path
-            self._refuse(
-                Refusal(place.file, place.position, FEEDS.get(kind), path, error.found, error.expected)
-            )
-        except RecursionError:
-            wanted = "elements nested less deeply"
-            self._refuse(Refusal(place.file, place.position, FEEDS.get(kind), where or None, kind, wanted))
 
     def _contained(self, resource: Resource, place: Place) -> None:
-        """The resources within one, known to it alone by `#id`."""
+        """The resources within one, known to it alone by `#id`; a broken one is refused by itself."""
         for number, each in enumerate(resource.contained):
             kind, own = each.get(NAME), each.get("id")
-            if not isinstance(kind, str) or kind not in self.readers or kind in ("Claim", "Encounter"):
-                shown = f"{terminal(str(kind)[:LONGEST_TYPE])} (contained)"
-                self.unread[shown] = self.unread.get(shown, 0) + 1
+            if not isinstance(kind, str) or kind not in CONTAINED:
+                self._unread(f"{kind} (contained)")
             elif isinstance(own, str):
                 inner = Place(place.file, place.position, f"{place.key}#{own}")
-                self._read(kind, each, inner, f"contained[{number}].")
+                try:
+                    self.readers[kind](MODELS[kind].model_validate(each), inner)
+                except ValidationError as error:
+                    self._refuse(_of_validation(error, kind, inner, f"contained[{number}]."))
+
+    def _unread(self, kind: str) -> None:
+        shown = terminal(kind[:LONGEST_TYPE])
+        if shown not in self.unread and len(self.unread) >= MOST_TYPES:
+            shown = "any other"
+        self.unread[shown] = self.unread.get(shown, 0) + 1
+
+
+def _named(place: Place) -> str:
+    """What a resource without an id is called: the end of its address, else its place."""
+    address = (place.address or "").rstrip("/")
+    return (
+        address.rpartition(":" if address.startswith("urn:") else "/")[2] or f"{place.file}-{place.position}"
+    )
 
 
 def _of_validation(error: ValidationError, kind: str, place: Place, where: str) -> Refusal:
     """A refusal with the path of the first element that is at fault."""
     faults = error.errors(include_url=False, include_context=False)
     first = faults[0]
+    if first["type"] == "json_invalid":
+        found = f"no JSON ({first['msg'].removeprefix('Invalid JSON: ')[:80]})"
+        return Refusal(place.file, place.position, FEEDS.get(kind), None, found, AN_OBJECT)
     path = where + "".join(
         f"[{each}]" if isinstance(each, int) else f".{each}" for each in first["loc"]
     ).lstrip(".")
     found = _shown(first["input"])
     wanted = first["msg"][:1].lower() + first["msg"][1:]
     more = f"; and {len(faults) - 1:,} more" if len(faults) > 1 else ""
-    return Refusal(place.file, place.position, FEEDS.get(kind), path, found, f"{kind}: {wanted[:120]}{more}")
+    return Refusal(
+        place.file, place.position, FEEDS.get(kind), path or None, found, f"{kind}: {wanted[:120]}{more}"
+    )
 
 
 def _shown(value: Any) -> str:

@@ -15,7 +15,6 @@ from compliance.records.fhir_codes import (
     discipline_said,
     note_type,
     procedure_code,
-    systems_of,
     words,
 )
 from compliance.records.fhir_gathering import FILE, Gathering, Place, Rows, key_of, raw_table
@@ -85,9 +84,15 @@ class Charts:
 
     def __init__(self, gathering: Gathering, people: People) -> None:
         self.gathering, self.people = gathering, people
-        self.encounters, self.documents = Rows(ENCOUNTERS), Rows(DOCUMENTS)
-        self.plans, self.goals = Rows(PLANS), Rows(GOALS)
-        self.procedures, self.signatures = Rows(PROCEDURES), Rows(SIGNATURES)
+        self.encounters, self.documents = (
+            Rows(ENCOUNTERS, self.gathering.trace),
+            Rows(DOCUMENTS, self.gathering.trace),
+        )
+        self.plans, self.goals = Rows(PLANS, self.gathering.trace), Rows(GOALS, self.gathering.trace)
+        self.procedures, self.signatures = (
+            Rows(PROCEDURES, self.gathering.trace),
+            Rows(SIGNATURES, self.gathering.trace),
+        )
         self.conditions: dict[str, str] = {}
         self.plan_goals: dict[str, str] = {}
         self.binaries: dict[str, str] = {}
@@ -101,7 +106,7 @@ class Charts:
         code = diagnosis_code(given.code)
         self.conditions[place.key] = code or ""
         if code is None:
-            self.gathering.codes["conditions", systems_of(given.code)] += 1
+            self.gathering.no_code("conditions", given.code)
 
     def encounter(self, given: Encounter, place: Place) -> None:
         """A visit, or one that was missed."""
@@ -300,7 +305,7 @@ class Charts:
             if code:
                 codes.append(code)
             elif each.detail and each.detail.code:
-                self.gathering.codes["planned activities", systems_of(each.detail.code)] += 1
+                self.gathering.no_code("planned activities", each.detail.code)
         author = self.people.person_named(given.author, place)
         diagnoses = " ".join(key for each in given.addresses if (key := key_of(each, place)))
         replaced = [key for each in given.replaces if (key := key_of(each, place))]
@@ -355,7 +360,7 @@ class Charts:
             return
         code = procedure_code(given.code)
         if code is None:
-            self.gathering.codes["procedures", systems_of(given.code)] += 1
+            self.gathering.no_code("procedures", given.code)
             return
         encounter = key_of(given.encounter, place)
         if encounter is None:

@@ -19,7 +19,6 @@ from compliance.records.fhir_codes import (
     diagnosis_code,
     of_system,
     procedure_code,
-    systems_of,
 )
 from compliance.records.fhir_gathering import Gathering, Place, Rows, key_of, name_key, raw_table
 from compliance.records.fhir_models import (
@@ -51,8 +50,8 @@ CLAIM_COLUMNS = ("claim_id", "patient_id", "payer_id", "clinic_id", "billing_npi
                  "received_on", "status")  # fmt: skip
 STATUS = {"draft": "draft", "active": "submitted", "cancelled": "void"}
 FORMS = {"professional", "institutional"}
-RENDERING = {"rendering", "primary", "performing", "attending", "treating", ""}
-"""Roles of a claim's care team that render the service; referring, supervising and assisting ones do not."""
+RENDERING = ("rendering", "performing", "treating", "", "primary", "attending")
+"""Roles of a claim's care team that render the service, the surest first; referring, supervising, assisting ones do not."""
 REFERRING = {"referring", "ordering"}
 REPLACES = {"prior", "replaces", "replacement", "7"}
 MINUTES = {"MJ", "min", "minute", "minutes"}
@@ -99,9 +98,12 @@ class Claims:
 
     def __init__(self, gathering: Gathering, people: People, charts: Charts) -> None:
         self.gathering, self.people, self.charts = gathering, people, charts
-        self.claims, self.lines = Rows(CLAIMS), Rows(LINES)
-        self.answered_claims, self.answered_lines = Rows(CLAIMS), Rows(LINES)
-        self.remittances = Rows(REMITTANCES)
+        self.claims, self.lines = Rows(CLAIMS, self.gathering.trace), Rows(LINES, self.gathering.trace)
+        self.answered_claims, self.answered_lines = (
+            Rows(CLAIMS, self.gathering.trace),
+            Rows(LINES, self.gathering.trace),
+        )
+        self.remittances = Rows(REMITTANCES, self.gathering.trace)
         self.left_out: set[tuple[str, str]] = set()
         self.diagnoses: dict[str, list[tuple[int, str]]] = {}
         self.insurers: dict[str, str] = {}
@@ -164,11 +166,12 @@ class Claims:
     def _member(self, given: CareTeam, place: Place) -> tuple[str, str | None]:
         """Role and key of somebody in the care team; who only refers treats nobody."""
         role = _role(given.role)
+        key = key_of(given.provider, place)
+        if key is None or key.startswith("Organization/"):
+            return role, None
         if role not in REFERRING:
             return role, self.people.person_named(given.provider, place)
-        key = key_of(given.provider, place)
-        if key is not None:
-            self.people.referring.add(key)
+        self.people.referring.add(key)
         return role, key
 
     def _billing_named(self, given: Billed, key: str, place: Place) -> None:
@@ -188,7 +191,7 @@ class Claims:
                 code = key_of(each.diagnosisReference, place)
                 code = f"@{code}" if code else None
             if code is None:
-                self.gathering.codes["diagnoses of claims", systems_of(each.diagnosisCodeableConcept)] += 1
+                self.gathering.no_code("diagnoses of claims", each.diagnosisCodeableConcept)
             sequence = each.sequence or number
             waiting = waiting or code is None or code[0] == "@" or sequence != number
             entries.append((sequence, code or ""))
@@ -235,8 +238,14 @@ class Claims:
         self, team: dict[int | None, tuple[str, str | None]], named: tuple[int, ...]
     ) -> str | None:
         """Whom the named members of the care team, else all, show as rendering."""
-        members = [team[each] for each in named if each in team] or list(team.values())
-        return next((key for role, key in members if role in RENDERING and key), None)
+        members: Iterable[tuple[str, str | None]] = team.values()
+        if len(team) == 1:
+            role, key = next(iter(members))
+            return key if role in RENDERING else None
+        if named:
+            members = [team[each] for each in named if each in team] or members
+        found = [(RENDERING.index(role), key) for role, key in members if key and role in RENDERING]
+        return min(found)[1] if found else None
 
     def _line(
         self, item: Item, number: int, own: str, team: dict[int | None, tuple[str, str | None]], default: str | None,
@@ -249,12 +258,13 @@ class Claims:
         code = procedure_code(item.productOrService)
         if code is None:
             if lines is self.lines:
-                gathering.codes["items of claims", systems_of(item.productOrService)] += 1
+                gathering.no_code("items of claims", item.productOrService)
                 self.left_out.add((own, line))
             else:
-                gathering.codes["items of explanations of benefit", systems_of(item.productOrService)] += 1
+                gathering.no_code("items of explanations of benefit", item.productOrService)
             return
-        modifiers = [code for concept in item.modifier for code in _codes(concept)[:1]]
+        modifiers = [each for each in map(_code, item.modifier) if each]
+        where = _code(item.locationCodeableConcept)
         date = item.servicedDate
         if date is None and item.servicedPeriod is not None:
             date, end = item.servicedPeriod.start, item.servicedPeriod.end
@@ -265,8 +275,7 @@ class Claims:
         lines.add(
             own, line, day(date, gathering, place), code, " ".join(modifiers) or None, self._units(item.quantity, place),
             self._charge(item), rendering, " ".join(map(str, item.diagnosisSequence)) or None,
-            next((code for code in _codes(item.locationCodeableConcept) if len(code) == 2), None), note, place.file,
-            place.position,
+            where if where and len(where) == 2 else None, note, place.file, place.position,
         )  # fmt: skip
 
     def _units(self, quantity: Quantity | None, place: Place) -> str | None:
@@ -533,6 +542,14 @@ def _meaning(given: Adjudication | Total) -> str | None:
     return None
 
 
+def _code(concept: Concept | None) -> str | None:
+    if concept is not None:
+        for coding in concept.coding:
+            if coding.code:
+                return coding.code
+    return None
+
+
 def _codes(concept: Concept | None) -> list[str]:
     return [coding.code for coding in concept.coding if coding.code] if concept is not None else []
 
@@ -540,7 +557,7 @@ def _codes(concept: Concept | None) -> list[str]:
 def _role(concept: Concept | None) -> str:
     """The role of a care team's member; of several codes one that is known."""
     codes = [code.rpartition("/")[2].lower() for code in _codes(concept)]
-    return next((code for code in codes if code in RENDERING | REFERRING), codes[0] if codes else "")
+    return next((code for code in codes if code in RENDERING or code in REFERRING), codes[0] if codes else "")
 
 
 def _is_person(key: str) -> bool:

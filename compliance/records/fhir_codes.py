@@ -2,17 +2,18 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 
-from compliance.records.fhir_models import Coding, Concept
+from compliance.records.fhir_models import Concept
 from compliance.records.x12_claims import FILING, discipline_and_role
 
+LONGEST_SYSTEM = 160
 NPI = "http://hl7.org/fhir/sid/us-npi"
 NPI_SYSTEMS = {NPI, "https://hl7.org/fhir/sid/us-npi", "urn:oid:2.16.840.1.113883.4.6"}
 PROCEDURES = re.compile(
     r"ama-assn\.org/go/cpt|hcpcs|^urn:oid:2\.16\.840\.1\.113883\.6\.(?:12|285|14)$|^cpt$", re.IGNORECASE
 )
 """Systems of CPT and HCPCS codes: the AMA's address, CMS's addresses, object identifiers."""
-PROCEDURE = re.compile(r"^[A-Z0-9]{5}$", re.IGNORECASE)
 DIAGNOSES = re.compile(
     r"fhir/sid/icd-10(?:-cm)?$|^urn:oid:2\.16\.840\.1\.113883\.6\.(?:90|3)$", re.IGNORECASE
 )
@@ -92,11 +93,17 @@ ROLE_WORDS: tuple[tuple[re.Pattern[str], str], ...] = (
 )
 
 
+@lru_cache(maxsize=10_000)
+def is_of(system: str | None, systems: re.Pattern[str]) -> bool:
+    """Whether a system is one of these."""
+    return system is not None and systems.search(system) is not None
+
+
 def of_system(concept: Concept | None, systems: re.Pattern[str]) -> str | None:
     """The first code of a concept in one of the systems; null where it has none."""
     if concept is not None:
         for coding in concept.coding:
-            if coding.code and coding.system and systems.search(coding.system):
+            if coding.code and is_of(coding.system, systems):
                 return coding.code
     return None
 
@@ -105,22 +112,16 @@ def procedure_code(concept: Concept | None) -> str | None:
     """The CPT or HCPCS code of a concept."""
     if concept is not None:
         for coding in concept.coding:
-            if coding.code and PROCEDURE.match(coding.code) and _of_procedures(coding):
-                return coding.code
+            code = coding.code
+            if (
+                code
+                and len(code) == 5
+                and code.isascii()
+                and code.isalnum()
+                and is_of(coding.system, PROCEDURES)
+            ):
+                return code
     return None
-
-
-_KNOWN_SYSTEMS: dict[str, bool] = {}
-
-
-def _of_procedures(coding: Coding) -> bool:
-    system = coding.system or ""
-    known = _KNOWN_SYSTEMS.get(system)
-    if known is None:
-        known = bool(PROCEDURES.search(system))
-        if len(_KNOWN_SYSTEMS) < 1_000:
-            _KNOWN_SYSTEMS[system] = known
-    return known
 
 
 def systems_of(concept: Concept | None) -> str:
@@ -128,7 +129,11 @@ def systems_of(concept: Concept | None) -> str:
     if concept is None:
         return "no code"
     named = sorted({coding.system or "no system" for coding in concept.coding if coding.code})
-    return " and ".join(named) if named else ("words without a code" if concept.text else "no code")
+    return (
+        " and ".join(named)[:LONGEST_SYSTEM]
+        if named
+        else ("words without a code" if concept.text else "no code")
+    )
 
 
 def diagnosis_code(concept: Concept | None) -> str | None:

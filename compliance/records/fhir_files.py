@@ -25,6 +25,7 @@ BLANK = b" \t\r\n"
 MARK = b"\xef\xbb\xbf"
 JSON_START = re.compile(rb"^(?:\xef\xbb\xbf)?[\s\0]*[\[{]")
 """How JSON that may hold resources begins."""
+TYPE = re.compile(rb'^\s*\{\s*"resourceType"\s*:\s*"([A-Za-z]{1,60})"')
 OPENED = re.compile(rb'"resource"\s*:\s*(?=\{)')
 ADDRESS = re.compile(rb'"fullUrl"\s*:\s*"([^"\\]{1,500})"')
 AN_OBJECT = "a FHIR resource as JSON"
@@ -32,11 +33,15 @@ AN_OBJECT = "a FHIR resource as JSON"
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """A resource as it stands in its file: the line or entry, the address that a bundle gives it, and its content."""
+    """A resource as it stands in its file: the line or entry, the address that a bundle gives it, and its content.
+
+    `kind`: its type, where the line began with that; then the content is the line itself.
+    """
 
     position: int
     address: str | None
     content: Any
+    kind: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +76,10 @@ class _WithoutNul:
 
 
 def resources(opened: Callable[[], IO[bytes]], lines: bool) -> Iterator[Given | Fault]:
-    """The resources of a file in order. `opened` opens it anew each time; `lines`: its name says that it is NDJSON."""
+    """The resources of a file in order. `opened` opens it anew each time; `lines`: its name says that it is NDJSON.
+
+    Lines that begin with their type are handed on as they are, for the model of that type to read.
+    """
     with opened() as file:
         head = file.read(4)
     if head.startswith((b"\xff\xfe", b"\xfe\xff")) or head[1:2] == b"\0" or head[:1] == b"\0":
@@ -125,6 +133,9 @@ def _by_line(opened: Callable[[], IO[bytes]]) -> Iterator[Given | Fault]:
             if b"\0" in line:
                 nuls += line.count(b"\0")
                 line = line.replace(b"\0", b"")
+            if kind := TYPE.match(line):
+                yield Given(number, None, line, kind[1].decode())
+                continue
             if not line.strip(BLANK):
                 continue
             value = _parsed(line)

@@ -14,12 +14,16 @@ from functools import lru_cache
 import polars as pl
 
 from compliance.records.delimited import ROW, RawTable
-from compliance.records.fhir_codes import NPI_SYSTEMS
-from compliance.records.fhir_models import Identifier, Reference, Resource
-from compliance.records.report import Notice, Refusal
+from compliance.records.fhir_codes import NPI_SYSTEMS, systems_of
+from compliance.records.fhir_models import Concept, Identifier, Reference, Resource
+from compliance.records.report import Notice
 from compliance.records.tables import FILE
 
 BATCH = 20_000
+MOST_TOLD = 500
+"""Kinds of things that are told each by itself."""
+LONGEST_NAME = 200
+REST = "other things, of more kinds than are told apart"
 PLACE = re.compile(r"([A-Z][A-Za-z]{2,40})/([^/?#|]{1,200})(?:/_history/[^/]*)?(?:\|.*)?$")
 CONDITIONAL = re.compile(r"^[A-Z][A-Za-z]{2,40}\?identifier=([^|&]*)\|([^&]+)$")
 
@@ -52,16 +56,21 @@ KEYS = {
 
 
 class Rows:
-    """Rows of one table, gathered in batches so that Python holds few of them; the last two cells are file and place."""
+    """Rows of one table, gathered in batches so that Python holds few of them; the last two cells are file and place.
 
-    def __init__(self, columns: Sequence[str]) -> None:
+    `trace` keeps a hash of each row until the resource that made it has been read.
+    """
+
+    def __init__(self, columns: Sequence[str], trace: list[int]) -> None:
         self.columns: list[str] = [*columns, FILE, ROW]
         self.rows: list[tuple[object, ...]] = []
+        self.trace = trace
         self.frames: list[pl.DataFrame] = []
 
     def add(self, *cells: object) -> None:
         """Keep a row: a cell for each column, then file and place."""
         self.rows.append(cells)
+        self.trace.append(hash(cells[:-2]))
         if len(self.rows) >= BATCH:
             self._flush()
 
@@ -92,7 +101,7 @@ class Told:
     count: int = 0
 
 
-@dataclass
+@dataclass(slots=True)
 class Place:
     """Where a resource stands, and its own key."""
 
@@ -107,7 +116,7 @@ class Gathering:
 
     def __init__(self, known: Known) -> None:
         self.known = known
-        self.refusals: list[Refusal] = []
+        self.trace: list[int] = []
         self.told: dict[str, Told] = {}
         self.codes: Counter[tuple[str, str]] = Counter()
         self.ids: dict[str, str] = {}
@@ -118,6 +127,8 @@ class Gathering:
     def tell(self, what: str, place: Place, count: int = 1) -> None:
         """Count something that cost no row, and keep its first place."""
         kept = self.told.get(what)
+        if kept is None and len(self.told) >= MOST_TOLD:
+            kept = self.told.get(REST) or self.told.setdefault(REST, Told("the others are named"))
         if kept is None:
             kept = self.told[what] = Told(f"{place.file}, {place.position}" if place.position else place.file)
         kept.count += count
@@ -126,9 +137,10 @@ class Gathering:
         """Count a reference that leads nowhere."""
         self.tell(what, Place(key, 0, key))
 
-    def refuse(self, refusal: Refusal) -> None:
-        """Keep a refusal."""
-        self.refusals.append(refusal)
+    def no_code(self, what: str, concept: Concept | None) -> None:
+        """Count something without a code that is read, by the systems of its codes."""
+        key = (what, systems_of(concept))
+        self.codes[key if key in self.codes or len(self.codes) < MOST_TOLD else (what, REST)] += 1
 
     def notices(self) -> list[Notice]:
         """What is to be told of all files together."""
@@ -215,7 +227,7 @@ def name_key(reference: Reference | None, place: Place) -> str | None:
     """As `key_of`; of a reference that only names, a key of that name."""
     key = key_of(reference, place)
     if key is None and reference is not None and reference.display:
-        return f"named:{reference.display}"
+        return f"named:{reference.display[:LONGEST_NAME]}"
     return key
 
 

@@ -45,7 +45,6 @@ class Identifier(Element):
 
     system: str | None = None
     value: str | None = None
-    type: Concept | None = None
 
 
 class Reference(Element):

@@ -97,7 +97,7 @@ class People:
 
     def __init__(self, gathering: Gathering) -> None:
         self.gathering = gathering
-        self.patients, self.stays = Rows(PATIENTS), Rows(STAYS)
+        self.patients, self.stays = Rows(PATIENTS, self.gathering.trace), Rows(STAYS, self.gathering.trace)
         self.therapists: dict[str, _Therapist] = {}
         self.roles: dict[str, PractitionerRole] = {}
         self.role_places: dict[str, Place] = {}
@@ -299,7 +299,7 @@ class People:
         for covered in self.coverages.values():
             if covered.payer:
                 self._payer(covered.payer, covered.kind, covered.place)
-        rows, done = Rows(PAYERS), set()
+        rows, done = Rows(PAYERS, self.gathering.trace), set()
         for key, place in self.payer_places.items():
             settled = self.gathering.settled(key)
             own = self._payer(settled, None, place)
@@ -314,7 +314,7 @@ class People:
         return rows.frame()
 
     def _clinic_rows(self) -> pl.DataFrame:
-        rows, done = Rows(CLINICS), set()
+        rows, done = Rows(CLINICS, self.gathering.trace), set()
         for key, place in self.clinics_named.items():
             settled = self.gathering.settled(key)
             own = self.clinic_id(settled)
@@ -353,7 +353,7 @@ class People:
                 person.roles.append(role)
         treats = {self._practitioner(key) for key in self.people_named}
         refers = {self._practitioner(key) for key in self.referring} - treats
-        rows, done = Rows(THERAPISTS), set()
+        rows, done = Rows(THERAPISTS, self.gathering.trace), set()
         for key, person in self.therapists.items():
             cells = self._therapist(person)
             if key in refers and cells[3] is None:
