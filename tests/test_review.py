@@ -4,13 +4,14 @@ import os
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ from compliance.review import (
     worklist,
 )
 from compliance.review.clocks import clocks
+from compliance.review.decisions import DECISION_SCHEMA
 from compliance.review.health import rule_health
 from compliance.review.runs import Present, changes, kept_findings, run_of
 from compliance.review.store import Store
@@ -291,6 +293,37 @@ def test_a_later_hand_is_refused_and_where_it_gets_through_the_trail_tells(
     assert TAMPERED[command] in str(store.verify().fault)
 
 
+SWAP = """UPDATE trail SET entry = -entry WHERE entry IN (2, 3);
+UPDATE trail SET entry = 5 + entry WHERE entry < 0"""
+BY_HAND: dict[str, str] = {
+    SWAP: "entry 2 does not follow from entry 1",
+    "UPDATE decisions SET decision = 9 WHERE entry = 2": "the decisions of entry 2 stand in another order than the trail",
+    "UPDATE run_findings SET run = 9 WHERE run = 1; UPDATE runs SET run = 9 WHERE run = 1": "runs stand in another order",
+    "DELETE FROM trail WHERE entry = 6": "decisions of entry 6 have no entry in the trail",
+    "INSERT INTO decisions SELECT 9, 1, finding_id || 'x', rule, status, reason, expires_on, assignee, due_on, stated "
+    "FROM decisions WHERE entry = 1": "the decisions of entry 1",
+}
+
+
+@pytest.mark.parametrize("commands", BY_HAND)
+def test_who_holds_the_file_itself_moves_no_row_unseen(commands: str, tmp_path: Path) -> None:
+    store = open_store(f"sqlite:///{tmp_path / 'review.db'}")
+    for status in ("confirmed", "dismissed", "confirmed"):
+        store.decide([finding(1)], Decision(status, "seen"), ANA)
+    for records in ("r1", "r2"):
+        store.keep(run([finding(1)], records=records), ANA)
+    store.decide([finding(1)], Decision("dismissed", "corrected"), ANA)
+    printed = store.verify().head
+    store.close()
+    with sqlite3.connect(tmp_path / "review.db") as connection:
+        triggers = connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall()
+        connection.executescript("".join(f"DROP TRIGGER {name};" for (name,) in triggers) + commands)
+    connection.close()
+    again = open_store(f"sqlite:///{tmp_path / 'review.db'}")
+    assert BY_HAND[commands] in str(again.verify().fault)
+    assert again.verify(printed).fault
+
+
 def test_a_saved_what_if_is_listed_until_it_is_discarded(store: Store) -> None:
     for name, text in (("july", "id: a"), ("august", "id: b"), ("july", "id: c")):
         store.save_overlay(name, text, ANA)
@@ -483,6 +516,7 @@ def test_a_rules_health_counts_what_reviewers_confirmed_and_how_long_it_took() -
             "rule": [*found["rule"], "UNIT-01"],
             "first": ["2026-07-01T08:00:00.000+00:00"] * 6,
             "last": ["2026-07-09T08:00:00.000+00:00"] * 5 + ["2026-07-05T08:00:00.000+00:00"],
+            "info": [False] * 6,
         }
     )
     coverage = pl.DataFrame(
@@ -508,13 +542,34 @@ def test_a_rules_health_counts_what_reviewers_confirmed_and_how_long_it_took() -
     )
 
 
+def test_a_word_taken_back_and_a_finding_worth_knowing_count_for_no_rules_health(store: Store) -> None:
+    kept = [finding(1), finding(2), finding(3, severity="info"), finding(4)]
+    store.keep(run(kept), ANA)
+    store.decide([finding(1)], Decision("confirmed"), ANA)
+    store.decide([finding(1)], Decision("open"), ANA)
+    store.decide([finding(2)], Decision("dismissed", "seen"), ANA)
+    store.decide([finding(2)], Decision("comment", "as said"), BEN)
+    coverage = pl.DataFrame({"rule": ["UNIT-01"], "passed": [0], "failed": [3], "cannot_tell": [0]})
+    seen, decided = store.first_seen("clinic"), store.decisions()
+    row = rule_health(table(*kept), decided, seen, coverage).row(0, named=True)
+    assert (row["findings"], row["confirmed"], row["decided"]) == (3, 0, 1)
+    assert row["days_to_clear"] == pytest.approx(0, abs=0.01), "of the dismissed one alone"
+    left = table(finding(1), finding(3, severity="info"))
+    elsewhere = Present(
+        frozenset(["UNIT-01"]), pl.Series(["P1"]), pl.Series(["C9"]), pl.Series([], dtype=pl.String)
+    )
+    for there, cleared in ((None, 2), (elsewhere, 1)):
+        told = rule_health(left, decided.filter(pl.col("status") != "dismissed"), seen, coverage, there)
+        assert (told["days_to_clear"][0] is not None) == (cleared == 2), "gone with its claim is not repaired"
+
+
 def test_a_confirmed_overpayment_starts_its_clock_and_a_finding_alone_starts_none() -> None:
     lines = pl.DataFrame({"claim_id": ["C1", "C2"], "line": [1, 1], "allowed": [30.0, None]})
     of_c2 = finding(2)["lines"].replace("C1", "C2")
     work = pl.DataFrame(
         [
-            {**finding(number), "payer_id": payer, "status": status, "at": "2026-07-01T23:30:00.000+00:00", "claim_id": "C1",
-             "lines": told, "amount_at_risk": 10.0}
+            {**finding(number), "payer_id": payer, "claim_id": "C1", "lines": told, "amount_at_risk": 10.0,
+             "confirmed_at": "2026-07-01T23:30:00.000+00:00" if status == "confirmed" else None}
             for number, (payer, status, told) in enumerate(
                 [("M", "confirmed", finding(1)["lines"]), ("M", "open", finding(1)["lines"]),
                  ("M", "confirmed", of_c2), ("A", "confirmed", finding(1)["lines"])]
@@ -532,6 +587,72 @@ def test_a_confirmed_overpayment_starts_its_clock_and_a_finding_alone_starts_non
     assert row["days_left"] == 29 and row["latest_on"] == date(2027, 2, 26), (
         "180 days of investigation, then 60"
     )
+
+
+CLOCK_CASES: dict[str, tuple[list[tuple[str, str]], str | None]] = {
+    "confirmed again": ([("confirmed", "2026-03-01"), ("confirmed", "2026-05-01")], "2026-04-30"),
+    "somebody asked since": ([("confirmed", "2026-03-01"), ("asked", "2026-03-20")], "2026-04-30"),
+    "waived since": ([("confirmed", "2026-03-01"), ("waived", "2026-03-20")], "2026-04-30"),
+    "commented since": ([("confirmed", "2026-03-01"), ("comment", "2026-03-20")], "2026-04-30"),
+    "dismissed since": ([("confirmed", "2026-03-01"), ("dismissed", "2026-03-20")], None),
+    "taken back": ([("confirmed", "2026-03-01"), ("open", "2026-03-02")], None),
+    "taken back, then confirmed": (
+        [("confirmed", "2026-03-01"), ("open", "2026-03-02"), ("confirmed", "2026-03-09")],
+        "2026-05-08",
+    ),
+    "asked before": ([("asked", "2026-02-01"), ("confirmed", "2026-03-01")], "2026-04-30"),
+    "on a Saturday": ([("confirmed", "2026-02-28")], "2026-04-29"),
+    "over a leap day": ([("confirmed", "2028-02-28")], "2028-04-28"),
+}
+
+
+def decided_on(*said: tuple[str, str]) -> pl.DataFrame:
+    """Decisions on finding 1, each of a day at noon."""
+    rows = [
+        {"decision": number, "finding_id": finding(1)["finding_id"], "rule": "UNIT-01", "status": status, "reason": "why",
+         "expires_on": date(2099, 1, 1) if status == "waived" else None, "assignee": None, "due_on": None,
+         "stated": "", "person": ANA, "at": f"{day}T12:00:00.000+00:00"}
+        for number, (status, day) in enumerate(said, 1)
+    ]  # fmt: skip
+    return pl.DataFrame(rows, schema=DECISION_SCHEMA)
+
+
+def clock_of(decided: pl.DataFrame, recorded: pl.DataFrame | None = None) -> dict[str, Any] | None:
+    found = table(finding(1, payer_id="M", claim_id="C1", amount_at_risk=10.0))
+    work = found.join(standing(found, decided, TODAY), on="finding_id")
+    lines = pl.DataFrame({"claim_id": ["C1"], "line": [1], "allowed": [30.0]})
+    told = clocks(work, lines, {"M": "medicare"}, load_policies(), TODAY, recorded)
+    return told.row(0, named=True) if told.height else None
+
+
+@pytest.mark.parametrize("case", CLOCK_CASES)
+def test_only_what_takes_a_confirmation_back_moves_its_clock(case: str) -> None:
+    said, due = CLOCK_CASES[case]
+    told = clock_of(decided_on(*said))
+    assert (told and told["due_on"].isoformat()) == due
+
+
+@pytest.mark.parametrize(
+    ("days", "due"),
+    [
+        ({}, "2026-04-30"),
+        ({"identified_on": "2026-02-20"}, "2026-04-21"),
+        ({"identified_on": "2026-03-01", "investigation_from": "2026-03-01", "investigation_to": "2026-07-15"}, "2026-09-13"),
+        ({"identified_on": "2026-03-01", "investigation_from": "2026-03-01"}, "2026-10-27"),
+        ({"identified_on": "2026-03-01", "returned_on": "2026-04-02"}, None),
+    ],
+)  # fmt: skip
+def test_an_overpayment_on_record_gives_its_own_days_and_stops_the_clock_once_returned(
+    days: dict[str, str], due: str | None
+) -> None:
+    names = ("identified_on", "investigation_from", "investigation_to", "returned_on")
+    row = {name: datetime.fromisoformat(days[name]) if name in days else None for name in names}
+    recorded = pl.DataFrame(
+        [{"overpayment_id": "O1", "finding_id": finding(1)["finding_id"], **row}],
+        schema_overrides=dict.fromkeys(names, pl.Datetime("us")),
+    )
+    told = clock_of(decided_on(("confirmed", "2026-03-01")), recorded)
+    assert (told and told["due_on"].isoformat()) == due
 
 
 def worked(*changes: str) -> pl.DataFrame:
@@ -559,7 +680,7 @@ def test_causes_are_gathered_from_the_largest_down_and_their_shares_sum_to_one()
     ]
     assert (
         worklist.pareto_sentence(rows, "cause", "dollars", top=1)
-        == "The first 1 of 3 causes hold 43 % of the dollars."
+        == "The first 1 of 3 causes hold 42.9 % of the dollars."
     )
     by_rule = worklist.gathered(work, shares, "rule", "findings")
     assert by_rule.select("findings", "new", "reopened").rows() == [(4, 2, 1)]

@@ -5,6 +5,7 @@ import streamlit as st
 from compliance import formats, views
 from compliance.audit import Audit
 from compliance.review.health import rule_health
+from compliance.review.runs import Present
 from ui import data, parts
 
 
@@ -14,7 +15,7 @@ def health(result: Audit) -> None:
     if store is None:
         return
     decided, seen = store.decisions(), store.first_seen(data.source())
-    rows = rule_health(result.findings.filter(views.REAL), decided, seen, result.coverage)
+    rows = rule_health(result.findings, decided, seen, result.coverage, Present.of(result, data.records()))
     with st.expander("How the rules fare with reviewers"):
         told = int(rows["decided"].sum())
         st.caption(

@@ -102,7 +102,8 @@ def picture(rows: pl.DataFrame, choice: Choice) -> None:
 
 def running_clocks(work: pl.DataFrame, lines: pl.DataFrame) -> None:
     """Confirmed overpayments with the days by which they are to be returned."""
-    running = clocks(work, lines, data.policy_of_payers(), data.policies(), date.today())
+    recorded = data.records().tables["overpayments"]
+    running = clocks(work, lines, data.policy_of_payers(), data.policies(), date.today(), recorded)
     if running.is_empty():
         return
     st.markdown(formats.markdown(views.clocks_sentence(running)))

@@ -1,6 +1,8 @@
 """Overpayments that a reviewer confirmed, and the day by which each is to be returned.
 
-The clock starts when a reviewer confirms a finding that puts paid dollars at risk; the screen's finding alone starts none.
+The clock starts when a reviewer first confirms a finding that puts paid dollars at risk; the screen's finding alone starts
+none. Confirming again, asking somebody or waiving gives no new days and stops none: dismissing or opening it again does.
+An overpayment that the records hold for the finding gives its own days, and stops the clock once it was returned.
 Dates, not legal advice: how long it may stand still while it is investigated in good faith is told beside it.
 """
 
@@ -13,7 +15,6 @@ import polars as pl
 from compliance.audit import line_items
 from compliance.checks.overpayments.clock import RETURN, SUSPENSION, due_on
 from compliance.policy import Policies
-from compliance.review.decisions import CONFIRMED
 
 CLOCK_SCHEMA: dict[str, pl.DataType] = {
     "finding_id": pl.String(), "rule": pl.String(), "payer_id": pl.String(), "claim_id": pl.String(), "message": pl.String(),
@@ -22,21 +23,40 @@ CLOCK_SCHEMA: dict[str, pl.DataType] = {
 
 
 def clocks(
-    work: pl.DataFrame, lines: pl.DataFrame, payers: Mapping[str, str | None], policies: Policies, on: date
+    work: pl.DataFrame,
+    lines: pl.DataFrame,
+    payers: Mapping[str, str | None],
+    policies: Policies,
+    on: date,
+    recorded: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
     """One row a confirmed finding with paid dollars whose payer sets a day of return: CLOCK_SCHEMA, the nearest first.
 
     `work` is `worklist.with_standing`; `lines` the audit's, of which those that a remittance allowed dollars for count as
-    paid; `payers` names each payer's policy. `latest_on` is the day if an investigation takes all the time that it may.
+    paid; `payers` names each payer's policy; `recorded` the records' overpayments. `latest_on` is the day if an
+    investigation takes all the time that it may.
     """
     paid = lines.filter(pl.col("allowed") > 0).select("claim_id", "line")
-    confirmed = work.filter((pl.col("status") == CONFIRMED) & (pl.col("amount_at_risk") > 0))
+    confirmed = work.filter(pl.col("confirmed_at").is_not_null() & (pl.col("amount_at_risk") > 0))
+    held = _recorded(recorded)
     rows = []
     for finding in confirmed.iter_rows(named=True):
-        row = _clock(finding, paid, payers, policies, on)
+        row = _clock(finding, paid, payers, policies, on, held.get(finding["finding_id"], {}))
         if row:
             rows.append(row)
     return pl.DataFrame(rows, schema=CLOCK_SCHEMA, orient="row").sort("due_on", "finding_id")
+
+
+def _recorded(overpayments: pl.DataFrame | None) -> dict[str, dict[str, Any]]:
+    """The days that the records hold of each finding's overpayment; of several the earliest that is not returned yet."""
+    if overpayments is None:
+        return {}
+    ordered = overpayments.drop_nulls("finding_id").sort(
+        pl.col("returned_on").is_not_null(), "identified_on", "overpayment_id", nulls_last=True
+    )
+    return {
+        row["finding_id"]: row for row in ordered.unique("finding_id", keep="first").iter_rows(named=True)
+    }
 
 
 def _clock(
@@ -45,9 +65,15 @@ def _clock(
     payers: Mapping[str, str | None],
     policies: Policies,
     on: date,
+    held: Mapping[str, Any],
 ) -> dict[str, Any] | None:
     policy = payers.get(finding["payer_id"] or "")
-    identified = datetime.fromisoformat(finding["at"]).astimezone().date()  # the clinic's day, not UTC's
+    if held.get("returned_on") is not None:
+        return None
+    decided = (
+        datetime.fromisoformat(finding["confirmed_at"]).astimezone().date()
+    )  # the clinic's day, not UTC's
+    identified = min(filter(None, (decided, _day(held.get("identified_on")))))
     days = policies.value(policy, RETURN, identified) if policy else None
     if days is None or not isinstance(days.value, int):
         return None
@@ -57,11 +83,16 @@ def _clock(
     dollars = float(of_it["amount"].sum())
     if dollars <= 0:
         return None
-    held = policies.value(policy, SUSPENSION, identified) if policy else None
-    still = held.value if held is not None and isinstance(held.value, int) else None
-    due = due_on(identified, days.value)
+    suspended = policies.value(policy, SUSPENSION, identified) if policy else None
+    still = suspended.value if suspended is not None and isinstance(suspended.value, int) else None
+    begun, ended = (_day(held.get(f"investigation_{end}")) for end in ("from", "to"))
+    due = due_on(identified, days.value, still if begun else None, begun, ended)
     return {
         **{name: finding[name] for name in ("finding_id", "rule", "payer_id", "claim_id", "message")},
         "dollars": dollars, "identified_on": identified, "due_on": due,
-        "latest_on": due_on(identified, days.value, still, identified), "days_left": (due - on).days,
+        "latest_on": due_on(identified, days.value, still, begun or identified, ended), "days_left": (due - on).days,
     }  # fmt: skip
+
+
+def _day(moment: datetime | None) -> date | None:
+    return None if moment is None else moment.date()

@@ -53,12 +53,13 @@ def stated(finding: Mapping[str, Any]) -> str:
 
 
 def standing(findings: pl.DataFrame, decided: pl.DataFrame, on: date) -> pl.DataFrame:
-    """How each finding stands on a day: finding_id, status, reason, person, at, expires_on, assignee, due_on, decision, note.
+    """How each finding stands on a day: finding_id, status, reason, person, at, expires_on, assignee, due_on, decision, note,
+    confirmed_at.
 
     `findings` has the contract's columns; `decided` is `Store.decisions()`. The last decision counts, comments apart.
     `note` says why a decision no longer holds (`waiver ended`, `changed since`), or that an answer is overdue; `decision`
     is the number of the last one (0 = none), by which a later decision tells that nobody decided meanwhile. `comments`
-    counts them.
+    counts them. `confirmed_at` is `first_confirmed`.
     """
     said = findings.select(
         "finding_id",
@@ -82,6 +83,7 @@ def standing(findings: pl.DataFrame, decided: pl.DataFrame, on: date) -> pl.Data
     return (
         said.join(last, on="finding_id", how="left", maintain_order="left")
         .join(talk, on="finding_id", how="left", maintain_order="left")
+        .join(first_confirmed(decided), on="finding_id", how="left", maintain_order="left")
         .with_columns(note=note)
         .with_columns(
             status=pl.when(pl.col("note").is_in(["waiver ended", "changed since"])).then(pl.lit(OPEN))
@@ -91,6 +93,20 @@ def standing(findings: pl.DataFrame, decided: pl.DataFrame, on: date) -> pl.Data
         )
         .drop("now", "stated")
     )  # fmt: skip
+
+
+def first_confirmed(decided: pl.DataFrame) -> pl.DataFrame:
+    """When each finding that stays confirmed was confirmed for the first time: finding_id, confirmed_at (a moment, ISO text).
+
+    Saying it again, asking somebody or waiving it later takes nothing back; only dismissing it or opening it again does.
+    """
+    told = decided.filter(pl.col("status") != COMMENT).sort("decision")
+    taken_back = pl.col("decision").filter(pl.col("status").is_in([DISMISSED, OPEN])).max().over("finding_id")
+    return (
+        told.filter(pl.col("status") == CONFIRMED, pl.col("decision") > taken_back.fill_null(0))
+        .group_by("finding_id", maintain_order=True)
+        .agg(confirmed_at=pl.col("at").first())
+    )
 
 
 def lifted(findings: pl.DataFrame, decided: pl.DataFrame, on: date) -> frozenset[str]:

@@ -43,6 +43,7 @@ RUNS: dict[str, pl.DataType] = {
     "run": pl.Int64(), "run_id": pl.String(), "source": pl.String(), "records": pl.String(), "policies": pl.String(),
     "program": pl.String(), "as_of": pl.String(), "visits": pl.Int64(), "dollars": pl.Float64(),
 }  # fmt: skip
+SEEN_OF = ("rule", "patient_id", "claim_id", "note_id")
 RUN_SCHEMA: dict[str, pl.DataType] = {
     "finding_id": pl.String(), "rule": pl.String(), "severity": pl.String(), "service_date": pl.String(),
     "patient_id": pl.String(), "therapist_id": pl.String(), "payer_id": pl.String(), "claim_id": pl.String(),
@@ -255,13 +256,19 @@ class Store:
         return self._frame(query, {"finding_id": pl.String()})["finding_id"]
 
     def first_seen(self, source: str) -> pl.DataFrame:
-        """When each finding of a source's runs was first and last there: finding_id, rule, first, last (moments, ISO text)."""
+        """When each finding of a source's runs was first and last there.
+
+        Columns: finding_id, rule, first and last (moments, ISO text), patient_id, claim_id, note_id, and info (whether it
+        was never more than worth knowing).
+        """
+        of = {name: sa.func.min(run_findings.c[name]).label(name) for name in SEEN_OF}
         query = (
             sa.select(
                 run_findings.c.finding_id,
-                sa.func.min(run_findings.c.rule).label("rule"),
+                *of.values(),
                 sa.func.min(entries.c.at).label("first"),
                 sa.func.max(entries.c.at).label("last"),
+                sa.func.min(sa.case((run_findings.c.severity == "info", 1), else_=0)).label("info"),
             )
             .join(runs, runs.c.run == run_findings.c.run)
             .join(entries, entries.c.entry == runs.c.entry)
@@ -269,7 +276,8 @@ class Store:
             .group_by(run_findings.c.finding_id)
             .order_by(run_findings.c.finding_id)
         )
-        return self._frame(query, dict.fromkeys(("finding_id", "rule", "first", "last"), pl.String()))
+        schema: dict[str, pl.DataType] = dict.fromkeys(("finding_id", *SEEN_OF, "first", "last"), pl.String())
+        return self._frame(query, {**schema, "info": pl.Int64()}).with_columns(pl.col("info") == 1)
 
     def save_overlay(self, name: str, text: str, person: str) -> None:
         """Keep a what-if under a name, a later one in place of an earlier; raises ValueError without a name."""
@@ -430,7 +438,11 @@ def _unsaid(connection: sa.Connection) -> str | None:
 def _unsaid_decisions(connection: sa.Connection, details: Mapping[int, tuple[str, Any]]) -> str | None:
     told: dict[int, list[list[Any]]] = {}
     names = ("finding_id", "rule", "stated", *DECIDED)
+    last = 0
     for row in connection.execute(sa.select(decisions).order_by(decisions.c.decision)).mappings():
+        if row["entry"] < last:  # the last decision counts: which is last is for the trail to say
+            return f"the decisions of entry {row['entry']} stand in another order than the trail"
+        last = row["entry"]
         told.setdefault(row["entry"], []).append([row[name] for name in names])
     for entry, (action, detail) in sorted(details.items()):
         of_all = [detail.get(name) for name in DECIDED]
@@ -441,7 +453,9 @@ def _unsaid_decisions(connection: sa.Connection, details: Mapping[int, tuple[str
 
 
 def _unsaid_runs(connection: sa.Connection, details: Mapping[int, tuple[str, Any]]) -> str | None:
-    kept = {row.entry: row for row in connection.execute(sa.select(runs))}
+    kept = {row.entry: row for row in connection.execute(sa.select(runs).order_by(runs.c.run))}
+    if list(kept) != sorted(kept):
+        return "the runs stand in another order than the trail"
     said = {entry: detail for entry, (action, detail) in details.items() if action == "run"}
     for entry in sorted(kept.keys() | said.keys()):
         if entry not in kept or entry not in said:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import polars as pl
 
+from compliance.formats import percent
 from compliance.review.decisions import OPEN
 
 By = Literal["cause", "rule", "finding"]
@@ -78,7 +79,7 @@ def pareto_sentence(rows: pl.DataFrame, by: By, order: Order, top: int = 5) -> s
         return "No dollars are at risk." if order == "dollars" else "No findings."
     many = {"cause": "causes", "rule": "rules", "finding": "findings"}[by]
     first = min(top, rows.height)
-    return f"The first {first} of {rows.height:,} {many} hold {share:.0%} of the {order}.".replace("%", " %")
+    return f"The first {first} of {rows.height:,} {many} hold {percent(round(share, 9))} of the {order}."
 
 
 def chosen(work: pl.DataFrame, rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
