@@ -425,7 +425,7 @@ def pareto(rows: pl.DataFrame, label: str, value: str, title: str, axis: str, da
     number = formats.money if value == "dollars" else lambda each: formats.count(int(each))
     shown = rows.with_columns(
         told=pl.struct(value, "cumulative").map_elements(
-            lambda row: f"{number(row[value])} · {row['cumulative'] or 0:.0%}".replace("%", " %"),
+            lambda row: f"{number(row[value])} · {formats.percent(round(row['cumulative'] or 0.0, 9))}",
             return_dtype=pl.String,
         )
     )

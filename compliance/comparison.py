@@ -10,6 +10,7 @@ from datetime import date
 import polars as pl
 
 from compliance.checks.terms import codes
+from compliance.formats import percent
 from compliance.risk import OUTER, Rate, limits, rate
 
 MINIMUM = 30
@@ -79,7 +80,8 @@ def mix(lines: pl.DataFrame, baseline_until: date | None = None) -> pl.DataFrame
     timed = lines.filter(pl.col("cpt").is_in(codes("timed")) & pl.col("service_date").is_not_null())
     if timed.is_empty():
         return pl.DataFrame(schema=MIX_SCHEMA)
-    leading = timed["cpt"].value_counts(sort=True)["cpt"].head(MIX_CODES).to_list()
+    billed = timed["cpt"].value_counts().sort(["count", "cpt"], descending=[True, False])
+    leading = billed["cpt"].head(MIX_CODES).to_list()
     named = timed.with_columns(
         code=pl.when(pl.col("cpt").is_in(leading)).then(pl.col("cpt")).otherwise(pl.lit("others")),
         quarter=pl.col("service_date").dt.truncate("1q"),
@@ -137,7 +139,7 @@ def drift_sentence(told: pl.DataFrame) -> str:
     if moved.is_empty():
         return "The last quarter's mix of timed codes lies within what its own past explains."
     words = [
-        f"{row['code']} {row['centre']:.0%} → {row['share']:.0%}".replace("%", " %")
+        f"{row['code']} {percent(row['centre'])} → {percent(row['share'])} ({row['n']:,} of {row['of']:,} lines)"
         for row in moved.iter_rows(named=True)
     ]
     return f"Outside what its own past explains in the last quarter: {', '.join(words)}. Ask the charts why."

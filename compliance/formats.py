@@ -87,13 +87,13 @@ def refused(report: "LoadReport") -> str:
 
 
 def money(amount: float | None, cents: bool = False) -> str:
-    """`$5,430`; `$25.80` with cents, which only a single line shows; never `$0` for a sum above zero."""
+    """`$5,430`; `$25.80` with cents, which only a single line shows; never `$0` for a sum that is not zero."""
     if amount is None:
         return NOTHING
     if cents:
         return f"-${-amount:,.2f}" if amount < 0 else f"${amount:,.2f}"
-    if 0 < amount < 0.5:
-        return "<$1"
+    if 0 < abs(amount) < 0.5:
+        return "<$1" if amount > 0 else "-<$1"
     whole = int(abs(amount) + 0.5) * (1 if amount >= 0 else -1)  # half up, as the charts' axes and labels do
     return f"-${-whole:,}" if whole < 0 else f"${whole:,}"
 
@@ -109,11 +109,22 @@ def percent(share: float | None) -> str:
     return f"{100 * share:.1f} %"
 
 
+def ends(low: float, high: float) -> str:
+    """`8.9–17.0` of an interval's ends (shares between 0 and 1); an end near 0 or the whole is never written as that."""
+    return f"{_end(low)}–{_end(high)}"
+
+
+def _end(share: float) -> str:
+    if 0 < share < 0.001:
+        return "<0.1"
+    return ">99.9" if 0.999 < share < 1 else f"{100 * share:.1f}"
+
+
 def rate(found: int, checked: int, low: float | None = None, high: float | None = None) -> str:
     """`12.4 % (31 of 250; 8.9–17.0)`: the count, its denominator, and the interval's ends (shares between 0 and 1)."""
     if checked == 0:
         return f"{NOTHING} (none checked)"
-    interval = "" if low is None or high is None else f"; {100 * low:.1f}–{100 * high:.1f}"
+    interval = "" if low is None or high is None else f"; {ends(low, high)}"
     return f"{percent(found / checked)} ({count(found)} of {count(checked)}{interval})"
 
 

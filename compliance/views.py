@@ -211,41 +211,59 @@ def weeks_title(weeks: pl.DataFrame) -> str:
 def better_sentence(weeks: pl.DataFrame, baseline_until: date | None) -> str:
     """Whether weeks since the baseline lie below it: counts of weeks, never a trend read into noise."""
     complete = weeks.filter(~pl.col("incomplete"))
-    after = (
-        complete.filter(pl.col("week").dt.date() >= baseline_until) if baseline_until else complete.clear()
-    )
+    began = pl.col("week").dt.date() < baseline_until if baseline_until else pl.lit(True)
+    before, after = weeks.filter(began), complete.filter(~began)
     if baseline_until is None or after.is_empty():
         return weeks_title(weeks)
-    n, of = int(after["n"].sum()), int(after["of"].sum())
-    told = risk.rate(n, of)
+    if before.is_empty():
+        return f"No week lies before {formats.day(baseline_until)}: nothing to compare with"
     below = after.filter(pl.col("share") < pl.col("centre")).height
-    outside = after.filter(pl.col("standing") == "below").height
-    worse = after.filter(pl.col("standing") == "outside").height
-    centre = f"{formats.percent(float(after['centre'].to_list()[0]))} before"
-    interval = f"{formats.percent(told.low)}–{formats.percent(told.high)}"
-    now = f"{formats.percent(told.share or 0.0)} since ({n:,} of {of:,}; {interval})"
-    verdict = (
-        f"{formats.plural(outside, 'week')} beyond what chance explains, on the better side"
-        if outside
-        else f"{formats.plural(worse, 'week')} beyond what chance explains, on the worse side"
-        if worse
-        else "no week beyond what chance explains"
-    )
-    return f"{centre}, {now}: {below} of {formats.plural(after.height, 'week')} below the baseline, {verdict}"
+    told = f"{below} of {formats.plural(after.height, 'week')} below the baseline"
+    return f"{_of_weeks(before)} before, {_of_weeks(after)} since: {told}, {_beyond(after)}"
+
+
+def _of_weeks(weeks: pl.DataFrame) -> str:
+    """The rate of weeks together, with n, N and its interval."""
+    told = risk.rate(int(weeks["n"].sum()), int(weeks["of"].sum()))
+    return formats.rate(told.n, told.of, told.low, told.high)
+
+
+def _beyond(weeks: pl.DataFrame) -> str:
+    """How many weeks lie outside the limits, on either side."""
+    sides = {"better": "below", "worse": "outside"}
+    counts = {side: weeks.filter(pl.col("standing") == stands).height for side, stands in sides.items()}
+    told = [
+        f"{formats.plural(number, 'week')} beyond what chance explains, on the {side} side"
+        for side, number in counts.items()
+        if number
+    ]
+    return formats.listed(told) or "no week beyond what chance explains"
 
 
 def help_sentence(rows: pl.DataFrame, names: Mapping[str, str]) -> str:
     """Who needs a chart review, and that all others do not; `rows` as `risk.funnel` gives them."""
     outside = rows.filter(pl.col("standing") == "outside")
-    rest = rows["therapist_id"].n_unique() - outside["therapist_id"].n_unique()
+    below = rows.filter(pl.col("standing") == "below").join(outside, on="therapist_id", how="anti")
+    others = rows["therapist_id"].n_unique() - outside["therapist_id"].n_unique()
+    low = below["therapist_id"].n_unique()
+    within = "within expected variation" + (
+        f", but for {formats.count(low)} below the lower limit: see whether the checks had their facts"
+        if low
+        else ""
+    )
     if outside.is_empty():
-        return f"Nobody: all {rest} are within expected variation."
+        return f"Nobody: {_all(others)} {within}."
     who = "; ".join(
         f"{names[row['therapist_id']]} ({row['discipline']}, {row['n']:,} of {row['of']:,} visits)"
         for row in outside.iter_rows(named=True)
     )
-    verb = "needs" if outside.height == 1 else "need"
-    return f"{who} {verb} a chart review. The other {rest} are within expected variation."
+    verb = "needs" if outside["therapist_id"].n_unique() == 1 else "need"
+    rest = f" The other {formats.count(others)} {'is' if others == 1 else 'are'} {within}." if others else ""
+    return f"{who} {verb} a chart review.{rest}"
+
+
+def _all(number: int) -> str:
+    return "the one therapist is" if number == 1 else f"all {formats.count(number)} are"
 
 
 def weeks_shown(weeks: pl.DataFrame) -> tuple[pl.DataFrame, str]:
@@ -373,6 +391,21 @@ def payer_table(view: Narrowed) -> pl.DataFrame:
     )
 
 
+def per_100_words(payer: Mapping[str, Any]) -> str:
+    """`7.7 (6.3–9.5)`: a payer's findings per 100 claims with their exact interval; a row of `payer_table`."""
+    if payer["per_100"] is None:
+        return formats.NOTHING
+    return f"{payer['per_100']:.1f} ({payer['per_100_low']:.1f}–{payer['per_100_high']:.1f})"
+
+
+def untold_words(payer: Mapping[str, Any]) -> str:
+    """`12.4 % (31 of 250)`: the share of a payer's checks that could not be told; a row of `payer_table`."""
+    if payer["cannot_tell_share"] is None:
+        return formats.NOTHING
+    judged = int(payer["passed"] + payer["failed"] + payer["cannot_tell"])
+    return formats.rate(int(payer["cannot_tell"]), judged)
+
+
 def others_on(finding: Mapping[str, Any], findings: pl.DataFrame) -> list[tuple[str, str]]:
     """Other findings on the same claim line or note: (finding_id, rule)."""
     same = pl.lit(False)
@@ -450,9 +483,8 @@ def therapist_sheet(table: pl.DataFrame) -> pl.DataFrame:
 
 def payer_sheet(table: pl.DataFrame) -> pl.DataFrame:
     """The table of payers with the headings that people read."""
-    unknown = pl.Series([formats.percent(each) for each in table["cannot_tell_share"]], dtype=pl.String)
-    rates = [formats.NOTHING if each is None else f"{each:.1f}" for each in table["per_100"]]
-    per_100 = pl.Series(rates, dtype=pl.String)
+    unknown = pl.Series([untold_words(row) for row in table.iter_rows(named=True)], dtype=pl.String)
+    per_100 = pl.Series([per_100_words(row) for row in table.iter_rows(named=True)], dtype=pl.String)
     return table.select(
         pl.col("payer_id").replace(formats.NOTHING, "none named").alias("Payer"),
         pl.col("dollars").round(2).alias("At risk"),

@@ -81,8 +81,15 @@ def test_a_mix_that_moved_beyond_its_own_past_is_told_and_a_small_quarter_is_not
         "above",
     )
     assert drift_sentence(told).startswith(
-        "Outside what its own past explains in the last quarter: 97110 80 % → 55 %, 97530"
+        "Outside what its own past explains in the last quarter: 97110 80.0 % → 55.0 % (110 of 200 lines), 97530"
     )
+    rare = mix(
+        lines(
+            cpt=["97110"] * 2000 + ["97530"] * 2 + ["97110"] * 198,
+            service_date=[days[0]] * 2000 + [days[-1]] * 200,
+        )
+    )
+    assert "97530 0.0 % → 1.0 % (2 of 200 lines)" in drift_sentence(rare)
     few = mix(lines(cpt=codes[:200] + ["97530"] * 9, service_date=days[:200] + [datetime(2026, 1, 5)] * 9))
     assert few.filter(pl.col("quarter") == datetime(2026, 1, 1))["standing"].unique().to_list() == ["few"]
 

@@ -19,6 +19,7 @@ from compliance import formats
         (25.8, True, "$25.80"),
         (0, False, "$0"),
         (0.3, False, "<$1"),
+        (-0.3, False, "-<$1"),
         (-12.5, True, "-$12.50"),
         (-1200, False, "-$1,200"),
         (None, False, "–"),
@@ -38,6 +39,10 @@ def test_a_rate_names_its_count_its_denominator_and_its_interval():
     assert formats.rate(31, 250, 0.089, 0.17) == "12.4 % (31 of 250; 8.9–17.0)"
     assert formats.rate(3, 1200) == "0.2 % (3 of 1,200)"
     assert formats.rate(0, 0) == "– (none checked)"
+    assert formats.rate(0, 24_879, 0.0, 0.00015) == "0.0 % (0 of 24,879; 0.0–<0.1)", (
+        "none seen is not none there"
+    )
+    assert formats.rate(24_878, 24_879, 0.9998, 0.99999) == ">99.9 % (24,878 of 24,879; >99.9–>99.9)"
 
 
 def test_dates():

@@ -224,6 +224,58 @@ def weeks(*mondays_and_visits):
     )  # fmt: skip
 
 
+def judged(*months_and_counts):
+    """Weeks as `risk.weekly` gives them of visits: (month, day), with a finding, checked."""
+    visits = [
+        {"service_date": datetime(2026, *day), "checked": True, "findings": int(number < n)}
+        for day, n, of in months_and_counts
+        for number in range(of)
+    ]
+    return lambda until: risk.weekly(pl.DataFrame(visits), baseline_until=until)
+
+
+def test_better_says_both_sides_and_what_each_rate_rests_on():
+    three_months = [((month, day), 10, 50) for month in (1, 2, 3) for day in (5, 12, 19)]
+    since = [((4, 6), 0, 50), ((4, 13), 30, 50), ((4, 20), 28, 50), ((5, 4), 1, 1), ((5, 11), 1, 1)]
+    told = views.better_sentence(judged(*three_months, *since)(date(2026, 4, 1)), date(2026, 4, 1))
+    assert told.startswith(
+        "20.0 % (90 of 450; 16.6–23.9) before, 38.7 % (58 of 150; 31.2–46.7) since: 1 of 3 weeks below"
+    )
+    assert told.endswith(
+        "1 week beyond what chance explains, on the better side and 2 weeks beyond what chance explains, on the worse side"
+    )
+
+
+def test_a_baseline_of_no_week_is_no_baseline():
+    weeks_of = judged(((4, 6), 5, 50), ((4, 13), 5, 50), ((4, 20), 5, 50))
+    told = views.better_sentence(weeks_of(date(2026, 1, 1)), date(2026, 1, 1))
+    assert told == "No week lies before Jan 1, 2026: nothing to compare with"
+
+
+def test_who_lies_below_the_lower_limit_is_not_called_within_expected_variation():
+    rows = pl.DataFrame(
+        {"therapist_id": ["T1", "T2", "T3"], "discipline": ["PT"] * 3, "n": [90, 10, 0], "of": [100, 100, 400],
+         "standing": ["outside", "within", "below"]}
+    )  # fmt: skip
+    names = {"T1": "Ana", "T2": "Ben", "T3": "Cy"}
+    assert views.help_sentence(rows, names) == (
+        "Ana (PT, 90 of 100 visits) needs a chart review. The other 2 are within expected variation, but for 1 below the lower "
+        "limit: see whether the checks had their facts."
+    )
+    assert views.help_sentence(rows[1:], names).startswith(
+        "Nobody: all 2 are within expected variation, but for 1 below"
+    )
+    assert views.help_sentence(rows[:1], names) == "Ana (PT, 90 of 100 visits) needs a chart review."
+
+
+def test_a_payers_rates_have_their_counts_and_their_interval(whole):
+    table = views.payer_table(views.narrowed(whole, Filters().apply))
+    row, shown = table.row(0, named=True), views.payer_sheet(table).row(0, named=True)
+    assert f"({row['per_100_low']:.1f}–{row['per_100_high']:.1f})" in shown["Findings per 100 claims"]
+    judged = row["passed"] + row["failed"] + row["cannot_tell"]
+    assert shown["Checks that cannot tell"].endswith(f"({row['cannot_tell']:,} of {judged:,})")
+
+
 def test_a_few_visits_long_before_the_others_are_left_to_the_table():
     few = weeks(((2025, 5, 19), 1), ((2025, 5, 26), 2), ((1, 5), 50), ((1, 12), 60))
     shown, said = views.weeks_shown(few)

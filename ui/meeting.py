@@ -126,7 +126,7 @@ def beside_ourselves(view: views.Narrowed) -> None:
     with st.container(horizontal=True, key="card_letter"):
         for told in comparison.figures(view.audit.lines, notes):
             st.metric(
-                told.name, figure_words(told), delta=f"of {told.of:,}", delta_color="off", delta_arrow="off"
+                told.name, figure_words(told), delta=volume_words(told), delta_color="off", delta_arrow="off"
             )
     with st.expander("Month by month"):
         months = pl.DataFrame(
@@ -152,9 +152,23 @@ def beside_ourselves(view: views.Narrowed) -> None:
 
 
 def figure_words(told: comparison.Figure, with_volume: bool = False) -> str:
-    """A figure as people write it, `38.3` or `38.3 (of 215)`; a dash where nothing is known."""
+    """A figure as people write it, `38.3` or `38.3 (of 215)`; a share with n, N and interval; a dash where nothing is known."""
     if told.value is None:
         return formats.NOTHING
-    dollars = formats.money(told.value) if told.unit == "$" else f"{told.value:.1f}"
-    value = dollars if told.share is None else formats.percent(told.value)
+    if told.share is not None:
+        share = told.share
+        return (
+            formats.rate(share.n, share.of, share.low, share.high)
+            if with_volume
+            else formats.percent(told.value)
+        )
+    value = formats.money(told.value) if told.unit == "$" else f"{told.value:.1f}"
     return f"{value} (of {formats.count(told.of)})" if with_volume else value
+
+
+def volume_words(told: comparison.Figure) -> str:
+    """What a figure rests on: `of 215`, of a share `26 of 215; 8.4–17.4 at 95 %`."""
+    if told.share is None or not told.of:
+        return f"of {formats.count(told.of)}"
+    ends = formats.ends(told.share.low, told.share.high)
+    return f"{formats.count(told.share.n)} of {formats.count(told.of)}; {ends} at 95 %"

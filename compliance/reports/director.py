@@ -42,11 +42,11 @@ def _clean(subject: Subject) -> dict[str, str]:
         return {"label": label, "value": formats.NOTHING, "note": "every claim was sent"}
     clean = sum(claim["decision"] == prebill.RELEASE for claim in claims)
     told = risk.rate(clean, len(claims))
-    ends = f"{100 * told.low:.1f}–{100 * told.high:.1f}"
     return {
         "label": label,
         "value": formats.percent(told.share),
-        "note": f"{formats.count(clean)} of {formats.plural(len(claims), 'unsent claim')}; {ends} at 95 %",
+        "note": f"{formats.count(clean)} of {formats.plural(len(claims), 'unsent claim')}; "
+        f"{formats.ends(told.low, told.high)} at 95 %",
     }
 
 
@@ -178,10 +178,8 @@ def _payers(subject: Subject) -> dict[str, Any] | None:
                 formats.money(row["dollars"]),
                 formats.count(row["findings"]),
                 formats.count(row["claims"]),
-                formats.NOTHING
-                if row["per_100"] is None
-                else f"{row['per_100']:.1f} ({row['per_100_low']:.1f}–{row['per_100_high']:.1f})",
-                formats.percent(row["cannot_tell_share"]),
+                views.per_100_words(row),
+                views.untold_words(row),
             ]
             for row in table.iter_rows(named=True)
         ],
