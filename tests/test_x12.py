@@ -497,3 +497,82 @@ def test_no_patient_is_carried_over_where_a_subscriber_is_missing():
     orphan = [segment for segment in claim("C2") if not segment.startswith(("NM1*IL", "DMG"))]
     records = load_files([file_837(claim("C1"), orphan)])
     assert records.tables["claims"].filter(pl.col("claim_id") == "C2")["patient_id"].to_list() == [None]
+
+
+def test_groups_sets_and_kinds_of_sets_in_one_interchange():
+    """Two groups of two sets; one set is institutional, and is refused by name with the number of its claims."""
+
+    def group(number, *sets):
+        return f"GS*HC*S*R*20260301*1200*{number}*X*005010X222A1~{''.join(sets)}GE*{len(sets)}*{number}~"
+
+    def one(number, body, version="005010X222A1"):
+        return f"ST*837*{number}*{version}~{'~'.join(body)}~SE*{len(body) + 2}*{number}~"
+
+    institutional = [segment.replace("SV1*HC:", "SV2*0420*HC:") for segment in claim("I1")]
+    text = "".join([ISA, group(1, one(1, claim("C1")), one(2, institutional, "005010X223A3")),
+                    group(2, one(1, claim("C2")), one(2, claim("C3"))), "IEA*2*000000001~"])  # fmt: skip
+    report = (records := load_files([("x.837", text.encode())])).report
+    assert records.tables["claims"]["claim_id"].to_list() == ["C1", "C2", "C3"]
+    assert [refusal.found for refusal in report.refusals] == ["837 institutional, version 005010X223A3"]
+    assert "holds 1 claims" in report.render() and "3 claims, 6 lines in 3 sets" in report.render()
+    assert "says" not in report.render()  # all counts of SE, GE and IEA fit
+
+
+def test_dependents_and_the_subscriber_after_them():
+    subscriber = claim("C1")
+    child = ["HL*3*2*23*0", "PAT*19", "NM1*QC*1*DOE*TIM", "DMG*D8*20180203*M", *claim("C2")[10:]]
+    other = ["HL*4*1*22*0", "SBR*P*18*******MB", "NM1*IL*1*ROE*ANN****MI*M002", *claim("C3")[9:]]
+    tables = load_files([file_837(subscriber, child, other)]).tables
+    patients = dict(tables["claims"].select("claim_id", "patient_id").iter_rows())
+    assert patients == {"C1": "M001", "C2": "M001-TIM_DOE-20180203", "C3": "M002"}
+    (tim,) = tables["patients"].filter(pl.col("name") == "TIM DOE").rows(named=True)
+    assert (tim["birth_date"], tim["sex"]) == (datetime(2018, 2, 3), "M")
+
+
+def test_minutes_ranges_of_days_and_authorizations_of_lines():
+    body = [
+        segment.replace("*UN*2*", "*MJ*30*").replace("472*D8*20260302", "472*RD8*20260302-20260304")
+        for segment in claim()
+    ]
+    body.insert(body.index("REF*6R*L1"), "REF*G1*A88")
+    records = load_files([file_837(body)])
+    said = records.report.render()
+    assert records.tables["claim_lines"]["units"].to_list() == [None, 1]
+    assert records.tables["claims"]["authorization_id"].to_list() == ["A88"]
+    assert records.tables["claim_lines"]["service_date"].unique().to_list() == [datetime(2026, 3, 2)]
+    assert "1 lines are billed in minutes (MJ)" in said and "2 lines cover several days" in said
+
+
+def test_other_payers_payments_are_counted_and_the_second_payer_is_kept():
+    other = ["SBR*S*18*******CI", "CAS*CO*45*30", "AMT*D*70", "OI***Y***Y", "NM1*IL*1*DOE*JANE****MI*M001",
+             "NM1*PR*2*AETNA*****PI*60054"]  # fmt: skip
+    body = claim()
+    body[body.index("LX*1") : body.index("LX*1")] = other
+    body += ["SVD*60054*20*HC:97530**1", "CAS*PR*2*5"]
+    records = load_files([file_837(body)])
+    said = records.report.render()
+    assert records.tables["patients"]["secondary_payer_id"].to_list() == ["60054"]
+    assert "1 further payers of claims are named" in said
+    assert all(each in said for each in ("CAS 2", "SVD 1", "AMT*D 1", "OI 1"))
+    assert records.tables["claim_lines"]["charge"].to_list() == [100.0, 50.0]
+
+
+def test_provider_adjustments_are_told_with_their_sums():
+    records = load_files(
+        [
+            file_837(claim()),
+            file_835(*CLP_C1, "PLB*1999999984*20261231*WO:A*20.5*72:B*-3", "PLB*1*20261231*WO*1"),
+        ]
+    )
+    assert (
+        "3 provider adjustments (PLB) belong to no claim and are in no table: WO 21.50, 72 -3.00"
+        in records.report.render()
+    )
+
+
+def test_split_and_bundled_lines():
+    split = ("CLP*C1*1*150*90*0*MB*I", "SVC*HC:97110:GP*60*50**1", "DTM*472*20260302", "REF*6R*L1",
+             "SVC*HC:97110:GP*40*40**1", "DTM*472*20260302", "REF*6R*L1",
+             "SVC*HC:97112*50*0**1*HC:97530:GP:59", "DTM*472*20260302", "CAS*CO*97*50")  # fmt: skip
+    rows = load_files([file_837(claim()), file_835(*split)]).tables["remittances"]
+    assert rows.select("line", "paid").rows() == [(1, 50.0), (1, 40.0), (2, 0.0)]
