@@ -28,7 +28,7 @@ from compliance.synth import write
 from tests.written.x12 import claims_837, professional, remittances_835
 
 CLAIMS = 20_000
-FEW = 1_000
+FEW = 500
 """Claims for what takes a millisecond or more each."""
 
 
@@ -115,9 +115,13 @@ def _held(data: bytes) -> object:
 
 
 def _seconds(read: Reader, given: bytes) -> float:
-    began = time.perf_counter()
-    read(given)
-    return time.perf_counter() - began
+    """Seconds of the processor, the best of three: of a machine that others use too, it tells most."""
+    taken = []
+    for _ in range(3):
+        began = time.process_time()
+        read(given)
+        taken.append(time.process_time() - began)
+    return min(taken)
 
 
 if __name__ == "__main__":

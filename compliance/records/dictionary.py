@@ -46,6 +46,8 @@ loaded and reported.
 | SBR01, SBR09 | `payer_order`, `payers.kind` |
 | NM1*85, N4 | `clinics` (id = NPI, name, state), `billing_npi` |
 | NM1*IL, NM1*QC, DMG | `patients` (id = member id; of a dependent, member id with name and birth date) |
+| REF*G1, of the claim, else of a line | `authorization_id`: the id of the authorization that has this number, else the number |
+| NM1*DN, NM1*DK | `referring_npi` |
 | NM1*82, PRV*PE | `therapists` (id = NPI), discipline and role from the taxonomy code; without one the billing provider, if a person |
 | HI, SV107 | `diagnosis_codes` (ICD-10 with its point), `diagnosis_pointers` |
 | LX, SV1, DTP*472 | `claim_lines`; of a range of days the first, units in minutes (MJ) empty, both told |
@@ -53,7 +55,7 @@ loaded and reported.
 | BPR16, else DTM*405 | `paid_on` |
 
 Other transaction sets (837 institutional and dental, version 4010, 270 to 999) are named and refused; the rest of the
-file is read. A broken segment costs its claim. A table's cells stand where a claim file has the same row; therapists and
+file is read. A broken segment costs its claim. `docs/inputs.md` says what becomes of the rest of a claim file. A table's cells stand where a claim file has the same row; therapists and
 clinics that tables know under another id are recognised by NPI.
 """
 

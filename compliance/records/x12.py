@@ -350,24 +350,31 @@ class _Interchange:
         """Read the segments of a piece."""
         element, position = self.given.element, self.position
         before = self.counts["met"]
+        take = self.reader.take if self.reader else None
         for raw in piece.text.split(self.given.terminator):
             text = raw.strip()
             if not text:
                 continue
             position += 1
             name = text.partition(element)[0]
-            if name in CLAIM_SEGMENTS:
-                self.counts["met"] += 1
-                if self._lost(name, text, position):
-                    continue
-            if name in ENVELOPE:
+            if name in WATCHED:
                 self.position = position
-                elements = [each.strip() for each in text[:LONGEST_SEGMENT].split(element)]
-                self._envelope(Segment(position, elements, self.component))
-            elif self.reader is not None:
-                self.reader.take(name, text, position)
+                if self._watched(name, text):
+                    take = self.reader.take if self.reader else None
+                    continue
+            if take is not None:
+                take(name, text, position)
         self.position = position
         self._count_hidden(piece, self.counts["met"] - before)
+
+    def _watched(self, name: str, text: str) -> bool:
+        """Whether a segment is of the envelope, or a claim that no set holds, and so none for the set's reader."""
+        if name in CLAIM_SEGMENTS:
+            self.counts["met"] += 1
+            return self._lost(name, text, self.position)
+        elements = [each.strip() for each in text[:LONGEST_SEGMENT].split(self.given.element)]
+        self._envelope(Segment(self.position, elements, self.component))
+        return True
 
     def end(self) -> None:
         """The interchange ends: with a set that nothing closed, without any set, or with claims that none holds."""
@@ -469,6 +476,7 @@ class _Interchange:
 
 
 ENVELOPE = {"ISA", "GS", "ST", "SE", "GE", "IEA"}
+WATCHED = ENVELOPE | set(CLAIM_SEGMENTS)
 CLAIM_SETS = {"835", "837"}
 COMPOSITES = {"SVC": 1, "SV1": 1, "HI": 1, "CLM": 5}
 QUALIFIED = re.compile(r"^(?:HC|ER|IV|WK|A?B[KF]|\d{1,2})([:>^|\\<+!])")

@@ -436,6 +436,7 @@ class Claims(Sets):
                            ORDINAL: pl.Int64, ROW: pl.Int64, FILE_NUMBER: pl.Int32})  # fmt: skip
         self.people = {table: People(table) for table in ("therapists", "clinics", "payers", "patients")}
         self.kinds: dict[str, list[str | None]] = {}
+        self.met: set[tuple[str | None, ...]] = set()
         self.file = -1
         self.settled: list[pl.DataFrame] = []
         self.settled_lines: list[pl.DataFrame] = []
@@ -500,6 +501,12 @@ class Claims(Sets):
                 self.people["payers"].add((secondary, claim.secondary.name, None), place)
 
     def _therapist(self, party: Party, place: tuple[int, int]) -> None:
+        known = (party.id, party.name, party.taxonomy)
+        if known in self.met:
+            return
+        if len(self.met) >= BATCH_ROWS:
+            self.met.clear()
+        self.met.add(known)
         discipline, role = discipline_and_role(party.taxonomy)
         self.people["therapists"].add((party.id, party.name, party.id, discipline, role), place)
 

@@ -524,15 +524,18 @@ def _service(segment: Segment) -> Answer:
     )
 
 
+GROUP, REASON = re.compile(r"[A-Z]{2}"), re.compile(r"[A-Z0-9]{1,4}")
+
+
 def _adjustments(segment: Segment, group: str) -> list[tuple[str, str, float]]:
-    if not re.match(r"^[A-Z]{2}$", group):
+    if not GROUP.fullmatch(group):
         raise Broken(segment.position, str(segment), "an adjustment group in CAS01: CO, PR, OA or PI")
     found = []
     for place in range(2, len(segment.elements), 3):
-        reason = segment.get(place)
+        reason = segment.elements[place]
         if not reason:
             continue
-        if not re.match(r"^[A-Z0-9]{1,4}$", reason):
+        if not REASON.fullmatch(reason):
             raise Broken(segment.position, str(segment), "adjustment reason codes (CARC): 45")
         found.append((group, reason, amount(segment, segment.get(place + 1), "an adjustment")))
     return found
