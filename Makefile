@@ -1,5 +1,5 @@
 # Two commands on a fresh machine with Python 3.11 or later: `make run`, `make test`. The others are for those who change it.
-.PHONY: run test lint fmt notes docs screenshots bench bench-rules bench-fhir chromium clean
+.PHONY: run test lint fmt notes docs screenshots bench bench-rules bench-fhir bench-claims chromium clean
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
 
@@ -43,6 +43,9 @@ bench-rules: .venv/ready  ## every rule against five checks written by hand, on 
 
 bench-fhir: .venv/ready  ## resources a second of FHIR claims, beside plain json and fhir.resources
 	$(BIN)/python -m benchmarks.fhir
+
+bench-claims: .venv/ready  ## claims a second of claim files, beside the libraries that were not chosen
+	$(BIN)/python -m benchmarks.claim_files
 
 # The environment follows the lock; pip refuses anything whose hash the lock does not hold.
 .venv/ready: requirements.lock pyproject.toml
