@@ -300,6 +300,16 @@ def _lifted(review: str | None, result: "Audit") -> frozenset[str]:
     return lifted(result.findings, open_store(review).decisions(), result.as_of)
 
 
+def _marked(review: str | None) -> "tuple[list[tuple[date, str]], tuple[int, str] | None]":
+    """The days that were marked, and the head of the trail; nothing without review data."""
+    if review is None:
+        return [], None
+    from compliance.review import open_store
+
+    store = open_store(review)
+    return store.marks(), store.head()
+
+
 def _audited(
     path: Path,
     folder: Path | None,
@@ -655,7 +665,9 @@ def report(
     as_of: AsOf = None,
     review: Annotated[
         str | None,
-        typer.Option(metavar="URL", help="Review data: findings dismissed or waived there hold no claim."),
+        typer.Option(
+            metavar="URL", help="Review data: findings dismissed or waived there hold no claim; marked days."
+        ),
     ] = None,
 ) -> None:
     """Write the printable report (PDF) or the workbook (Excel)."""
@@ -680,9 +692,10 @@ def report(
     )
     with _progress() as step:
         step(f"Writing {output}", 0, 1)
+        marks, head = _marked(review)
         subject = Subject.of(
-            result, records, chosen, scope, hide_names=hide_names, lifted=_lifted(review, result)
-        )
+            result, records, chosen, scope, hide_names=hide_names, lifted=_lifted(review, result), marks=marks, head=head,
+        )  # fmt: skip
         made = (
             xlsx(subject)
             if kind == ".xlsx"

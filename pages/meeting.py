@@ -14,7 +14,7 @@ with st.container(key="meeting"):
     meeting.four_figures(told)
     left, right = st.columns(2, gap="medium")
     with left:
-        meeting.better(view)
+        meeting.better(view, told)
         meeting.which_payer(view)
     with right:
         meeting.who_needs_help(view)

@@ -19,6 +19,7 @@ from compliance.records.load import load
 from compliance.reports import Subject, director
 from compliance.review import open_store
 from compliance.review.spot_checks import KeptSample, samples
+from compliance.risk import weekly
 from compliance.sampling.frame import Criteria
 from compliance.sampling.spot_check import Asked, bundle_of, spot_check
 from tests import clinic
@@ -619,6 +620,20 @@ def test_the_meeting_shows_the_figures_that_the_printed_page_shows(visit, record
     ]
     assert told.run.run_id in text(app)
     assert not [name for name in NAMES if name in text(app) + as_markdown(app)]
+
+
+def test_the_meeting_and_the_printed_page_share_their_baseline(visit, records, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("COMPLIANCE_REVIEW", f"sqlite:///{tmp_path / 'review.db'}")
+    whole = audit(load(records), load_policies(), date.today())
+    first = weekly(whole.visits)["week"].dt.date().to_list()[2]
+    open_store().mark(first, "Training", "ana")
+    app = visit("meeting")
+    store, names = open_store(), {"hide_names": True}
+    told = Subject.of(
+        whole, load(records), load_policies(), Scope(), **names, marks=store.marks(), head=store.head()
+    )
+    sentence = director.page(told)["weeks"]["sentence"]
+    assert " before, " in sentence and formats.markdown(sentence) in as_markdown(app)
 
 
 def test_a_report_with_names_is_not_given_on_a_page_that_hides_them(visit) -> None:

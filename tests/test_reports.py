@@ -144,6 +144,23 @@ def test_clean_and_held_are_those_of_the_gate(subject: Subject, told: Mapping[st
     assert told["director"]["fixes"]["heading"].startswith("What to fix by Jul 3, 2026")
 
 
+def test_the_printed_weeks_stand_against_the_baseline_of_the_screen(subject: Subject) -> None:
+    first = risk.weekly(subject.audit.visits)["week"].dt.date().unique().sort().to_list()[2]
+    marked = replace(subject, marks=((first, "Training"),), head=(12, "f" * 64))
+    weeks = risk.weekly(subject.audit.visits, baseline_until=first)
+    assert marked.baseline_until == first
+    page = director.page(marked)["weeks"]
+    assert page["sentence"] == f"{views.better_sentence(weeks, first)}." and " since: " in page["sentence"]
+    limits = [formats.percent(each) for each in weeks["limit_high"]]
+    assert [row[3] for row in page["rows"]] == limits
+    assert limits != [row[3] for row in director.page(subject)["weeks"]["rows"]]
+    assert director.page(subject)["weeks"]["sentence"] == ""
+    assert content(marked)["trail"].replace("\u200b", "") == f"entry 12, hash {'f' * 64}"
+    assert content(subject)["trail"] == ""
+    assert pdf(marked) != pdf(subject)
+    assert ["Trail of the review data", marked.trail] in [row[:2] for row in opened(xlsx(marked))["Summary"]]
+
+
 def test_a_lifted_finding_holds_no_claim(subject: Subject) -> None:
     lifted = replace(subject, lifted=frozenset(subject.audit.findings["finding_id"]))
     assert director.tiles(lifted)[0]["value"].replace("\u00a0", " ") == "100.0 %"

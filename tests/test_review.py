@@ -364,8 +364,12 @@ def test_a_spot_check_is_entries_of_the_trail_and_the_last_answer_counts(store: 
 def test_a_trail_cut_off_at_its_end_does_not_hold_a_hash_printed_before(store: Store) -> None:
     store.decide([finding(1)], Decision("confirmed"), ANA)
     printed = store.verify().head
+    assert store.head() == (1, printed)
     store.note(ANA, "view", "N1")
     assert store.verify(printed).fault is None
+    assert store.verify(f"{printed[:28]}\u200b{printed[28:]}\n").fault is None, (
+        "as it is copied from a printed page"
+    )
     assert "cut off" in str(store.verify("f" * 64).fault)
 
 

@@ -21,12 +21,11 @@ def four_figures(told: Subject) -> None:
             )
 
 
-def better(view: views.Narrowed) -> None:
+def better(view: views.Narrowed, told: Subject) -> None:
     """The p-chart with its baseline frozen on the first marked day, and the marked days."""
     st.subheader("Are we better?", anchor=False)
     kept, _ = data.review()
-    marks = kept.marks() if kept else []
-    baseline = marks[0][0] if marks else None
+    marks, baseline = list(told.marks), told.baseline_until
     weeks = risk.weekly(view.audit.visits, baseline_until=baseline)
     if weeks.is_empty():
         parts.explain("No checked visit has a date.")
@@ -34,10 +33,10 @@ def better(view: views.Narrowed) -> None:
     shown, note = views.weeks_shown(weeks)
     st.markdown(formats.markdown(f"{views.better_sentence(weeks, baseline)}."))
     drawn = charts.p_chart(shown, "Visits with a finding by service week", frame.dark(), note, marks)
-    told = (
+    words = (
         "Share of checked visits with a finding by service week, against a frozen baseline, with marked days"
     )
-    parts.chart(drawn, told, "meeting_weeks", weeks, picks=False)
+    parts.chart(drawn, words, "meeting_weeks", weeks, picks=False)
     if kept:
         _marking(kept, marks)
 

@@ -42,11 +42,14 @@ def subject(view: Narrowed) -> Subject:
 
 
 def _subject(view: Narrowed, chosen: tuple[str, ...], off: frozenset[str]) -> Subject:
-    return Subject(view, data.peers().audit, data.records(), data.policies(), filters.names(), chosen, off)
+    store, _ = data.review()
+    marks, head = (tuple(store.marks()), store.head()) if store else ((), None)
+    names = filters.names()
+    return Subject(view, data.peers().audit, data.records(), data.policies(), names, chosen, off, marks, head)
 
 
 def _key(kind: str, coaching: bool) -> str:
-    """What a report hangs on besides what reviewers decided."""
+    """What a report hangs on besides what reviewers decided and marked."""
     told = (
         data.records().fingerprint,
         data.policies().fingerprint,
@@ -60,14 +63,13 @@ def _key(kind: str, coaching: bool) -> str:
 
 def _give(kind: str, key: str, view: Narrowed, chosen: tuple[str, ...], coaching: bool) -> None:
     title, mime = KINDS[kind]
-    off = _lifted(view)
+    told = _subject(view, chosen, _lifted(view))
 
     def make() -> bytes:
-        told = _subject(view, chosen, off)
         return xlsx(told) if kind == "xlsx" else pdf(told, None if coaching else ())
 
     with st.spinner(f"Making the {title} …"):
-        made = _kept(f"{key} {sorted(off)}", make)
+        made = _kept(f"{key} {sorted(told.lifted)} {told.marks}", make)
     name = f"compliance_{date.today().isoformat()}.{kind}"
     st.download_button(f"Download {name}", made, name, mime, key=f"report_{kind}", type="primary",
                        on_click=trail.exported, args=(name,))  # fmt: skip

@@ -18,12 +18,12 @@ PAYERS_DRAWN = 8
 
 def page(subject: Subject) -> dict[str, Any]:
     """The data of the director's page."""
-    weeks = risk.weekly(subject.audit.visits)
+    weeks = risk.weekly(subject.audit.visits, baseline_until=subject.baseline_until)
     return {
         "sentence": views.overview_sentence(subject.figures),
         "unknowns": views.unknowns_sentence(subject.audit, int(subject.figures["visits_cannot_tell"])),
         "tiles": tiles(subject),
-        "weeks": None if weeks.is_empty() else _weeks(weeks),
+        "weeks": None if weeks.is_empty() else _weeks(weeks, subject),
         "payers": _payers(subject),
         "people": _people(subject),
         "billing": _billing(subject),
@@ -127,12 +127,15 @@ def _released(dollars: float | None) -> str:
     return formats.money(dollars) if dollars else "with others"
 
 
-def _weeks(weeks: pl.DataFrame) -> dict[str, Any]:
-    title = views.weeks_title(weeks)
+def _weeks(weeks: pl.DataFrame, subject: Subject) -> dict[str, Any]:
+    """The chart by week against the baseline that the page Meeting has, and its sentence."""
+    title, sentence = views.weeks_title(weeks), views.better_sentence(weeks, subject.baseline_until)
     drawn, note = views.weeks_shown(weeks)
+    marks = [(day, formats.terminal(subject.names.masked(words))) for day, words in subject.marks]
     return {
-        "svg": svg(charts.p_chart(drawn, title, False, note), HALF, HIGH),
-        "alt": f"Share of checked visits with a finding by service week, with limits: {title}.",
+        "svg": svg(charts.p_chart(drawn, title, False, note, marks), HALF, HIGH),
+        "alt": f"Share of checked visits with a finding by service week, with limits: {sentence}.",
+        "sentence": f"{sentence}." if subject.marks else "",
         "caption": "Visits with a finding by week of service",
         "heads": ["Week of", "Visits with a finding", "Lower limit", "Upper limit", ""],
         "rows": [

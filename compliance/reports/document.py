@@ -33,6 +33,7 @@ def content(
             f"{formats.refused(subject.records.report) or 'no row'} refused",
             "chosen": "Only: " + "; ".join(subject.chosen) if subject.chosen else "",
             "footer": " · ".join(f"{name} {value}" for name, value in subject.provenance().items()),
+            "trail": subject.trail,
             "date": [subject.as_of.year, subject.as_of.month, subject.as_of.day],
             "director": director.page(subject),
             "by_rule": by_rule.page(subject),

@@ -1,6 +1,6 @@
 """What a report is about: an audit under filters, the records and policies behind it, and what people are called."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
@@ -24,7 +24,8 @@ class Subject:
 
     `peers` is the audit under the same filters but for the therapists: what one of them is compared with. `chosen` are
     the filters in words, none for the whole. `lifted` are ids of findings that reviewers dismissed or waived: they
-    hold no claim.
+    hold no claim. `marks` are the marked days of the review data: the first ends the baseline of the chart by week. `head`
+    is number and hash of the last entry of its trail, which whoever keeps the report can hold the trail against.
     """
 
     view: Narrowed
@@ -34,6 +35,8 @@ class Subject:
     names: Names
     chosen: tuple[str, ...] = ()
     lifted: frozenset[str] = field(default_factory=frozenset)
+    marks: tuple[tuple[date, str], ...] = ()
+    head: tuple[int, str] | None = None
 
     @classmethod
     def of(
@@ -45,6 +48,8 @@ class Subject:
         *,
         hide_names: bool = False,
         lifted: frozenset[str] = frozenset(),
+        marks: Sequence[tuple[date, str]] = (),
+        head: tuple[int, str] | None = None,
     ) -> "Subject":
         """An audit of everything, of which the report tells what is in scope."""
         view = narrowed(result, scope.of)
@@ -55,7 +60,7 @@ class Subject:
         elif scope.since or scope.until:
             word = "from" if scope.since else "until"
             told.append(f"Service {word} {formats.day(scope.since or scope.until)}")
-        return cls(view, view.audit, records, policies, names, tuple(told), lifted)
+        return cls(view, view.audit, records, policies, names, tuple(told), lifted, tuple(marks), head)
 
     @property
     def audit(self) -> Audit:
@@ -66,6 +71,11 @@ class Subject:
     def as_of(self) -> date:
         """The day on which overdue was judged: the only day that a report bears."""
         return self.audit.as_of
+
+    @property
+    def baseline_until(self) -> date | None:
+        """The first marked day: the weeks before it are what later ones are read against."""
+        return self.marks[0][0] if self.marks else None
 
     @cached_property
     def run(self) -> Run:
@@ -101,6 +111,11 @@ class Subject:
     def names_of(self, keys: pl.Series) -> dict[str, str]:
         """Ids of a column, by its name, and what they are called."""
         return {key: self.called(keys.name, key) for key in keys.drop_nulls().unique().sort()}
+
+    @property
+    def trail(self) -> str:
+        """`entry 12, hash 4f1c…` of the trail, whole; nothing without review data."""
+        return f"entry {formats.count(self.head[0])}, hash {self.head[1]}" if self.head else ""
 
     def provenance(self) -> Mapping[str, str]:
         """What a reader needs to find these figures again: run, day, program, digests of records and policies."""

@@ -87,6 +87,7 @@ def _summary(subject: Subject) -> pl.DataFrame:
         *((name, value, None) for name, value in subject.provenance().items()),
         ("Records, whole digest", subject.run.records, None),
         ("Policies, whole digest", subject.run.policies, None),
+        *([("Trail of the review data", subject.trail, None)] if subject.trail else []),
     ]
     return pl.DataFrame(
         told, schema={"Figure": pl.String, "Value": pl.String, "Number": pl.Float64}, orient="row"

@@ -334,6 +334,13 @@ class Store:
         schema = {name: pl.Int64() if name == "entry" else pl.String() for name in (*SEALED, "hash")}
         return self._frame(sa.select(entries).order_by(entries.c.entry), schema)
 
+    def head(self) -> tuple[int, str] | None:
+        """Number and hash of the trail's last entry, to be printed; None of an empty trail."""
+        query = sa.select(entries.c.entry, entries.c.hash).order_by(entries.c.entry.desc()).limit(1)
+        with self._reading() as connection:
+            last = connection.execute(query).first()
+        return (last.entry, last.hash) if last else None
+
     def verify(self, head: str | None = None) -> Verdict:
         """Follow the chain, and hold every decision and run against the entry that it was written with.
 
@@ -423,7 +430,10 @@ def _refuse_conflicts(connection: sa.Connection, seen: Mapping[str, int]) -> Non
 
 
 def _cut_off(connection: sa.Connection, head: str | None) -> str | None:
-    if head is None or connection.execute(sa.select(entries.c.entry).where(entries.c.hash == head)).first():
+    if head is None:
+        return None
+    head = "".join(head.replace("\u200b", "").split())  # paper may break a long word where nobody sees it
+    if connection.execute(sa.select(entries.c.entry).where(entries.c.hash == head)).first():
         return None
     return f"no entry bears the hash {head[:12]}…: entries were cut off, or it is another trail's"
 
