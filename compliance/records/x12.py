@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
+from typing import Any
 
 import polars as pl
 
@@ -176,6 +177,10 @@ class Rows:
         )
 
 
+Handlers = Mapping[str, Callable[[Any, Segment], None]]
+"""What is done with a segment, by its name: a method of a reader of sets. No instance holds its own, so none outlives its set."""
+
+
 class SetReader:
     """Reads the segments of one transaction set, one by one; a state is which segments are handled and how."""
 
@@ -184,7 +189,7 @@ class SetReader:
 
     def __init__(self, file: str, exchange: Exchange, unread: Counter[str]) -> None:
         self.file, self.exchange, self.unread = file, exchange, unread
-        self.handlers: Mapping[str, Callable[[Segment], None]] = {}
+        self.handlers: Handlers = {}
         self.element, self.component = "*", ":"
         self.skipping = False
         self.known: set[str] = set()
@@ -202,7 +207,7 @@ class SetReader:
             if " " in text:
                 elements = [each.strip() for each in elements]
             segment = Segment(position, elements, self.component, whole)
-            handle(segment)
+            handle(self, segment)
             if not whole:
                 segment.check()
         except Broken as broken:

@@ -17,6 +17,7 @@ from compliance.records.x12 import (
     FILE_NUMBER,
     Broken,
     Exchange,
+    Handlers,
     Rows,
     Segment,
     SetReader,
@@ -158,7 +159,7 @@ class ClaimSet(SetReader):
 
     def __init__(self, file: str, claims: "Claims") -> None:
         super().__init__(file, claims.exchange, claims.unread)
-        self.keep, self.told = claims.keep, claims.told
+        self.keep, self.told, self.first = claims.keep, claims.told, claims.first
         self.claim: Claim | None = None
         self.line: Line | None = None
         self.other_payer = False
@@ -171,20 +172,7 @@ class ClaimSet(SetReader):
         self.kind: str | None = None
         self.payer_order: str | None = None
         self.submitted_on: str | None = None
-        opening = {"HL": self._level, "CLM": self._open}
-        self.in_header = {**opening, "BHT": self._submitted, "SBR": self._subscriber, "NM1": self._name,
-                          "PRV": self._billing_taxonomy, "N4": self._place, "DMG": self._born}  # fmt: skip
-        self.in_claim = {**opening, "SBR": self._other_subscriber, "NM1": self._claim_party,
-                         "REF": self._claim_reference, "PRV": self._taxonomy, "HI": self._health,
-                         "LX": self._new_line, "NTE": self._unread_note, "CN1": self._unread_note,
-                         **dict.fromkeys(("DTP", "AMT", "CRC"), self.leave_kind)}  # fmt: skip
-        self.in_line = {**opening, "LX": self._new_line, "SV1": self._service, "SV2": self._other_service,
-                        "SV3": self._other_service, "DTP": self._service_date, "REF": self._line_reference,
-                        "NM1": self._line_party, "PRV": self._taxonomy, "NTE": self._unread_note,
-                        "CN1": self._unread_note,
-                        **dict.fromkeys(("AMT", "CRC"), self.leave_kind)}  # fmt: skip
-        self.while_skipping = opening
-        self.handlers = self.in_header
+        self.handlers = IN_HEADER
 
     def end(self, complete: bool) -> None:
         """The set ends; without SE its last claim may be cut off and is refused."""
@@ -203,16 +191,18 @@ class ClaimSet(SetReader):
         self.exchange.refuse(self.file, broken.position, found, broken.expected, table)
         if costs_a_claim:
             self.claim = self.line = None
-            self.skipping, self.handlers = True, self.while_skipping
+            self.skipping, self.handlers = True, OPENING
 
     def _close(self) -> None:
         """End the claim at hand: whole claims are kept."""
-        claim, self.claim = self.claim, None
-        self.line = None
+        claim = self.claim
+        if claim is not None:
+            self._end_claim(claim)
+        self.claim = self.line = None
         self.skipping = self.other_payer = False
-        self.handlers = self.in_header
-        if claim is None:
-            return
+        self.handlers = IN_HEADER
+
+    def _end_claim(self, claim: Claim) -> None:
         try:
             _whole(claim)
         except Broken as broken:
@@ -221,8 +211,14 @@ class ClaimSet(SetReader):
             return
         charged = sum([line.charge for line in claim.lines])
         if abs(charged - claim.total) > 0.004:
-            self.told["claims state a total that is not the sum of their lines"] += 1
+            self._tell("claims state a total that is not the sum of their lines")
         self.keep(claim)
+
+    def _tell(self, what: str) -> None:
+        """Count something that the report should say, and remember of which claim it was said first."""
+        self.told[what] += 1
+        if self.claim and what not in self.first:
+            self.first[what] = self.claim.number
 
     def _level(self, segment: Segment) -> None:
         self._close()
@@ -247,9 +243,7 @@ class ClaimSet(SetReader):
         filing = segment.get(9)
         self.kind, self.payer_order = FILING.get(filing), PAYER_ORDER.get(segment.get(1))
         if filing and self.kind is None:
-            self.told[
-                f"subscribers have claim filing indicator {filing[:2]}, which names no kind of payer"
-            ] += 1
+            self._tell(f"subscribers have claim filing indicator {filing[:2]}, which names no kind of payer")
 
     def _billing_taxonomy(self, segment: Segment) -> None:
         if segment.get(1) == "BI":
@@ -295,14 +289,12 @@ class ClaimSet(SetReader):
         claim.total = amount(segment, segment.get(2), "the claim's charge in CLM02")
         if frequency not in FREQUENCIES:
             raise Broken(segment.position, str(segment), "frequency 1, 7 or 8 in CLM05-3")
-        self.handlers = self.in_claim
+        self.handlers = IN_CLAIM
 
     def _other_subscriber(self, segment: Segment) -> None:
         self.other_payer, self.last = True, None
         self.other_order = segment.get(1)
-        self.told[
-            "further payers of claims are named (SBR): of them the table has the second payer alone"
-        ] += 1
+        self._tell("further payers of claims are named (SBR): of them the table has the second payer alone")
 
     def _claim_party(self, segment: Segment) -> None:
         claim, kind = self.claim, segment.get(1)
@@ -343,13 +335,13 @@ class ClaimSet(SetReader):
             self.leave("HI without diagnosis")
 
     def _unread_note(self, segment: Segment) -> None:
-        self.told["notes (NTE, CN1) were not read"] += 1
+        self._tell("notes (NTE, CN1) were not read")
 
     def _new_line(self, segment: Segment) -> None:
         claim = self.claim
         assert claim is not None
         self.other_payer, self.last = False, None
-        self.handlers = self.in_line
+        self.handlers = IN_LINE
         self.line = line = Line(segment.position, len(claim.lines) + 1)
         claim.lines.append(line)
         given = segment.get(1)
@@ -396,7 +388,7 @@ class ClaimSet(SetReader):
         line.charge = amount(segment, segment.get(2), "the line's charge in SV102")
         count = amount(segment, segment.get(4), "units in SV104")
         if segment.get(3) == "MJ":
-            self.told["lines are billed in minutes (MJ); their units are left empty"] += 1
+            self._tell("lines are billed in minutes (MJ); their units are left empty")
         elif count != int(count) or count < 0:
             raise Broken(segment.position, str(segment), "whole units in SV104")
         else:
@@ -412,8 +404,25 @@ class ClaimSet(SetReader):
         first, _, last = segment.get(3).partition("-")
         self.line.service_date = iso_date(segment, first)
         if last and iso_date(segment, last) != self.line.service_date:
-            self.told["lines cover several days; the first counts as the service date"] += 1
+            self._tell("lines cover several days; the first counts as the service date")
 
+
+OPENING: Handlers = {"HL": ClaimSet._level, "CLM": ClaimSet._open}
+IN_HEADER: Handlers = {
+    **OPENING, "BHT": ClaimSet._submitted, "SBR": ClaimSet._subscriber, "NM1": ClaimSet._name,
+    "PRV": ClaimSet._billing_taxonomy, "N4": ClaimSet._place, "DMG": ClaimSet._born,
+}  # fmt: skip
+IN_CLAIM: Handlers = {
+    **OPENING, "SBR": ClaimSet._other_subscriber, "NM1": ClaimSet._claim_party, "REF": ClaimSet._claim_reference,
+    "PRV": ClaimSet._taxonomy, "HI": ClaimSet._health, "LX": ClaimSet._new_line, "NTE": ClaimSet._unread_note,
+    "CN1": ClaimSet._unread_note, **dict.fromkeys(("DTP", "AMT", "CRC"), ClaimSet.leave_kind),
+}  # fmt: skip
+IN_LINE: Handlers = {
+    **OPENING, "LX": ClaimSet._new_line, "SV1": ClaimSet._service, "SV2": ClaimSet._other_service,
+    "SV3": ClaimSet._other_service, "DTP": ClaimSet._service_date, "REF": ClaimSet._line_reference,
+    "NM1": ClaimSet._line_party, "PRV": ClaimSet._taxonomy, "NTE": ClaimSet._unread_note,
+    "CN1": ClaimSet._unread_note, **dict.fromkeys(("AMT", "CRC"), ClaimSet.leave_kind),
+}  # fmt: skip
 
 ORDINAL = "number of the claim"
 CLAIM_KEYS: Mapping[str, type[pl.DataType]] = {
@@ -429,6 +438,7 @@ class Claims(Sets):
     def __init__(self, exchange: Exchange) -> None:
         self.exchange = exchange
         self.told: Counter[str] = Counter()
+        self.first: dict[str, str] = {}
         self.unread: Counter[str] = Counter()
         self.counts: Counter[str] = Counter()
         self.claims = Rows({**dict.fromkeys(TABLES["claims"], pl.String), **CLAIM_KEYS})
@@ -454,11 +464,12 @@ class Claims(Sets):
             claims, lines = self.counts["claims"], self.counts["lines"]
             self.exchange.note(file, f"837 professional: {claims:,} claims, {lines:,} lines{sets}", claims)
         for what, count in self.told.items():
-            self.exchange.note(file, f"{count:,} {what}", count)
+            where = f" (claim {self.first[what][:40]})" if what in self.first else ""
+            self.exchange.note(file, f"{count:,} {what}{where}", count)
         if self.unread:
             said = f"837 segments that no table has a column for: {told_unread(self.unread)}"
             self.exchange.note(file, said, self.unread.total())
-        for each in (self.told, self.unread, self.counts):
+        for each in (self.told, self.first, self.unread, self.counts):
             each.clear()
 
     def keep(self, claim: Claim) -> None:

@@ -18,6 +18,7 @@ from compliance.records.x12 import (
     FILE_NUMBER,
     Broken,
     Exchange,
+    Handlers,
     Rows,
     Segment,
     SetReader,
@@ -126,13 +127,7 @@ class RemittanceSet(SetReader):
         self.at: Answer | None = None
         self.payment_day: str | None = None
         self.made_on: str | None = None
-        opening = {"CLP": self._open, "LX": self._close_at, "PLB": self._provider}
-        self.in_header = {**opening, "BPR": self._payment, "DTM": self._made}
-        self.in_claim = {**opening, "SVC": self._service, "CAS": self._adjust, "DTM": self._date,
-                         "REF": self._reference, "AMT": self._amount, "LQ": self._remark, "MOA": self._outpatient,
-                         "MIA": self._inpatient}  # fmt: skip
-        self.while_skipping = opening
-        self.handlers = self.in_header
+        self.handlers = IN_HEADER
 
     def take(self, name: str, text: str, position: int) -> None:
         """Read a segment, and remember what the set holds: one that is sent twice counts once."""
@@ -159,11 +154,11 @@ class RemittanceSet(SetReader):
         if costs:
             self.remittances.counts["refused"] += 1
             self.answer = self.at = None
-            self.skipping, self.handlers = True, self.while_skipping
+            self.skipping, self.handlers = True, OPENING
 
     def _close(self) -> None:
         answer, self.answer = self.answer, None
-        self.at, self.skipping, self.handlers = None, False, self.in_header
+        self.at, self.skipping, self.handlers = None, False, IN_HEADER
         if answer:
             self.remittances.keep(answer)
 
@@ -203,7 +198,7 @@ class RemittanceSet(SetReader):
         owed = amount(segment, segment.get(5) or "0", "patient responsibility in CLP05")
         whole, status, payer_number = Answer(segment.position), segment.get(2), segment.get(7)
         self.answer = ClaimAnswer(segment.position, number, status, paid_on, paid, owed, payer_number, whole)
-        self.at, self.handlers = whole, self.in_claim
+        self.at, self.handlers = whole, IN_CLAIM
 
     def _service(self, segment: Segment) -> None:
         assert self.answer is not None
@@ -256,6 +251,16 @@ class RemittanceSet(SetReader):
         assert self.answer is not None
         self.answer.whole.remarks += [code for place in places if (code := segment.get(place))]
 
+
+OPENING: Handlers = {
+    "CLP": RemittanceSet._open, "LX": RemittanceSet._close_at, "PLB": RemittanceSet._provider,
+}  # fmt: skip
+IN_HEADER: Handlers = {**OPENING, "BPR": RemittanceSet._payment, "DTM": RemittanceSet._made}
+IN_CLAIM: Handlers = {
+    **OPENING, "SVC": RemittanceSet._service, "CAS": RemittanceSet._adjust, "DTM": RemittanceSet._date,
+    "REF": RemittanceSet._reference, "AMT": RemittanceSet._amount, "LQ": RemittanceSet._remark,
+    "MOA": RemittanceSet._outpatient, "MIA": RemittanceSet._inpatient,
+}  # fmt: skip
 
 ANSWER, SET, SINGLE = "number of the answer", "number of the set", "is of a line"
 JOINED_BY: Mapping[str, type[pl.DataType]] = {
