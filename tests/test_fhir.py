@@ -608,6 +608,32 @@ def test_an_explanation_of_benefit_beside_its_claim_only_answers():
     assert one(records, "remittances")["claim_id"] == "C1"
 
 
+def test_an_answer_that_stands_twice_counts_once():
+    explained = explanation(claim=to("Claim/C1"))
+    records = read(CLAIM, RESPONSE, explained)
+    row = one(records, "remittances")
+    assert (row["paid"], row["adjustments"]) == (60.0, None) and count_told(
+        records, "same claim and day"
+    ) == 2
+    later = {**RESPONSE, "id": "E2", "payment": {"date": "2026-04-20"}}
+    assert height(read(CLAIM, later, explained), "remittances") == 2
+
+
+def test_bundles_within_bundles_and_lines_that_are_bundles():
+    inner = written.bundle_of([PATIENT, CLAIM])
+    outer = {
+        "resourceType": "Bundle",
+        "type": "batch-response",
+        "entry": [{"resource": inner}, {"resource": CONDITION}],
+    }
+    nested = load_files([("b.json", json.dumps(outer).encode())])
+    assert (
+        nested.fingerprint
+        == read(inner, CONDITION).fingerprint
+        == read(PATIENT, CLAIM, CONDITION).fingerprint
+    )
+
+
 @pytest.mark.parametrize(
     ("related", "frequency", "original"),
     [

@@ -5,7 +5,7 @@ not read, codes of other systems and references that lead nowhere are counted an
 """
 
 import gc
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from compliance.formats import terminal
 from compliance.records.fhir_charts import Charts
 from compliance.records.fhir_claims import Claims
-from compliance.records.fhir_files import AN_OBJECT, Fault, Given, resources
+from compliance.records.fhir_files import AN_OBJECT, Fault, Given, parsed, resources
 from compliance.records.fhir_gathering import Gathering, Known, Place
 from compliance.records.fhir_models import MODELS, Resource
 from compliance.records.fhir_people import People
@@ -30,7 +30,9 @@ FEEDS = {
     "ExplanationOfBenefit": "remittances",
 }  # fmt: skip
 """The table that a resource of each type feeds first, which its refusal is counted under."""
-NAME = "resourceType"
+NAME, BUNDLE = "resourceType", "Bundle"
+DEEPEST = 3
+"""Bundles within bundles that are opened."""
 LONGEST_TYPE = 60
 MOST_TYPES = 300
 CONTAINED = {"Patient", "Practitioner", "PractitionerRole", "Organization", "Coverage", "Condition"}
@@ -113,8 +115,9 @@ class _Reader:
             elif each.content is None:
                 self.gathering.tell("entries hold no resource", Place(file.name, each.position, ""))
             else:
-                ours = self._resource(file.name, each)
-                read, others = read + (ours is True), others + (ours is False)
+                for one in self._unnested(file.name, each):
+                    ours = self._resource(file.name, one)
+                    read, others = read + (ours is True), others + (ours is False)
         refused = self.exchange.refusals[before:]
         if read or others or any(each.column != NAME for each in refused):
             said = f"{file.name}: FHIR, {read:,} resources read, {others:,} of types that are not read"
@@ -123,6 +126,27 @@ class _Reader:
             del self.exchange.refusals[before:]
             said = f"{file.name} was left out: JSON without a FHIR resource"
             self.exchange.notices.append(Notice("ignored", said, file.name))
+
+    def _unnested(self, file: str, given: Given, depth: int = 0) -> Iterator[Given]:
+        """The resource, or those of a bundle that is a line or an entry by itself."""
+        content = given.content
+        if given.kind == BUNDLE and isinstance(content, bytes):
+            content = parsed(content)
+        if isinstance(content, str):
+            self._refuse(Refusal(file, given.position, None, None, content, AN_OBJECT))
+            return
+        bundled = isinstance(content, dict) and content.get(NAME) == BUNDLE
+        if not bundled or depth >= DEEPEST:
+            yield given
+            return
+        entries = content.get("entry")
+        for entry in entries if isinstance(entries, list) else ():
+            if isinstance(entry, dict) and isinstance(entry.get("resource"), dict):
+                address = entry.get("fullUrl")
+                inner = Given(
+                    given.position, address if isinstance(address, str) else None, entry["resource"]
+                )
+                yield from self._unnested(file, inner, depth + 1)
 
     def _fault(self, file: File, fault: Fault) -> None:
         if fault.expected:

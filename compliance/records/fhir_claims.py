@@ -43,7 +43,7 @@ CLAIMS = ("claim_id", "claim", "patient_id", "insurer", "coverage", "provider", 
           "received_on", "status")  # fmt: skip
 LINES = ("claim_id", "line", "service_date", "cpt", "modifiers", "units", "charge", "therapist_id",
          "diagnosis_pointers", "place_of_service", "note_id")  # fmt: skip
-REMITTANCES = ("claim", "line", "paid_on", "allowed", "deductible", "paid", "patient_responsibility", "adjustments",
+REMITTANCES = ("claim", "answer", "line", "paid_on", "allowed", "deductible", "paid", "patient_responsibility", "adjustments",
                "remarks")  # fmt: skip
 CLAIM_COLUMNS = ("claim_id", "patient_id", "payer_id", "clinic_id", "billing_npi", "frequency_code", "original_claim_id",
                  "authorization_id", "diagnosis_codes", "referring_npi", "form", "bill_type", "payer_order", "submitted_on",
@@ -54,6 +54,7 @@ RENDERING = ("rendering", "performing", "treating", "", "primary", "attending")
 """Roles of a claim's care team that render the service, the surest first; referring, supervising, assisting ones do not."""
 REFERRING = {"referring", "ordering"}
 REPLACES = {"prior", "replaces", "replacement", "7"}
+ANSWERED, EXPLAINED = "ClaimResponse", "ExplanationOfBenefit"
 MINUTES = {"MJ", "min", "minute", "minutes"}
 AMOUNTS: Mapping[str, str] = {
     "eligible": "allowed", "allowed": "allowed", "line_alowd_chrg_amt": "allowed",
@@ -329,7 +330,9 @@ class Claims:
             said = "explanations of benefit have no item with a CPT or HCPCS code; their payment is left out"
             self.gathering.tell(said, place)
             return
-        self._answers(claim, paid_on, lines, (given.adjudication, given.total, given.payment), place)
+        self._answers(
+            (claim, EXPLAINED), paid_on, lines, (given.adjudication, given.total, given.payment), place
+        )
 
     def response(self, given: ClaimResponse, place: Place) -> None:
         """A payer's answer to a claim."""
@@ -353,7 +356,9 @@ class Claims:
         paid_on = self._paid_on(given.outcome, given.payment, given.created, place)
         if paid_on is not None:
             lines = [(str(each.itemSequence), each.adjudication) for each in given.item if each.itemSequence]
-            self._answers(claim, paid_on, lines, (given.adjudication, given.total, given.payment), place)
+            self._answers(
+                (claim, ANSWERED), paid_on, lines, (given.adjudication, given.total, given.payment), place
+            )
 
     def _paid_on(
         self, outcome: str | None, payment: Payment | None, created: str | None, place: Place
@@ -369,22 +374,25 @@ class Claims:
         return when
 
     def _answers(
-        self, claim: str, paid_on: str, lines: list[tuple[str, tuple[Adjudication, ...]]],
+        self, claim: tuple[str, str], paid_on: str, lines: list[tuple[str, tuple[Adjudication, ...]]],
         whole: tuple[tuple[Adjudication, ...], tuple[Total, ...], Payment | None], place: Place,
     ) -> None:  # fmt: skip
-        """A row for each answered line; one for the claim where no line is answered, or with what goes beyond lines."""
+        """A row for each answered line; one for the claim where no line is answered, or with what goes beyond lines.
+
+        `claim`: its key, and what kind of resource answers.
+        """
         answered = 0
         for line, adjudication in lines:
             answer = self._answer(adjudication, place)
             if not answer.empty():
                 answered += 1
-                self.remittances.add(claim, line, paid_on, *answer.cells(), place.file, place.position)
+                self.remittances.add(*claim, line, paid_on, *answer.cells(), place.file, place.position)
         adjudication, totals, payment = whole
         answer = self._answer(adjudication, place)
         if answered:
             if answer.adjustments or answer.remarks:
                 answer.amounts.clear()
-                self.remittances.add(claim, None, paid_on, *answer.cells(), place.file, place.position)
+                self.remittances.add(*claim, None, paid_on, *answer.cells(), place.file, place.position)
             return
         for total in totals:
             meaning = _meaning(total)
@@ -392,7 +400,7 @@ class Claims:
                 answer.amounts.setdefault(meaning, total.amount.value)
         paid = payment.amount.value if payment and payment.amount else None
         if paid is not None or not answer.empty():
-            self.remittances.add(claim, None, paid_on, *answer.cells(paid), place.file, place.position)
+            self.remittances.add(*claim, None, paid_on, *answer.cells(paid), place.file, place.position)
 
     def _answer(self, given: Iterable[Adjudication], place: Place) -> _Answer:
         answer = _Answer()
@@ -450,7 +458,7 @@ class Claims:
         made = [
             raw_table("claims", self._claim_rows(pl.concat([claims, answered])), CLAIM_COLUMNS, False),
             raw_table("claim_lines", self._line_rows(pl.concat([lines, answered_lines])), LINES, False),
-            raw_table("remittances", self._remittance_rows(), ("claim_id", *REMITTANCES[1:]), False),
+            raw_table("remittances", self._remittance_rows(), ("claim_id", *REMITTANCES[2:]), False),
         ]
         return [raw for raw in made if raw.rows_read]
 
@@ -523,14 +531,21 @@ class Claims:
     def _remittance_rows(self) -> pl.DataFrame:
         frame = self.remittances.frame()
         frame = frame.with_columns(self.gathering.mapped(frame["claim"], self.claim_of).alias("claim_id"))
+        explained = frame.filter(pl.col("answer") == EXPLAINED).select("claim_id", "paid_on").unique()
+        answered = frame.filter(pl.col("answer") == ANSWERED)
+        both = answered.join(explained, on=["claim_id", "paid_on"], how="semi")
+        if both.height:
+            said = "lines of claim responses stand in an explanation of benefit of the same claim and day, which counts"
+            self.gathering.lost(said, f"claim {both['claim_id'][0]}", both.height)
+            once = answered.join(explained, on=["claim_id", "paid_on"], how="anti", maintain_order="left")
+            frame = pl.concat([frame.filter(pl.col("answer") == EXPLAINED), once])
         if not self.left_out:
             return frame
         pairs = frame.select("claim_id", "line").iter_rows()
         lost = pl.Series([pair in self.left_out for pair in pairs], dtype=pl.Boolean)
         if lost.any():
             said = "answers of payers are to items without a CPT or HCPCS code and were left out"
-            self.gathering.lost(said, f"claim {frame.filter(lost)['claim_id'][0]}")
-            self.gathering.told[said].count = int(lost.sum())
+            self.gathering.lost(said, f"claim {frame.filter(lost)['claim_id'][0]}", int(lost.sum()))
         return frame.filter(~lost)
 
 

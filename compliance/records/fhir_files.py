@@ -16,6 +16,8 @@ from pydantic_core import from_json
 
 LONGEST_RESOURCE = 64 * 2**20
 """Bytes of one line of NDJSON, or of a file that holds a single resource."""
+LONGEST_FIRST = 8 * 2**20
+"""Bytes of a first line by which a file of another name is told to be NDJSON."""
 MOST_SEARCHED = 256 * 2**20
 """Bytes of a broken bundle that are searched for entries behind the break."""
 MOST_BROKEN = 1_000
@@ -96,7 +98,7 @@ def _is_ndjson(opened: Callable[[], IO[bytes]]) -> bool:
     with opened() as file:
         first = b""
         while not first.strip(BLANK):
-            first = file.readline(LONGEST_RESOURCE)
+            first = file.readline(LONGEST_FIRST)
             if not first:
                 return False
         if not first.rstrip(BLANK).endswith(b"}"):
@@ -106,10 +108,10 @@ def _is_ndjson(opened: Callable[[], IO[bytes]]) -> bool:
             following = file.readline(BLOCK)
             if not following:
                 return False
-    return following.lstrip(BLANK).startswith(b"{") and not isinstance(_parsed(first.removeprefix(MARK)), str)
+    return following.lstrip(BLANK).startswith(b"{") and not isinstance(parsed(first.removeprefix(MARK)), str)
 
 
-def _parsed(text: bytes) -> dict[str, Any] | list[Any] | str:
+def parsed(text: bytes) -> dict[str, Any] | list[Any] | str:
     """An object or a list; else, as text, why it is none."""
     try:
         value = from_json(text, allow_inf_nan=False)
@@ -138,7 +140,7 @@ def _by_line(opened: Callable[[], IO[bytes]]) -> Iterator[Given | Fault]:
                 continue
             if not line.strip(BLANK):
                 continue
-            value = _parsed(line)
+            value = parsed(line)
             if isinstance(value, dict):
                 yield Given(number, None, value)
             else:
@@ -203,7 +205,7 @@ def _single(opened: Callable[[], IO[bytes]], size: int) -> Iterator[Given | Faul
     if size > LONGEST_RESOURCE:
         yield Fault(None, f"a single resource of {size:,} bytes", f"at most {LONGEST_RESOURCE:,} bytes")
         return
-    value = _parsed(_whole(opened))
+    value = parsed(_whole(opened))
     if isinstance(value, dict):
         if value.get("resourceType") != "Bundle":
             yield Given(1, None, value)
@@ -244,6 +246,6 @@ def _taken(text: bytes, start: int, decoder: json.JSONDecoder) -> tuple[dict[str
         _, length = decoder.raw_decode(part)
     except (ValueError, RecursionError):
         return None, start
-    value = _parsed(part[:length].encode("utf-8", "replace"))
+    value = parsed(part[:length].encode("utf-8", "replace"))
     end = min(start + len(part[:length].encode("utf-8", "replace")), upto)
     return (value if isinstance(value, dict) else None), end

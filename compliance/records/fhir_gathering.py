@@ -133,9 +133,9 @@ class Gathering:
             kept = self.told[what] = Told(f"{place.file}, {place.position}" if place.position else place.file)
         kept.count += count
 
-    def lost(self, what: str, key: str) -> None:
-        """Count a reference that leads nowhere."""
-        self.tell(what, Place(key, 0, key))
+    def lost(self, what: str, key: str, count: int = 1) -> None:
+        """Count a reference that leads nowhere, or something that shows only when all has been read."""
+        self.tell(what, Place(key, 0, key), count)
 
     def no_code(self, what: str, concept: Concept | None) -> None:
         """Count something without a code that is read, by the systems of its codes."""

@@ -345,6 +345,8 @@ def _nested(found: Found, name: str) -> None:
 
 
 def _why_not(suffix: str, table: str | None) -> str:
+    if suffix == ".xml":
+        return "XML is not read; FHIR is expected as JSON"
     if suffix in JSON_SUFFIXES:
         return "it holds no JSON in UTF-8; FHIR is expected in a file of this name"
     if table:
