@@ -41,7 +41,7 @@ from compliance.sampling.plan import Plan, buys, plan
 from compliance.sampling.review import Result, review
 from compliance.sampling.sheets import dollars_text, sheet_rows, sheet_text
 from compliance.sampling.spot_check import probe_of
-from compliance.sampling.told import result_told, reviewers_told
+from compliance.sampling.told import result_told, reviewers_told, sample_told
 from compliance.sampling.worksheet import Answer, WorksheetError, read_worksheet, worksheet_text
 
 LINE = {
@@ -445,6 +445,35 @@ def test_a_missing_record_is_wrong_in_full_and_what_cannot_be_told_is_counted_bo
     said = "\n".join(result_told(told, "line"))
     assert "1 record missing: counted as wrong in full, and not replaced." in said
     assert "1 could not be told and count as correct; were they all wrong: 6.7 %" in said
+
+
+def test_what_cannot_be_told_is_no_assurance() -> None:
+    sample = draw(frame_of().units, Design(30, 7))
+
+    def told(untold: int) -> str:
+        answers = answered(sample.units, dict.fromkeys(range(1, untold + 1), ("cannot tell", None)))
+        return "\n".join(sample_told(sample, "line", 0.95, answers))
+
+    assert "None is wrong: you may be 95 % confident that fewer than" in told(0)
+    assert (
+        "None of those told is wrong; only if the 10 not told are right too may you be 95 % confident"
+        in told(10)
+    )
+    assert "were they all wrong: 33.3 % (exact 90 % interval 19.3 % to 49.9 %)" in told(10)
+    assert "None could be told: the sample shows nothing." in told(30)
+
+
+def test_limits_without_width_are_not_taken_for_certainty() -> None:
+    frame = build_frame(
+        lines(*({"claim_id": f"C{each:04}", "paid": 40.0} for each in range(300))), Criteria()
+    )
+    sample = draw(frame.units, Design(30, 7))
+    answers = answered(sample.units, dict.fromkeys(range(1, 31), ("error", 338)))
+    projected = one(review(sample, answers))
+    assert (projected.point, projected.low, projected.lower) == (1098600, 1098600, 1098600)
+    assert "limits without width say nothing of the others" in "\n".join(
+        sample_told(sample, "line", 0.9, answers)
+    )
 
 
 @pytest.mark.parametrize(

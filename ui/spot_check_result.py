@@ -17,7 +17,7 @@ from compliance.sampling.estimates import Interval, Projection
 from compliance.sampling.review import Result
 from compliance.sampling.review import review as reviewed
 from compliance.sampling.spot_check import answered_so_far, bundle_of
-from compliance.sampling.worksheet import Answer
+from compliance.sampling.worksheet import CANNOT_TELL, Answer
 from ui import data, frame, parts
 from ui.spot_check import Opened, drawn_sheet, paragraphs, strata_named
 
@@ -72,16 +72,27 @@ def _tiles(result: Result, minutes: float | None) -> None:
     projected = result.projections["difference"]
     sums = projected if isinstance(projected, Projection) else None
     figures = {
-        "Wrong": f"{result.errors} of {result.reviewed}",
-        "Net error of the sample": formats.money(result.net_cents / 100),
-        "Projected overpayment": formats.money(sums.point / 100) if sums else "–",
-        "Lower limit, two-sided": formats.money(sums.low / 100) if sums else "–",
-        "Lower limit, one-sided": formats.money(sums.lower / 100) if sums else "–",
-        "Minutes per chart, median": "–" if minutes is None else f"{minutes:.1f}",
+        "Wrong": (f"{result.errors} of {result.reviewed}", _rate_words(result)),
+        "Net error of the sample": (formats.money(result.net_cents / 100), None),
+        "Projected overpayment": (formats.money(sums.point / 100) if sums else "–", None),
+        "Lower limit, two-sided": (formats.money(sums.low / 100) if sums else "–", None),
+        "Lower limit, one-sided": (formats.money(sums.lower / 100) if sums else "–", None),
+        "Minutes per chart, median": ("–" if minutes is None else f"{minutes:.1f}", None),
     }
     with st.container(key="card_spot_tiles"):
-        for place, (name, figure) in zip(st.columns(len(figures)), figures.items(), strict=True):
-            place.metric(name, figure)
+        for place, (name, (figure, note)) in zip(st.columns(len(figures)), figures.items(), strict=True):
+            place.metric(name, figure, delta=note, delta_color="off", delta_arrow="off")
+
+
+def _rate_words(result: Result) -> str | None:
+    """The error rate with its interval, and how many could not be told: they are in the rate as right."""
+    told, untold = result.rate, result.answers.get(CANNOT_TELL, 0)
+    words = []
+    if isinstance(told, Interval):
+        words.append(f"{formats.percent(told.share)} ({formats.ends(told.low, told.high)})")
+    if untold:
+        words.append(f"{formats.count(untold)} cannot tell")
+    return "; ".join(words) or None
 
 
 def _minutes(shown: Opened, reviewer: str) -> float | None:

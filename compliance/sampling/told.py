@@ -8,10 +8,10 @@ from compliance.sampling.agreement import AgainstRules, Agreement, Verdict, agai
 from compliance.sampling.bundle import Bundle, Difference
 from compliance.sampling.conventions import Limit, conventions
 from compliance.sampling.draw import ALGORITHM, Sample
-from compliance.sampling.estimates import Interval, NoEstimate, Projection
+from compliance.sampling.estimates import Interval, NoEstimate, Projection, exact_interval
 from compliance.sampling.frame import Criteria, Frame
 from compliance.sampling.plan import buys
-from compliance.sampling.review import Result, review
+from compliance.sampling.review import CONFIDENCE, Result, review
 from compliance.sampling.sizes import none_shows
 from compliance.sampling.spot_check import SpotCheck
 from compliance.sampling.worksheet import CANNOT_TELL, ERROR, WRONG, Answer
@@ -94,10 +94,14 @@ def sample_told(sample: Sample, unit: str, confidence: float, answers: Sequence[
 
 def _none_told(result: Result, confidence: float) -> str:
     """What a simple sample without an error shows, at the confidence that it was planned with."""
-    share = none_shows(result.reviewed, confidence, result.population)
-    untold = " (those that could not be told counted as right)" if result.answers.get("cannot tell") else ""
-    sure = f"{100 * confidence:g} %"
-    return f"None is wrong{untold}: you may be {sure} confident that fewer than {percent(share)} of all are."
+    share = percent(none_shows(result.reviewed, confidence, result.population))
+    sure = f"{100 * confidence:g} % confident that fewer than {share} of all are"
+    untold = result.answers.get("cannot tell", 0)
+    if untold == result.reviewed:
+        return "None could be told: the sample shows nothing."
+    if untold:
+        return f"None of those told is wrong; only if the {count(untold)} not told are right too may you be {sure}."
+    return f"None is wrong: you may be {sure}."
 
 
 def result_told(result: Result, unit: str) -> list[str]:
@@ -112,10 +116,18 @@ def result_told(result: Result, unit: str) -> list[str]:
     if untold := result.answers.get("cannot tell"):
         lines.append(
             f"{count(untold)} could not be told and count as correct; were they all wrong: "
-            f"{percent(result.rate_at_most)}, and {money(result.net_cents_at_most / 100, cents=True)} net."
+            f"{_at_most(result, untold)}, and {money(result.net_cents_at_most / 100, cents=True)} net."
         )
     lines.append(_net_told(result))
     return [*lines, *_strata_results(result), *_projections_told(result)]
+
+
+def _at_most(result: Result, untold: int) -> str:
+    """The error rate if all that could not be told were wrong, of a simple sample with its exact interval."""
+    if len(result.strata) > 1 or result.reviewed == result.population:
+        return percent(result.rate_at_most)
+    confidence = result.rate.confidence if isinstance(result.rate, Interval) else CONFIDENCE
+    return _exact(exact_interval(result.errors + untold, result.reviewed, confidence))
 
 
 def _errors_told(result: Result) -> str:
@@ -180,6 +192,12 @@ def _projections_told(result: Result) -> list[str]:
     for name, cents in (("two_sided", told.low), ("one_sided", told.lower)):
         limit = conventions().limit(name)
         lines.append(f"  {_limit_told(limit)}: {_money(cents)}{_unverified(limit)}")
+    if not told.standard_error:
+        lines.append(
+            "  All reviewed units of a stratum differ by the same dollars: limits without width say nothing of the others."
+            if len(result.strata) > 1
+            else "  All reviewed units differ by the same dollars: limits without width say nothing of the others."
+        )
     if told.low < 0:
         lines.append("  A lower limit below zero shows no overpayment with that confidence.")
     beside = [
