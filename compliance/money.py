@@ -190,16 +190,31 @@ def _day_more(rows: pl.DataFrame, lines: pl.DataFrame) -> tuple[pl.DataFrame, pl
     gone = rows.filter(pl.col("share").is_null()).select(
         "unit_row", *LINE, kept=pl.col("units") - pl.col("lost"), swap="swap_more"
     )
-    wanted = rows.select("unit_row", "price_day").unique()
+    of_day = days.select("price_day", *LINE, "first_unit_more")
+    gone = gone.join(of_day, on=LINE)
+    # a day of ten thousand lines has a handful of prices: count lines by price, never finding by line
+    prices = of_day.group_by("price_day", "first_unit_more").agg(lines=pl.len())
+    fallen = (
+        gone.group_by("unit_row", "price_day", *LINE, "first_unit_more")
+        .agg(stays=(pl.col("kept").is_null() | (pl.col("kept") > 0)).any())
+        .filter(~pl.col("stays"))
+        .group_by("unit_row", "price_day", "first_unit_more")
+        .agg(fallen=pl.len())
+    )
     left = (
-        wanted.join(days.select("price_day", *LINE, "first_unit_more"), on="price_day")
-        .join(gone, on=["unit_row", *LINE], how="left")
+        rows.select("unit_row", "price_day")
+        .unique()
+        .join(prices, on="price_day")
+        .join(fallen, on=["unit_row", "price_day", "first_unit_more"], how="left", nulls_equal=True)
         .with_columns(
-            more=pl.max_horizontal(
-                pl.when(pl.col("kept").is_null() | (pl.col("kept") > 0)).then(pl.col("first_unit_more")),
-                "swap",
-            )
+            more=pl.when(pl.col("lines") > pl.col("fallen").fill_null(0)).then(pl.col("first_unit_more"))
         )
     )
-    after = left.group_by("unit_row", "price_day").agg(after_more=pl.col("more").max().fill_null(0.0))
+    swapped = gone.group_by("unit_row", "price_day").agg(swap=pl.col("swap").max())
+    after = (
+        left.group_by("unit_row", "price_day")
+        .agg(pl.col("more").max())
+        .join(swapped, on=["unit_row", "price_day"], how="left")
+        .select("unit_row", "price_day", after_more=pl.max_horizontal("more", "swap").fill_null(0.0))
+    )
     return before, after

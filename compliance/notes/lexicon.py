@@ -73,6 +73,7 @@ class Phrases:
     root: Node = field(default_factory=Node)
     stems: dict[str, list[str]] = field(default_factory=dict)
     vocabulary: dict[str, list[str]] = field(default_factory=dict)
+    longest_stem: int = 0
     known: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Words met so far, with the entries that they may follow."""
     _start: "Place | None" = None
@@ -96,6 +97,8 @@ class Phrases:
         entry = "|".join(step)
         for word in step:
             table = self.stems if word.endswith("*") else self.vocabulary
+            if word.endswith("*"):
+                self.longest_stem = max(self.longest_stem, len(word) - 1)
             entries = table.setdefault(word.removesuffix("*"), [])
             if entry not in entries:
                 entries.append(entry)
@@ -115,7 +118,7 @@ class Phrases:
         if len(spelling) > 3 and spelling.endswith("s"):
             for short in _singulars(spelling):
                 found += self.vocabulary.get(short, ())
-        for n in range(2, len(spelling) + 1):
+        for n in range(2, min(len(spelling), self.longest_stem) + 1):
             found += self.stems.get(spelling[:n], ())
         if number_of(spelling) is not None and not CODE.fullmatch(spelling):
             found += self.vocabulary.get(NUMBER, ())
