@@ -14,6 +14,7 @@ from typing import Any
 
 import polars as pl
 
+from compliance.records.delimited import LONGEST_CELL
 from compliance.records.models import Column, Kind
 
 EXPECTED: dict[Kind, str] = {
@@ -221,6 +222,11 @@ def _faults(cells: pl.Series | None, values: pl.Series, column: Column) -> Itera
         yield (values.abs() > LARGEST).fill_null(False), wanted
     if isinstance(column.held_as, pl.Datetime) and cells is not None:
         yield from _of_unknown_order(cells)
+    if cells is not None and (cells.str.len_bytes() > LONGEST_CELL).any():
+        yield (
+            (cells.str.len_chars() > LONGEST_CELL).fill_null(False),
+            f"a cell of at most {LONGEST_CELL:,} characters",
+        )
     if column.kind is Kind.KEY:
         wanted = "an identifier of characters that can be seen, in UTF-8 or Windows-1252"
         yield values.str.contains(UNSEEN).fill_null(False), wanted

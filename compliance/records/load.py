@@ -58,6 +58,8 @@ FILLED = {
 MANY_ROWS = 50
 """In so many rows of a chart table a column without any value was not filled by the export."""
 HASHED_ROWS = 100_000
+MOST_LINES_OF_A_DAY = 2_000
+"""Claim lines of one patient on one day; more are a mistake of the export."""
 EXCHANGED = {"x12", "fhir"}
 """Shapes of files that hold several tables, read when the tables are there."""
 
@@ -214,6 +216,7 @@ def _assembled(raws: list[RawTable], exchanged: list[Source], report: LoadReport
     _intervention_clocks(tables, refused)
     for name in [name for name in tables if not TABLES[name].repeats]:
         _once(tables, name, lines, refused, report)
+    _crowded_days(tables, refused)
     for raw in raws:
         carried[raw.table] -= set(raw.withheld)
     loaded = {**empty_tables(), **{name: typed.select(list(schema(name))) for name, typed in tables.items()}}
@@ -330,6 +333,29 @@ def _intervention_clocks(tables: dict[str, pl.DataFrame], refused: dict[str, Ref
         )
         typed = typed.filter(~lost)
     tables["interventions"] = typed.drop("day of the note")
+
+
+def _crowded_days(tables: dict[str, pl.DataFrame], refused: dict[str, Refused]) -> None:
+    """Refuse the claim lines of a patient's day that holds more than anybody can bill.
+
+    Rules hold the lines of a day against one another: a hundred thousand of them, under one number for everybody whose
+    number was not known, would be ten thousand million pairs.
+    """
+    lines, claims = tables.get("claim_lines"), tables.get("claims")
+    if lines is None or claims is None or lines.height <= MOST_LINES_OF_A_DAY:
+        return
+    whose = claims.select("claim_id", "patient_id").unique("claim_id", keep="first")
+    day = lines.join(whose, on="claim_id", how="left", maintain_order="left").select(
+        known=pl.all_horizontal(pl.col("patient_id", "service_date").is_not_null()),
+        held=pl.len().over("patient_id", "service_date"),
+        found=pl.format("{} on {}", "patient_id", pl.col("service_date").dt.date()),
+    )
+    crowded = day["known"] & (day["held"] > MOST_LINES_OF_A_DAY)
+    if crowded.any():
+        rows = lines.select(FILE, ROW).with_columns(day["found"]).filter(crowded)
+        wanted = f"at most {MOST_LINES_OF_A_DAY:,} claim lines of a patient's day"
+        refused["claim_lines"].add(rows, "claim_lines", None, wanted)
+        tables["claim_lines"] = lines.filter(~crowded)
 
 
 def _finish(

@@ -9,7 +9,7 @@ import polars as pl
 
 from compliance.formats import terminal
 from compliance.records.cells import TIME_ALONE, CellsRead, as_text, expected, read_cells
-from compliance.records.delimited import ROW, RawTable, match_headers, settle_twice, spare_name
+from compliance.records.delimited import MOST_COLUMNS, ROW, RawTable, match_headers, settle_twice, spare_name
 from compliance.records.models import CLOCK_DAY, TABLES, Column, Kind, columns, schema
 from compliance.records.report import InputError, Notice, Refusal
 
@@ -28,6 +28,8 @@ def read_parquet(source: Path | bytes, file: str, table: str) -> RawTable:
     given = source if isinstance(source, Path) else io.BytesIO(source)
     try:
         headers = list(pl.read_parquet_schema(given))
+        if len(headers) > MOST_COLUMNS:
+            raise InputError(f"{file}: more than {MOST_COLUMNS:,} columns (expected those of {table})")
         taken, unknown, again = match_headers(headers, table)
         if not taken:
             raise InputError(
