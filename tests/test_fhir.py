@@ -634,6 +634,63 @@ def test_bundles_within_bundles_and_lines_that_are_bundles():
     )
 
 
+def test_blue_button_names_an_npi_by_its_type_and_the_part_of_medicare_by_classes():
+    npi = {
+        "type": coded("http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBIdentifierType", "npi"),
+        "value": "1222222220",
+    }
+    classes = [
+        {"type": coded("x", "subgroup"), "value": "Medicare"},
+        {"type": coded("x", "subplan"), "value": "Part B"},
+    ]
+    coverage = {
+        **COVERAGE,
+        "type": coded(f"{written.HL7}/v3-ActCode", "SUBSIDIZ"),
+        "class": classes,
+        "payor": [{"identifier": {"value": "CMS"}}],
+    }
+    records = read(
+        coverage,
+        explanation(
+            careTeam=[{"sequence": 1, "provider": {"identifier": npi}, "role": coded("x", "performing")}]
+        ),
+    )
+    assert one(records, "payers")["kind"] == "medicare" and one(records, "claims")["payer_id"] == "CMS"
+    assert set(records.tables["claim_lines"]["therapist_id"]) == {"1222222220"}
+    assert (
+        one(records, "claims")["submitted_on"] is None
+    )  # the day of an explanation of benefit is the payer's
+
+
+def test_types_with_their_own_numbers_do_not_meet():
+    document = {
+        "resourceType": "DocumentReference",
+        "id": "1",
+        "subject": to("Patient/P1"),
+        "type": {"text": "Daily note"},
+    }
+    composition = {
+        "resourceType": "Composition",
+        "id": "1",
+        "subject": to("Patient/P1"),
+        "type": {"text": "Evaluation"},
+        "identifier": {"value": "one, not a list"},
+    }
+    records = read(
+        {**ENCOUNTER, "id": "1"},
+        document,
+        composition,
+        {**PROCEDURE, "encounter": to("Encounter/1")},
+        {**CLAIM, "id": "1"},
+        explanation(id="1"),
+    )
+    assert not records.report.refusals
+    assert set(records.tables["notes"]["note_id"]) == {"1", "Composition/1", "Encounter/1"}
+    assert one(records, "interventions")["note_id"] == "Encounter/1"
+    assert set(records.tables["claims"]["claim_id"]) == {"1", "ExplanationOfBenefit/1"}
+    assert one(records, "remittances")["claim_id"] == "ExplanationOfBenefit/1"
+
+
 @pytest.mark.parametrize(
     ("related", "frequency", "original"),
     [
@@ -684,7 +741,7 @@ def test_ways_to_name_a_patient(reference):
     bundle = {"resourceType": "Bundle", "type": "collection", "entry": [
         {"resource": encounter}, {"fullUrl": "urn:uuid:6f1c", "resource": patient}]}  # fmt: skip
     records = load_files([("b.json", json.dumps(bundle).encode())])
-    assert one(records, "notes")["patient_id"] == ("p" if reference == to("#p") else "P1")
+    assert one(records, "notes")["patient_id"] == ("Encounter/N1#p" if reference == to("#p") else "P1")
 
 
 def test_organizations_in_a_care_team_render_nothing_and_the_surest_role_goes_first():

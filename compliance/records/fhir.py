@@ -35,6 +35,8 @@ DEEPEST = 3
 """Bundles within bundles that are opened."""
 LONGEST_TYPE = 60
 MOST_TYPES = 300
+MOST_FILES_TOLD = 20
+"""Files of which each is told how many resources it held; of more only all together."""
 CONTAINED = {"Patient", "Practitioner", "PractitionerRole", "Organization", "Coverage", "Condition"}
 """Types that are read within other resources."""
 WITHOUT_ROWS = {
@@ -88,6 +90,7 @@ class _Reader:
         self.exchange = Exchange()
         self.seen: dict[str, int] = {}
         self.unread: dict[str, int] = {}
+        self.files: list[tuple[str, int, int]] = []
 
     def read(self, files: Sequence[File]) -> Exchange:
         """All files, then what only shows when all have been read."""
@@ -100,6 +103,7 @@ class _Reader:
             if collecting:
                 gc.enable()
         self.exchange.tables = [*self.people.tables(), *self.charts.tables(), *self.claims.tables()]
+        self.exchange.notices += self._told_files()
         for kind, count in sorted(self.unread.items()):
             said = f"FHIR: {count:,} resources of type {kind} are not read"
             self.exchange.notices.append(Notice("fhir", said, None, None, count))
@@ -120,12 +124,26 @@ class _Reader:
                     read, others = read + (ours is True), others + (ours is False)
         refused = self.exchange.refusals[before:]
         if read or others or any(each.column != NAME for each in refused):
-            said = f"{file.name}: FHIR, {read:,} resources read, {others:,} of types that are not read"
-            self.exchange.notices.append(Notice("fhir", said, file.name, None, read))
+            self.files.append((file.name, read, others))
         else:
             del self.exchange.refusals[before:]
             said = f"{file.name} was left out: JSON without a FHIR resource"
             self.exchange.notices.append(Notice("ignored", said, file.name))
+
+    def _told_files(self) -> Iterator[Notice]:
+        """How many resources each file held; of many files all together."""
+        held = self.files
+        if len(held) > MOST_FILES_TOLD:
+            held = [
+                (
+                    f"{len(held):,} files",
+                    sum(read for _, read, _ in held),
+                    sum(others for _, _, others in held),
+                )
+            ]
+        for name, read, others in held:
+            said = f"{name}: FHIR, {read:,} resources read, {others:,} of types that are not read"
+            yield Notice("fhir", said, name if len(held) == len(self.files) else None, None, read)
 
     def _unnested(self, file: str, given: Given, depth: int = 0) -> Iterator[Given]:
         """The resource, or those of a bundle that is a line or an entry by itself."""

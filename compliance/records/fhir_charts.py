@@ -487,6 +487,7 @@ class Charts:
     def _note_rows(self, signatures: dict[str, list[Signed]]) -> pl.DataFrame:
         settle = self.gathering.settled
         encounters, documents = self.encounters.frame(), self.documents.frame()
+        documents = _apart(documents.with_columns(key=pl.col("document")))
         documents = documents.with_columns(
             self.gathering.mapped(documents["encounter"], settle).alias("encounter"),
             pl.coalesce("text", self.gathering.mapped(documents["binary"], self._binary)).alias("text"),
@@ -501,11 +502,6 @@ class Charts:
             .unique("encounter", keep="first", maintain_order=True)
         )
         principal = dict(first.select("encounter", "note_id").iter_rows())
-        self.notes_of = {
-            **dict(encounters.select("encounter", "note_id").iter_rows()),
-            **dict(documents.select("document", "note_id").iter_rows()),
-            **principal,
-        }
         visits = encounters.select(
             "encounter", pl.exclude("encounter", "note_id", FILE, ROW).name.suffix(" of the visit")
         )
@@ -522,6 +518,12 @@ class Charts:
             *(pl.coalesce(name, f"{name} of the visit").alias(name) for name in both),
         )
         alone = encounters.filter(~pl.col("encounter").is_in(list(principal)))
+        alone = _apart(alone.with_columns(key=pl.col("encounter")), set(documents["note_id"]))
+        self.notes_of = {
+            **dict(alone.select("encounter", "note_id").iter_rows()),
+            **dict(documents.select("document", "note_id").iter_rows()),
+            **principal,
+        }
         whole = pl.concat([joined, alone], how="diagonal").select(
             *dict.fromkeys([*DOCUMENTS, "outcome", FILE, ROW])
         )
@@ -593,6 +595,12 @@ class Charts:
             pl.int_range(1, pl.len() + 1).over("note_id").cast(pl.String).alias("line")
         )
         return lined.sort("order")
+
+
+def _apart(notes: pl.DataFrame, taken: set[str] | None = None) -> pl.DataFrame:
+    """Notes of which several resources of different types have one id: all but the first under type and id (`key`)."""
+    again = ~pl.col("note_id").is_first_distinct() | pl.col("note_id").is_in(list(taken or ()))
+    return notes.with_columns(pl.when(again).then("key").otherwise("note_id").alias("note_id")).drop("key")
 
 
 def _clock(period: tuple[str | None, str | None]) -> bool:

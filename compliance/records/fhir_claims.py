@@ -108,6 +108,7 @@ class Claims:
         self.left_out: set[tuple[str, str]] = set()
         self.diagnoses: dict[str, list[tuple[int, str]]] = {}
         self.insurers: dict[str, str] = {}
+        self.own_ids: set[str] = set()
         self.known_by_answer: dict[str, str] = {}
 
     # one resource
@@ -152,7 +153,10 @@ class Claims:
         team = {each.sequence: self._member(each, place) for each in given.careTeam}
         referring = next((key for role, key in team.values() if role in REFERRING and key), None)
         status = STATUS.get(given.status or "")
-        submitted = None if status == "draft" else day(given.created, gathering, place)
+        sent = status != "draft" and isinstance(
+            given, Claim
+        )  # an explanation of benefit was made by the payer
+        submitted = day(given.created, gathering, place) if sent else None
         authorization = next((each for each in insurance.preAuthRef if each), None) if insurance else None
         claims.add(
             own, place.key, key_of(given.patient, place), insurer, coverage, provider, frequency, original, authorization,
@@ -432,16 +436,21 @@ class Claims:
     # when all files have been read
 
     def claim_of(self, key: str) -> str | None:
-        """The id of the claim that a key names: as read, else as tables and claim files know it."""
+        """The id of the claim that a key names: as read, else as tables and claim files know it.
+
+        An explanation of benefit that names no claim is none of the claims that happen to bear its id.
+        """
         settled = self.gathering.settled(key)
-        if settled in self.gathering.ids:
-            return self.gathering.ids[settled]
+        own = self.gathering.ids.get(settled)
+        if own is not None:
+            return settled if settled.startswith(EXPLAINED) and own in self.own_ids else own
         return self.known_by_answer.get(key) or self.gathering.id_of(key)
 
     def tables(self) -> list[RawTable]:
         """Claims, claim lines and remittances."""
         claims, lines = self.claims.frame(), self.lines.frame()
         answered, answered_lines = self.answered_claims.frame(), self.answered_lines.frame()
+        self.own_ids = set(claims["claim_id"])
         keys = answered["claim_id"]
         own = self.gathering.mapped(keys, self.claim_of)
         for key, each in zip(keys, own, strict=True):

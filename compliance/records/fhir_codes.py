@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 
-from compliance.records.fhir_models import Concept
+from compliance.records.fhir_models import Concept, Identifier
 from compliance.records.x12_claims import FILING, discipline_and_role
 
 LONGEST_SYSTEM = 160
@@ -124,6 +124,15 @@ def procedure_code(concept: Concept | None) -> str | None:
     return None
 
 
+def is_npi(identifier: Identifier) -> bool:
+    """Whether an identifier is an NPI: by its system, or by its type as Blue Button writes it."""
+    if identifier.system in NPI_SYSTEMS:
+        return True
+    return identifier.type is not None and any(
+        coding.code in ("npi", "NPI") for coding in identifier.type.coding
+    )
+
+
 def systems_of(concept: Concept | None) -> str:
     """The systems of a concept's codes, for telling what was not read."""
     if concept is None:
@@ -174,7 +183,7 @@ def payer_kind(concept: Concept | None, classes: Iterable[tuple[str | None, str 
                 return kind
         elif "hl7.org" in system and (kind := PAYER_CODES.get(code)):
             return kind
-    named = {(kind or "").lower(): (value or "").lower() for kind, value in classes}
+    named = {(kind or "").lower().removeprefix("sub"): (value or "").lower() for kind, value in classes}
     if named.get("group") == "medicare":
         return {"part a": "medicare", "part b": "medicare", "part c": "medicare_advantage"}.get(
             named.get("plan", "")

@@ -14,7 +14,7 @@ from functools import lru_cache
 import polars as pl
 
 from compliance.records.delimited import ROW, RawTable
-from compliance.records.fhir_codes import NPI_SYSTEMS, systems_of
+from compliance.records.fhir_codes import is_npi, systems_of
 from compliance.records.fhir_models import Concept, Identifier, Reference, Resource
 from compliance.records.report import Notice
 from compliance.records.tables import FILE
@@ -158,6 +158,8 @@ class Gathering:
     def own_id(self, table: str, resource: Resource, place: Place) -> str:
         """The id of a resource's row, registered under its key, its address and its identifiers."""
         own = resource.id or place.key.rpartition("/")[2]
+        if "#" in place.key:  # the id of a contained resource is one within its container alone
+            own = next((each.value for each in resource.identifier if each.value), place.key)
         known = self.known.ids.get(table, frozenset())
         if known and own not in known:
             named = {each.value for each in resource.identifier if each.value and each.value in known}
@@ -165,7 +167,7 @@ class Gathering:
             named |= {
                 by_npi[each.value]
                 for each in resource.identifier
-                if each.value and each.system in NPI_SYSTEMS and each.value in by_npi
+                if each.value and each.value in by_npi and is_npi(each)
             }
             if len(named) == 1:
                 own = named.pop()
@@ -243,7 +245,7 @@ def _key(address: str) -> str:
 
 def identifier_key(identifier: Identifier) -> str:
     """The key of whoever bears an identifier."""
-    if identifier.system in NPI_SYSTEMS:
+    if is_npi(identifier):
         return f"npi:{identifier.value}"
     return f"identifier:{identifier.system or ''}|{identifier.value}"
 

@@ -6,7 +6,7 @@ absent, and what a missing one means is decided where the resource becomes rows.
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 LONGEST_TEXT = 3_000_000
 """Characters of one string; a note of a million characters is one and a third in base64."""
@@ -45,6 +45,7 @@ class Identifier(Element):
 
     system: str | None = None
     value: str | None = None
+    type: Concept | None = None
 
 
 class Reference(Element):
@@ -282,6 +283,12 @@ class Composition(Resource):
     relatesTo: tuple[RelatesTo, ...] = ()
     event: tuple[Event, ...] = ()
     section: tuple[Section, ...] = ()
+
+    @field_validator("identifier", mode="before")
+    @classmethod
+    def _one_identifier(cls, given: object) -> object:
+        """R4 lets a composition have one identifier where other resources have several."""
+        return [given] if isinstance(given, dict) else given
 
 
 class Binary(Resource):

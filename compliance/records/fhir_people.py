@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from compliance.records.delimited import RawTable
-from compliance.records.fhir_codes import NPI_SYSTEMS, payer_kind, who
+from compliance.records.fhir_codes import is_npi, payer_kind, who
 from compliance.records.fhir_gathering import Gathering, Place, Rows, key_of, name_key, raw_table, tail
 from compliance.records.fhir_models import (
     Concept,
@@ -69,7 +69,7 @@ class _Coverage:
 
 def npi_of(identifiers: tuple[Identifier, ...]) -> str | None:
     """The NPI among identifiers."""
-    return next((each.value for each in identifiers if each.system in NPI_SYSTEMS and each.value), None)
+    return next((each.value for each in identifiers if each.value and is_npi(each)), None)
 
 
 def day(text: str | None, gathering: Gathering, place: Place) -> str | None:
@@ -126,8 +126,6 @@ class People:
     def practitioner(self, given: Practitioner, place: Place) -> None:
         """Somebody who treats, orders or bills."""
         npi = npi_of(given.identifier)
-        if "#" in place.key and given.id and npi:
-            given.id = self.gathering.known.by_npi.get("therapists", {}).get(npi, npi)
         own = self.gathering.own_id("therapists", given, place)
         suffixes = [each for name in given.name for each in name.suffix if each]
         credential = ", ".join(dict.fromkeys(suffixes)) or None
