@@ -17,6 +17,7 @@ from compliance.audit import COUNTS, Audit
 from compliance.checks.rule import SEVERITIES
 from compliance.formats import money, plural, rate, refused, spreadsheet, terminal
 from compliance.policy import Policies
+from compliance.prebill import released_untold
 from compliance.records.load import LoadReport, Records
 from compliance.risk import summary
 
@@ -160,6 +161,8 @@ def _gate(claims: Claims) -> list[str]:
         return []
     held = [claim for claim in claims if claim["decision"] == "hold"]
     said = [f"Pre-bill: hold {len(held):,} of {len(claims):,} unsubmitted claims."]
+    if unsure := released_untold(claims):
+        said.append(f"{unsure:,} of the {len(claims) - len(held):,} released could not be checked in full.")
     return said + [
         f"  {claim['decision']:8}{terminal(claim['claim_id'])}  {money(claim['amount'], cents=True)}"
         for claim in claims

@@ -1,14 +1,15 @@
 """Before billing: hold or release for each claim that is not sent yet, and which fixes release the most.
 
 A claim is held where a finding of severity high or medium touches it, unless a reviewer dismissed or waived the finding.
+What could not be told holds none, and is no pass either: it stands beside the decision.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import polars as pl
 
-from compliance.audit import Audit
+from compliance.audit import VISIT, Audit
 from compliance.checks.rule import AT_RISK
 from compliance.risk import at_risk
 
@@ -30,19 +31,30 @@ def blocking(result: Audit, lifted: Collection[str] = ()) -> pl.DataFrame:
 
 
 def pre_bill(result: Audit, lifted: Collection[str] = ()) -> list[dict[str, Any]]:
-    """Each claim of an audit of what is unsubmitted: claim_id, decision (`hold`, `release`), amount, findings (ids)."""
+    """Each claim of an audit of what is unsubmitted: claim_id, decision (`hold`, `release`), amount, findings (ids).
+
+    `cannot_tell`: whether a check on one of its visits could not be told.
+    """
     held = blocking(result, lifted)
     by_claim = {key[0]: group["finding_id"].to_list() for key, group in held.group_by("claim_id")}
     claims = result.lines.group_by("claim_id").agg(pl.col("amount").sum()).sort("claim_id")
+    doubtful = result.visits.filter(pl.col("cannot_tell")).select(VISIT)
+    untold = set(result.lines.join(doubtful, on=VISIT, how="semi")["claim_id"])
     return [
         {
             "claim_id": row["claim_id"],
             "decision": HOLD if row["claim_id"] in by_claim else RELEASE,
             "amount": round(row["amount"], 2),
             "findings": by_claim.get(row["claim_id"], []),
+            "cannot_tell": row["claim_id"] in untold,
         }
         for row in claims.iter_rows(named=True)
     ]
+
+
+def released_untold(claims: Iterable[Mapping[str, Any]]) -> int:
+    """How many of the released claims could not be checked in full."""
+    return sum(claim["decision"] == RELEASE and claim["cannot_tell"] for claim in claims)
 
 
 def fixes(result: Audit, key: pl.Expr, lifted: Collection[str] = ()) -> pl.DataFrame:
@@ -93,7 +105,9 @@ def released_by(result: Audit, fixed: Collection[str], lifted: Collection[str] =
 
 
 def sheet(claims: list[dict[str, Any]], result: Audit) -> pl.DataFrame:
-    """The claims for the billing system: claim_id, decision, amount, rules (`PR-01 UNIT-01`), fixes (sentences)."""
+    """The claims for the billing system: claim_id, decision, amount, rules (`PR-01 UNIT-01`), fixes (sentences),
+    cannot_tell (whether a check on it could not be told).
+    """
     rules = dict(result.findings.select("finding_id", "rule").iter_rows())
     told = dict(result.findings.select("finding_id", "fix").iter_rows())
     rows = [
@@ -103,9 +117,12 @@ def sheet(claims: list[dict[str, Any]], result: Audit) -> pl.DataFrame:
             "amount": claim["amount"],
             "rules": " ".join(sorted({rules[each] for each in claim["findings"]})) or None,
             "fixes": " ".join(dict.fromkeys(told[each] for each in claim["findings"])) or None,
+            "cannot_tell": claim["cannot_tell"],
         }
         for claim in claims
     ]
-    names = ("claim_id", "decision", "amount", "rules", "fixes")
-    schema = {name: pl.Float64() if name == "amount" else pl.String() for name in names}
+    schema: dict[str, pl.DataType] = dict.fromkeys(
+        ("claim_id", "decision", "amount", "rules", "fixes"), pl.String()
+    )
+    schema |= {"amount": pl.Float64(), "cannot_tell": pl.Boolean()}
     return pl.DataFrame(rows, schema=schema)

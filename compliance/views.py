@@ -16,6 +16,7 @@ from compliance import formats, risk
 from compliance.audit import LINE_ITEMS, VISIT, Audit, counted
 from compliance.chart_theme import SEVERITIES, SEVERITY_SIGNS
 from compliance.checks.rule import Rule, catalogue
+from compliance.prebill import released_untold
 from compliance.records.load import LoadReport, Notice
 from compliance.review.worklist import gathered
 from compliance.rulebook import FAMILIES, by_family
@@ -636,10 +637,12 @@ def billing_sentence(
     held = [claim for claim in claims if claim["decision"] == "hold"]
     whole = formats.money(sum(claim["amount"] for claim in claims))
     told = f"{formats.plural(len(claims), 'unsent claim')}, {whole}: "
+    unsure = released_untold(claims)
+    partly = f", {formats.count(unsure)} of them not checked in full" if unsure else ""
     if not held:
-        return f"{told}release all of them."
+        return f"{told}release all of them{partly}."
     dollars = formats.money(sum(claim["amount"] for claim in held))
-    told += f"hold {formats.count(len(held))} ({dollars}), release {formats.count(len(claims) - len(held))}."
+    told += f"hold {formats.count(len(held))} ({dollars}), release {formats.count(len(claims) - len(held))}{partly}."
     number = min(top, fixes.height)
     these = "Fixing the first one" if number == 1 else f"Fixing the first {number}"
     return f"{told} {these} releases {formats.plural(first[0], 'claim')}, {formats.money(first[1])}."

@@ -62,8 +62,9 @@ left.markdown(f"**Each claim: {formats.count(held)} held, {formats.count(listed.
 with right:
     parts.download(listed, "billing_claims", "hold_or_release.csv")
 shown = parts.masked(listed, "fixes").select(
-    Claim="claim_id", Decision="decision", Amount="amount", Rules="rules", Fix="fixes"
-)
+    Claim="claim_id", Decision="decision", Amount="amount", Rules="rules", Fix="fixes",
+    **{"Not checked in full": "cannot_tell"},
+)  # fmt: skip
 parts.sheet(
     shown.sort("Decision", "Claim"), "Each unsent claim: hold or release, and why", height=300, row_height=26
 )

@@ -6,12 +6,13 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from compliance.audit import Audit, Scope, audit, unsubmitted
+from compliance.audit import VISIT, Audit, Scope, audit, unsubmitted
 from compliance.checks.rule import select
 from compliance.policy import load_policies
-from compliance.prebill import fixes, pre_bill, released_by, sheet
+from compliance.prebill import fixes, pre_bill, released_by, released_untold, sheet
 from compliance.records.load import Records, load
 from compliance.review.worklist import cause_key
+from compliance.views import billing_sentence
 
 AS_OF = date(2026, 7, 1)
 
@@ -68,3 +69,17 @@ def test_the_sheet_for_the_billing_system_names_rules_and_fixes(waiting: Audit) 
     held = told.filter(pl.col("decision") == "hold")
     assert held["rules"].null_count() == 0 and held["fixes"].null_count() == 0
     assert told.filter(pl.col("decision") == "release")["rules"].null_count() == told.height - held.height
+
+
+def test_a_released_claim_that_was_not_checked_in_full_says_so(records: Records) -> None:
+    waiting = unsubmitted(audit(records, load_policies(), AS_OF, select(["SUP", "PR"])))
+    claims = pre_bill(waiting)
+    unknown = waiting.visits.filter(pl.col("cannot_tell")).select(VISIT)
+    named = set(waiting.lines.join(unknown, on=VISIT, how="semi")["claim_id"])
+    assert {claim["claim_id"] for claim in claims if claim["cannot_tell"]} == named
+    released = [claim for claim in claims if claim["decision"] == "release"]
+    partly = sum(claim["claim_id"] in named for claim in released)
+    assert 0 < partly == released_untold(claims) < len(claims)
+    said = billing_sentence(claims, fixes(waiting, cause_key()), (0, 0.0), 7)
+    assert f"release {len(released)}, {partly} of them not checked in full." in said
+    assert sheet(claims, waiting)["cannot_tell"].sum() == len(named)

@@ -42,11 +42,13 @@ def _clean(subject: Subject) -> dict[str, str]:
         return {"label": label, "value": formats.NOTHING, "note": "every claim was sent"}
     clean = sum(claim["decision"] == prebill.RELEASE for claim in claims)
     told = risk.rate(clean, len(claims))
+    unsure = prebill.released_untold(claims)
+    partly = f"; {formats.count(unsure)} not checked in full" if unsure else ""
     return {
         "label": label,
         "value": formats.percent(told.share),
         "note": f"{formats.count(clean)} of {formats.plural(len(claims), 'unsent claim')}; "
-        f"{formats.ends(told.low, told.high)} at 95 %",
+        f"{formats.ends(told.low, told.high)} at 95 %{partly}",
     }
 
 

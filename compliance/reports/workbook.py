@@ -243,7 +243,14 @@ def _claims(subject: Subject) -> pl.DataFrame:
     listed = prebill.sheet(subject.claims, subject.waiting)
     listed = listed.with_columns(_masked(subject, listed["fixes"]).alias("fixes"))
     return listed.select(
-        Claim="claim_id", Decision="decision", Amount="amount", Rules="rules", **{"What to do": "fixes"}
+        Claim="claim_id",
+        Decision="decision",
+        Amount="amount",
+        Rules="rules",
+        **{
+            "What to do": "fixes",
+            "Not checked in full": pl.col("cannot_tell").replace_strict({True: "yes", False: ""}),
+        },
     ).sort("Decision", "Claim")
 
 
