@@ -28,6 +28,7 @@ with warnings.catch_warnings():
     from fhir.resources.R4B import get_fhir_model_class
 
 DATA = Path(__file__).parent / "data/fhir/synthea-r4"
+BLUE_BUTTON = DATA.parent / "bluebutton"
 FILES = sorted(DATA.glob("*.json"))
 SNOMED, CVX = "http://snomed.info/sct", "http://hl7.org/fhir/sid/cvx"
 CPT = "http://www.ama-assn.org/go/cpt"
@@ -192,11 +193,49 @@ def _without_urns(file):
     return [entry["resource"] for entry in json.loads(text)["entry"]]
 
 
+def test_blue_button_of_a_carrier_claim():
+    records = load(BLUE_BUTTON)
+    given = json.loads((BLUE_BUTTON / "eob_read_carrier_v2.json").read_text("utf-8"))
+    assert not records.report.refusals
+    (line,) = records.tables["claim_lines"].rows(named=True)
+    (item,) = given["item"]
+    codings = item["productOrService"]["coding"]
+    assert (line["cpt"], line["charge"], line["units"]) == (
+        next(each["code"] for each in codings if len(each["code"]) == 5), _amount_of(item, "line_sbmtd_chrg_amt"),
+        item["quantity"]["value"])  # fmt: skip
+    answer = one(records, "remittances")
+    for column, variable in (
+        ("allowed", "line_alowd_chrg_amt"),
+        ("paid", "line_nch_pmt_amt"),
+        ("deductible", "line_bene_ptb_ddctbl_amt"),
+    ):
+        assert answer[column] == _amount_of(item, variable), column
+    assert answer["patient_responsibility"] == answer["deductible"] + _amount_of(item, "line_coinsrnc_amt")
+    claim = one(records, "claims")
+    assert (claim["claim_id"], claim["form"], claim["submitted_on"]) == (given["id"], "professional", None)
+    kinds = {row["payer_id"]: row["kind"] for row in records.tables["payers"].rows(named=True)}
+    assert kinds[claim["payer_id"]] == "medicare"  # by Coverage part-b
+    assert claim["patient_id"] in set(records.tables["patients"]["patient_id"])
+
+
+def _amount_of(item, variable):
+    """The amount of a Blue Button variable, straight from the JSON."""
+    found = [
+        each["amount"]["value"]
+        for each in item["adjudication"]
+        for coding in each["category"]["coding"]
+        if coding["code"].endswith(f"/{variable}") and "amount" in each
+    ]
+    assert len(found) == 1
+    return found[0]
+
+
 # each resource as rows
 
-PATIENT = {"resourceType": "Patient", "id": "P1", "name": [{"use": "old", "text": "Old"}, {"given": ["Ann", None],
-    "family": "Lee"}],
-           "gender": "female", "birthDate": "1950-03-04"}  # fmt: skip
+PATIENT = {
+    "resourceType": "Patient", "id": "P1", "gender": "female", "birthDate": "1950-03-04",
+    "name": [{"use": "old", "text": "Old"}, {"given": ["Ann", None], "family": "Lee"}],
+}  # fmt: skip
 PRACTITIONER = {
     "resourceType": "Practitioner", "id": "T1", "identifier": [{"system": "http://hl7.org/fhir/sid/us-npi",
       "value": "1222222220"}],
@@ -396,6 +435,29 @@ def test_a_visit_with_its_document_and_procedures():
         ("DOC1", 3, "97110", 8, "T1"),
     ]
     assert records.tables["claim_lines"]["note_id"].to_list() == ["DOC1", None]
+
+
+def test_an_addendum_to_a_visit_is_no_second_visit():
+    context = {"encounter": [to("Encounter/N1")]}
+    document = {"resourceType": "DocumentReference", "subject": to("Patient/P1"), "context": context}
+    appends = [{"code": "appends", "target": to("DocumentReference/D1")}]
+    addendum = {**document, "id": "D0", "type": {"text": "Addendum"}, "relatesTo": appends}
+    daily = {**document, "id": "D1", "type": {"text": "Daily note"}}
+    records = read(PATIENT, PRACTITIONER, ENCOUNTER, addendum, daily, PROCEDURE)
+    first, second = records.tables["notes"].sort("note_id").rows(named=True)
+    assert (first["kind"], first["amends_note_id"], first["started_at"], first["outcome"]) == (
+        "addendum",
+        "D1",
+        None,
+        None,
+    )
+    assert first["service_date"] == second["service_date"] == datetime(2026, 3, 2)
+    assert (second["kind"], second["started_at"], second["outcome"]) == (
+        "treatment",
+        datetime(2026, 3, 2, 9),
+        "attended",
+    )
+    assert one(records, "interventions")["note_id"] == "D1"
 
 
 def test_a_composition_with_two_signatures():

@@ -19,6 +19,7 @@ from compliance.records.fhir_files import AN_OBJECT, Fault, Given, parsed, resou
 from compliance.records.fhir_gathering import Gathering, Known, Place
 from compliance.records.fhir_models import MODELS, Resource
 from compliance.records.fhir_people import People
+from compliance.records.fhir_plans import Plans
 from compliance.records.fhir_text import Unreadable
 from compliance.records.report import Notice, Refusal
 from compliance.records.x12 import Exchange
@@ -76,14 +77,15 @@ class _Reader:
     def __init__(self, known: Known) -> None:
         self.gathering = Gathering(known)
         self.people = People(self.gathering)
-        self.charts = Charts(self.gathering, self.people)
+        self.plans = Plans(self.gathering, self.people)
+        self.charts = Charts(self.gathering, self.people, self.plans)
         self.claims = Claims(self.gathering, self.people, self.charts)
         self.readers: dict[str, Callable[[Any, Place], None]] = {
             "Patient": self.people.patient, "Practitioner": self.people.practitioner,
             "PractitionerRole": self.people.role, "Organization": self.people.organization,
-            "Coverage": self.people.coverage, "Condition": self.charts.condition, "Encounter": self.charts.encounter,
+            "Coverage": self.people.coverage, "Condition": self.plans.condition, "Encounter": self.charts.encounter,
             "DocumentReference": self.charts.document, "Composition": self.charts.composition,
-            "Binary": self.charts.binary, "CarePlan": self.charts.care_plan, "Goal": self.charts.goal,
+            "Binary": self.charts.binary, "CarePlan": self.plans.care_plan, "Goal": self.plans.goal,
             "Procedure": self.charts.procedure, "Provenance": self.charts.provenance, "Claim": self.claims.claim,
             "ClaimResponse": self.claims.response, "ExplanationOfBenefit": self.claims.explanation,
         }  # fmt: skip

@@ -1,7 +1,7 @@
-"""Encounters, documents, plans of care, goals, procedures and signatures into notes, plans, goals and interventions.
+"""Encounters, documents, procedures and signatures into notes and interventions.
 
 A document (DocumentReference, Composition) is a note; an encounter without a document is one by itself. An encounter gives
-its first document that is no addendum its time, place and therapist, and its procedures are that note's interventions.
+its first document that is no addendum its times and outcome, and its procedures are that note's interventions.
 """
 
 import re
@@ -11,7 +11,6 @@ import polars as pl
 
 from compliance.records.delimited import ROW, RawTable
 from compliance.records.fhir_codes import (
-    diagnosis_code,
     discipline_said,
     note_type,
     procedure_code,
@@ -19,22 +18,17 @@ from compliance.records.fhir_codes import (
 )
 from compliance.records.fhir_gathering import FILE, Gathering, Place, Rows, key_of, raw_table
 from compliance.records.fhir_models import (
-    Activity,
     Binary,
-    CarePlan,
     Composition,
     Concept,
-    Condition,
     DocumentReference,
     Encounter,
-    Goal,
     Procedure,
     Provenance,
     RelatesTo,
-    Repeat,
-    Target,
 )
 from compliance.records.fhir_people import People, day, moment
+from compliance.records.fhir_plans import Plans, Signed
 from compliance.records.fhir_text import (
     MARKED_UP,
     PLAIN,
@@ -45,68 +39,38 @@ from compliance.records.fhir_text import (
 )
 
 AUTHENTICATED = "http://hl7.org/fhir/us/core/StructureDefinition/us-core-authentication-time"
-LABEL = re.compile(r"^((?:LTG|STG|Goal)\s*#?\s*\d{1,3}[a-z]?)\b", re.IGNORECASE)
 MINUTES = re.compile(r"^\s*(\d{1,3})\s*(?:min|minutes?)\b", re.IGNORECASE)
 NO_SHOW = re.compile(r"no[ -_]?show|did not (?:come|attend|arrive)", re.IGNORECASE)
-WEEKS = {"wk": 1.0, "d": 1 / 7, "mo": 365.25 / 84, "a": 365.25 / 7}
 LONGEST_SERVICE = 24 * 60
 REPORTS = {"progress_report", "recertification", "discharge", "reevaluation"}
 """Kinds of notes that may cover a period; days without a time of day in their period are those that they cover."""
-GOAL_STATUS = {
-    "proposed": "open", "planned": "open", "accepted": "open", "active": "open", "on-hold": "open",
-    "completed": "met", "cancelled": "discontinued", "rejected": "discontinued",
-}  # fmt: skip
 ENCOUNTERS = ("note_id", "encounter", "patient", "status", "outcome", "service_date", "started_at", "ended_at",
               "therapist", "clinic", "kind", "discipline")  # fmt: skip
 DOCUMENTS = ("note_id", "document", "patient", "encounter", "plan", "kind", "amends", "service_date", "period_from",
              "period_to", "started_at", "ended_at", "therapist", "clinic", "discipline", "written_at", "signed_on",
              "attested_on", "cosigned_by", "cosigned_on", "text", "binary")  # fmt: skip
-PLANS = ("plan_id", "plan", "patient_id", "discipline", "established_on", "starts_on", "ends_on", "visits_per_week",
-         "weeks", "visits_total", "frequency_steps", "diagnosis_codes", "therapist", "interventions",
-         "replaces_plan_id")  # fmt: skip
-GOALS = ("goal_id", "goal", "label", "term", "text", "target", "due_on", "status", "status_on")
 PROCEDURES = ("note_id", "cpt", "minutes", "started_at", "ended_at", "therapist_id", "text")
+OF_THE_FIRST = ("kind", "started_at", "ended_at")
+OF_EACH = ("patient", "therapist", "clinic", "discipline")
+"""What an encounter gives to the first of its documents, and to each."""
 SIGNATURES = ("target", "signed_on", "signer", "signer_name", "author")
 NOTE_COLUMNS = ("note_id", "patient_id", "plan_id", "clinic_id", "kind", "outcome", "amends_note_id", "service_date",
                 "period_from", "period_to", "therapist_id", "discipline", "started_at", "ended_at", "written_at",
                 "signed_on", "attested_on", "cosigned_by", "cosigned_on", "text")  # fmt: skip
-PLAN_COLUMNS = ("plan_id", "patient_id", "discipline", "established_on", "signed_on", "starts_on", "ends_on",
-                "visits_per_week", "frequency_steps", "weeks", "visits_total", "diagnosis_codes", "therapist_id",
-                "interventions", "certified_on", "certified_by", "replaces_plan_id")  # fmt: skip
-
-
-Signed = tuple[str, str | None, str | None, bool]
-"""A signature: day, key and name of the signer, whether it is the author's."""
 
 
 class Charts:
     """What was planned, done and written; settled when all files have been read."""
 
-    def __init__(self, gathering: Gathering, people: People) -> None:
-        self.gathering, self.people = gathering, people
-        self.encounters, self.documents = (
-            Rows(ENCOUNTERS, self.gathering.trace),
-            Rows(DOCUMENTS, self.gathering.trace),
-        )
-        self.plans, self.goals = Rows(PLANS, self.gathering.trace), Rows(GOALS, self.gathering.trace)
-        self.procedures, self.signatures = (
-            Rows(PROCEDURES, self.gathering.trace),
-            Rows(SIGNATURES, self.gathering.trace),
-        )
-        self.conditions: dict[str, str] = {}
-        self.plan_goals: dict[str, str] = {}
+    def __init__(self, gathering: Gathering, people: People, plans: Plans) -> None:
+        self.gathering, self.people, self.plans = gathering, people, plans
+        trace = gathering.trace
+        self.encounters, self.documents = Rows(ENCOUNTERS, trace), Rows(DOCUMENTS, trace)
+        self.procedures, self.signatures = Rows(PROCEDURES, trace), Rows(SIGNATURES, trace)
         self.binaries: dict[str, str] = {}
         self.notes_of: dict[str, str] = {}
 
     # one resource
-
-    def condition(self, given: Condition, place: Place) -> None:
-        """A diagnosis that others name."""
-        self.gathering.own_id("", given, place)
-        code = diagnosis_code(given.code)
-        self.conditions[place.key] = code or ""
-        if code is None:
-            self.gathering.no_code("conditions", given.code)
 
     def encounter(self, given: Encounter, place: Place) -> None:
         """A visit, or one that was missed."""
@@ -288,70 +252,6 @@ class Charts:
         if kind in PLAIN | MARKED_UP and given.data:
             self.binaries[place.key] = decoded(given.data, kind, "data")
 
-    def care_plan(self, given: CarePlan, place: Place) -> None:
-        """A plan of care."""
-        own = self.gathering.own_id("plans_of_care", given, place)
-        for each in given.goal:
-            if key := key_of(each, place):
-                self.plan_goals[key] = own
-        if given.status == "entered-in-error":
-            self.gathering.tell("care plans were entered in error and left out", place)
-            return
-        said = [given.title or "", *words(given.category)]
-        start, end = (given.period.start, given.period.end) if given.period else (None, None)
-        codes = []
-        for each in given.activity:
-            code = procedure_code(each.detail.code) if each.detail else None
-            if code:
-                codes.append(code)
-            elif each.detail and each.detail.code:
-                self.gathering.no_code("planned activities", each.detail.code)
-        author = self.people.person_named(given.author, place)
-        diagnoses = " ".join(key for each in given.addresses if (key := key_of(each, place)))
-        replaced = [key for each in given.replaces if (key := key_of(each, place))]
-        self.plans.add(
-            own, place.key, key_of(given.subject, place), discipline_said(said), day(given.created, self.gathering, place),
-            day(start, self.gathering, place), day(end, self.gathering, place), *_frequency(given.activity),
-            diagnoses or None, author, " ".join(dict.fromkeys(codes)) or None, replaced[0] if replaced else None,
-            place.file, place.position,
-        )  # fmt: skip
-
-    def goal(self, given: Goal, place: Place) -> None:
-        """A goal."""
-        own = self.gathering.own_id("goals", given, place)
-        if given.lifecycleStatus == "entered-in-error":
-            self.gathering.tell("goals were entered in error and left out", place)
-            return
-        text = next(words([given.description]), None)
-        stated = [found[1] for each in given.identifier if (found := LABEL.match(each.value or ""))]
-        label = stated[0] if stated else found[1] if text and (found := LABEL.match(text)) else None
-        said = " ".join([*words(given.category), label or ""]).lower()
-        term = (
-            "short"
-            if re.search(r"short|^stg|\bstg", said)
-            else "long"
-            if re.search(r"long|\bltg", said)
-            else None
-        )
-        status = GOAL_STATUS.get(given.lifecycleStatus or "")
-        achieved = (
-            [coding.code for coding in given.achievementStatus.coding] if given.achievementStatus else []
-        )
-        if status == "met" and {"not-achieved", "not-attainable"} & set(achieved):
-            status = "discontinued"
-        if status == "open" and "achieved" in achieved:
-            status = "met"
-        if len(given.target) > 1:
-            self.gathering.tell(
-                "goals have several targets; they stand in one cell, with the first due date", place
-            )
-        targets = [said for each in given.target if (said := _target(each))]
-        due = next((each.dueDate for each in given.target if each.dueDate), None)
-        self.goals.add(
-            own, place.key, label, term, text, "; ".join(targets) or None, day(due, self.gathering, place), status,
-            day(given.statusDate, self.gathering, place), place.file, place.position,
-        )  # fmt: skip
-
     def procedure(self, given: Procedure, place: Place) -> None:
         """A service that was given in an encounter."""
         self.gathering.own_id("", given, place)
@@ -419,12 +319,10 @@ class Charts:
         """Plans of care, goals, notes and interventions."""
         signatures = self._signatures()
         made = [
-            raw_table("plans_of_care", self._plan_rows(signatures), PLAN_COLUMNS),
-            raw_table("goals", self._goal_rows(), ("goal_id", "plan_id", *GOALS[2:])),
             raw_table("notes", self._note_rows(signatures), NOTE_COLUMNS),
             raw_table("interventions", self._intervention_rows(), ("note_id", "line", *PROCEDURES[1:])),
         ]
-        return [raw for raw in made if raw.rows_read]
+        return [*self.plans.tables(signatures), *(raw for raw in made if raw.rows_read)]
 
     def note_of(self, key: str) -> str | None:
         """The note of an encounter or document."""
@@ -440,83 +338,16 @@ class Charts:
             found[target].sort(key=lambda each: each[0])
         return found
 
-    def _plan_rows(self, signatures: dict[str, list[Signed]]) -> pl.DataFrame:
-        frame = self.plans.frame()
-        signed: list[tuple[str | None, str | None, str | None]] = []
-        for plan, therapist in frame.select("plan", "therapist").iter_rows():
-            own = self.people.therapist_id(therapist) if therapist else None
-            signed.append(self._certified(signatures.get(plan, []), own))
-        signed_on, certified_on, certified_by = zip(*signed, strict=True) if signed else ((), (), ())
-        return self.gathering.with_ids(frame, "patient_id", "replaces_plan_id").with_columns(
-            self.gathering.mapped(frame["diagnosis_codes"], self.diagnoses).alias("diagnosis_codes"),
-            self.gathering.mapped(frame["therapist"], self.people.therapist_id).alias("therapist_id"),
-            pl.Series("signed_on", signed_on, dtype=pl.String),
-            pl.Series("certified_on", certified_on, dtype=pl.String),
-            pl.Series("certified_by", certified_by, dtype=pl.String),
-        )
-
-    def _certified(
-        self, given: list[Signed], author: str | None
-    ) -> tuple[str | None, str | None, str | None]:
-        """Day of the author's signature; day and name of the first other one."""
-        signed = certified = by = None
-        for when, who, name, authored in given:
-            person = self.people.therapist_id(who) if who else None
-            if authored or (person and person == author):
-                signed = signed or when
-            elif certified is None:
-                certified, by = when, (self.people.npi(who) if who else None) or name or person
-        return signed, certified, by
-
-    def diagnoses(self, keys: str) -> str | None:
-        """ICD-10-CM codes of the conditions that keys name."""
-        codes = []
-        for key in keys.split():
-            code = self.conditions.get(self.gathering.settled(key))
-            if code is None:
-                self.gathering.lost("diagnoses of plans of care are conditions that no file holds", key)
-            elif code:
-                codes.append(code)
-        return " ".join(codes) or None
-
-    def _goal_rows(self) -> pl.DataFrame:
-        plans = {self.gathering.settled(key): plan for key, plan in self.plan_goals.items()}
-        frame = self.goals.frame()
-        return frame.with_columns(self.gathering.mapped(frame["goal"], plans.get).alias("plan_id"))
-
     def _note_rows(self, signatures: dict[str, list[Signed]]) -> pl.DataFrame:
-        settle = self.gathering.settled
+        mapped, people = self.gathering.mapped, self.people
         encounters, documents = self.encounters.frame(), self.documents.frame()
         documents = _apart(documents.with_columns(key=pl.col("document")))
         documents = documents.with_columns(
-            self.gathering.mapped(documents["encounter"], settle).alias("encounter"),
-            pl.coalesce("text", self.gathering.mapped(documents["binary"], self._binary)).alias("text"),
+            mapped(documents["encounter"], self.gathering.settled).alias("encounter"),
+            pl.coalesce("text", mapped(documents["binary"], self._binary)).alias("text"),
         )
         self._signed_elsewhere(documents, signatures)
-        order = documents.with_row_index("order").with_columns(
-            late=pl.col("kind").fill_null("") == "addendum"
-        )
-        first = (
-            order.drop_nulls("encounter")
-            .sort("late", "order")
-            .unique("encounter", keep="first", maintain_order=True)
-        )
-        principal = dict(first.select("encounter", "note_id").iter_rows())
-        visits = encounters.select(
-            "encounter", pl.exclude("encounter", "note_id", FILE, ROW).name.suffix(" of the visit")
-        )
-        joined = documents.join(visits, on="encounter", how="left", maintain_order="left").with_columns(
-            pl.col("outcome of the visit").alias("outcome")
-        )
-        dated = pl.coalesce(
-            "service_date", "service_date of the visit", pl.col("written_at").str.slice(0, 10)
-        )
-        both = ("patient", "started_at", "ended_at", "therapist", "clinic", "discipline")
-        joined = joined.with_columns(
-            dated.alias("service_date"),
-            pl.coalesce("kind", "kind of the visit").alias("kind"),
-            *(pl.coalesce(name, f"{name} of the visit").alias(name) for name in both),
-        )
+        principal = _principal(documents)
         alone = encounters.filter(~pl.col("encounter").is_in(list(principal)))
         alone = _apart(alone.with_columns(key=pl.col("encounter")), set(documents["note_id"]))
         self.notes_of = {
@@ -524,15 +355,16 @@ class Charts:
             **dict(documents.select("document", "note_id").iter_rows()),
             **principal,
         }
-        whole = pl.concat([joined, alone], how="diagonal").select(
+        written = _with_visits(documents, encounters, set(principal.values()))
+        notes = pl.concat([written, alone], how="diagonal").select(
             *dict.fromkeys([*DOCUMENTS, "outcome", FILE, ROW])
         )
-        return self._with_signatures(whole, signatures).with_columns(
-            self.gathering.mapped(whole["patient"], self.gathering.id_of).alias("patient_id"),
-            self.gathering.mapped(whole["plan"], self.gathering.id_of).alias("plan_id"),
-            self.gathering.mapped(whole["amends"], self.note_of).alias("amends_note_id"),
-            self.gathering.mapped(whole["therapist"], self.people.therapist_id).alias("therapist_id"),
-            self.gathering.mapped(whole["clinic"], self.people.clinic_id).alias("clinic_id"),
+        return self._with_signatures(notes, signatures).with_columns(
+            mapped(notes["patient"], self.gathering.id_of).alias("patient_id"),
+            mapped(notes["plan"], self.gathering.id_of).alias("plan_id"),
+            mapped(notes["amends"], self.note_of).alias("amends_note_id"),
+            mapped(notes["therapist"], people.therapist_id).alias("therapist_id"),
+            mapped(notes["clinic"], people.clinic_id).alias("clinic_id"),
         )
 
     def _binary(self, key: str) -> str | None:
@@ -544,7 +376,7 @@ class Charts:
         return text
 
     def _signed_elsewhere(self, documents: pl.DataFrame, signatures: dict[str, list[Signed]]) -> None:
-        here = {*documents["document"], *self.plans.frame()["plan"]}
+        here = {*documents["document"], *self.plans.keys()}
         for target in signatures:
             if target not in here:
                 self.gathering.lost(
@@ -597,6 +429,32 @@ class Charts:
         return lined.sort("order")
 
 
+def _principal(documents: pl.DataFrame) -> dict[str, str]:
+    """Of each encounter the note of its first document that is no addendum, else of its first."""
+    late = pl.col("kind").fill_null("") == "addendum"
+    ordered = documents.with_row_index("order").drop_nulls("encounter").sort(late, "order")
+    first = ordered.unique("encounter", keep="first", maintain_order=True)
+    return dict(first.select("encounter", "note_id").iter_rows())
+
+
+def _with_visits(documents: pl.DataFrame, encounters: pl.DataFrame, principal: set[str]) -> pl.DataFrame:
+    """Documents with what they leave to their encounter: who, where and the day; times and outcome the first one alone."""
+    cells = pl.exclude("encounter", "note_id", FILE, ROW).name.suffix(" of the visit")
+    visits = encounters.select("encounter", cells)
+    joined = documents.join(visits, on="encounter", how="left", maintain_order="left")
+    first = pl.col("note_id").is_in(list(principal))
+    written = pl.col("written_at").str.slice(0, 10)
+    return joined.with_columns(
+        pl.when(first).then("outcome of the visit").alias("outcome"),
+        pl.coalesce("service_date", "service_date of the visit", written).alias("service_date"),
+        *(
+            pl.coalesce(name, pl.when(first).then(f"{name} of the visit")).alias(name)
+            for name in OF_THE_FIRST
+        ),
+        *(pl.coalesce(name, f"{name} of the visit").alias(name) for name in OF_EACH),
+    )
+
+
 def _apart(notes: pl.DataFrame, taken: set[str] | None = None) -> pl.DataFrame:
     """Notes of which several resources of different types have one id: all but the first under type and id (`key`)."""
     again = ~pl.col("note_id").is_first_distinct() | pl.col("note_id").is_in(list(taken or ()))
@@ -613,64 +471,3 @@ def _is_performer(types: tuple[Concept, ...]) -> bool:
 
 def _without_zone(text: str | None) -> str | None:
     return text if text is None or len(text) <= 10 else text[:19]
-
-
-def _frequency(activities: tuple[Activity, ...]) -> tuple[str | None, str | None, str | None, str | None]:
-    """Visits a week, weeks, visits in all, and, of a frequency that changes, its steps."""
-    timed = {}
-    for each in activities:
-        repeat = each.detail.scheduledTiming.repeat if each.detail and each.detail.scheduledTiming else None
-        if repeat is not None and each.detail and each.detail.status != "cancelled":
-            timed[_a_week(repeat), _weeks(repeat), repeat.count] = None
-    known = [each for each in timed if any(part is not None for part in each)]
-    if not known:
-        return None, None, None, None
-    if len(known) == 1:
-        a_week, weeks, count = known[0]
-        return _written(a_week), _written(weeks), _written(count), None
-    steps = [f"{_written(a_week)}x{_written(weeks)}" for a_week, weeks, _ in known if a_week and weeks]
-    return None, None, None, " ".join(steps) if len(steps) == len(known) else None
-
-
-def _a_week(repeat: Repeat) -> float | None:
-    """Visits a week; of a range such as 2 to 3 the upper bound."""
-    often = repeat.frequencyMax or repeat.frequency
-    weeks = WEEKS.get(repeat.periodUnit or "")
-    if often is None or weeks is None or not repeat.period:
-        return None
-    return round(often / (repeat.period * weeks), 2)
-
-
-def _weeks(repeat: Repeat) -> float | None:
-    bounds = repeat.boundsDuration
-    if bounds is None or bounds.value is None:
-        return None
-    weeks = WEEKS.get(bounds.code or bounds.unit or "")
-    return None if weeks is None else round(bounds.value * weeks, 2)
-
-
-def _written(number: float | int | None) -> str | None:
-    return None if number is None else f"{number:g}"
-
-
-def _target(given: Target) -> str | None:
-    """What is to be reached, in words."""
-    measure = next(words([given.measure]), None)
-    detail: str | None = given.detailString
-    if given.detailQuantity is not None:
-        amount = given.detailQuantity
-        detail = " ".join(part for part in (_written(amount.value), amount.unit or amount.code) if part)
-    elif given.detailRange is not None:
-        low, high = given.detailRange.low, given.detailRange.high
-        ends = [_written(each.value) for each in (low, high) if each]
-        unit = next(
-            (each.unit or each.code for each in (high, low) if each and (each.unit or each.code)), None
-        )
-        detail = " ".join(part for part in ("-".join(end for end in ends if end), unit) if part)
-    elif given.detailCodeableConcept is not None:
-        detail = next(words([given.detailCodeableConcept]), None)
-    elif given.detailInteger is not None:
-        detail = str(given.detailInteger)
-    elif given.detailBoolean is not None:
-        detail = "yes" if given.detailBoolean else "no"
-    return " ".join(part for part in (measure, detail) if part) or None

@@ -502,7 +502,7 @@ class Claims:
         coded = []
         for sequence, code in self.diagnoses[claim]:
             if code.startswith("@"):
-                found = self.charts.conditions.get(self.gathering.settled(code[1:]))
+                found = self.charts.plans.conditions.get(self.gathering.settled(code[1:]))
                 if found is None:
                     self.gathering.lost("diagnoses of claims are conditions that no file holds", code[1:])
                 code = found or ""
