@@ -9,6 +9,7 @@ import subprocess
 import sys
 import zipfile
 import zlib
+from datetime import date
 from pathlib import Path
 
 import polars as pl
@@ -16,8 +17,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from compliance.records.load import InputError, LoadReport, Refusal, load, load_files
-from tests.test_cli import ROOT, small_clinic
+from compliance.audit import audit
+from compliance.checks.rule import select
+from compliance.policy import load_policies
+from compliance.records.load import InputError, LoadReport, Refusal, from_frames, load, load_files
+from tests.test_cli import AS_OF, ROOT, small_clinic
 from tests.test_workbook import HEADER, ROW, book, edited
 from tests.written import open_document as ods
 from tests.written.binary_workbook import binary_workbook
@@ -270,6 +274,38 @@ def test_a_patients_day_of_a_hundred_thousand_lines():
     assert records.tables["claim_lines"].height == 1
     assert records.report.rows_refused == 100_000
     assert "2,000 claim lines of a patient's day" in str(records.report.refusals[0])
+
+
+@pytest.fixture(scope="module")
+def clinic():
+    return load(small_clinic())
+
+
+@pytest.mark.parametrize(
+    "column",
+    ["notes.patient_id", "notes.service_date", "claims.payer_id", "claim_lines.cpt", "claim_lines.units",
+     "interventions.minutes", "therapists.role"],
+)  # fmt: skip
+def test_a_column_without_a_value_makes_no_rule_surer(column, clinic):
+    """All columns of all tables were tried so; these are the ones on which most rules hang."""
+    name, _, emptied = column.partition(".")
+    frames = {
+        table: frame.select(each for each in frame.columns if f"{table}.{each}" not in clinic.absent_columns)
+        for table, frame in clinic.tables.items()
+        if table not in clinic.absent_tables
+    }
+    nothing = pl.lit(None, frames[name].schema[emptied]).alias(emptied)
+    records = from_frames(frames | {name: frames[name].with_columns(nothing)})
+    rules = [rule for rule in select(None) if column in rule.needs][:4] or select(["MOD"])
+    day = date.fromisoformat(AS_OF[1])
+    before, after = (audit(each, load_policies(None), day, rules) for each in (clinic, records))
+    unsure = {each.rule for each in after.not_run} | set(
+        after.coverage.filter(pl.col("cannot_tell") > 0)["rule"]
+    )
+    assert unsure, column
+    for rule in rules:
+        counts = [each.coverage.filter(pl.col("rule") == rule.code) for each in (before, after)]
+        assert counts[1]["passed"].sum() <= counts[0]["passed"].sum()
 
 
 def sample(name):

@@ -203,6 +203,12 @@ def test_hidden_sheets_are_read_and_sheets_of_other_names_told():
     assert [notice.file for notice in records.report.left_out] == ["a.xlsx [Pivot]", "a.xlsx [Claims (2)]"]
 
 
+def test_a_workbook_without_a_table_is_told():
+    for sheets in ({"truth": [["rule", "line"]]}, {"Sheet1": []}):
+        with pytest.raises(InputError, match="was left out"):
+            load_files([("a.xlsx", book(sheets))])
+
+
 def test_sheets_of_one_table_go_on_from_one_another():
     sheets = {"notes 1": [["note_id"], ["N1"]], "notes 2": [["note_id", "kind"], ["N2", "treatment"]]}
     records = load_files([("a.xlsx", book(sheets))])

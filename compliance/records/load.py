@@ -49,12 +49,14 @@ __all__ = [
     "load_files",
 ]
 FILLED = {
-    "plans_of_care": ("signed_on", "certified_on"),
-    "notes": ("signed_on", "text"),
-    "interventions": ("minutes",),
+    "plans_of_care": ("patient_id", "signed_on", "certified_on"),
+    "notes": ("patient_id", "kind", "service_date", "signed_on", "text"),
+    "interventions": ("cpt", "minutes"),
+    "claims": ("patient_id",),
+    "claim_lines": ("service_date", "cpt", "units"),
     "rtm": ("device", "device_cleared", "ordered_on"),
 }
-"""What every clinic's charts fill, if not in each row; a reason for a delay or a co-signature may well be rare."""
+"""What every clinic's charts and claims fill, if not in each row; a reason for a delay or a co-signature may well be rare."""
 MANY_ROWS = 50
 """In so many rows of a chart table a column without any value was not filled by the export."""
 HASHED_ROWS = 100_000

@@ -113,6 +113,8 @@ def read_workbook(
         raws.append(_table(sheet, label, named))
         if sheet.hidden:
             told.append(Notice("sheet", f"{label} is hidden in the workbook; it was read", label, named))
+    if not raws and not told:
+        told.append(Notice("ignored", f"{file} was left out: no sheet of it is a table", file))
     return raws, told
 
 
