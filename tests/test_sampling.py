@@ -679,6 +679,18 @@ def test_no_byte_of_the_zip_can_change_unseen() -> None:
         (FRAME, b"10.00", b"11.00", Difference(FRAME, "is not the frame that the plan names")),
         (PLAN, b'"seed": 7', b'"seed": 8', Difference(DRAW, "is not what seed 8 and the plan give")),
         (PLAN, b'"drawn": 30', b'"drawn": 31', Difference(PLAN, "names other strata than the frame gives")),
+        (
+            PLAN,
+            b'"dollars": 2000.0',
+            b'"dollars": 2900.0',
+            Difference(FRAME, "is not the frame that the plan names"),
+        ),
+        (
+            PLAN,
+            b'"size": 30',
+            b'"size": 59',
+            Difference(PLAN, "plans another size, or for another frame, than was drawn"),
+        ),
         (ANSWERS, b",ok,", b",error,", Difference(ESTIMATE, "is not what the answers give")),
         (ESTIMATE, b'"errors": 1', b'"errors": 2', Difference(ESTIMATE, "is not what the answers give")),
         (RULES, b",ok,", b",error,", Difference(ESTIMATE, "is not what the answers give")),

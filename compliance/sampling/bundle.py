@@ -269,7 +269,12 @@ def _not_following(parts: Mapping[str, bytes]) -> list[Difference]:
         if text.encode() != parts[name]
     ]
     said = plan.get("frame", {})
-    if said.get("sha256") != _sha256(parts[FRAME]) or said.get("units") != units.height:
+    named = {
+        "units": units.height,
+        "dollars": int(units["cents"].sum()) / 100,
+        "sha256": _sha256(parts[FRAME]),
+    }
+    if said != named:
         told.append(Difference(FRAME, "is not the frame that the plan names"))
     if plan.get("strata") != _strata(sample):
         told.append(Difference(PLAN, "names other strata than the frame gives"))
@@ -283,6 +288,8 @@ def _lacking(plan: Mapping[str, Any], parts: Mapping[str, bytes], sample: Sample
     said = []
     if plan["criteria"]["unit"] not in UNITS or not 0 < plan["plan"]["confidence"] < 1:
         said.append(Difference(PLAN, "names no unit or no confidence"))
+    if (plan["plan"]["size"], plan["plan"]["population"]) != (sample.design.size, plan["frame"]["units"]):
+        said.append(Difference(PLAN, "plans another size, or for another frame, than was drawn"))
     if [each.unit for each in read_verdicts(parts[RULES].decode())] != sample.units["unit"].to_list():
         said.append(Difference(RULES, "is not about the drawn units"))
     return said
