@@ -9,8 +9,8 @@ BIN := .venv/bin
 PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11; do \
 	$$each -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$each && break; done)
 
-run: .venv/ready  ## the dashboard; DATA=folder for other records, PORT=number for another port
-	$(BIN)/compliance app $(DATA) --port $(PORT)
+run: .venv/ready  ## the dashboard; DATA=folder for other records, LAYOUTS=folder of your layouts of exports, PORT=number
+	$(BIN)/compliance app $(DATA) --port $(PORT) $(if $(LAYOUTS),--layouts $(LAYOUTS))
 
 test: .venv/ready lint chromium  ## everything that must hold
 	$(BIN)/pytest

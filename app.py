@@ -1,6 +1,7 @@
 """The frame of the dashboard: `streamlit run app.py -- PATH`, or `compliance app PATH`.
 
-PATH (or `COMPLIANCE_DATA`) names the records, `COMPLIANCE_POLICIES` a folder of the clinic's own policies.
+PATH (or `COMPLIANCE_DATA`) names the records, `COMPLIANCE_POLICIES` a folder of the clinic's own policies, `COMPLIANCE_LAYOUTS`
+one of its own layouts of exports.
 """
 
 import streamlit as st

@@ -45,11 +45,12 @@ COUNTS = (NOT_APPLICABLE, PASS, FAIL, CANNOT_TELL)
 
 @dataclass(frozen=True)
 class NotRun:
-    """A rule that did not run, and the table or column that it lacks."""
+    """A rule that did not run, the table or column that it lacks, and why, where the layout of an export says so."""
 
     rule: str
     because: str
     lacks: str
+    why: str | None = None
 
 
 @dataclass(frozen=True)
@@ -159,7 +160,8 @@ def audit(
             empty = lacks[0] in records.unfilled_columns
             how = "is empty in every row" if empty else "is absent"
             why = records.reasons.get(lacks[0])
-            not_run.append(NotRun(rule.code, f"{lacks[0]} {how}" + (f": {why}" if why else ""), lacks[0]))
+            said = f"{lacks[0]} {how}" + (f": {why}" if why else "")
+            not_run.append(NotRun(rule.code, said, lacks[0], why))
             continue
         judged = scope.of(with_context(_polars(_run(rule, charts, values, absent)), facts))
         failed.append((rule, judged.filter(pl.col("outcome") == FAIL)))

@@ -767,7 +767,7 @@ def _columns(names: Sequence[str]) -> str:
 def refused_sheet(report: LoadReport) -> pl.DataFrame:
     """What was refused: where, what was found, what would have been right."""
     heads = ("File", "Row", "Table", "Column", "Found", "Expected")
-    rows = [(r.file, r.row, r.table, r.column, r.found, r.expected) for r in report.refusals]
+    rows = [(r.file, r.row, r.table, r.called or None, r.found, r.expected) for r in report.refusals]
     return pl.DataFrame(rows, schema=dict.fromkeys(heads, pl.String) | {"Row": pl.Int64}, orient="row")
 
 
@@ -784,10 +784,16 @@ def noticed(report: LoadReport) -> list[tuple[str, list[Notice]]]:
 
 
 def not_run_sheet(result: Audit) -> pl.DataFrame:
-    """The rules that could not run, and the table or column that they lack."""
+    """The rules that could not run, the table or column that they lack, and why, where a layout says so."""
     titles = catalogue()
-    rows = [(lack.rule, titles[lack.rule].title, fact_words(lack.lacks)) for lack in result.not_run]
-    return pl.DataFrame(rows, schema=dict.fromkeys(("Rule", "Title", "Lacks"), pl.String), orient="row")
+    rows = [
+        (lack.rule, titles[lack.rule].title, fact_words(lack.lacks), lack.why or "")
+        for lack in result.not_run
+    ]
+    sheet = pl.DataFrame(
+        rows, schema=dict.fromkeys(("Rule", "Title", "Lacks", "Why"), pl.String), orient="row"
+    )
+    return sheet if any(lack.why for lack in result.not_run) else sheet.drop("Why")
 
 
 def unknown_sheet(coverage: pl.DataFrame) -> pl.DataFrame:

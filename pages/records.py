@@ -5,7 +5,7 @@ import streamlit as st
 from compliance import formats, views
 from compliance.policy import PolicyError
 from compliance.records.load import InputError
-from ui import data, filters, frame, parts
+from ui import data, filters, frame, mapping, parts
 
 frame.enter()
 try:
@@ -17,25 +17,44 @@ except (InputError, PolicyError) as refusal:
     frame.heading("Records", "These records cannot be opened; look at others here.")
     st.error(formats.markdown(f"{refusal}. Nothing was changed."))
 
+
+def take(given: list[tuple[str, bytes]]) -> None:
+    """Look at these files from now on."""
+    try:
+        with st.spinner("Reading the files …"):
+            data.upload(given)
+        st.rerun()
+    except InputError as refusal:
+        st.error(formats.markdown(f"{refusal}. Nothing was changed: the earlier records are still shown."))
+
+
 with st.container(key="card_drop"):
     files = st.file_uploader(
-        "Look at other records: a zip, tables (CSV, Parquet), workbooks, claim files (837P, 835) or FHIR, up to 500 MB. They "
-        "stay in this browser session's memory and are never written to disk.",
+        "Look at other records: exports of an EHR (CSV), our tables (CSV, Parquet, a workbook), claim files (837P, 835) or a "
+        "zip of these, up to 500 MB. They stay in this browser session's memory and are never written to disk.",
         accept_multiple_files=True,
         key="records_files",
     )
-    with st.container(horizontal=True):
-        if st.button("Look at these files", type="primary", disabled=not files, key="records_look"):
-            try:
-                with st.spinner("Reading the files …"):
-                    data.upload([(each.name, each.getvalue()) for each in files])
-                st.rerun()
-            except InputError as refusal:
-                said = f"{refusal}. Nothing was changed: the earlier records are still shown."
-                st.error(formats.markdown(said))
+    given = [(each.name, each.getvalue()) for each in files]
+    seen, refused = mapping.seen(given)
+    with st.container(horizontal=True):  # before the table of files, so that its buttons stay where they are
+        unread = bool(given) and all(each.kind == "unknown" for each in seen)
+        look = st.button(
+            "Look at these files", type="primary", disabled=not given or unread, key="records_look"
+        )
         if data.uploaded() and st.button("Back to the first records", key="records_back"):
             data.forget_upload()
             st.rerun()
+        mapping.made()
+        mapping.templates()
+    if refused:
+        st.error(formats.markdown(f"{refused}. Nothing was changed: the earlier records are still shown."))
+    if look:
+        take(given)
+    if seen:
+        mapping.files_table(seen)
+    if export := mapping.chosen(seen):
+        mapping.mapping(export)
 if report is None or audit is None:
     st.stop()
 
@@ -53,8 +72,9 @@ with left:
     st.subheader("Refused, and why", anchor=False)
     refused = parts.masked(views.refused_sheet(report), "Found")
     if refused.height:
+        height = 36 + 26 * min(refused.height, 7)
         parts.sheet(
-            refused, "Rows refused: where, what was found, what was expected", height=220, row_height=26
+            refused, "Rows refused: where, what was found, what was expected", height=height, row_height=26
         )
         parts.download(refused, "records_refused", "refused.csv")
     else:
@@ -70,6 +90,7 @@ with right:
         parts.download(lacks, "records_not_run", "not_run.csv")
     else:
         st.caption("Every rule ran on these records.")
+    mapping.reasons(report.reasons)
     st.subheader("Checks that cannot tell, by missing fact", anchor=False)
     unknown = views.unknown_sheet(audit.coverage)
     if unknown.height:

@@ -89,7 +89,7 @@ def test_nothing_is_read_on_a_guess(folder: Path):
     with pytest.raises(InputError, match=r"daily\.csv was left out: no table of ours"):
         load(folder)
     (unknown,) = unknown_exports(folder)
-    assert "Svc Dt" in guessed_text([unknown]) and "% sure" in guessed_text([unknown])
+    assert "Svc Dt" in guessed_text([unknown]) and " % sure" in guessed_text([unknown])
 
 
 def test_validate_says_the_guesses_and_writes_a_layout_that_loads(folder: Path):

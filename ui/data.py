@@ -23,6 +23,7 @@ from compliance.checks.rule import catalogue
 from compliance.names import choices_from
 from compliance.notes.tables import spoken
 from compliance.policy import Policies, load_policies
+from compliance.records.layouts import Layout, layout_of, own_layouts
 from compliance.records.load import Records, load, load_files
 from compliance.review import ReviewError
 from compliance.review.runs import Present, changes, run_of
@@ -39,6 +40,7 @@ from ui import filters
 SAMPLE = Path(__file__).resolve().parent.parent / "sample_data"
 _UPLOADED = "uploaded_records"
 _AUDITED = "uploaded_audit"
+_MAPPINGS = "layouts_made"
 _WHAT_IFS = "told_what_ifs"
 _SPOT_CHECKS = "drawn_spot_checks"
 _BOOK = "book_of_spot_checks_"
@@ -59,6 +61,24 @@ def policies_path() -> Path | None:
     return Path(given) if given else None
 
 
+def layouts_path() -> Path | None:
+    """The folder of the clinic's own layouts of exports (`COMPLIANCE_LAYOUTS`), or None."""
+    given = os.environ.get("COMPLIANCE_LAYOUTS")
+    return Path(given) if given else None
+
+
+def layouts() -> list[Layout]:
+    """The layouts that this session made for the files at hand, then the clinic's own. Raises InputError."""
+    made = [layout_of(text, name) for name, text in mappings().items()]
+    ids = {each.id for each in made}
+    return [*made, *(each for each in own_layouts(layouts_path()) if each.id not in ids)]
+
+
+def mappings() -> dict[str, str]:
+    """The layouts that were made on the Records page in this session: their texts by the file that each was made of."""
+    return st.session_state.setdefault(_MAPPINGS, {})
+
+
 def uploaded() -> bool:
     """Whether this session looks at records that were dropped on the Records page."""
     return _UPLOADED in st.session_state
@@ -66,7 +86,7 @@ def uploaded() -> bool:
 
 def upload(files: list[tuple[str, bytes]]) -> None:
     """Look at these files from now on, in this session only; raises `InputError` and changes nothing where unusable."""
-    st.session_state[_UPLOADED] = load_files(files)
+    st.session_state[_UPLOADED] = load_files(files, layouts())
     st.session_state.pop(_AUDITED, None)
 
 
@@ -80,7 +100,8 @@ def records() -> Records:
     """The records of this session; raises `InputError` where they cannot be opened."""
     if uploaded():
         return st.session_state[_UPLOADED]
-    return _load(path(), _signature(path()))
+    own = layouts_path()
+    return _load(path(), own, (_signature(path()), _signature(own) if own else ()))
 
 
 def _signature(place: Path) -> tuple[tuple[str, int, int], ...]:
@@ -90,8 +111,8 @@ def _signature(place: Path) -> tuple[tuple[str, int, int], ...]:
 
 
 @st.cache_resource(show_spinner="Reading the records …", max_entries=4)
-def _load(place: Path, signature: Any) -> Records:
-    return load(place)
+def _load(place: Path, own: Path | None, signature: Any) -> Records:
+    return load(place, own)
 
 
 def policies() -> Policies:

@@ -26,7 +26,7 @@ from compliance.records.layouts import (
 from compliance.records.layouts.guess import Guess, drafted, facts, guesses
 from compliance.records.models import TABLES, columns
 from compliance.records.report import InputError, LoadReport, Notice
-from compliance.records.sources import Found, Source, under
+from compliance.records.sources import Found, Source, under, uploaded
 
 SNIFFED = 65_536
 """Bytes of a file in which its header is looked for before it is read."""
@@ -144,6 +144,75 @@ def without_known(
 
 
 @dataclass(frozen=True)
+class Seen:
+    """A file before it is loaded: what it will be read as, how many lines it has, and how much of its header is known.
+
+    `kind`: `table`, `layout`, `workbook`, `claims`, or `unknown` (nothing will be read of it, and `what` says why).
+    """
+
+    file: str
+    kind: str
+    what: str
+    lines: int | None = None
+    known: int | None = None
+    of: int | None = None
+    unknown: "UnknownExport | None" = None
+
+
+def looked_at(files: list[tuple[str, bytes]], own: Sequence[Layout] = ()) -> list[Seen]:
+    """What files held in memory will be read as, before they are. Raises InputError where none can be looked at."""
+    found = uploaded(files)
+    layouts = layouts_among(found, own)
+    tables, exports = tables_and_exports(found, layouts)
+    seen = [_seen_table(source) for source in tables]
+    seen += [Seen(each.name, "claims", "claim file (X12)") for each in found.sources if each.shape == "x12"]
+    seen += [_seen_export(source, layouts) for source in exports]
+    left = [notice for notice in found.notices if notice.kind in ("ignored", "empty")]
+    return seen + [Seen(each.file or "", "unknown", each.message.partition(": ")[2]) for each in left]
+
+
+def _seen_table(source: Source) -> Seen:
+    if source.shape == "delimited":
+        return Seen(source.name, "table", f"our table {source.table}", _lines(source))
+    kind = "workbook" if source.shape == "workbook" else "table"
+    what = f"our table {source.table}" if source.table else source.shape.replace("_", " ")
+    return Seen(source.name, kind, what)
+
+
+def _lines(source: Source) -> int:
+    """Lines below the header, by the ends of lines; texts with line breaks count more."""
+    data = source.data or b""
+    return max(0, data.count(b"\n") + (not data.endswith(b"\n") and bool(data)) - 1)
+
+
+def _seen_export(source: Source, layouts: Sequence[Layout]) -> Seen:
+    lines = _lines(source) if source.shape == "delimited" else None
+    try:
+        found, before = _recognised(source, layouts)
+    except InputError as error:
+        return Seen(source.name, "unknown", str(error).partition(": ")[2])
+    if lines is not None:
+        lines = max(0, lines - before)
+    if found.layout:
+        return Seen(source.name, "layout", found.layout.name, lines, found.known, found.of)
+    unknown = unknown_export(source.name, _start(source), layouts) if source.shape == "delimited" else None
+    why = Export(source.name, found).why
+    return Seen(source.name, "unknown", why, lines, unknown=unknown)
+
+
+def _recognised(source: Source, layouts: Sequence[Layout]) -> tuple[Recognition, int]:
+    """What a file's header is recognised as, and the lines above it."""
+    if source.shape == "parquet":
+        return read_export_parquet(source.path or source.read(), source.name, layouts).recognition, 0
+    text, _ = decode(_head(source), source.name)
+    tried = [(recognise(header.cells, layouts), header.before) for header in possible_headers(text)]
+    best = [each for each in tried if each[0].layout] or [
+        each for each in tried if each[0].tied or each[0].near
+    ]
+    return (best or tried or [(Recognition(None, 0, 0), 0)])[0]
+
+
+@dataclass(frozen=True)
 class UnknownExport:
     """A text file that no layout knows: its first rows under its headers, and what each column may say."""
 
@@ -218,7 +287,7 @@ def guessed_text(unknown: Sequence[UnknownExport]) -> str:
         width = max(len(each.header) for each in export.guesses)
         for each in export.guesses:
             meant = (
-                f"{facts()[each.fact].says} ({each.confidence:.0%} sure)"
+                f"{facts()[each.fact].says} ({100 * each.confidence:.0f} % sure)"
                 if each.fact
                 else "nothing that is read"
             )

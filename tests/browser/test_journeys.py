@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from compliance.records.load import load
 from compliance.sampling.bundle import verify
 from tests import clinic
 from tests.browser.harness import ROOT, visit
+from tests.test_layout_guesses import DAILY
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
@@ -232,3 +234,34 @@ def test_before_billing_opens_the_finding_that_holds_a_claim(window, dashboard):
         visitor.page.wait_for_url(re.compile("/findings.*finding="), timeout=60_000)
         visitor.page.wait_for_selector(".evidence", timeout=60_000)
         visitor.clean()
+
+
+def test_an_unknown_export_is_mapped_used_and_its_mapping_taken_home(window, dashboard, tmp_path):
+    (tmp_path / "daily.csv").write_text(DAILY)
+    with visit(window, dashboard) as visitor:
+        visitor.open("/records")
+        visitor.page.set_input_files(
+            "[data-testid='stFileUploader'] input[type=file]", str(tmp_path / "daily.csv")
+        )
+        visitor.page.get_by_text("What do the columns of daily.csv say?").wait_for(timeout=60_000)
+        visitor.settle()
+        code = visitor.page.get_by_label("XYZ", exact=True)
+        code.scroll_into_view_if_needed()  # a list that opens while the page scrolls closes again
+        visitor.settle()
+        code.click()
+        visitor.page.get_by_role("option", name="commercial", exact=True).click()
+        visitor.settle()
+        assert "3 of claim lines" in visitor.page.inner_text(".stMain")
+        with visitor.page.expect_download() as taken:
+            visitor.page.get_by_role("button", name="Download the mapping").click()
+        (tmp_path / "own").mkdir()
+        taken.value.save_as(tmp_path / "own" / "daily.yaml")
+        press(visitor, "Use this mapping")
+        press(visitor, "Look at these files")
+        visitor.page.get_by_role("button", name=re.compile("Back to")).wait_for(timeout=60_000)
+        visitor.settle()
+        visitor.page.get_by_text(re.compile("^What the exports cannot give")).click()
+        visitor.page.get_by_text(re.compile("claim lines: modifiers: 2 columns of modifiers")).wait_for()
+        visitor.clean()
+    kinds = load(tmp_path / "daily.csv", tmp_path / "own").tables["payers"]["kind"].to_list()
+    assert kinds == ["medicare", "commercial"]

@@ -23,6 +23,8 @@ SHOWN = 5
 MOST_REFUSALS = 5_000
 ID_LENGTH = 12
 """Hexadecimal digits of an identifier that is made of names: two of a million patients collide once in 500 clinics."""
+BETWEEN = "\x1f"
+"""Parts the columns of which an identifier is made."""
 UNUSED = "\u0000 "
 """Begins the names of columns that are only needed on the way; no header of a file begins so."""
 
@@ -179,9 +181,8 @@ def _list_of(names: Sequence[str]) -> pl.Expr:
 
 
 def _key(names: Sequence[str]) -> pl.Expr:
-    """What an identifier is made of: small letters and digits, dates and names however they are spaced."""
-    parts = [_spelt(pl.col(name)) for name in names]
-    whole = pl.concat_str(*(part.fill_null("") for part in parts), separator="|")
+    """What an identifier is made of, as it is written; nothing where the first of the columns is empty."""
+    whole = pl.concat_str(*(pl.col(name).fill_null("") for name in names), separator=BETWEEN)
     return pl.when(pl.col(names[0]).is_not_null()).then(whole)
 
 
@@ -189,29 +190,27 @@ def _spelt(text: pl.Expr) -> pl.Expr:
     """A name or a date in one spelling: small letters, single spaces, no leading zeros, no midnight."""
     return (
         text.str.to_lowercase()
-        .str.replace(r"[t ]0{1,2}:00(?::00(?:\.0+)?)?\s*(?:am)?$", "")
+        .str.replace_all(rf"[t ]0{{1,2}}:00(?::00(?:\.0+)?)?\s*(?:am)?($|{BETWEEN})", "${1}")
         .str.replace_all(r"(^|\D)0+(\d)", "${1}${2}")
-        .str.replace_all(r"[^\p{L}\p{M}\p{N}.]+", " ")
+        .str.replace_all(rf"[^\p{{L}}\p{{M}}\p{{N}}.{BETWEEN}]+", " ")
+        .str.replace_all(rf" ?{BETWEEN} ?", "|")
         .str.strip_chars()
     )
 
 
 def _identifiers(keys: pl.Series) -> pl.Series:
-    """Each key as an identifier that does not tell it: the first digits of its hash."""
+    """Each key as an identifier that does not tell it: the first digits of its hash. Two spellings of one key are one."""
     distinct = keys.drop_nulls().unique()
-    return keys.replace_strict(
-        distinct,
-        pl.Series([_hashed(each) for each in distinct], dtype=pl.String),
-        default=None,
-        return_dtype=pl.String,
-    )
+    spelt = pl.select(_spelt(pl.lit(distinct))).to_series() if distinct.len() else distinct
+    hashed = pl.Series([_hashed(each) for each in spelt], dtype=pl.String)
+    return keys.replace_strict(distinct, hashed, default=None, return_dtype=pl.String)
 
 
 def _hashed(key: str) -> str:
-    plain = "".join(
-        letter for letter in unicodedata.normalize("NFKD", key) if not unicodedata.combining(letter)
-    )
-    return sha256(plain.encode()).hexdigest()[:ID_LENGTH]
+    if not key.isascii():
+        parts = unicodedata.normalize("NFKD", key)
+        key = "".join(letter for letter in parts if not unicodedata.combining(letter))
+    return sha256(key.encode()).hexdigest()[:ID_LENGTH]
 
 
 def _holds(condition: Condition, place: dict[str, str], cells: pl.DataFrame) -> pl.Expr:

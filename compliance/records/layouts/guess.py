@@ -6,7 +6,7 @@ look like codes). It is never read on its own: a person confirms it on the Recor
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -20,13 +20,17 @@ from compliance import strict_yaml
 from compliance.formats import plural
 from compliance.records.cells import read_cells
 from compliance.records.delimited import ROW, column_name
+from compliance.records.layouts.apply import tables_of
 from compliance.records.layouts.files import layout_of
 from compliance.records.layouts.models import FORMAT, Border, folded
-from compliance.records.models import TABLES, Column, Kind, columns
-from compliance.records.report import InputError
+from compliance.records.models import TABLES, Column, Kind, columns, schema
+from compliance.records.report import InputError, Refusal
+from compliance.records.tables import Refused, read_table
 
 SAMPLED = 500
 """Filled cells of a column that are looked at."""
+PREVIEWED = 20
+"""Rows of a file that a preview shows."""
 MOST_CODES = 60
 """Values of a coded column that are offered for a meaning."""
 LIKELY = 0.6
@@ -291,7 +295,7 @@ def drafted(file: str, cells: pl.DataFrame, by: str, on: date) -> tuple[str, lis
     text = composed(headers, choice, Path(file).stem, by, on)
     told = [
         f"# {each.header}: {facts()[each.fact].says if each.fact else 'not read'}"
-        + (f" ({each.confidence:.0%} sure)" if each.fact else "")
+        + (f" ({100 * each.confidence:.0f} % sure)" if each.fact else "")
         for each in found
     ]
     head = "# Guessed from the headers and cells of one file: check every line before it is used.\n"
@@ -370,3 +374,26 @@ def _of_headers(
     if choice.dates and column.kind in (Kind.DATE, Kind.MOMENT, Kind.END_OF_DAY):
         source["dates"] = [choice.dates]
     return source
+
+
+@dataclass(frozen=True)
+class Preview:
+    """The first rows of a file as a layout reads them: a table's usable rows, typed, and what was refused."""
+
+    table: str
+    rows: pl.DataFrame
+    refusals: list[Refusal]
+    withheld: Mapping[str, str]
+
+
+def preview(file: str, cells: pl.DataFrame, text: str, rows: int = PREVIEWED) -> list[Preview]:
+    """What the first rows of a file become under the layout of `text`. Raises InputError."""
+    shown = []
+    for raw in tables_of(file, cells.head(rows), layout_of(text, file)):
+        refused = Refused()
+        typed, _ = read_table(raw, refused)
+        named = [replace(each, header=raw.headers.get(each.column or "")) for each in refused.kept]
+        carried = [name for name in raw.cells.columns if name != ROW]
+        columns_read = [name for name in schema(raw.table) if name in carried]
+        shown.append(Preview(raw.table, typed.select(columns_read), [*raw.refusals, *named], raw.withheld))
+    return shown

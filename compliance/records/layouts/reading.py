@@ -29,15 +29,20 @@ class Export:
     @property
     def why_not(self) -> str:
         """Why nothing was read, and what to do; one sentence without the file."""
+        if self.recognition.tied:
+            return f"{self.why}; say which with a layout of your own"
+        return f"{self.why}; make a mapping of it on the Records page or with `compliance validate FILE --write-layout`"
+
+    @property
+    def why(self) -> str:
+        """Why nothing was read."""
         told = self.recognition
-        how = "make a mapping of it on the Records page or with `compliance validate FILE --write-layout`"
         if told.tied:
-            names = " and ".join(layout.name for layout in told.tied)
-            return f"its headers are those of {names} alike; say which with a layout of your own"
+            return f"its headers are those of {' and '.join(layout.name for layout in told.tied)} alike"
         if told.near:
             lacks = ", ".join(told.lacks)
-            return f"its headers are near those of {told.near.name}, but {lacks} is lacking; {how}"
-        return f"no table of ours has this name and no layout these headers; {how}"
+            return f"its headers are near those of {told.near.name}, but {lacks} is lacking"
+        return "no table of ours has this name and no layout these headers"
 
 
 def export_of(file: str, cells: pl.DataFrame, layouts: Sequence[Layout] | None = None) -> Export:
