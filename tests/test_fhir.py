@@ -20,7 +20,9 @@ from compliance.records.fhir_codes import NOTE_TYPES, note_type, payer_kind
 from compliance.records.fhir_models import MODELS, Coding, Concept
 from compliance.records.fhir_text import without_markup
 from compliance.records.load import InputError, load, load_files
-from compliance.records.models import TABLES
+from compliance.records.models import TABLES, schema
+from tests.test_x12 import claim as claim_837
+from tests.test_x12 import file_837
 from tests.written import fhir as written
 
 with warnings.catch_warnings():
@@ -881,6 +883,34 @@ def test_the_ids_of_tables_go_before_those_of_resources():
     assert any(notice.kind == "merge" and "FHIR files" in notice.message for notice in records.report.notices)
 
 
+def test_claim_files_tables_and_fhir_together(tmp_path):
+    (tmp_path / "payers.csv").write_text("payer_id,kind\nMCR,medicare\n")
+    name, data = file_837(claim_837("C1"), claim_837("C2"))
+    (tmp_path / name).write_bytes(data)
+    patient = {**PATIENT, "identifier": [{"type": coded(f"{written.HL7}/v2-0203", "MB"), "value": "M001"}]}
+    billed = {**CLAIM, "identifier": [{"value": "C1"}]}
+    (tmp_path / "chart.ndjson").write_bytes(
+        ndjson(patient, PRACTITIONER, ROLE, CLINIC, ENCOUNTER, PROCEDURE, billed, RESPONSE)
+    )
+    records = load(tmp_path)
+    assert records.tables["claims"]["claim_id"].to_list() == ["C1", "C2"]
+    assert records.tables["patients"]["patient_id"].to_list() == ["M001"]
+    ana = records.tables["therapists"].filter(pl.col("npi") == "1222222220").row(0, named=True)
+    assert (ana["therapist_id"], ana["license_number"]) == (
+        "1222222220",
+        "PT12",
+    )  # as the claim file calls her, with her licence
+    note = one(records, "notes")
+    assert (note["patient_id"], note["therapist_id"], note["clinic_id"]) == (
+        "M001",
+        "1222222220",
+        "1999999984",
+    )
+    assert one(records, "remittances")["claim_id"] == "C1"
+    lines = records.tables["claim_lines"].filter(pl.col("claim_id") == "C1")
+    assert lines["line"].to_list() == [1, 2, 3] and lines["note_id"].to_list() == ["N1", None, None]
+
+
 def test_copies_count_once_and_other_versions_are_refused():
     copied = {**PATIENT, "meta": {"versionId": "2"}, "telecom": [{"value": "1"}]}
     records = read(PATIENT, copied, {**PATIENT, "gender": "male"}, CLAIM, RESPONSE, RESPONSE)
@@ -1169,6 +1199,16 @@ def test_what_fhir_tells_less_of_arrives_as_far_as_it_goes(sample, carried):
         assert [listed[int(each) - 1] for each in (came["diagnosis_pointers"] or "").split()] == [
             each for each in meant if each in listed
         ]
+
+
+def test_the_columns_that_fhir_does_not_fill_are_named():
+    page = (Path(__file__).parent.parent / "docs/inputs.md").read_text("utf-8")
+    section = page[page.index("## FHIR R4") :]
+    also = {"frequency_steps", "status"}  # a frequency that changes is read; of a status FHIR tells a part
+    lacking = [
+        name for table, names in written.CARRIED.items() for name in schema(table) if name not in names
+    ]
+    assert [name for name in lacking if f"`{name}`" not in section and name not in also] == []
 
 
 def test_fhir_beside_the_tables_changes_nothing(sample, tmp_path):
