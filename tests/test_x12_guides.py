@@ -3,12 +3,15 @@
 import json
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from compliance.records.load import load
+from compliance.records.load import InputError, load
 from compliance.records.sources import under, uploaded
 from compliance.records.x12_guides import as_text, held_to_guides
 from tests.test_cli import run
 from tests.test_x12 import DATA, FILES, PROFESSIONAL, claim, file_837, name_of
+from tests.test_x12_streams import mutated
 
 QUIET = lambda said: None  # noqa: E731
 BROKEN = DATA / "linuxforhealth/src/tests/resources/835_005010X221A1/tertiary-payment.835"
@@ -78,3 +81,16 @@ def test_the_command_says_it_in_text_and_json(tmp_path):
 def test_without_claim_files_the_command_says_so(tmp_path):
     (tmp_path / "notes.csv").write_text("note_id\nN1\n")
     assert "there is no X12 file here" in run("validate", tmp_path, "--strict").stdout
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.sampled_from(FILES), st.data())
+def test_a_damaged_file_is_held_or_says_why_not(file, data):
+    damaged = mutated(data, file.read_bytes().decode("utf-8", "replace"), "~")
+    try:
+        sources = uploaded([(file.name, damaged)]).sources
+    except InputError:
+        return
+    for read in held_to_guides(sources, QUIET):
+        assert read.valid or read.errors or read.remarks
+        assert as_text([read])

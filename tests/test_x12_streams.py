@@ -80,7 +80,9 @@ def test_a_long_file_is_not_held_in_memory(tmp_path):
     for file, count in ((few, 10), (many, 30_000)):
         with file.open("w") as out:
             out.write(ISA + "GS*HC*S*R*20260301*1200*1*X*005010X222A1~ST*837*1*005010X222A1~" + header)
-            out.writelines(detail.replace("@@@", f"C{number}") + "~" for number in range(count))
+            out.writelines(
+                detail.replace("@@@", f"C{n}").replace("M001", f"M{n % 5_000}") + "~" for n in range(count)
+            )
             out.write("SE*1*1~GE*1*1~IEA*1*1~")
     at_least, held = loaded_alone(few)[3], loaded_alone(many)
     megabytes = many.stat().st_size / 2**20
@@ -123,7 +125,7 @@ def mutated(data, text, terminator):
     return terminator.join(segments).encode("utf-8", "surrogateescape")
 
 
-QUICK = settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
+QUICK = settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @QUICK
@@ -169,7 +171,7 @@ def test_every_claim_of_a_damaged_file_is_loaded_refused_or_repeated(text, data)
     head, body = text.split("~")[:envelope], text.split("~")[envelope:]
     given = "~".join(head).encode() + b"~" + mutated(data, "~".join(body), "~")
     segments = [each.strip() for each in given.decode("utf-8", "replace").replace("\0", "").split("~")]
-    claims = sum(each.startswith("CLM*") for each in segments)
+    claims = sum(each.partition("*")[0] == "CLM" for each in segments)
     if any(each.startswith(("ISA", "GS*", "IEA")) for each in segments[2:-3]) or not any(
         each.startswith("ST*837*0001*005010X222") for each in segments
     ):

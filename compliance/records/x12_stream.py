@@ -6,6 +6,7 @@ file may change them from interchange to interchange.
 
 import codecs
 import re
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO
@@ -61,10 +62,11 @@ def decoded(stream: BinaryIO, done: Decoding) -> Iterator[str]:
 
     Some transfers pad segments with NUL, which would hide the name of each that follows.
     """
-    decoder = codecs.getincrementaldecoder("utf-8")(_windows(done))
+    decoder = codecs.getincrementaldecoder("utf-8")("compliance.windows")
     first = True
     while True:
         data = stream.read(CHUNK)
+        _reading.done = done
         text = decoder.decode(data, not data)
         if first:
             text, first = text.removeprefix("\ufeff"), False
@@ -77,17 +79,19 @@ def decoded(stream: BinaryIO, done: Decoding) -> Iterator[str]:
             return
 
 
-def _windows(done: Decoding) -> str:
-    """The name of a way to read bytes that are not UTF-8, which counts them."""
+_reading = threading.local()
+"""Of each thread the file that it decodes at the moment."""
 
-    def as_windows(error: UnicodeError) -> tuple[str, int]:
-        assert isinstance(error, UnicodeDecodeError)
-        bad = error.object[error.start : error.end]
-        done.windows += len(bad)
-        return bad.decode("cp1252", "replace"), error.end
 
-    codecs.register_error("compliance.windows", as_windows)
-    return "compliance.windows"
+def _as_windows(error: UnicodeError) -> tuple[str, int]:
+    """Bytes that are not UTF-8 as Windows-1252, counted."""
+    assert isinstance(error, UnicodeDecodeError)
+    bad = error.object[error.start : error.end]
+    _reading.done.windows += len(bad)
+    return bad.decode("cp1252", "replace"), error.end
+
+
+codecs.register_error("compliance.windows", _as_windows)
 
 
 def pieces(texts: Iterator[str]) -> Iterator[Piece]:
