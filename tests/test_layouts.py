@@ -8,6 +8,7 @@ import pytest
 
 from compliance.audit import lacking
 from compliance.checks.rule import catalogue
+from compliance.records.convert import convert
 from compliance.records.layouts import built_in, export_of, layout_of, recognise
 from compliance.records.load import InputError, Records, load, load_files
 
@@ -383,3 +384,30 @@ def test_a_sheet_of_cells_is_read_as_an_export():
         "patients"
     }
     assert not export_of("book.xlsx [Sheet2]", pl.DataFrame({"a": ["1"], "b": ["2"]})).tables
+
+
+def test_a_converted_export_lacks_what_the_export_lacked_and_keeps_the_rest(tmp_path: Path):
+    records = loaded(WEBPT)
+    convert(records, tmp_path / "records")
+    again = load(tmp_path / "records")
+    assert again.fingerprint == records.fingerprint
+    assert not_run(again) == not_run(records)
+    assert again.reasons == records.reasons
+
+
+def test_a_reason_cannot_write_to_the_terminal():
+    layout = OWN.replace("tables:", 'cannot_give: {claims: "no\\e[2J"}\ntables:')
+    files = [("visits.csv", b"Visit,Who,Day\n1,A,03/04/2026\n"), ("a.layout.yaml", layout.encode())]
+    records = load_files(files)
+    assert "\x1b" not in records.report.render() and "claims" in records.reasons
+
+
+def test_the_layout_of_the_documentation_reads_a_wide_list():
+    page = (Path(__file__).resolve().parents[1] / "docs" / "inputs.md").read_text()
+    example = page.partition("```yaml\nlayout: 1")[2].partition("```")[0]
+    rows = "Visit,MRN,Day,Type,Code 1,Min 1,Code 2,Min 2\nV1,7,13/04/2026,DN,97110,15,97140,10\nV2,7,14/04/2026,PN,97110,20,,\n"
+    records = loaded(rows, "visits.csv", visits_layout_yaml="layout: 1" + example)
+    assert column(records, "interventions", "line") == [1, 2, 1]
+    assert column(records, "interventions", "minutes") == [15, 10, 20]
+    assert column(records, "notes", "kind") == ["treatment", "progress_report"]
+    assert not_run(records)["INT-03"] == "notes.signed_on"

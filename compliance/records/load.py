@@ -301,8 +301,8 @@ def _typed(
             replace(each, header=raw.headers.get(each.column or "")) for each in kept.kept[before:]
         ]
         report.notices += [*raw.notices, *told]
-        report.reasons |= raw.reasons
-        report.reasons |= {f"{raw.table}.{name}": why for name, why in raw.withheld.items() if why}
+        withheld = {f"{raw.table}.{name}": why for name, why in raw.withheld.items() if why}
+        report.reasons |= {what: terminal(why) for what, why in (raw.reasons | withheld).items()}
         if raw.fills:
             typed, met = without_known(typed, raw, parts.get(raw.table, []), report)
             line.rows_repeated += met
