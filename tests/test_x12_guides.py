@@ -6,6 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from compliance.records import x12_guides
 from compliance.records.load import InputError, load
 from compliance.records.sources import under, uploaded
 from compliance.records.x12_guides import as_text, held_to_guides
@@ -94,3 +95,10 @@ def test_a_damaged_file_is_held_or_says_why_not(file, data):
     for read in held_to_guides(sources, QUIET):
         assert read.valid or read.errors or read.remarks
         assert as_text([read])
+
+
+def test_how_far_it_is_is_said(monkeypatch):
+    monkeypatch.setattr(x12_guides, "TELL_EVERY", 0)
+    said = []
+    held_to_guides(under(BROKEN).sources, said.append)
+    assert said and "tertiary-payment.835: 2 segments held to their guide" in said[1]

@@ -631,15 +631,13 @@ class _Settling:
     def __init__(self, exchange: Exchange, payer_numbers: Mapping[str, str]) -> None:
         self.exchange, self.payer_numbers = exchange, payer_numbers
         self.by_number: dict[str, list[_Sent]] = {}
+        self.seen: dict[str, set[object]] = {}
         self.copies: Counter[str] = Counter()
         self.reused: dict[str, list[str]] = {}
 
     def of(self, asked: pl.DataFrame) -> pl.DataFrame:
         """Of each claim its id (`settled`), `original_claim_id`, and whether it is left out (`dropped`)."""
-        seen: dict[str, set[object]] = {}
-        made: list[tuple[int, str | None, str | None, bool]] = []
         columns = (
-            ORDINAL,
             "claim_id",
             "frequency_code",
             "payer_id",
@@ -649,35 +647,39 @@ class _Settling:
             ROW,
             FILE_NUMBER,
         )
-        for ordinal, number, frequency, payer, content, parties, original, position, place in asked.select(
-            columns
-        ).iter_rows():
-            file = self.exchange.files[place]
-            others, known = self.by_number.setdefault(number, []), seen.setdefault(number, set())
-            first = ("original", parties)
-            if content in known:
-                self.copies[file] += 1
-                self.exchange.repeated["claims"] += 1
-                made.append((ordinal, None, None, True))
-                continue
-            if frequency == "1" and first in known:
-                found = f"claim {number} again, with other content"
-                wanted = "another claim number, or frequency 7 (replacement) or 8 (void)"
-                self.exchange.refuse(file, position, found, wanted, "claims")
-                made.append((ordinal, None, None, True))
-                continue
-            known |= {content, *([first] if frequency == "1" else [])}
-            claim_id = number if not others else f"{number}#{len(others) + 1}"
-            if others:
-                self.reused.setdefault(file, []).append(claim_id)
-            replaced = None if frequency == "1" else self._original(number, payer, original, others)
-            others.append(_Sent(claim_id, payer))
-            made.append((ordinal, claim_id, replaced, False))
+        made = [
+            (ordinal, *self._settle(*row)) for ordinal, *row in asked.select(ORDINAL, *columns).iter_rows()
+        ]
         self._tell()
         return pl.DataFrame(
             made, orient="row",
             schema={ORDINAL: pl.Int64, "settled": pl.String, "original_claim_id": pl.String, "dropped": pl.Boolean},
         )  # fmt: skip
+
+    def _settle(
+        self, number: str, frequency: str, payer: str | None, content: int, parties: int, original: str | None,
+        position: int, place: int,
+    ) -> tuple[str | None, str | None, bool]:  # fmt: skip
+        """The id of a claim, its original, and whether it is left out: a copy, or another under a number that was given."""
+        file = self.exchange.files[place]
+        others, known = self.by_number.setdefault(number, []), self.seen.setdefault(number, set())
+        first = ("original", parties)
+        if content in known:
+            self.copies[file] += 1
+            self.exchange.repeated["claims"] += 1
+            return None, None, True
+        if frequency == "1" and first in known:
+            found = f"claim {number} again, with other content"
+            wanted = "another claim number, or frequency 7 (replacement) or 8 (void)"
+            self.exchange.refuse(file, position, found, wanted, "claims")
+            return None, None, True
+        known |= {content, *([first] if frequency == "1" else [])}
+        claim_id = number if not others else f"{number}#{len(others) + 1}"
+        if others:
+            self.reused.setdefault(file, []).append(claim_id)
+        replaced = None if frequency == "1" else self._original(number, payer, original, others)
+        others.append(_Sent(claim_id, payer))
+        return claim_id, replaced, False
 
     def _original(
         self, number: str, payer: str | None, original: str | None, others: list[_Sent]

@@ -397,37 +397,36 @@ class Remittances(Sets):
         tabled = _tabled(known_lines, numbers)
         ids: list[str] = []
         places: list[str | None] = []
-        joined: list[bool] = []
-        current, used, ordinal = 0, set(), 0
-        claim_id, known = "", None
+        kept: list[bool] = []
+        current, used, claim_id, known = 0, set(), "", None
         for answer, number, status, paid_on, single, position, file, *asked in rows.select(
             ANSWER, "number", "status", "paid_on", SINGLE, ROW, FILE_NUMBER, "procedure", "submitted", "modifiers",
             "date", "control_number",
         ).iter_rows():  # fmt: skip
             if answer != current:
-                current, used, ordinal = answer, set(), 0
+                current, used = answer, set()
                 claim = _answered(status, paid_on, sent.get(number))
                 claim_id = claim.claim_id if claim else number
                 known = lines.get(claim_id) if claim else tabled.get(number)
-            place: int | None = None
-            if single:
-                ordinal += 1
-                if known is None:
-                    self.unknown[self.exchange.files[file]] += 1
-                    place = ordinal
-                else:
-                    place = _matched(_Asked(*asked), known, used)
-                    if place is None:
-                        self._refuse_line(file, position, number, claim_id, _Asked(*asked))
-                        joined.append(False)
-                        continue
-                    used.add(place)
+            place = self._place(_Asked(*asked), known, used, file) if single else None
+            kept.append(place is not None or not single)
+            if not kept[-1]:
+                self._refuse_line(file, position, number, claim_id, _Asked(*asked))
+                continue
             ids.append(claim_id)
             places.append(None if place is None else str(place))
-            joined.append(True)
-        kept = rows.filter(pl.Series(joined, dtype=pl.Boolean)) if len(ids) < rows.height else rows
         found = [pl.Series("claim_id", ids, pl.String), pl.Series("line", places, pl.String)]
-        return kept.with_columns(found).select(*COLUMNS, ROW, FILE_NUMBER)
+        rows = rows.filter(pl.Series(kept, dtype=pl.Boolean)) if len(ids) < rows.height else rows
+        return rows.with_columns(found).select(*COLUMNS, ROW, FILE_NUMBER)
+
+    def _place(self, asked: "_Asked", known: list[_Known] | None, used: set[int], file: int) -> int | None:
+        """The number of the line that is answered to; of a claim that is not here, the next one."""
+        place = len(used) + 1 if known is None else _matched(asked, known, used)
+        if known is None:
+            self.unknown[self.exchange.files[file]] += 1
+        if place is not None:
+            used.add(place)
+        return place
 
     def _refuse_line(self, file: int, position: int, number: str, claim_id: str, asked: "_Asked") -> None:
         service = " ".join((asked.procedure, asked.modifiers)).strip()
