@@ -159,7 +159,7 @@ def test_the_pre_bill_gate_says_hold_or_release_for_each_claim() -> None:
         (("rules", "XX-01"), "no such rule"),
         (("validate", str(ROOT / "LICENSE")), "LICENSE"),
         (("check", SAMPLE, "--truth", "nowhere.csv"), "nowhere.csv"),
-        (("check", SAMPLE, "--bogus"), "No such option: --bogus. See compliance check --help."),
+        (("check", SAMPLE, "--qq"), "No such option: --qq. See compliance check --help."),
         (("check", SAMPLE, "--format", "xml"), "'xml' is not one of 'table'"),
         (("chek", SAMPLE), "Did you mean 'check'?"),
         (("check",), "PATH"),

@@ -216,6 +216,13 @@ def test_names_in_an_archive_are_never_paths(name, tmp_path, monkeypatch):
     assert sorted(str(file.relative_to(tmp_path)) for file in tmp_path.rglob("*")) == ["in", "in/export.zip"]
 
 
+def test_a_member_without_a_name_is_left_out():
+    nameless = packed(("qzq", TABLE), ("claim_lines.csv", TABLE)).replace(b"qzq", b"\0zq")
+    records = load_files([("export.zip", nameless)])
+    assert records.tables["claim_lines"].height == 1
+    assert len(records.report.left_out) == 1
+
+
 def held(name):
     """A file of the kind that the name's ending says."""
     if name.endswith("xlsx"):

@@ -55,7 +55,7 @@ class OpenSheet:
 
 def read_open_document(archive: zipfile.ZipFile, file: str) -> tuple[list[OpenSheet], set[str]]:
     """The sheets in order, and the names of those that are hidden. Raises InputError where it cannot be used."""
-    members = {member.filename: member for member in archive.infolist() if not member.is_dir()}
+    members = {member.filename: member for member in archive.infolist() if not member.filename.endswith("/")}
     check_parts(list(members.values()), file)
     if sum(member.file_size for member in members.values()) > MOST_UNPACKED:
         raise InputError(f"{file}: unpacks to more than {MOST_UNPACKED // 2**30} GB (save its sheets as CSV)")

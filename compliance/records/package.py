@@ -196,7 +196,7 @@ def is_workbook(archive: zipfile.ZipFile) -> bool:
 
 def repacked(archive: zipfile.ZipFile, file: str) -> Package:
     """The parts of an Excel package that cells need, within limits and marked. Raises InputError where it is unfit."""
-    members = [member for member in archive.infolist() if not member.is_dir()]
+    members = [member for member in archive.infolist() if not member.filename.endswith("/")]
     check_parts(members, file)
     made = io.BytesIO()
     package = Package(b"")

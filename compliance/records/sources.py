@@ -153,7 +153,7 @@ def texts_under(path: Path) -> list[tuple[str, bytes]]:
     found, texts = Found(), []
     try:
         with _opened(path, None) as archive:
-            members = [each for each in archive.infolist() if not each.is_dir()]
+            members = [each for each in archive.infolist() if not each.filename.endswith("/")]
             found.count(len(members), path.name)
             for member in sorted(members, key=lambda each: each.filename):
                 name = PurePosixPath(member.filename.replace("\\", "/")).name
@@ -389,7 +389,7 @@ def _opened(path: Path | None, data: bytes | None) -> zipfile.ZipFile:
 
 
 def _members(found: Found, name: str, archive: zipfile.ZipFile) -> None:
-    members = [each for each in archive.infolist() if not each.is_dir()]
+    members = [each for each in archive.infolist() if not each.filename.endswith("/")]
     found.count(len(members), name)
     for member in sorted(members, key=lambda each: each.filename):
         inner = PurePosixPath(member.filename.replace("\\", "/"))
