@@ -11,7 +11,7 @@ import polars as pl
 
 from compliance.checks.terms import codes
 from compliance.formats import percent
-from compliance.risk import OUTER, Rate, limits, rate
+from compliance.risk import OUTER, Rate, expected, limits, rate
 
 MINIMUM = 30
 """Fewer timed lines than these in a quarter say nothing of its mix."""
@@ -114,10 +114,11 @@ def _drift(code: object, own: pl.DataFrame, early: pl.Expr) -> list[dict[str, ob
     """One code's quarters with the limits that its baseline sets at their volume."""
     before = own.filter(early)
     based_on = before if before.height else own
-    centre = float(based_on["n"].sum()) / float(based_on["of"].sum())
+    n, of = int(based_on["n"].sum()), int(based_on["of"].sum())
+    centre, likely = n / of, expected(n, of)
     rows = []
     for row in own.iter_rows(named=True):
-        low, high = limits(row["of"], centre, OUTER)
+        low, high = limits(row["of"], likely, OUTER)
         share = row["n"] / row["of"]
         stands = "above" if share >= high else "below" if share <= low else "within"
         rows.append(

@@ -68,6 +68,15 @@ def limits(of: int, centre: float, tail: float) -> tuple[float, float]:
     return lower / of, upper / of
 
 
+def expected(n: int, of: int) -> float:
+    """The share that later counts are read against: the rate, but of 0 and of the whole the nearer end of its interval.
+
+    From none seen in the past it does not follow that one is beyond chance.
+    """
+    told = rate(n, of)
+    return told.high if n == 0 else told.low if n == of else n / of
+
+
 def standing(n: int, of: int, centre: float) -> str:
     """Where a rate stands: `outside` the outer limits, `near` (outside the inner) or `within`; `below` on the low side."""
     if of == 0:
@@ -203,7 +212,8 @@ def weekly(
     """The p-chart: per service week (its Monday), visits checked with a finding and the limits at that volume.
 
     With `baseline_until` the centre, and so the limits, are those of the weeks that began before that day: a frozen
-    baseline, against which later weeks are read. Without any such week, or without the day, of all weeks.
+    baseline, against which later weeks are read. Without any such week, or without the day, of all weeks. Of a baseline
+    without a finding the limits are those of its interval's end (`expected`).
 
     Columns: week, n, of, share, centre, limit_low, limit_high (outer limits), standing (as `standing`). The last
     `incomplete_weeks` weeks are marked `incomplete`: their claims are still coming in.
@@ -221,9 +231,10 @@ def weekly(
         )
     before = counted.filter(pl.col("week").dt.date() < baseline_until) if baseline_until else counted
     based_on = before if before.height else counted
-    centre = float(based_on["n"].sum()) / float(based_on["of"].sum())
-    bounds = [limits(of, centre, OUTER) for of in counted["of"]]
-    stands = [standing(n, of, centre) for n, of in counted.select("n", "of").iter_rows()]
+    n, of = int(based_on["n"].sum()), int(based_on["of"].sum())
+    centre, likely = n / of, expected(n, of)
+    bounds = [limits(volume, likely, OUTER) for volume in counted["of"]]
+    stands = [standing(found, volume, likely) for found, volume in counted.select("n", "of").iter_rows()]
     last = counted["week"].max()
     return counted.with_columns(
         share=pl.col("n") / pl.col("of"),

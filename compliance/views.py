@@ -554,6 +554,42 @@ def worklist_sentence(
     return f"{told}. Since {when}: {new:,} new, {reopened:,} reopened, {fixed:,} fixed."
 
 
+STANDINGS = ("open", "asked", "confirmed", "dismissed", "waived")
+OLD_DAYS = 30
+
+
+def standing_sentence(work: pl.DataFrame, seen: pl.DataFrame, on: date) -> str:
+    """Dollars by how findings stand, how many of those to decide are old, and how long decided ones took.
+
+    `work` is `worklist.with_standing`, `seen` `Store.first_seen`. Ages count from the first kept run that showed a finding.
+    """
+    counted = {row["status"]: row for row in work.group_by("status").agg(
+        n=pl.len(), dollars=pl.col("dollars").sum()).iter_rows(named=True)}  # fmt: skip
+    told = [
+        f"{formats.count(row['n'])} {status} ({formats.money(row['dollars'])})"
+        for status in STANDINGS
+        if (row := counted.get(status))
+    ]
+    aged = work.join(seen.select("finding_id", "first"), on="finding_id").with_columns(
+        begun=pl.col("first").str.to_datetime(time_zone="UTC"),
+        ended=pl.col("at").str.to_datetime(time_zone="UTC"),
+    )
+    waiting = aged.filter(pl.col("status").is_in(["open", "asked"]))
+    old = waiting.filter(pl.col("begun").dt.date() < on - timedelta(days=OLD_DAYS)).height
+    share = risk.rate(old, waiting.height)
+    age = formats.rate(old, waiting.height, share.low, share.high)
+    took = aged.filter(pl.col("status").is_in(["confirmed", "dismissed"]), pl.col("ended") >= pl.col("begun"))
+    days = took.select((pl.col("ended") - pl.col("begun")).dt.total_seconds().median() / 86_400).item()
+    parts = [
+        ", ".join(told) or "No finding",
+        f"older than {OLD_DAYS} days: {age} of those to decide" if waiting.height else "",
+        ""
+        if days is None
+        else f"decided after {days:.1f} days in the median (of {formats.count(took.height)})",
+    ]
+    return f"{'; '.join(filter(None, parts))}."
+
+
 def worklist_sheet(rows: pl.DataFrame) -> pl.DataFrame:
     """The rows of `worklist.gathered` with headings; `label` says what each is."""
     return rows.select(

@@ -5,7 +5,7 @@ from datetime import date
 import polars as pl
 import streamlit as st
 
-from compliance import views
+from compliance import formats, views
 from compliance.review import ReviewError, standing
 from compliance.review import worklist as gathering
 from ui import data, decisions, frame, parts, worklist
@@ -25,12 +25,14 @@ try:
     since = data.since(store, st.session_state.get(worklist.RUN))
     named = worklist.run_names(since)
     stands = standing(view.valued, store.decisions(), date.today())
+    seen = store.first_seen(data.source())
 except ReviewError as refusal:
     frame.heading("Worklist", context=data.context())
     parts.empty(f"{refusal} Findings can still be read.")
 work = gathering.with_standing(view.valued.filter(views.REAL), stands, since.changed)
 counted = gathering.counts(work, since.changed)
 frame.heading("Worklist", views.worklist_sentence(counted, work, since.before), data.context())
+st.caption(formats.markdown(views.standing_sentence(work, seen, date.today())))
 
 choice = worklist.tools(counted, since, named)
 shown = work.filter(pl.col("status") == choice.status)

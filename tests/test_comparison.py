@@ -85,11 +85,11 @@ def test_a_mix_that_moved_beyond_its_own_past_is_told_and_a_small_quarter_is_not
     )
     rare = mix(
         lines(
-            cpt=["97110"] * 2000 + ["97530"] * 2 + ["97110"] * 198,
+            cpt=["97530"] + ["97110"] * 1999 + ["97530"] * 8 + ["97110"] * 192,
             service_date=[days[0]] * 2000 + [days[-1]] * 200,
         )
     )
-    assert "97530 0.0 % → 1.0 % (2 of 200 lines)" in drift_sentence(rare)
+    assert "97530 <0.1 % → 4.0 % (8 of 200 lines)" in drift_sentence(rare)
     few = mix(lines(cpt=codes[:200] + ["97530"] * 9, service_date=days[:200] + [datetime(2026, 1, 5)] * 9))
     assert few.filter(pl.col("quarter") == datetime(2026, 1, 1))["standing"].unique().to_list() == ["few"]
 

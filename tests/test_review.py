@@ -421,6 +421,17 @@ def test_what_could_not_be_judged_again_is_not_called_fixed(present: Present) ->
     assert told[finding(2)["finding_id"]] == "unseen"
 
 
+def test_what_is_only_worth_knowing_is_neither_new_nor_fixed_until_it_is_more(store: Store) -> None:
+    due, known, overdue = finding(1, severity="info"), finding(2, severity="info"), finding(1)
+    for number, rows in enumerate(([due, known], [overdue], [due]), 1):
+        store.keep(run(rows, records=f"r{number}"), ANA)
+    first, second, third = (store.findings_of(number) for number in (1, 2, 3))
+    present = Present(frozenset(["UNIT-01"]), pl.Series(["P1"]), pl.Series(["C1"]), pl.Series(["N1"]))
+    told = changes(second, first, store.seen_until("clinic", 1), present)
+    assert told.select("finding_id", "change").rows() == [(due["finding_id"], "new")]
+    assert changes(third, second, store.seen_until("clinic", 2), present)["change"].to_list() == ["fixed"]
+
+
 def test_the_store_is_opened_again_as_it_was_left(store: Store, address: str) -> None:
     store.decide([finding(1)], Decision("confirmed"), ANA)
     again = open_store(address)

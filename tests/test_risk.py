@@ -152,3 +152,19 @@ def test_a_frozen_baseline_keeps_its_centre_whatever_comes_later() -> None:
     assert risk.weekly(visits, baseline_until=date(2020, 1, 1))["centre"][0] == 0.075, (
         "no week before: all of them"
     )
+
+
+def test_one_finding_after_a_baseline_without_any_is_not_beyond_chance() -> None:
+    weeks = [datetime(2026, 1, 5), datetime(2026, 1, 12), datetime(2026, 2, 2), datetime(2026, 2, 9)]
+    visits = pl.DataFrame(
+        {
+            "service_date": [week for week in weeks for _ in range(50)],
+            "findings": [0] * 100 + [1] + [0] * 49 + [1] * 20 + [0] * 30,
+            "checked": [True] * 200,
+        }
+    )
+    told = risk.weekly(visits, incomplete_weeks=0, baseline_until=date(2026, 2, 1))
+    assert told["centre"].unique().to_list() == [0.0]
+    assert told["standing"].to_list() == ["within", "within", "within", "outside"]
+    assert risk.expected(0, 100) == risk.rate(0, 100).high and risk.expected(5, 5) == risk.rate(5, 5).low
+    assert risk.expected(3, 4) == 0.75

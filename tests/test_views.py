@@ -276,6 +276,23 @@ def test_a_payers_rates_have_their_counts_and_their_interval(whole):
     assert shown["Checks that cannot tell"].endswith(f"({row['cannot_tell']:,} of {judged:,})")
 
 
+def test_the_worklist_says_dollars_by_standing_and_what_is_old():
+    at = "2026-06-25T08:00:00.000+00:00"
+    work = pl.DataFrame(
+        {"finding_id": ["A", "B", "C", "D"], "status": ["open", "open", "asked", "confirmed"],
+         "dollars": [10.0, 20.0, 0.0, 70.0], "at": [None, None, at, at]}
+    )  # fmt: skip
+    first = ["2026-05-31", "2026-06-01", "2026-06-30", "2026-06-23"]
+    seen = pl.DataFrame(
+        {"finding_id": ["A", "B", "C", "D"], "first": [f"{day}T08:00:00.000+00:00" for day in first]}
+    )
+    assert views.standing_sentence(work, seen, date(2026, 7, 1)) == (
+        "2 open ($30), 1 asked ($0), 1 confirmed ($70); older than 30 days: 33.3 % (1 of 3; 6.1–79.2) of those to decide; "
+        "decided after 2.0 days in the median (of 1)."
+    )
+    assert views.standing_sentence(work.clear(), seen, date(2026, 7, 1)) == "No finding."
+
+
 def test_a_few_visits_long_before_the_others_are_left_to_the_table():
     few = weeks(((2025, 5, 19), 1), ((2025, 5, 26), 2), ((1, 5), 50), ((1, 12), 60))
     shown, said = views.weeks_shown(few)

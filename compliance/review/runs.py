@@ -117,8 +117,10 @@ class Present:
 def changes(now: pl.DataFrame, last: pl.DataFrame, ever: pl.Series, present: Present) -> pl.DataFrame:
     """What changed: RUN_FINDINGS with `change` (`new`, `reopened`, `same`, `fixed`, `unseen`).
 
-    `now` and `last` are the findings of this run and of the one before it; `ever` the ids of all runs before.
+    `now` and `last` are the findings of this run and of the one before it; `ever` the ids of all runs before. What is only
+    worth knowing (severity info) is nobody's work and counts as not there: a report that was due and is overdue now is new.
     """
+    now, last = (found.filter(pl.col("severity") != "info") for found in (now, last))
     before = pl.col("finding_id").is_in(last["finding_id"].implode())
     known = pl.col("finding_id").is_in(ever.implode())
     change = (

@@ -245,11 +245,11 @@ class Store:
         return self._frame(query.order_by(run_findings.c.finding_id), RUN_SCHEMA)
 
     def seen_until(self, source: str, run: int) -> pl.Series:
-        """The ids of every finding that a source's runs held, up to and with run number `run`."""
+        """The ids of every finding, those worth knowing apart, that a source's runs held up to and with run number `run`."""
         query = (
             sa.select(run_findings.c.finding_id)
             .join(runs, runs.c.run == run_findings.c.run)
-            .where(runs.c.source == source, runs.c.run <= run)
+            .where(runs.c.source == source, runs.c.run <= run, run_findings.c.severity != "info")
             .distinct()
             .order_by(run_findings.c.finding_id)
         )
