@@ -1093,6 +1093,45 @@ def test_a_bundle_that_breaks_keeps_what_is_whole():
     assert nul.fingerprint == load(file).fingerprint and "NUL" in nul.report.render()
 
 
+@pytest.mark.parametrize(
+    ("inside", "said"),
+    [
+        (b'"x":' + b"[" * 300_000 + b"]" * 300_000, "nested more than"),
+        (
+            b'"x":' + b'{"a":"]}",' * 5 + b'"b":' + b'["\\"]\\\\",' * 300 + b"1" + b"]" * 300 + b"}" * 5,
+            "no JSON",
+        ),
+        (b'"x":' + b'["]",' * 300_000 + b"1" + b"]" * 300_000, "nested more than"),
+    ],
+    ids=["lists", "escapes", "brackets in strings"],
+)
+def test_depth_and_length_are_bounded(inside, said):
+    patients = [json.dumps({"resource": {**PATIENT, "id": key}}).encode() for key in ("P1", "P3")]
+    broken = b'{"resource":{"resourceType":"Patient","id":"P2",' + inside + b"}}"
+    bundle = b'{"resourceType":"Bundle","entry":[' + b",".join([patients[0], broken, patients[1]]) + b"]}"
+    records = load_files([("b.json", bundle)])
+    assert records.tables["patients"]["patient_id"].to_list() == ["P1", "P3"]
+    (refusal,) = records.report.refusals
+    assert refusal.row == 2 and said in refusal.found
+
+
+def test_a_long_string_is_told_and_the_entries_around_it_are_read():
+    long = {**PATIENT, "id": "P2", "photo": "y" * 9_000_000}
+    bundle = json.dumps(written.bundle_of([PATIENT, long, {**PATIENT, "id": "P3"}])).encode()
+    records = load_files([("b.json", bundle)])
+    assert records.tables["patients"]["patient_id"].to_list() == ["P1", "P2", "P3"]
+    (refusal,) = records.report.refusals
+    assert "a string of more than" in refusal.found
+
+
+def test_brackets_in_strings_are_no_depth():
+    texts = [
+        {**PATIENT, "id": f"P{n}", "name": [{"text": "[{" * 500 + '\\"' * (n % 7) + "\\" * (n % 5)}]}
+        for n in range(300)
+    ]
+    assert height(load_files([("b.json", json.dumps(written.bundle_of(texts)).encode())]), "patients") == 300
+
+
 def test_what_was_entered_in_error_is_left_out_and_told():
     resources = [{**each, "status": "entered-in-error"} for each in (ENCOUNTER, PROCEDURE, CLAIM, COVERAGE)]
     records = read(PATIENT, *resources)

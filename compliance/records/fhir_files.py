@@ -30,6 +30,10 @@ JSON_START = re.compile(rb"^(?:\xef\xbb\xbf)?[\s\0]*[\[{]")
 TYPE = re.compile(rb'^\s*\{\s*"resourceType"\s*:\s*"([A-Za-z]{1,60})"')
 OPENED = re.compile(rb'"resource"\s*:\s*(?=\{)')
 ADDRESS = re.compile(rb'"fullUrl"\s*:\s*"([^"\\]{1,500})"')
+DEEPEST = 200
+"""Lists and objects within each other that are read; FHIR needs some twenty."""
+LONGEST_STRING = 8 * 2**20
+NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 AN_OBJECT = "a FHIR resource as JSON"
 
 
@@ -55,14 +59,20 @@ class Fault:
     expected: str
 
 
-class _WithoutNul:
-    """A stream without NUL characters and without a byte order mark; counts the former."""
+class _Stream:
+    """A stream without NUL characters and without a byte order mark, and no deeper than `DEEPEST`; counts the former.
+
+    ijson keeps the path of every level and reads a string anew with each block, so that depth costs memory and length costs
+    time by their square: both are bounded before ijson sees them.
+    """
 
     def __init__(self, source: IO[bytes]) -> None:
         self.source, self.nuls, self.began = source, 0, False
+        self.open = self.escape = b""
+        self.in_string, self.string_length = False, 0
 
     def read(self, size: int) -> bytes:
-        """The next bytes, at most `size`; none at the end."""
+        """The next bytes, at most `size`; none at the end. Raises ValueError where they nest too deeply."""
         while size:
             block = self.source.read(max(size, 3))
             if not self.began:
@@ -73,8 +83,37 @@ class _WithoutNul:
                 self.nuls += block.count(b"\0")
                 block = block.replace(b"\0", b"")
             if block:
+                self._bound(block)
                 return block
         return b""
+
+    def _bound(self, block: bytes) -> None:
+        """Keep the brackets that are open after a block: within it, pairs go from the innermost, a level at a time."""
+        brackets, levels = self.open + self._outside_strings(block).translate(None, NO_BRACKETS), 0
+        while (inner := brackets.replace(b"[]", b"").replace(b"{}", b"")) != brackets:
+            brackets, levels = inner, levels + 1
+            if levels > DEEPEST:
+                break
+        self.open = brackets
+        if levels > DEEPEST or len(brackets) > DEEPEST:
+            raise ValueError(f"nested more than {DEEPEST} deep")
+        if self.string_length > LONGEST_STRING:
+            raise ValueError(f"a string of more than {LONGEST_STRING:,} bytes")
+
+    def _outside_strings(self, block: bytes) -> bytes:
+        """What of a block stands outside strings."""
+        text = self.escape + block
+        self.escape = b""
+        if b"\\" in text:
+            text = text.replace(b"\\\\", b"").replace(b'\\"', b"")
+            if text.endswith(b"\\"):
+                self.escape, text = b"\\", text[:-1]
+        parts = text.split(b'"')
+        outside = parts[self.in_string :: 2]
+        self.in_string ^= len(parts) % 2 == 0
+        begun = self.string_length if len(parts) == 1 else 0
+        self.string_length = begun + len(parts[-1]) if self.in_string else 0
+        return b"".join(outside)
 
 
 def resources(opened: Callable[[], IO[bytes]], lines: bool) -> Iterator[Given | Fault]:
@@ -152,13 +191,12 @@ def _by_line(opened: Callable[[], IO[bytes]]) -> Iterator[Given | Fault]:
 def _by_entry(opened: Callable[[], IO[bytes]]) -> Iterator[Given | Fault]:
     """The entries of a bundle, the elements of a list, or the one resource of a file."""
     with opened() as file:
-        stream = _WithoutNul(file)
-        first = stream.read(BLOCK).lstrip()[:1]
+        first = file.read(BLOCK).removeprefix(MARK).replace(b"\0", b"").lstrip()[:1]
         size = _size(file)
     path = "item" if first == b"[" else "entry.item"
     count = 0
     with opened() as file:
-        stream = _WithoutNul(file)
+        stream = _Stream(file)
         try:
             for entry in ijson.items(stream, path, use_float=True):
                 count += 1
