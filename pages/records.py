@@ -30,8 +30,8 @@ def take(given: list[tuple[str, bytes]]) -> None:
 
 with st.container(key="card_drop"):
     files = st.file_uploader(
-        "Look at other records: exports of an EHR (CSV), our tables (CSV, Parquet, a workbook), claim files (837P, 835) or a "
-        "zip of these, up to 500 MB. They stay in this browser session's memory and are never written to disk.",
+        "Look at other records: exports of an EHR (CSV), our tables (CSV, Parquet, a workbook), claim files (837P, 835), FHIR R4 "
+        "(JSON) or a zip of these, up to 500 MB. They stay in this browser session's memory and are never written to disk.",
         accept_multiple_files=True,
         key="records_files",
     )

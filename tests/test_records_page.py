@@ -50,6 +50,13 @@ def tables(app: AppTest) -> str:
     return "\n".join(str(each.value.to_dict()) for each in app.dataframe)
 
 
+def test_fhir_files_are_said_before_they_are_taken(page):
+    drop(page, "patient.json", '{"resourceType": "Patient", "id": "P7", "gender": "female"}')
+    assert "FHIR resources" in tables(page) and not page.button(key="records_look").disabled
+    press(page, "records_look")
+    assert page.button(key="records_back"), "the upload is what is shown"
+
+
 def test_a_known_export_is_said_before_it_is_taken_and_then_what_it_cannot_give(page):
     drop(page, "units.csv", WEBPT)
     assert "WebPT Documented Units" in tables(page) and "20 of 20" in tables(page)

@@ -26,7 +26,7 @@ from compliance.records.models import TABLES
 from compliance.records.templates import template_csv, template_workbook
 from ui import data, filters, parts, trail
 
-SIGNS = {"table": "●", "layout": "●", "workbook": "●", "claims": "●", "unknown": "▲"}
+SIGNS = {"table": "●", "layout": "●", "workbook": "●", "claims": "●", "fhir": "●", "unknown": "▲"}
 COLUMNS = 4
 """Choices of columns side by side."""
 DATES = {"month first: 3/14/2026": None, "day first: 14/3/2026": "%d/%m/%Y", "day first: 14.3.2026": "%d.%m.%Y",

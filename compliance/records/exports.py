@@ -32,6 +32,10 @@ SNIFFED = 65_536
 """Bytes of a file in which its header is looked for before it is read."""
 
 
+EXCHANGED = {"x12": ("claims", "claim file (X12)"), "fhir": ("fhir", "FHIR resources")}
+"""Shapes of files that hold rows of several tables and are no export: what `Seen` calls them, and in words."""
+
+
 def layouts_among(found: Found, own: Sequence[Layout] = ()) -> tuple[Layout, ...]:
     """Layouts that lie beside the data, then the clinic's own, then the built-in ones. Raises InputError."""
     beside = [layout_of(_text(source), source.name) for source in found.sources if source.shape == "layout"]
@@ -55,7 +59,7 @@ def tables_and_exports(found: Found, layouts: Sequence[Layout]) -> tuple[list[So
     tables: list[Source] = []
     exports: list[Source] = []
     for source in found.sources:
-        if source.shape in ("x12", "fhir"):
+        if source.shape in EXCHANGED:
             continue
         text = source.shape in ("delimited", "parquet")
         is_export = text and (source.table is None or _only_named_so(source, layouts))
@@ -147,7 +151,7 @@ def without_known(
 class Seen:
     """A file before it is loaded: what it will be read as, how many lines it has, and how much of its header is known.
 
-    `kind`: `table`, `layout`, `workbook`, `claims`, or `unknown` (nothing will be read of it, and `what` says why).
+    `kind`: `table`, `layout`, `workbook`, `claims`, `fhir`, or `unknown` (nothing will be read of it, and `what` says why).
     """
 
     file: str
@@ -165,7 +169,7 @@ def looked_at(files: list[tuple[str, bytes]], own: Sequence[Layout] = ()) -> lis
     layouts = layouts_among(found, own)
     tables, exports = tables_and_exports(found, layouts)
     seen = [_seen_table(source) for source in tables]
-    seen += [Seen(each.name, "claims", "claim file (X12)") for each in found.sources if each.shape == "x12"]
+    seen += [Seen(each.name, *EXCHANGED[each.shape]) for each in found.sources if each.shape in EXCHANGED]
     seen += [_seen_export(source, layouts) for source in exports]
     left = [notice for notice in found.notices if notice.kind in ("ignored", "empty")]
     return seen + [Seen(each.file or "", "unknown", each.message.partition(": ")[2]) for each in left]

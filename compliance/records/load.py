@@ -10,6 +10,7 @@ import polars as pl
 from compliance.formats import terminal
 from compliance.records.delimited import ROW, RawTable, read_delimited
 from compliance.records.exports import (
+    EXCHANGED,
     layouts_among,
     nothing_read,
     read_exports,
@@ -62,8 +63,6 @@ MANY_ROWS = 50
 HASHED_ROWS = 100_000
 MOST_LINES_OF_A_DAY = 2_000
 """Claim lines of one patient on one day; more are a mistake of the export."""
-EXCHANGED = {"x12", "fhir"}
-"""Shapes of files that hold several tables, read when the tables are there."""
 
 
 @dataclass(frozen=True)
