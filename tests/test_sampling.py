@@ -444,7 +444,8 @@ def test_a_missing_record_is_wrong_in_full_and_what_cannot_be_told_is_counted_bo
     assert told.net_cents_at_most == first + second and told.rate_at_most == pytest.approx(2 / 30)
     said = "\n".join(result_told(told, "line"))
     assert "1 record missing: counted as wrong in full, and not replaced." in said
-    assert "1 could not be told and count as correct; were they all wrong: 6.7 %" in said
+    assert "1 of 30 are wrong, 1 could not be told and count as right: 3.3 %" in said
+    assert "Were all that could not be told wrong: 6.7 %" in said
 
 
 def test_what_cannot_be_told_is_no_assurance() -> None:
@@ -459,7 +460,7 @@ def test_what_cannot_be_told_is_no_assurance() -> None:
         "None of those told is wrong; only if the 10 not told are right too may you be 95 % confident"
         in told(10)
     )
-    assert "were they all wrong: 33.3 % (exact 90 % interval 19.3 % to 49.9 %)" in told(10)
+    assert "Were all that could not be told wrong: 33.3 % (exact 90 % interval 19.3 % to 49.9 %)" in told(10)
     assert "None could be told: the sample shows nothing." in told(30)
 
 

@@ -115,7 +115,7 @@ def result_told(result: Result, unit: str) -> list[str]:
         lines.append(f"{plural(missing, 'record')} missing: counted as wrong in full, and not replaced.")
     if untold := result.answers.get("cannot tell"):
         lines.append(
-            f"{count(untold)} could not be told and count as correct; were they all wrong: "
+            f"Were all that could not be told wrong: "
             f"{_at_most(result, untold)}, and {money(result.net_cents_at_most / 100, cents=True)} net."
         )
     lines.append(_net_told(result))
@@ -131,7 +131,10 @@ def _at_most(result: Result, untold: int) -> str:
 
 
 def _errors_told(result: Result) -> str:
+    untold = result.answers.get(CANNOT_TELL, 0)
     begins = f"{count(result.errors)} of {count(result.reviewed)} are wrong"
+    if untold:
+        begins += f", {count(untold)} could not be told and count as right"
     if isinstance(result.rate, NoEstimate):
         return f"{begins}. No interval for all: {result.rate.because}."
     told, exact = result.rate, len(result.strata) == 1
@@ -153,7 +156,8 @@ def _net_told(result: Result) -> str:
         for each in (abs(result.net_cents), result.overpaid_cents, result.underpaid_cents)
     )
     if not result.overpaid_cents and not result.underpaid_cents:
-        return "No dollars are in error in the sample."
+        known = "known to be " if result.answers.get(CANNOT_TELL) else ""
+        return f"No dollars are {known}in error in the sample."
     way = "overpaid" if result.net_cents >= 0 else "underpaid"
     rate = "" if result.net_rate is None else f", {percent(abs(result.net_rate))} of its dollars"
     return f"Net error of the sample: {net} {way}{rate} ({over} over, {under} under)."
