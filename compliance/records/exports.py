@@ -30,6 +30,8 @@ from compliance.records.sources import Found, Source, under, uploaded
 
 SNIFFED = 65_536
 """Bytes of a file in which its header is looked for before it is read."""
+GUESSED_FROM = 4_000_000
+"""Bytes of a file that are read to guess what its columns say."""
 
 
 EXCHANGED = {"x12": ("claims", "claim file (X12)"), "fhir": ("fhir", "FHIR resources")}
@@ -73,7 +75,7 @@ def _only_named_so(source: Source, layouts: Sequence[Layout]) -> bool:
     if source.shape != "delimited":
         return False
     try:
-        text, _ = decode(_head(source), source.name)
+        text, _ = decode(source.read(SNIFFED), source.name)
     except InputError:
         return False
     header = next(possible_headers(text), None)
@@ -83,17 +85,6 @@ def _only_named_so(source: Source, layouts: Sequence[Layout]) -> bool:
     if keys <= {column_name(cell) for cell in header.cells}:
         return False
     return any(recognise(each.cells, layouts).layout for each in possible_headers(text))
-
-
-def _head(source: Source) -> bytes:
-    if source.data is not None:
-        return source.data[:SNIFFED]
-    assert source.path is not None
-    try:
-        with source.path.open("rb") as file:
-            return file.read(SNIFFED)
-    except OSError as error:
-        raise InputError(f"{source.name}: cannot be read ({error.strerror or error})") from None
 
 
 def read_exports(sources: Sequence[Source], layouts: Sequence[Layout], report: LoadReport) -> list[RawTable]:
@@ -199,7 +190,11 @@ def _seen_export(source: Source, layouts: Sequence[Layout]) -> Seen:
         lines = max(0, lines - before)
     if found.layout:
         return Seen(source.name, "layout", found.layout.name, lines, found.known, found.of)
-    unknown = unknown_export(source.name, _start(source), layouts) if source.shape == "delimited" else None
+    unknown = (
+        unknown_export(source.name, source.read(GUESSED_FROM), layouts)
+        if source.shape == "delimited"
+        else None
+    )
     why = Export(source.name, found).why
     return Seen(source.name, "unknown", why, lines, unknown=unknown)
 
@@ -208,7 +203,7 @@ def _recognised(source: Source, layouts: Sequence[Layout]) -> tuple[Recognition,
     """What a file's header is recognised as, and the lines above it."""
     if source.shape == "parquet":
         return read_export_parquet(source.path or source.read(), source.name, layouts).recognition, 0
-    text, _ = decode(_head(source), source.name)
+    text, _ = decode(source.read(SNIFFED), source.name)
     tried = [(recognise(header.cells, layouts), header.before) for header in possible_headers(text)]
     best = [each for each in tried if each[0].layout] or [
         each for each in tried if each[0].tied or each[0].near
@@ -244,26 +239,11 @@ def unknown_exports(path: Path, layouts: Path | None = None) -> list[UnknownExpo
     among = layouts_among(found, own_layouts(layouts))
     _, exports = tables_and_exports(found, among)
     asked = [
-        unknown_export(source.name, _start(source), among)
+        unknown_export(source.name, source.read(GUESSED_FROM), among)
         for source in exports
         if source.shape == "delimited"
     ]
     return [each for each in asked if each is not None]
-
-
-START = 4_000_000
-"""Bytes of a file that are read to guess what its columns say."""
-
-
-def _start(source: Source) -> bytes:
-    if source.data is not None:
-        return source.data[:START]
-    assert source.path is not None
-    try:
-        with source.path.open("rb") as file:
-            return file.read(START)
-    except OSError as error:
-        raise InputError(f"{source.name}: cannot be read ({error.strerror or error})") from None
 
 
 def unknown_export(file: str, data: bytes, layouts: Sequence[Layout]) -> UnknownExport | None:

@@ -156,9 +156,7 @@ def _why_nothing(exchanged: list[Source], report: LoadReport) -> str:
 def _raws(source: Source, layouts: Sequence[Layout], report: LoadReport) -> list[RawTable]:
     """The cells of a table file or of a workbook's sheets; none, with a notice, for a readme in a folder of parts."""
     if source.shape == "workbook":
-        data = source.data if source.data is not None else source.path
-        assert data is not None
-        raws, told = read_workbook(data, source.name, source.table, layouts)
+        raws, told = read_workbook(source.read(), source.name, source.table, layouts)
         report.notices += told
         return raws
     assert source.table is not None

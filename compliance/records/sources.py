@@ -30,6 +30,8 @@ MOST_UNPACKED = 4 * 2**30
 STEEPEST = 1_000
 """How many times its packed size a member may hold, once it is beyond `SMALL`."""
 SMALL = 2**20
+HEAD = 600
+"""First bytes of a file, by which what it holds is told, whatever its name says."""
 JSON_SUFFIXES = {".json", ".ndjson", ".jsonl"}
 TEXT_SUFFIXES = {".csv", ".tsv", ".psv", ".txt", ".tab"}
 PARQUET_SUFFIXES = {".parquet", ".pq"}
@@ -82,13 +84,13 @@ class Source:
         except OSError as error:
             raise InputError(f"{self.name}: cannot be read ({error.strerror or error})") from None
 
-    def read(self) -> bytes:
-        """The bytes of the file. Raises InputError where they cannot be read."""
+    def read(self, most: int | None = None) -> bytes:
+        """The bytes of the file, or the first `most` of them. Raises InputError where they cannot be read."""
         if self.data is not None:
-            return self.data
-        assert self.path is not None
+            return self.data[:most]
         try:
-            return self.path.read_bytes()
+            with self.open() as file:
+                return file.read(-1 if most is None else most)
         except OSError as error:
             raise InputError(f"{self.name}: cannot be read ({error.strerror or error})") from None
 
@@ -144,12 +146,9 @@ def texts_under(path: Path) -> list[tuple[str, bytes]]:
     """The text files of an archive, or the file itself, within the limits of archives: names and bytes. Raises InputError."""
     if not path.is_file():
         raise InputError(f"{path}: no such file")
-    if not _head(path, path.name).startswith(ARCHIVES):
-        return (
-            [(path.name, Source(path.name, "", None, path).read())]
-            if path.suffix.lower() in TEXT_SUFFIXES
-            else []
-        )
+    file = Source(path.name, "", None, path)
+    if not file.read(HEAD).startswith(ARCHIVES):
+        return [(path.name, file.read())] if path.suffix.lower() in TEXT_SUFFIXES else []
     found, texts = Found(), []
     try:
         with _opened(path, None) as archive:
@@ -250,7 +249,7 @@ def _add(found: Found, name: str, path: Path | None, data: bytes | None, packed:
     size = len(data) if data is not None else path.stat().st_size if path else 0
     if size > MOST_BYTES:
         raise InputError(f"{name}: {size / 2**30:,.0f} GB (expected at most {MOST_BYTES // 2**30} GB a file)")
-    head = data[:600] if data is not None else _head(path, name)
+    head = Source(name, "", None, path, data).read(HEAD)
     suffix, table, own = _named(name)
     if suffix in TEXT_SUFFIXES and PurePosixPath(name).stem.lower() == TRUTH:
         return
@@ -354,15 +353,6 @@ def _why_not(suffix: str, table: str | None) -> str:
     return "neither a table, a claim file nor FHIR"
 
 
-def _head(path: Path | None, name: str) -> bytes:
-    assert path is not None
-    try:
-        with path.open("rb") as file:
-            return file.read(600)
-    except OSError as error:
-        raise InputError(f"{name}: cannot be read ({error.strerror or error})") from None
-
-
 def _unpack(found: Found, name: str, path: Path | None, data: bytes | None) -> None:
     """Read an archive's members in memory, within limits. Raises InputError where it is none, or is a bomb."""
     try:
@@ -440,7 +430,7 @@ def _gunzip(found: Found, name: str, path: Path | None, data: bytes | None) -> N
     try:
         assert given is not None
         with gzip.open(given) as packed:
-            head = packed.read(600)
+            head = packed.read(HEAD)
             ours = X12_START.match(head) or _is_json(suffix, table, head)
             if not ours and not (table and suffix in TEXT_SUFFIXES | PARQUET_SUFFIXES):
                 found.leave_out(name, _why_not(suffix, table), table)

@@ -14,7 +14,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from itertools import chain, islice
-from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -88,7 +87,7 @@ class Sheet:
 
 
 def read_workbook(
-    source: Path | bytes, file: str, table: str | None, layouts: Sequence[Layout] | None = None
+    data: bytes, file: str, table: str | None, layouts: Sequence[Layout] | None = None
 ) -> tuple[list[RawTable], list[Notice]]:
     """The sheets of a workbook that are tables or exports, and what is told of the others.
 
@@ -97,7 +96,7 @@ def read_workbook(
     """
     raws: list[RawTable] = []
     told: list[Notice] = []
-    for number, (sheet, alone) in enumerate(_sheets(source, file, told)):
+    for number, (sheet, alone) in enumerate(_sheets(data, file, told)):
         if number >= MOST_SHEETS:
             raise InputError(f"{file}: more than {MOST_SHEETS} sheets (expected one a table)")
         label = f"{file} [{sheet.name}]"
@@ -175,9 +174,8 @@ def _plain(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", name.strip().lower()).strip("_")
 
 
-def _sheets(source: Path | bytes, file: str, told: list[Notice]) -> Iterator[tuple[Sheet, bool]]:
+def _sheets(data: bytes, file: str, told: list[Notice]) -> Iterator[tuple[Sheet, bool]]:
     """Each sheet with cells, and whether it is the only one."""
-    data = source if isinstance(source, bytes) else _bytes(source, file)
     if data.startswith(b"PK") and (sheets := _of_open_document(data, file)) is not None:
         yield from ((sheet, len(sheets) == 1) for sheet in sheets)
         return
@@ -225,13 +223,6 @@ def _faulted(rows: Iterator[Cells], first: int, faults: Faults) -> Iterator[Cell
             if 0 <= column < len(row):
                 row[column] = FAULT + fault
         yield row
-
-
-def _bytes(path: Path, file: str) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{file}: cannot be read ({error.strerror or error})") from None
 
 
 def _of_open_document(data: bytes, file: str) -> list[Sheet] | None:
