@@ -461,18 +461,22 @@ def validate(
 ) -> None:
     """Load only: per table the rows read, the rows refused, why and where."""
     from compliance.records.exports import guessed_text
+    from compliance.records.layouts.reading import MAP_IT
     from compliance.records.load import InputError, load
 
     if format not in (Format.json, Format.table):
         _refuse(f"validate writes table or json, not {format.value}")
     guides = _held_to_guides(path, format) if strict else None
-    unknown = _unknown_exports(path, layouts, write_layout)
     if write_layout is not None:
+        _unknown_exports(path, layouts, write_layout)
         return
     try:
         report = load(path, layouts).report
-    except InputError:
-        for said in (guides, guessed_text(unknown)):
+        to_map = any(MAP_IT in notice.message for notice in report.left_out)
+        unknown = _unknown_exports(path, layouts, None) if to_map else []
+    except InputError as error:
+        guessed = guessed_text(_unknown_exports(path, layouts, None)) if MAP_IT in str(error) else ""
+        for said in (guides, guessed):
             if format is Format.table and said:
                 _write(said, None)  # why nothing could be loaded may stand there
         raise

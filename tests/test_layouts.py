@@ -151,6 +151,7 @@ def test_eccentrix_authorizations():
     (refusal,) = records.report.refusals
     assert (refusal.row, refusal.header, refusal.found) == (3, "Discipline", "XX")
     assert records.report.tables[-1].rows_refused == 1
+    assert "1 rows are none of authorizations, by their Status" in notices(records)
 
 
 def test_eccentrix_caseload_joins_authorizations_by_name():
@@ -204,6 +205,9 @@ def test_appointments_are_no_notes(text, patients):
     assert column(records, "patients", "patient_id") == patients
     assert "notes" in records.absent_tables
     assert "appointments" in records.reasons["notes"]
+    assert "left out" not in notices(records)
+    nobody = loaded(text + text.splitlines()[1].replace(patients[0], "", 1) + "\n")
+    assert "1 rows have no " in notices(nobody)
 
 
 def test_tuva_medical_claim():

@@ -32,6 +32,10 @@ COLUMNS = 4
 DATES = {"month first: 3/14/2026": None, "day first: 14/3/2026": "%d/%m/%Y", "day first: 14.3.2026": "%d.%m.%Y",
          "day first: 14-3-2026": "%d-%m-%Y", "two-digit years: 3/14/26": "%m/%d/%y"}  # fmt: skip
 EXAMPLES = 3
+ENDS = 4096
+"""Bytes at both ends of a file by which it is known again."""
+MOST_OFFERED = 60
+"""Columns without a guess that are offered; an export of more is mapped by a layout file."""
 ROW_HEIGHT, HEAD_HEIGHT, MOST_SHOWN = 26, 36, 9
 """Pixels of a row and of the head of a table, and so many rows before it scrolls."""
 PREFIX = "map_"
@@ -42,7 +46,8 @@ def seen(files: list[tuple[str, bytes]]) -> tuple[list[Seen], str]:
     """What dropped files will be read as, or nothing and why; looked at once for the same files and mappings."""
     if not files:
         return [], ""
-    key = ([(name, len(content), hash(content)) for name, content in files], dict(data.mappings()))
+    known_by = [(name, len(content), content[:ENDS], content[-ENDS:]) for name, content in files]
+    key = (known_by, dict(data.mappings()))
     kept: tuple[Any, list[Seen], str] | None = st.session_state.get(_SEEN)
     if kept is None or kept[0] != key:
         try:
@@ -120,13 +125,18 @@ def _choice(export: UnknownExport) -> Choice:
     """The fact of each header and the meaning of each code, as chosen."""
     hidden = filters.names().hidden
     likely = [each for each in export.guesses if each.fact]
-    rest = [each for each in export.guesses if not each.fact]
+    unsaid = [each for each in export.guesses if not each.fact]
+    rest = unsaid[:MOST_OFFERED]
     said = _columns_said(export, likely, hidden)
     with (
-        st.expander(f"Columns without a guess: {len(rest)}", expanded=not likely) if rest else st.container()
+        st.expander(f"Columns without a guess: {len(unsaid)}", expanded=not likely)
+        if rest
+        else st.container()
     ):
         said |= _columns_said(export, rest, hidden)
-    said = {each.header: said[each.header] for each in export.guesses if said[each.header]}
+        if len(unsaid) > len(rest):
+            st.caption(f"The first {len(rest)}; the others can be read by a layout file (docs/inputs.md).")
+    said = {each.header: said[each.header] for each in export.guesses if said.get(each.header)}
     return Choice(said, _codes(export, said))
 
 

@@ -103,6 +103,8 @@ def _table(made: _Made, place: dict[str, str], shown: dict[str, str]) -> _Made |
     cells = made.cells
     if table.where:
         cells = cells.filter(_holds(table.where, place, cells))
+        if table.table == made.layout.main and not table.each:
+            _tell_other_rows(made, table.where, made.cells.height - cells.height)
     once = tuple(at(header, place) for header in table.once or ())
     cells, told = _once(cells, once, made.file, table.table)
     made.notices += told
@@ -131,6 +133,15 @@ def _table(made: _Made, place: dict[str, str], shown: dict[str, str]) -> _Made |
             count = pl.int_range(1, pl.len() + 1).over(list(cell.number_within))
             made.cells = made.cells.with_columns(count.cast(pl.String).alias(name))
     return made
+
+
+def _tell_other_rows(made: _Made, where: Condition, count: int) -> None:
+    if count:
+        looked = ", ".join(dict.fromkeys(where.headers()))
+        named = made.table.table.replace("_", " ")
+        made.tell(
+            "layout", f"{count:,} rows are none of {named}, by their {looked}, and were left out", count
+        )
 
 
 def _can(column: Column, table: TableMap, sources: dict[str, pl.Expr | None]) -> bool:
@@ -371,7 +382,8 @@ def _joined(parts: Sequence[_Made], layout: Layout) -> list[RawTable]:
         raw.notices = list(dict.fromkeys(raw.notices))
         if of_table[0].table.distinct:
             raw.fills = True
-            _by_key(raw, of_table[0].table)
+            rows_elsewhere = any(not each.distinct for each in layout.tables)
+            _by_key(raw, of_table[0].table, name == layout.main and not rows_elsewhere)
         elif len(of_table[0].table.places) > 1:
             raw.cells = raw.cells.sort(ROW, maintain_order=True)
         raw.rows_read = raw.cells.height + _refused_rows(raw)
@@ -395,12 +407,21 @@ def _give_reasons(raws: Sequence[RawTable], layout: Layout) -> None:
             raws[0].reasons[what] = why
 
 
-def _by_key(raw: RawTable, table: TableMap) -> None:
-    """One row for each key: what its rows agree in; null, and told, where they do not; lists gathered."""
+def _by_key(raw: RawTable, table: TableMap, alone: bool) -> None:
+    """One row for each key: what its rows agree in; null, and told, where they do not; lists gathered.
+
+    `alone`: no other table would refuse the rows without a key, so that they are told here.
+    """
     keys = list(TABLES[raw.table].keys)
     optional = TABLES[raw.table].optional_keys
     needed = [key for key in keys if key not in optional]
     cells = raw.cells.filter(pl.all_horizontal(pl.col(key).is_not_null() for key in needed))
+    if alone and cells.height < raw.cells.height:
+        lost = raw.cells.height - cells.height
+        said = (
+            f"{raw.file}: {lost:,} rows have no {raw.headers.get(needed[0]) or needed[0]} and were left out"
+        )
+        raw.notices.append(Notice("cells", said, raw.file, raw.table, lost))
     lists = [name for name, cell in table.columns.items() if cell.gather and name in cells.columns]
     plain = [name for name in cells.columns if name not in (*keys, *lists, ROW)]
     rows = cells.unique([*keys, *plain], keep="first", maintain_order=True)

@@ -324,8 +324,9 @@ class Layout(Border):
     @property
     def main(self) -> str:
         """The table to which a row of the file that cannot be read at all belongs."""
+        every = [each.table for each in self.tables]
         rows = [each.table for each in self.tables if not each.distinct]
-        return (rows or [each.table for each in self.tables])[0]
+        return (rows or ["patients" if "patients" in every else every[0]])[0]
 
     def headers(self) -> frozenset[str]:
         """Every header that the layout knows, folded."""

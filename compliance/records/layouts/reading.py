@@ -18,6 +18,10 @@ SAMPLED = 1_000_000
 """Characters of a file that guesses look at."""
 
 
+MAP_IT = "make a mapping of it on the Records page or with `compliance validate FILE --write-layout`"
+"""What to do with a file that no layout knows."""
+
+
 @dataclass(frozen=True)
 class Export:
     """A file that is no table of ours: what it was recognised as, and its raw tables (none where no layout fits)."""
@@ -31,7 +35,7 @@ class Export:
         """Why nothing was read, and what to do; one sentence without the file."""
         if self.recognition.tied:
             return f"{self.why}; say which with a layout of your own"
-        return f"{self.why}; make a mapping of it on the Records page or with `compliance validate FILE --write-layout`"
+        return f"{self.why}; {MAP_IT}"
 
     @property
     def why(self) -> str:
