@@ -609,10 +609,10 @@ def standing_words(row: Mapping[str, Any]) -> str:
     return f"{row['status']}{until}{who}{note}{talk}"
 
 
-def clocks_sentence(running: pl.DataFrame) -> str:
-    """How much was confirmed as overpaid, and which day comes first."""
+def clocks_sentence(running: pl.DataFrame, owed: float) -> str:
+    """How much was confirmed as overpaid (`clocks.owed`: each line once), and which day comes first."""
     first = running.row(0, named=True)
-    dollars = formats.money(float(running["dollars"].sum()))
+    dollars = formats.money(owed)
     days = first["days_left"]
     left = f"{formats.plural(days, 'day')} left" if days >= 0 else f"{formats.plural(-days, 'day')} ago"
     return (

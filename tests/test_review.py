@@ -19,6 +19,7 @@ import polars as pl
 import pytest
 import sqlalchemy as sa
 
+from compliance import views
 from compliance.audit import audit
 from compliance.checks.rule import select
 from compliance.policy import load_policies
@@ -33,7 +34,7 @@ from compliance.review import (
     standing,
     worklist,
 )
-from compliance.review.clocks import clocks
+from compliance.review.clocks import clocks, owed
 from compliance.review.decisions import DECISION_SCHEMA
 from compliance.review.health import rule_health
 from compliance.review.runs import Present, changes, kept_findings, run_of
@@ -638,6 +639,28 @@ def clock_of(decided: pl.DataFrame, recorded: pl.DataFrame | None = None) -> dic
     lines = pl.DataFrame({"claim_id": ["C1"], "line": [1], "allowed": [30.0]})
     told = clocks(work, lines, {"M": "medicare"}, load_policies(), TODAY, recorded)
     return told.row(0, named=True) if told.height else None
+
+
+def test_a_line_of_two_confirmed_findings_is_owed_once() -> None:
+    found = table(
+        finding(1, payer_id="M", claim_id="C1", amount_at_risk=10.0),
+        finding(
+            2,
+            payer_id="M",
+            claim_id="C1",
+            amount_at_risk=25.0,
+            lines='[{"amount": 25.0, "claim_id": "C1", "line": 1}]',
+        ),
+    )
+    decided = decided_on(("confirmed", "2026-03-01"), ("confirmed", "2026-03-01")).with_columns(
+        finding_id=pl.Series(found["finding_id"])
+    )
+    work = found.join(standing(found, decided, TODAY), on="finding_id")
+    lines = pl.DataFrame({"claim_id": ["C1"], "line": [1], "allowed": [30.0]})
+    running = clocks(work, lines, {"M": "medicare"}, load_policies(), TODAY)
+    assert running["dollars"].sort().to_list() == [10.0, 25.0]
+    assert owed(running, work, lines) == 25.0
+    assert "2 confirmed overpayments, $25: the first" in views.clocks_sentence(running, 25.0)
 
 
 @pytest.mark.parametrize("case", CLOCK_CASES)

@@ -9,7 +9,7 @@ import streamlit as st
 
 from compliance import charts, formats, views
 from compliance.review import worklist
-from compliance.review.clocks import clocks
+from compliance.review.clocks import clocks, owed
 from ui import data, frame, parts
 
 SHOWN = 12
@@ -106,7 +106,7 @@ def running_clocks(work: pl.DataFrame, lines: pl.DataFrame) -> None:
     running = clocks(work, lines, data.policy_of_payers(), data.policies(), date.today(), recorded)
     if running.is_empty():
         return
-    st.markdown(formats.markdown(views.clocks_sentence(running)))
+    st.markdown(formats.markdown(views.clocks_sentence(running, owed(running, work, lines))))
     sheet = views.clocks_sheet(parts.named(running, "payer_id"))
     parts.sheet(sheet, "Confirmed overpayments and the days by which they are to be returned")
     parts.download(sheet, "worklist_clocks", "overpayments.csv")

@@ -26,7 +26,9 @@ LONGEST = 32_000
 """Characters of a cell that Excel keeps (32,767), less what escapes take."""
 UNSEEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufffe\uffff]")
 """Control characters and marks of direction: a cell shows them, and nothing obeys them."""
-MONEY, SHARE, COUNT, DAY = "$#,##0.00", "0.0%", "#,##0", "yyyy-mm-dd"
+MONEY, COUNT, DAY = "$#,##0.00", "#,##0", "yyyy-mm-dd"
+SHARE = '[=0]0.0%;[<0.001]"<0.1%";0.0%'
+"""A share that is not zero is not shown as zero."""
 WIDEST, NARROWEST = 60, 9
 
 

@@ -47,6 +47,14 @@ def clocks(
     return pl.DataFrame(rows, schema=CLOCK_SCHEMA, orient="row").sort("due_on", "finding_id")
 
 
+def owed(running: pl.DataFrame, work: pl.DataFrame, lines: pl.DataFrame) -> float:
+    """Dollars of the running clocks (`clocks`) together: a line that several findings hit counts once, for the largest."""
+    paid = lines.filter(pl.col("allowed") > 0).select("claim_id", "line")
+    findings = work.filter(pl.col("finding_id").is_in(running["finding_id"].implode()))
+    once = line_items(findings).join(paid, on=["claim_id", "line"], how="semi").group_by("claim_id", "line")
+    return float(once.agg(pl.col("amount").max())["amount"].sum())
+
+
 def _recorded(overpayments: pl.DataFrame | None) -> dict[str, dict[str, Any]]:
     """The days that the records hold of each finding's overpayment; of several the earliest that is not returned yet."""
     if overpayments is None:
