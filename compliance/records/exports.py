@@ -166,11 +166,15 @@ def looked_at(files: list[tuple[str, bytes]], own: Sequence[Layout] = ()) -> lis
     return seen + [Seen(each.file or "", "unknown", each.message.partition(": ")[2]) for each in left]
 
 
+SHAPES = {"workbook": "workbook, a sheet a table", "fhir": "FHIR R4 resources"}
+"""Files that hold several tables, in words."""
+
+
 def _seen_table(source: Source) -> Seen:
     if source.shape == "delimited":
         return Seen(source.name, "table", f"our table {source.table}", _lines(source))
     kind = "workbook" if source.shape == "workbook" else "table"
-    what = f"our table {source.table}" if source.table else source.shape.replace("_", " ")
+    what = f"our table {source.table}" if source.table else SHAPES.get(source.shape, source.shape)
     return Seen(source.name, kind, what)
 
 

@@ -35,6 +35,8 @@ MOST_CODES = 60
 """Values of a coded column that are offered for a meaning."""
 LIKELY = 0.6
 """From this confidence on a guess is preselected; below it a person must choose."""
+UNLIKE = 0.5
+"""Below this likeness a header's cells are not looked at: whatever they are, the guess would stay below `LIKELY`."""
 TOLD_BY_LOOKS = 0.62
 """Confidence of a column whose header says nothing and whose cells all look like one fact's."""
 TELLING = ("cpt", "diagnosis_codes")
@@ -128,11 +130,13 @@ def _scores(header: str, cells: pl.Series) -> dict[str, float]:
     scores = {}
     for name, fact in facts().items():
         likeness = max(_likeness(words, each) for each in _said(name))
+        if likeness < UNLIKE and name not in TELLING:
+            continue
         looked = _looks(sample, fact)
         score = likeness if looked is None else likeness * (UNREADABLE + (1 - UNREADABLE) * looked)
         if looked is not None and looked > 0.95 and name in TELLING and fact.looks:
             score = max(score, TOLD_BY_LOOKS)
-        if score >= LIKELY / 2:
+        if score >= UNLIKE / 2:
             scores[name] = min(score, 0.99)
     return scores
 
