@@ -16,7 +16,7 @@ from itertools import islice
 import polars as pl
 
 from compliance.records.models import TABLES, schema
-from compliance.records.report import InputError, Notice, Refusal
+from compliance.records.report import InputError, Notice, Refusal, left_out, shortened
 
 LONGEST_CELL = 1_000_000
 """Characters of one cell; more is no note but a quote that never closes."""
@@ -195,7 +195,7 @@ def read_delimited(data: bytes, file: str, table: str) -> RawTable:
     """A CSV file as columns of strings. Raises InputError where the file as a whole is no table."""
     text, told = decode(data, file)
     if not text.strip():
-        notices = [*told, Notice("empty", f"{file} was left out: it is empty", file, table)]
+        notices = [*told, left_out(file, "it is empty", table, "empty")]
         return RawTable(file, table, pl.DataFrame(schema={ROW: pl.Int64}), 0, notices=notices)
     lines = _Lines(text)
     header, separator = _header(lines, file, table)
@@ -456,8 +456,7 @@ def _short(header: list[str]) -> str:
 
 
 def _cut(text: str, length: int = 80) -> str:
-    bare = " ".join(text.split())
-    return bare if len(bare) <= length else bare[: length - 1] + "…"
+    return shortened(" ".join(text.split()), length)
 
 
 def table_named(name: str) -> str | None:

@@ -25,7 +25,7 @@ from compliance.records.layouts import (
 )
 from compliance.records.layouts.guess import Guess, drafted, facts, guesses
 from compliance.records.models import TABLES, columns
-from compliance.records.report import InputError, LoadReport, Notice
+from compliance.records.report import LEFT_OUT, InputError, LoadReport, Notice, left_out
 from compliance.records.sources import Found, Source, under, uploaded
 
 SNIFFED = 65_536
@@ -94,13 +94,11 @@ def read_exports(sources: Sequence[Source], layouts: Sequence[Layout], report: L
         try:
             export = _export(source, layouts)
         except InputError as error:
-            because = str(error).partition(": ")[2]
-            report.notices.append(Notice("ignored", f"{source.name} was left out: {because}", source.name))
+            report.notices.append(left_out(source.name, error.because))
             continue
         raws += export.tables
         if not export.tables:
-            said = f"{source.name} was left out: {export.why_not}"
-            report.notices.append(Notice("ignored", said, source.name))
+            report.notices.append(left_out(source.name, export.why_not))
     return raws
 
 
@@ -162,7 +160,7 @@ def looked_at(files: list[tuple[str, bytes]], own: Sequence[Layout] = ()) -> lis
     seen = [_seen_table(source) for source in tables]
     seen += [Seen(each.name, *EXCHANGED[each.shape]) for each in found.sources if each.shape in EXCHANGED]
     seen += [_seen_export(source, layouts) for source in exports]
-    left = [notice for notice in found.notices if notice.kind in ("ignored", "empty")]
+    left = [notice for notice in found.notices if notice.kind in LEFT_OUT]
     return seen + [Seen(each.file or "", "unknown", each.message.partition(": ")[2]) for each in left]
 
 
@@ -189,7 +187,7 @@ def _seen_export(source: Source, layouts: Sequence[Layout]) -> Seen:
     try:
         found, before = _recognised(source, layouts)
     except InputError as error:
-        return Seen(source.name, "unknown", str(error).partition(": ")[2])
+        return Seen(source.name, "unknown", error.because)
     if lines is not None:
         lines = max(0, lines - before)
     if found.layout:

@@ -21,7 +21,7 @@ from compliance.records.fhir_models import MODELS, Resource
 from compliance.records.fhir_people import People
 from compliance.records.fhir_plans import Plans
 from compliance.records.fhir_text import Unreadable
-from compliance.records.report import Notice, Refusal
+from compliance.records.report import KEPT_REFUSALS, Notice, Refusal, left_out
 from compliance.records.x12 import Exchange
 
 FEEDS = {
@@ -50,7 +50,6 @@ WITHOUT_ROWS = {
     "CarePlan",
 }
 """Types that make no rows by themselves, or more than these."""
-KEPT_REFUSALS = 5_000
 
 
 @dataclass(frozen=True)
@@ -129,8 +128,7 @@ class _Reader:
             self.files.append((file.name, read, others))
         else:
             del self.exchange.refusals[before:]
-            said = f"{file.name} was left out: JSON without a FHIR resource"
-            self.exchange.notices.append(Notice("ignored", said, file.name))
+            self.exchange.notices.append(left_out(file.name, "JSON without a FHIR resource"))
 
     def _told_files(self) -> Iterator[Notice]:
         """How many resources each file held; of many files all together."""

@@ -22,7 +22,7 @@ from compliance.records.fhir import read_fhir
 from compliance.records.layouts import Layout, own_layouts
 from compliance.records.merge import merged
 from compliance.records.models import TABLES, columns, empty_tables, schema
-from compliance.records.report import InputError, LoadReport, Notice, Refusal, TableReport
+from compliance.records.report import InputError, LoadReport, Notice, Refusal, TableReport, left_out
 from compliance.records.sources import Found, Source, under, uploaded
 from compliance.records.tables import (
     FILE,
@@ -167,8 +167,7 @@ def _raws(source: Source, layouts: Sequence[Layout], report: LoadReport) -> list
     except InputError as error:
         if not source.stray:
             raise
-        because = str(error).partition(": ")[2]
-        report.notices.append(Notice("ignored", f"{source.name} was left out: {because}", source.name))
+        report.notices.append(left_out(source.name, error.because))
         return []
 
 

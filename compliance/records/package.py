@@ -13,8 +13,12 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from compliance.records.report import InputError
+from compliance.records.report import InputError, first_line
 
+UNREADABLE_ZIP = (
+    zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, OSError,
+)  # fmt: skip
+"""What a zip raises that is none, is damaged, or is packed in a way that nobody reads."""
 MOST_UNPACKED = 2**30
 """Bytes of one workbook, unpacked: a sheet of a million rows and some twenty columns."""
 MOST_CELLS = 25_000_000
@@ -254,17 +258,8 @@ def windows(archive: zipfile.ZipFile, member: zipfile.ZipInfo, file: str) -> Ite
             while part := packed.read(WINDOW):
                 read += len(part)
                 yield part
-    except (
-        zipfile.BadZipFile,
-        zlib.error,
-        EOFError,
-        NotImplementedError,
-        RuntimeError,
-        OSError,
-        ValueError,
-    ) as error:
-        why = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"{file}: a part of the workbook cannot be unpacked ({why})") from None
+    except UNREADABLE_ZIP as error:
+        raise InputError(f"{file}: a part of the workbook cannot be unpacked ({first_line(error)})") from None
     if read != member.file_size:
         raise InputError(f"{file}: a part of the workbook is not of the size that it says")
 

@@ -11,10 +11,19 @@ LEFT_OUT = ("ignored", "empty")
 """Kinds of notices that tell of a file or folder of which nothing was read."""
 SHOWN_REFUSALS = 50
 """Refusals that the text shows; the JSON has all that are kept."""
+KEPT_REFUSALS = 5_000
+"""Refusals that a reader keeps (of a column of a file, of a table of a claim file, of all FHIR files); the rest are counted."""
+LONGEST_FOUND = 80
+"""Characters that a refusal shows of a cell."""
 
 
 class InputError(Exception):
     """The input as a whole cannot be used. Its message is one line: what, where, and what would be right."""
+
+    @property
+    def because(self) -> str:
+        """The message without the file that it begins with, for sentences that name the file themselves."""
+        return str(self).partition(": ")[2]
 
 
 @dataclass(frozen=True)
@@ -77,6 +86,22 @@ class Notice:
 
     def __str__(self) -> str:
         return self.message
+
+
+def left_out(name: str, because: str, table: str | None = None, kind: str = "ignored") -> Notice:
+    """That nothing was read of a file, a folder or a sheet, and why. `kind`: one of `LEFT_OUT`."""
+    return Notice(kind, f"{name} was left out: {because}", name, table)
+
+
+def shortened(text: str, most: int = LONGEST_FOUND) -> str:
+    """The start of a text that is longer than `most` characters, marked as cut; a shorter one whole."""
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def first_line(error: BaseException) -> str:
+    """What a library's error says, in one line of at most 120 characters; its kind where it says nothing."""
+    said = str(error).strip()
+    return said.splitlines()[0][:120] if said else type(error).__name__
 
 
 @dataclass

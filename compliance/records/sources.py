@@ -19,8 +19,8 @@ from typing import BinaryIO
 from compliance.formats import terminal
 from compliance.records.delimited import table_named
 from compliance.records.fhir_files import JSON_START
-from compliance.records.package import is_workbook
-from compliance.records.report import InputError, Notice
+from compliance.records.package import UNREADABLE_ZIP, is_workbook
+from compliance.records.report import InputError, Notice, first_line, left_out
 
 MOST_FILES = 20_000
 MOST_BYTES = 8 * 2**30
@@ -106,7 +106,7 @@ class Found:
 
     def leave_out(self, name: str, because: str, table: str | None = None, kind: str = "ignored") -> None:
         """Tell of something of which nothing is read."""
-        self.notices.append(Notice(kind, f"{name} was left out: {because}", name, table))
+        self.notices.append(left_out(name, because, table, kind))
 
     def count(self, files: int, where: str) -> None:
         """Count files; raises InputError beyond the limit."""
@@ -160,8 +160,8 @@ def texts_under(path: Path) -> list[tuple[str, bytes]]:
                     continue
                 _spend(found, name, member.file_size, _steep(member))
                 texts.append((name, _bounded(archive, member, name)))
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError) as error:
-        raise InputError(f"{path.name}: not a zip archive that can be read ({error})") from None
+    except UNREADABLE_ZIP as error:
+        raise InputError(f"{path.name}: not a zip archive that can be read ({first_line(error)})") from None
     return texts
 
 
@@ -358,17 +358,8 @@ def _unpack(found: Found, name: str, path: Path | None, data: bytes | None) -> N
     try:
         with _opened(path, data) as archive:
             _members(found, name, archive)
-    except (
-        zipfile.BadZipFile,
-        zlib.error,
-        EOFError,
-        NotImplementedError,
-        RuntimeError,
-        ValueError,
-        OSError,
-    ) as error:
-        why = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"{name}: not a zip archive that can be read ({why})") from None
+    except UNREADABLE_ZIP as error:
+        raise InputError(f"{name}: not a zip archive that can be read ({first_line(error)})") from None
 
 
 def _opened(path: Path | None, data: bytes | None) -> zipfile.ZipFile:
@@ -437,8 +428,7 @@ def _gunzip(found: Found, name: str, path: Path | None, data: bytes | None) -> N
                 return
             unpacked = head + packed.read(most + 1)
     except (OSError, EOFError, zlib.error) as error:
-        why = str(error) or type(error).__name__
-        raise InputError(f"{name}: not a gzip file that can be read ({why})") from None
+        raise InputError(f"{name}: not a gzip file that can be read ({first_line(error)})") from None
     _spend(found, name, len(unpacked), len(unpacked) > most)
     if X12_START.match(head):
         found.sources.append(Source(name, "x12", None, None, unpacked))

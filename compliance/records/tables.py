@@ -11,16 +11,13 @@ from compliance.formats import terminal
 from compliance.records.cells import TIME_ALONE, CellsRead, as_text, expected, read_cells
 from compliance.records.delimited import MOST_COLUMNS, ROW, RawTable, match_headers, settle_twice, spare_name
 from compliance.records.models import CLOCK_DAY, TABLES, Column, Kind, columns, schema
-from compliance.records.report import InputError, Notice, Refusal
+from compliance.records.report import KEPT_REFUSALS, InputError, Notice, Refusal, first_line, shortened
 
 FILE = "name of the file"
 """Name of the column that holds which file a row came from."""
 SETTLED = "compliance records, loaded"
 """Name under which a Parquet file bears what loading its rows has told before (`convert`)."""
 MOST_SETTLED = 1_000_000
-KEPT_REFUSALS = 5_000
-"""Refusals kept of one column of one file; the rest are counted."""
-LONGEST_FOUND = 80
 
 
 def read_parquet(source: Path | bytes, file: str, table: str) -> RawTable:
@@ -42,8 +39,7 @@ def read_parquet(source: Path | bytes, file: str, table: str) -> RawTable:
             given.seek(0)
         said = pl.read_parquet_metadata(given).get(SETTLED)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, ValueError) as error:
-        said = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
-        raise InputError(f"{file}: not a Parquet file that can be read ({said})") from None
+        raise InputError(f"{file}: not a Parquet file that can be read ({first_line(error)})") from None
     raw = RawTable(file, table, cells, cells.height, unknown)
     _under_our_names(raw, headers, taken, again)
     _settle(raw, said)
@@ -99,13 +95,8 @@ class Refused:
         """Refuse the rows of a frame with columns FILE, ROW and `found`."""
         self.beyond += max(0, rows.height - KEPT_REFUSALS)
         for file, row, found in rows.head(KEPT_REFUSALS).select(FILE, ROW, "found").iter_rows():
-            self.kept.append(Refusal(file, row, table, column, _cut(found), wanted))
-
-
-def _cut(found: str | None) -> str | None:
-    if found is None or len(found) <= LONGEST_FOUND:
-        return found
-    return found[: LONGEST_FOUND - 1] + "…"
+            shown = None if found is None else shortened(found)
+            self.kept.append(Refusal(file, row, table, column, shown, wanted))
 
 
 def read_table(raw: RawTable, refused: Refused) -> tuple[pl.DataFrame, list[Notice]]:

@@ -9,7 +9,6 @@ import io
 import math
 import re
 import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
@@ -35,8 +34,16 @@ from compliance.records.layouts import Export, Layout, Recognition, export_of, f
 from compliance.records.models import TABLES, columns, schema
 from compliance.records.old_workbook import checked_old
 from compliance.records.open_document import read_open_document
-from compliance.records.package import FAULT, NEVER_CALCULATED, PERHAPS, Faults, Package, repacked
-from compliance.records.report import InputError, Notice, Refusal
+from compliance.records.package import (
+    FAULT,
+    NEVER_CALCULATED,
+    PERHAPS,
+    UNREADABLE_ZIP,
+    Faults,
+    Package,
+    repacked,
+)
+from compliance.records.report import InputError, Notice, Refusal, first_line, left_out
 
 HEADER_WITHIN = 50
 """Rows among which the header is looked for: below titles, a clinic's name, the dates of a report."""
@@ -53,10 +60,8 @@ MOST_MERGED = 1_000_000
 MOST_SHEETS = 500
 TRUTH = "truth"
 """Name of the sheet that says what a synthetic clinic planted."""
-UNREADABLE = (
-    zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, LookupError, OSError,
-)  # fmt: skip
-"""What a zip raises that is none, is damaged, or is packed in a way that nobody reads."""
+UNREADABLE = (*UNREADABLE_ZIP, LookupError)
+"""What a workbook raises whose zip is damaged, or lacks a part that it names."""
 
 Cells = list[Any]
 
@@ -106,14 +111,14 @@ def read_workbook(
             found, because = _export(sheet, label, layouts)
             raws += found
             if not found and named is None and sheet.name.strip().lower() != TRUTH:
-                told.append(Notice("ignored", f"{label} was left out: {because}", label))
+                told.append(left_out(label, because))
             if found or named is None:
                 continue
         raws.append(_table(sheet, label, named))
         if sheet.hidden:
             told.append(Notice("sheet", f"{label} is hidden in the workbook; it was read", label, named))
     if not raws and not told:
-        told.append(Notice("ignored", f"{file} was left out: no sheet of it is a table", file))
+        told.append(left_out(file, "no sheet of it is a table"))
     return raws, told
 
 
@@ -186,10 +191,7 @@ def _sheets(data: bytes, file: str, told: list[Notice]) -> Iterator[tuple[Sheet,
     kept = []
     for number, about in enumerate(book.sheets_metadata):
         if about.typ != SheetTypeEnum.WorkSheet:
-            label = f"{file} [{about.name}]"
-            told.append(
-                Notice("ignored", f"{label} was left out: a chart, a dialog or macros, no table", label)
-            )
+            told.append(left_out(f"{file} [{about.name}]", "a chart, a dialog or macros, no table"))
         else:
             kept.append((number, about))
     for number, about in kept:
@@ -238,8 +240,7 @@ def _of_open_document(data: bytes, file: str) -> list[Sheet] | None:
 
 
 def _not_readable(file: str, error: BaseException) -> InputError:
-    why = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
-    return InputError(f"{file}: not a workbook that can be read ({why})")
+    return InputError(f"{file}: not a workbook that can be read ({first_line(error)})")
 
 
 def _package(data: bytes, file: str) -> Package:
@@ -277,7 +278,7 @@ def _table(sheet: Sheet, label: str, table: str) -> RawTable:
             raise InputError(
                 f"{label}: begins only in row {rest:,} (expected a header in the first {HEADER_WITHIN} rows)"
             )
-        notice = Notice("empty", f"{label} was left out: it is empty", label, table)
+        notice = left_out(label, "it is empty", table, "empty")
         return RawTable(label, table, pl.DataFrame(schema={ROW: pl.Int64}), 0, notices=[notice])
     place, headers = _header(sheet.head, label, table)
     taken, unknown, again = match_headers(headers, table)

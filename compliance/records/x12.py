@@ -17,7 +17,7 @@ from typing import Any
 import polars as pl
 
 from compliance.records.delimited import BATCH_ROWS, ROW, RawTable
-from compliance.records.report import Notice, Refusal
+from compliance.records.report import KEPT_REFUSALS, Notice, Refusal, shortened
 from compliance.records.x12_stream import (
     LONGEST_SEGMENT,
     Decoding,
@@ -41,10 +41,9 @@ GUIDES = {"X222": "professional", "X223": "institutional", "X224": "dental", "X0
 CLAIM_SEGMENTS = {"CLM": ("837", "claims"), "CLP": ("835", "remittances")}
 """Segments that open a claim or its answer: in which set they belong, and which table they feed."""
 LONGEST_FOUND = 160
+"""Characters that a refusal shows of a segment, which says more than a cell."""
 DIGITS = re.compile(r"[0-9]{1,9}")
 """A count as X12 writes it; `str.isdigit` also takes ², and `int` refuses thousands of digits."""
-KEPT_REFUSALS = 5_000
-"""Refusals kept of one table of one file; the rest are counted."""
 KINDS_UNREAD = 80
 """Kinds of segments that are told one by one when they are not read; the rest are told together."""
 FILE_NUMBER = "number of the file"
@@ -121,8 +120,7 @@ class Exchange:
         if self.kept[file, table] > KEPT_REFUSALS:
             self.beyond[table] += 1
             return
-        shown = found if len(found) <= LONGEST_FOUND else found[: LONGEST_FOUND - 1] + "…"
-        self.refusals.append(Refusal(file, position, table, None, shown, expected))
+        self.refusals.append(Refusal(file, position, table, None, shortened(found, LONGEST_FOUND), expected))
 
     def rows_without_table(self) -> Counter[str]:
         """Rows of each table that are in none of `tables`: refused here, or equal to another one."""
