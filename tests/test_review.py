@@ -11,6 +11,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -325,6 +326,61 @@ def test_who_holds_the_file_itself_moves_no_row_unseen(commands: str, tmp_path: 
     assert again.verify(printed).fault
 
 
+UNREADABLE = {
+    "UPDATE trail SET detail = x'fffe' WHERE entry = 1": "entry 1 was changed",
+    "UPDATE trail SET detail = cast(x'ff28' AS TEXT) WHERE entry = 1": None,
+    "UPDATE trail SET detail = '{' WHERE entry > 1": "entry 2 was changed",
+    "UPDATE trail SET detail = '[]' WHERE entry > 1": "entry 2 was changed",
+    "UPDATE trail SET at = 'yesterday'": "entry 1 was changed",
+    "UPDATE decisions SET expires_on = 'soon'": "the decisions of entry 1",
+    "UPDATE decisions SET reason = x'00'": "the decisions of entry 1",
+}
+"""What a later hand writes, and what the trail then says (None: it cannot be read at all)."""
+
+
+@pytest.mark.parametrize("command", UNREADABLE)
+def test_what_a_later_hand_left_unreadable_is_told_in_a_line(command: str, tmp_path: Path) -> None:
+    store = open_store(f"sqlite:///{tmp_path / 'review.db'}")
+    store.decide([finding(1)], Decision("confirmed"), ANA)
+    store.save_overlay("july", "id: medicare", ANA)
+    store.mark(date(2026, 3, 1), "training", ANA)
+    store.note(ANA, spot_checks.DRAWN, "a", {"source": "here"})
+    store.close()
+    _by_hand(tmp_path / "review.db", command)
+    again = open_store(f"sqlite:///{tmp_path / 'review.db'}")
+    told = []
+    for read in (again.decisions, again.overlays, again.marks, lambda: spot_checks.samples(again, "here")):
+        try:
+            read()
+        except ReviewError as refusal:
+            told.append(str(refusal))
+    assert told and all(len(each.splitlines()) == 1 for each in told)
+    if UNREADABLE[command]:
+        assert UNREADABLE[command] in str(again.verify().fault)
+
+
+def test_a_sealed_entry_that_says_nonsense_is_a_fault_of_the_trail(tmp_path: Path) -> None:
+    store = open_store(f"sqlite:///{tmp_path / 'review.db'}")
+    store.note(ANA, "confirmed", "F1", {"findings": 3})
+    assert "holds what this program does not write" in str(store.verify().fault)
+
+
+def test_what_nobody_can_see_is_no_reason_and_half_a_character_is_refused(store: Store) -> None:
+    for unseen in ("\0", "\u200b", " \x1b\n"):
+        with pytest.raises(ValueError, match="reason"):
+            Decision("dismissed", unseen)
+    with pytest.raises(ReviewError, match="Nothing was written: half a character"):
+        store.decide([finding(1)], Decision("dismissed", "a \ud800"), ANA)
+    assert store.head() is None
+
+
+def _by_hand(file: Path, commands: str) -> None:
+    """What somebody does who holds the file itself."""
+    with closing(sqlite3.connect(file)) as connection, connection:
+        triggers = connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall()
+        connection.executescript("".join(f"DROP TRIGGER {name};" for (name,) in triggers) + commands)
+
+
 def test_a_saved_what_if_is_listed_until_it_is_discarded(store: Store) -> None:
     for name, text in (("july", "id: a"), ("august", "id: b"), ("july", "id: c")):
         store.save_overlay(name, text, ANA)
@@ -447,6 +503,15 @@ def test_the_store_is_opened_again_as_it_was_left(store: Store, address: str) ->
         (lambda folder: "nonsense", "not an address of a database"),
         (lambda folder: "postgresql+psycopg://ana:secret@127.0.0.1:1/none", "ana:***@"),
         (lambda folder: f"sqlite:///{_garbage(folder)}", "file is not a database"),
+        (
+            lambda folder: f"sqlite:///{_of_version(folder, 'zz99')}",
+            "another version of this program wrote it",
+        ),
+        (lambda folder: "postgresql://ana:secret@127.0.0.1:port/none", "not an address of a database"),
+        (lambda folder: "postgresql+psycopg://ana@127.0.0.1:1/none?password=secret", "ana@127.0.0.1:1/none)"),
+        (lambda folder: f"sqlite:///{folder}/review.db?timeout=long", "could not convert"),
+        (lambda folder: f"sqlite:///{folder}/a\0b.db", "null byte"),
+        (lambda folder: f"sqlite:///{folder}/{'long' * 2_000}.db", "unable to open"),
     ],
 )
 def test_an_address_that_cannot_be_opened_is_one_line_without_the_password(
@@ -456,6 +521,13 @@ def test_an_address_that_cannot_be_opened_is_one_line_without_the_password(
         open_store(address_of(tmp_path))
     assert said in str(refused.value) and "secret" not in str(refused.value)
     assert len(str(refused.value).splitlines()) == 1
+
+
+def _of_version(folder: Path, version: str) -> Path:
+    open_store(f"sqlite:///{folder / 'newer.db'}").close()
+    with closing(sqlite3.connect(folder / "newer.db")) as connection, connection:
+        connection.execute("UPDATE alembic_version SET version_num = ?", (version,))
+    return folder / "newer.db"
 
 
 def _garbage(folder: Path) -> Path:

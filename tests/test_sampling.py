@@ -656,6 +656,19 @@ def remade(content: bytes, changes: dict[str, bytes], *, hashes: bool = False) -
     return buffer.getvalue()
 
 
+def test_a_manifest_that_lists_no_part_or_holds_no_words_is_not_whole() -> None:
+    content = reviewed_bundle()
+    manifest = dict(opened(content).manifest)
+    for change in ({"parts": {}}, {"made_with": {**manifest["made_with"], "records": []}}):
+        forged = {name: each for name, each in {**manifest, **change}.items() if name != "sha256"}
+        text = json.dumps(forged, indent=2, ensure_ascii=False) + "\n"
+        forged["sha256"] = hashlib.sha256(text.encode()).hexdigest()
+        changed = remade(
+            content, {MANIFEST: (json.dumps(forged, indent=2, ensure_ascii=False) + "\n").encode()}
+        )
+        assert [each.part for each in verify(changed)] == [MANIFEST]
+
+
 @pytest.mark.parametrize("part", ORDER)
 def test_a_changed_byte_names_its_part(part: str) -> None:
     content = reviewed_bundle()
@@ -698,6 +711,15 @@ def test_no_byte_of_the_zip_can_change_unseen() -> None:
         (RULES, b"#C0", b"#C9", Difference(RULES, "is not about the drawn units")),
         (PLAN, b'"unit": "line"', b'"unit": "lime"', Difference(PLAN, "names no unit or no confidence")),
         (PLAN, b'"confidence": 0.9', b'"confidence": 90', Difference(PLAN, "names no unit or no confidence")),
+        (
+            PLAN,
+            b"ascending SHA",
+            b"descending SHA",
+            Difference(
+                f"{FRAME} or {PLAN}",
+                "cannot be drawn from (expected a draw by ascending SHA-256 of SEED/UNIT within each stratum)",
+            ),
+        ),
     ],
 )
 def test_a_forged_part_is_found_though_its_hashes_fit(

@@ -5,6 +5,7 @@ once the finding no longer says what it said when it was decided.
 """
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -17,6 +18,7 @@ COMMENT = "comment"
 STATUSES = (CONFIRMED, DISMISSED, WAIVED, ASKED, OPEN, COMMENT)
 """What can be decided: confirmed; dismissed with a reason; waived with a reason until a day; asked of somebody by a day;
 open (taken back); or a comment alone, which leaves the status as it is."""
+AMOUNT = re.compile(r'"amount": ?[-0-9.eE]+')
 DECISION_SCHEMA: dict[str, pl.DataType] = {
     "decision": pl.Int64(), "finding_id": pl.String(), "rule": pl.String(), "status": pl.String(), "reason": pl.String(),
     "expires_on": pl.Date(), "assignee": pl.String(), "due_on": pl.Date(), "stated": pl.String(),
@@ -37,17 +39,22 @@ class Decision:
     def __post_init__(self) -> None:
         if self.status not in STATUSES:
             raise ValueError(f"status {self.status!r} is none; there are {', '.join(STATUSES)}")
-        if self.status in (DISMISSED, WAIVED, COMMENT) and not self.reason.strip():
+        if self.status in (DISMISSED, WAIVED, COMMENT) and not _seen(self.reason):
             raise ValueError("A comment needs words." if self.status == COMMENT else "Say the reason.")
         if self.status == WAIVED and self.expires_on is None:
             raise ValueError("Say until when it is waived.")
-        if self.status == ASKED and not (self.assignee and self.assignee.strip() and self.due_on):
+        if self.status == ASKED and not (self.assignee and _seen(self.assignee) and self.due_on):
             raise ValueError("Say who is asked, and by when.")
+
+
+def _seen(words: str) -> bool:
+    """Whether there is anything in them that can be seen: control characters and joiners of no width cannot."""
+    return any(each.isprintable() and not each.isspace() for each in words)
 
 
 def stated(finding: Mapping[str, Any]) -> str:
     """The digest of what a finding says: severity, sentence and the lines at risk; dollars apart, which prices move."""
-    lines = pl.Series([finding["lines"]]).str.replace_all(r'"amount": ?[-0-9.eE]+', "")[0]
+    lines = AMOUNT.sub("", finding["lines"])
     told = "|".join([finding["severity"], finding["message"], lines])
     return hashlib.sha256(told.encode()).hexdigest()
 

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import polars as pl
 
-from compliance.review.trail import canonical
+from compliance.review.trail import canonical, readable
 
 DRAWN, ANSWERED, EXPORTED, VIEWED = "sample drawn", "sample answer", "sample exported", "chart viewed"
 SAMPLE_SCHEMA: dict[str, pl.DataType] = dict.fromkeys(
@@ -90,6 +90,7 @@ def keep_sample(book: Book, sample: KeptSample, person: str) -> str:
     return sample.sample_id
 
 
+@readable()
 def samples(book: Book, source: str) -> pl.DataFrame:
     """The samples kept of a source, the newest first: SAMPLE_SCHEMA, criteria and asked as JSON."""
     rows: dict[str, dict[str, Any]] = {}
@@ -116,6 +117,7 @@ def keep_answer(
     book.note(person, ANSWERED, sample_id, detail)
 
 
+@readable()
 def answers(book: Book, sample_id: str) -> pl.DataFrame:
     """The last answer of each reviewer and unit: ANSWER_SCHEMA, reviewers in the order in which they began."""
     last: dict[tuple[str, str], dict[str, Any]] = {}

@@ -19,15 +19,17 @@ import polars as pl
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
+from alembic.util import CommandError
 from sqlalchemy import event
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
+from compliance.formats import terminal
 from compliance.review.decisions import COMMENT, DECISION_SCHEMA, STATUSES, Decision, stated
 from compliance.review.errors import Conflict, ReviewError
 from compliance.review.runs import RUN_FINDINGS, Run
 from compliance.review.schema import decisions, run_findings, runs
 from compliance.review.schema import trail as entries
-from compliance.review.trail import FIRST, SEALED, Verdict, canonical, seal
+from compliance.review.trail import FIRST, SEALED, UNREADABLE, Verdict, canonical, readable, seal
 from compliance.review.trail import verify as follow
 
 VARIABLE = "COMPLIANCE_REVIEW"
@@ -37,6 +39,10 @@ WRITES = "compliance_writes"
 LOCK = 60_401
 """PostgreSQL's advisory lock of the trail."""
 BUSY_MS = 15_000
+LOCKED = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+SHOWN = 200
+"""Characters of an address that a message quotes."""
+MOMENT = "%Y-%m-%dT%H:%M:%S%.f%:z"
 DECIDED = ("status", "reason", "expires_on", "assignee", "due_on")
 """What one act says of all its findings."""
 RUNS: dict[str, pl.DataType] = {
@@ -66,17 +72,26 @@ def open_store(url: str | None = None) -> "Store":
     if address is None:
         raise ReviewError(f"The review data is switched off ({VARIABLE}=off).")
     try:
-        engine = _engine(address)
+        parsed = sa.make_url(address)
+    except (SQLAlchemyError, ValueError):  # what they say may quote a piece of the password
+        expected = "expected sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME"
+        raise ReviewError(
+            f"The review data cannot be opened: not an address of a database ({expected})"
+        ) from None
+    try:
+        engine = _engine(parsed)
         with engine.execution_options(**{WRITES: True}).begin() as connection:
             _lock(connection)
             _migrate(connection)
-    except (SQLAlchemyError, OSError, ImportError) as error:
-        raise ReviewError(f"The review data cannot be opened ({_safe(address)}): {_said(error)}") from None
+    except CommandError:
+        because = "another version of this program wrote it, a newer one it seems; update this one"
+        raise ReviewError(f"The review data cannot be opened ({_safe(parsed)}): {because}") from None
+    except (SQLAlchemyError, OSError, ImportError, TypeError, ValueError) as error:
+        raise ReviewError(f"The review data cannot be opened ({_safe(parsed)}): {_said(error)}") from None
     return Store(engine)
 
 
-def _engine(address: str) -> sa.Engine:
-    url = sa.make_url(address)
+def _engine(url: sa.URL) -> sa.Engine:
     if url.get_backend_name() != "sqlite":
         return sa.create_engine(url, pool_pre_ping=True)
     if url.database and url.database != ":memory:":
@@ -105,8 +120,8 @@ def _to_wal(connection: Any) -> None:
     while True:
         try:
             connection.execute("PRAGMA journal_mode=WAL")
-        except sqlite3.OperationalError:
-            if time.monotonic() > until:
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode not in LOCKED or time.monotonic() > until:
                 raise
             time.sleep(0.02)
         else:
@@ -215,6 +230,7 @@ class Store:
 
     # -- what there is ---------------------------------------------------------------------------------------------
 
+    @readable()
     def decisions(self) -> pl.DataFrame:
         """Every decision and comment in the order in which they were taken: DECISION_SCHEMA."""
         columns = [decisions.c[name] for name in DECISION_SCHEMA if name in decisions.c]
@@ -289,6 +305,7 @@ class Store:
         """Take a saved what-if off the list; the trail keeps what it was."""
         self.note(person, "overlay discarded", name)
 
+    @readable()
     def overlays(self) -> pl.DataFrame:
         """The saved what-ifs: name, person, at, text; the newest first."""
         kept: dict[str, tuple[str, str, str, str]] = {}
@@ -296,6 +313,7 @@ class Store:
         for row in told.iter_rows(named=True):
             kept.pop(row["subject"], None)
             if row["action"] == "overlay":
+                date.fromisoformat(row["at"][:10])
                 text = json.loads(row["detail"])["text"]
                 kept[row["subject"]] = (row["subject"], row["person"], row["at"], text)
         schema = dict.fromkeys(("name", "person", "at", "text"), pl.String())
@@ -311,6 +329,7 @@ class Store:
         """Take a marked day off the charts; the trail keeps it."""
         self.note(person, "day unmarked", words, {"day": day.isoformat()})
 
+    @readable()
     def marks(self) -> list[tuple[date, str]]:
         """The marked days with their words, the earliest first."""
         kept: set[tuple[date, str]] = set()
@@ -365,6 +384,8 @@ class Store:
                 yield connection
         except SQLAlchemyError as error:
             raise ReviewError(f"Nothing was written: {_said(error)}") from None
+        except UnicodeError:
+            raise ReviewError("Nothing was written: half a character, which no database keeps.") from None
 
     @contextmanager
     def _reading(self) -> Generator[sa.Connection]:
@@ -374,11 +395,14 @@ class Store:
         except SQLAlchemyError as error:
             raise ReviewError(f"The review data cannot be read: {_said(error)}") from None
 
+    @readable()
     def _frame(self, query: sa.Select[*tuple[Any, ...]], schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
         with self._reading() as connection:
             rows = [tuple(row) for row in connection.execute(query)]
         names = [column.name for column in query.selected_columns]
         frame = pl.DataFrame(rows, schema={name: schema[name] for name in names}, orient="row")
+        if "at" in names and "hash" not in names:  # the trail itself is shown as it stands
+            frame["at"].str.to_datetime(MOMENT)
         return frame.select(list(schema))
 
 
@@ -441,8 +465,11 @@ def _cut_off(connection: sa.Connection, head: str | None) -> str | None:
 def _unsaid(connection: sa.Connection) -> str | None:
     """The first decision or run that is not what its entry of the trail says; None where all are."""
     acts = connection.execute(sa.select(entries.c.entry, entries.c.action, entries.c.detail)).all()
-    details = {act.entry: (act.action, json.loads(act.detail)) for act in acts}
-    return _unsaid_decisions(connection, details) or _unsaid_runs(connection, details)
+    try:
+        details = {act.entry: (act.action, json.loads(act.detail)) for act in acts}
+        return _unsaid_decisions(connection, details) or _unsaid_runs(connection, details)
+    except UNREADABLE:
+        return "an entry, a decision or a run holds what this program does not write"
 
 
 def _unsaid_decisions(connection: sa.Connection, details: Mapping[int, tuple[str, Any]]) -> str | None:
@@ -484,14 +511,13 @@ def _day(day: date | None) -> str | None:
     return None if day is None else day.isoformat()
 
 
-def _safe(address: str) -> str:
-    """An address without its password."""
-    try:
-        return sa.make_url(address).render_as_string(hide_password=True)
-    except ArgumentError:
-        return "not an address of a database"
+def _safe(url: sa.URL) -> str:
+    """An address without its password, which may stand among its options too."""
+    told = url.set(query={}).render_as_string(hide_password=True)
+    return terminal(told if len(told) <= SHOWN else f"{told[:SHOWN]}…")
 
 
 def _said(error: BaseException) -> str:
     cause = getattr(error, "orig", None) or error
-    return str(cause).strip().splitlines()[0] if str(cause).strip() else type(cause).__name__
+    said = str(cause).strip().splitlines()[0] if str(cause).strip() else type(cause).__name__
+    return terminal(said if len(said) <= SHOWN else f"{said[:SHOWN]}…")

@@ -6,15 +6,34 @@ printed on reports: whoever keeps one can prove later that nothing was cut off t
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+
+import polars as pl
+
+from compliance.review.errors import ReviewError
 
 FIRST = "0" * 64
 """What stands for the hash before the first entry."""
 SEALED = ("entry", "at", "person", "action", "subject", "detail", "previous")
 """An entry: its number, the moment (UTC, ISO), the person, the action, what it was about, the details (JSON), and the hash of
 the entry before; its own `hash` covers them all."""
+
+UNREADABLE = (AttributeError, LookupError, RecursionError, TypeError, ValueError, pl.exceptions.PolarsError)
+"""What reading an entry may raise that a later hand changed."""
+
+
+@contextmanager
+def readable() -> Generator[None]:
+    """Around what reads entries: one that a later hand left unreadable is a ReviewError, not a fault of the program."""
+    try:
+        yield
+    except UNREADABLE:
+        raise ReviewError(
+            "The review data holds what this program did not write: compliance trail --verify says where."
+        ) from None
 
 
 @dataclass(frozen=True)
@@ -43,6 +62,14 @@ def seal(row: Mapping[str, Any]) -> str:
     return hashlib.sha256(canonical({name: row[name] for name in SEALED}).encode()).hexdigest()
 
 
+def _sealed(row: Mapping[str, Any]) -> str | None:
+    """The hash of an entry; None where it holds what JSON cannot, as bytes."""
+    try:
+        return seal(row)
+    except (TypeError, ValueError):
+        return None
+
+
 def verify(entries: Iterable[Mapping[str, Any]]) -> Verdict:
     """Follow the chain from its first entry, in order of number."""
     number, head = 0, FIRST
@@ -53,7 +80,7 @@ def verify(entries: Iterable[Mapping[str, Any]]) -> Verdict:
             )
         if row["previous"] != head:
             return Verdict(number, head, f"entry {row['entry']} does not follow from entry {number}")
-        if row["hash"] != seal(row):
+        if row["hash"] != _sealed(row):
             return Verdict(number, head, f"entry {row['entry']} was changed after it was written")
         number, head = row["entry"], row["hash"]
     return Verdict(number, head, None)

@@ -21,7 +21,7 @@ import polars as pl
 
 from compliance.sampling import SamplingError
 from compliance.sampling.agreement import Verdict, against_rules, agreement, read_verdicts, verdicts_text
-from compliance.sampling.draw import Design, Sample, draw
+from compliance.sampling.draw import ALGORITHM, Design, Sample, draw
 from compliance.sampling.frame import UNITS, Frame, frame_text, frame_units
 from compliance.sampling.plan import Plan
 from compliance.sampling.review import CONFIDENCE, Result, review
@@ -311,7 +311,8 @@ def _estimate_differs(parts: Mapping[str, bytes], sample: Sample) -> list[Differ
 
 def _drawn_again(parts: Mapping[str, bytes]) -> Sample:
     design = dict(_document(parts, PLAN)["design"])
-    design.pop("algorithm")
+    if design.pop("algorithm") != ALGORITHM:
+        raise SamplingError(f"expected a draw by {ALGORITHM}")
     design["cuts"] = tuple(cents_of(cut) for cut in design["cuts"])
     return draw(frame_units(parts[FRAME].decode()), Design(**design))
 
@@ -375,6 +376,9 @@ def _hashes(parts: Mapping[str, bytes], differences: list[Difference]) -> dict[s
         hashes = {str(name): str(each) for name, each in manifest["parts"].items()}
         Made(**manifest["made_with"])
         whole = own == _sha256(_json(manifest).encode()) and manifest["format"] == FORMAT
+        whole = (
+            whole and bool(hashes) and all(isinstance(each, str) for each in manifest["made_with"].values())
+        )
     except UNUSABLE:
         whole, hashes = False, {}
     if not whole or _json({**manifest, "sha256": own}).encode() != parts[MANIFEST]:
