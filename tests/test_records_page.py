@@ -52,7 +52,7 @@ def tables(app: AppTest) -> str:
 
 def test_fhir_files_are_said_before_they_are_taken(page):
     drop(page, "patient.json", '{"resourceType": "Patient", "id": "P7", "gender": "female"}')
-    assert "FHIR resources" in tables(page) and not page.button(key="records_look").disabled
+    assert "FHIR R4 resources" in tables(page) and not page.button(key="records_look").disabled
     press(page, "records_look")
     assert page.button(key="records_back"), "the upload is what is shown"
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import polars as pl
 
-from compliance.records.delimited import LONGEST_CELL
 from compliance.records.models import Column, Kind
+from compliance.records.raw import LONGEST_CELL
 
 EXPECTED: dict[Kind, str] = {
     Kind.TEXT: "text",

@@ -10,18 +10,24 @@ import io
 import re
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 
 import polars as pl
 
-from compliance.records.models import TABLES, schema
+from compliance.records.models import schema
+from compliance.records.raw import (
+    BATCH_ROWS,
+    LONGEST_CELL,
+    MOST_COLUMNS,
+    ROW,
+    RawTable,
+    match_headers,
+    settle_twice,
+    spare_name,
+)
 from compliance.records.report import InputError, Notice, Refusal, left_out, shortened
 
-LONGEST_CELL = 1_000_000
-"""Characters of one cell; more is no note but a quote that never closes."""
-MOST_COLUMNS = 1_000
-BATCH_ROWS = 50_000
 SAMPLED = 100_000
 """Characters by which text is told from binary data."""
 MOST_READ_AGAIN = 50_000_000
@@ -36,64 +42,6 @@ SIGNATURES = {
     b"{\\rtf": "an RTF document",
 }  # fmt: skip
 CONTROL = re.compile("[\x00-\x08\x0e-\x19\x1b-\x1f\x7f\ufffd]")
-ROW = "row of the file"
-"""Name of the column that holds where a row begins; no table of ours has one of that name."""
-
-
-@dataclass
-class RawTable:
-    """A file's rows before their cells are read: columns of any type under our names, and `ROW`.
-
-    `settled`: rows that are equal are several all the same, as loading them before has found (`convert`).
-    Of an export (`compliance/records/layouts/`): `headers` are the file's own names of our columns; `withheld` the columns,
-    with the reason, that count as not exported although rows are there; `reasons` why other tables and columns
-    (`table.column`) are not in the export; `fills`: rows whose key another file has too add nothing.
-    `files`: the file of each row, where the rows come from several.
-    """
-
-    file: str
-    table: str
-    cells: pl.DataFrame
-    rows_read: int
-    unknown_columns: list[str] = field(default_factory=list)
-    refusals: list[Refusal] = field(default_factory=list)
-    notices: list[Notice] = field(default_factory=list)
-    settled: bool = False
-    headers: dict[str, str] = field(default_factory=dict)
-    withheld: dict[str, str] = field(default_factory=dict)
-    reasons: dict[str, str] = field(default_factory=dict)
-    fills: bool = False
-    refusals_not_kept: int = 0
-    files: pl.Series | None = None
-
-    @property
-    def file_names(self) -> list[str]:
-        """The files that rows come from, in order."""
-        return [self.file] if self.files is None else self.files.unique(maintain_order=True).to_list()
-
-
-def column_name(header: str) -> str:
-    """A header as we would write it: `Claim ID`, `claim-id`, `claimId` and `CLAIM_ID` are `claim_id`."""
-    parted = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", header.strip().strip("\ufeff\u00a0\"'"))
-    return re.sub(r"[^a-z0-9]+", "_", parted.lower()).strip("_")
-
-
-def match_headers(headers: list[str], table: str) -> tuple[dict[int, str], list[str], dict[int, str]]:
-    """Which header stands for which column: places and names, headers of no column, places of columns said again."""
-    names = {**{column_name(name): name for name in schema(table)}}
-    taken: dict[int, str] = {}
-    unknown: list[str] = []
-    again: dict[int, str] = {}
-    for place, header in enumerate(headers):
-        name = names.get(column_name(header))
-        if name is None:
-            if header.strip():
-                unknown.append(header.strip()[:60])
-        elif name in taken.values():
-            again[place] = name
-        else:
-            taken[place] = name
-    return taken, unknown, again
 
 
 def decode(data: bytes, file: str) -> tuple[str, list[Notice]]:
@@ -249,30 +197,6 @@ def read_below(text: str, file: str, header: Header, taken: dict[int, str], tabl
     raw.cells = _columns(lines, header.separator, width, taken, raw)
     _tell_swallowed(raw, header.separator, width)
     return raw
-
-
-def spare_name(place: int, name: str) -> str:
-    """How a column that stands again is called until it is known which one counts."""
-    return f"{name} of column {place + 1}"
-
-
-def settle_twice(raw: RawTable, again: dict[int, str]) -> None:
-    """Of columns of one name keep the first with content, else the first, and tell."""
-    for place, name in again.items():
-        spare = spare_name(place, name)
-        use = not _has_content(raw.cells[name]) and _has_content(raw.cells[spare])
-        which = f"column {place + 1} counts, the one before is empty" if use else "the first counts"
-        said = f"{raw.file}: column {name} stands twice; {which}"
-        raw.notices.append(Notice("header", said, raw.file, raw.table))
-        if use:
-            raw.cells = raw.cells.with_columns(pl.col(spare).alias(name))
-        raw.cells = raw.cells.drop(spare)
-
-
-def _has_content(cells: pl.Series) -> bool:
-    if cells.dtype != pl.String:
-        return cells.null_count() < cells.len()
-    return bool(cells.str.contains(r"\S").any())
 
 
 def _tell_swallowed(raw: RawTable, separator: str, width: int) -> None:
@@ -457,9 +381,3 @@ def _short(header: list[str]) -> str:
 
 def _cut(text: str, length: int = 80) -> str:
     return shortened(" ".join(text.split()), length)
-
-
-def table_named(name: str) -> str | None:
-    """The table that a file stem or a sheet names (`Claim Lines`, `claim-lines`), or null."""
-    named = column_name(name)
-    return named if named in TABLES else None

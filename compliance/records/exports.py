@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from compliance.formats import terminal
-from compliance.records.delimited import RawTable, column_name, decode, possible_headers
+from compliance.records.delimited import decode, possible_headers
 from compliance.records.layouts import (
     Export,
     Layout,
@@ -25,6 +25,7 @@ from compliance.records.layouts import (
 )
 from compliance.records.layouts.guess import Guess, drafted, facts, guesses
 from compliance.records.models import TABLES, columns
+from compliance.records.raw import RawTable, column_name
 from compliance.records.report import LEFT_OUT, InputError, LoadReport, Notice, left_out
 from compliance.records.sources import Found, Source, under, uploaded
 
@@ -34,7 +35,7 @@ GUESSED_FROM = 4_000_000
 """Bytes of a file that are read to guess what its columns say."""
 
 
-EXCHANGED = {"x12": ("claims", "claim file (X12)"), "fhir": ("fhir", "FHIR resources")}
+EXCHANGED = {"x12": ("claims", "claim file (X12)"), "fhir": ("fhir", "FHIR R4 resources")}
 """Shapes of files that hold rows of several tables and are no export: what `Seen` calls them, and in words."""
 
 
@@ -164,16 +165,12 @@ def looked_at(files: list[tuple[str, bytes]], own: Sequence[Layout] = ()) -> lis
     return seen + [Seen(each.file or "", "unknown", each.message.partition(": ")[2]) for each in left]
 
 
-SHAPES = {"workbook": "workbook, a sheet a table", "fhir": "FHIR R4 resources"}
-"""Files that hold several tables, in words."""
-
-
 def _seen_table(source: Source) -> Seen:
-    if source.shape == "delimited":
-        return Seen(source.name, "table", f"our table {source.table}", _lines(source))
-    kind = "workbook" if source.shape == "workbook" else "table"
-    what = f"our table {source.table}" if source.table else SHAPES.get(source.shape, source.shape)
-    return Seen(source.name, kind, what)
+    if source.shape == "workbook":
+        what = f"our table {source.table}" if source.table else "workbook, a sheet a table"
+        return Seen(source.name, "workbook", what)
+    lines = _lines(source) if source.shape == "delimited" else None
+    return Seen(source.name, "table", f"our table {source.table}", lines)
 
 
 def _lines(source: Source) -> int:

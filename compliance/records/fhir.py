@@ -21,8 +21,8 @@ from compliance.records.fhir_models import MODELS, Resource
 from compliance.records.fhir_people import People
 from compliance.records.fhir_plans import Plans
 from compliance.records.fhir_text import Unreadable
+from compliance.records.raw import Exchange
 from compliance.records.report import KEPT_REFUSALS, Notice, Refusal, left_out
-from compliance.records.x12 import Exchange
 
 FEEDS = {
     "Patient": "patients", "Practitioner": "therapists", "PractitionerRole": "therapists", "Coverage": "payers",
@@ -88,7 +88,7 @@ class _Reader:
             "Procedure": self.charts.procedure, "Provenance": self.charts.provenance, "Claim": self.claims.claim,
             "ClaimResponse": self.claims.response, "ExplanationOfBenefit": self.claims.explanation,
         }  # fmt: skip
-        self.exchange = Exchange()
+        self.exchange = Exchange("fhir")
         self.seen: dict[str, int] = {}
         self.unread: dict[str, int] = {}
         self.files: list[tuple[str, int, int]] = []
@@ -170,8 +170,7 @@ class _Reader:
         if fault.expected:
             self._refuse(Refusal(file.name, fault.position, None, None, fault.found, fault.expected))
         else:
-            said = f"{file.name}: {fault.found} were left out"
-            self.exchange.notices.append(Notice("fhir", said, file.name))
+            self.exchange.note(file.name, f"{fault.found} were left out")
 
     def _refuse(self, refusal: Refusal) -> None:
         if len(self.exchange.refusals) < KEPT_REFUSALS:

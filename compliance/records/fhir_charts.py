@@ -9,7 +9,6 @@ from datetime import datetime
 
 import polars as pl
 
-from compliance.records.delimited import ROW, RawTable
 from compliance.records.fhir_codes import (
     discipline_said,
     note_type,
@@ -37,6 +36,7 @@ from compliance.records.fhir_text import (
     of_sections,
     readable,
 )
+from compliance.records.raw import ROW, RawTable
 
 AUTHENTICATED = "http://hl7.org/fhir/us/core/StructureDefinition/us-core-authentication-time"
 MINUTES = re.compile(r"^\s*(\d{1,3})\s*(?:min|minutes?)\b", re.IGNORECASE)

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from compliance.records.delimited import RawTable
 from compliance.records.fhir_charts import Charts
 from compliance.records.fhir_codes import (
     GROUPS,
@@ -36,6 +35,7 @@ from compliance.records.fhir_models import (
     Total,
 )
 from compliance.records.fhir_people import People, day
+from compliance.records.raw import RawTable
 from compliance.records.x12_claims import FREQUENCIES
 
 CLAIMS = ("claim_id", "claim", "patient_id", "insurer", "coverage", "provider", "frequency_code", "original_claim_id",

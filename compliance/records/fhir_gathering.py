@@ -13,9 +13,9 @@ from functools import lru_cache
 
 import polars as pl
 
-from compliance.records.delimited import ROW, RawTable
 from compliance.records.fhir_codes import is_npi, systems_of
 from compliance.records.fhir_models import Concept, Identifier, Reference, Resource
+from compliance.records.raw import ROW, RawTable
 from compliance.records.report import Notice
 from compliance.records.tables import FILE
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from compliance.records.delimited import RawTable
 from compliance.records.fhir_codes import is_npi, payer_kind, who
 from compliance.records.fhir_gathering import Gathering, Place, Rows, key_of, name_key, raw_table, tail
 from compliance.records.fhir_models import (
@@ -25,6 +24,7 @@ from compliance.records.fhir_models import (
     Qualification,
     Reference,
 )
+from compliance.records.raw import RawTable
 
 SEX = {"female": "F", "male": "M", "unknown": "U", "other": "U"}
 """Administrative gender as claims write sex; for any other than female and male they write U."""

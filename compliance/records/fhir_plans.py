@@ -5,11 +5,11 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from compliance.records.delimited import RawTable
 from compliance.records.fhir_codes import diagnosis_code, discipline_said, procedure_code, words
 from compliance.records.fhir_gathering import Gathering, Place, Rows, key_of, raw_table
 from compliance.records.fhir_models import Activity, CarePlan, Condition, Goal, Repeat, Target
 from compliance.records.fhir_people import People, day
+from compliance.records.raw import RawTable
 
 LABEL = re.compile(r"^((?:LTG|STG|Goal)\s*#?\s*\d{1,3}[a-z]?)\b", re.IGNORECASE)
 WEEKS = {"wk": 1.0, "d": 1 / 7, "mo": 365.25 / 84, "a": 365.25 / 7}

@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from html.parser import HTMLParser
 
-from compliance.records.delimited import LONGEST_CELL
 from compliance.records.fhir_models import Attachment, Section
+from compliance.records.raw import LONGEST_CELL
 
 DEEPEST = 10
 """Sections within sections that are read."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from compliance.formats import terminal
-from compliance.records.delimited import ROW, RawTable, read_delimited
+from compliance.records.delimited import read_delimited
 from compliance.records.exports import (
     EXCHANGED,
     layouts_among,
@@ -22,6 +22,7 @@ from compliance.records.fhir import read_fhir
 from compliance.records.layouts import Layout, own_layouts
 from compliance.records.merge import merged
 from compliance.records.models import TABLES, columns, empty_tables, schema
+from compliance.records.raw import ROW, Exchange, RawTable
 from compliance.records.report import InputError, LoadReport, Notice, Refusal, TableReport, left_out
 from compliance.records.sources import Found, Source, under, uploaded
 from compliance.records.tables import (
@@ -35,7 +36,7 @@ from compliance.records.tables import (
     without_repeats,
 )
 from compliance.records.workbook import read_workbook
-from compliance.records.x12 import Exchange, read_x12
+from compliance.records.x12 import read_x12
 
 __all__ = [
     "InputError",

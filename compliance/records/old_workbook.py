@@ -6,7 +6,8 @@ needs; neither is believed. Records that only a calculating program needs are ta
 
 import struct
 
-from compliance.records.package import ERRORS, MOST_CELLS, MOST_COLUMNS, NEVER_CALCULATED, PERHAPS, Faults
+from compliance.records.package import ERRORS, MOST_CELLS, NEVER_CALCULATED, PERHAPS, Faults
+from compliance.records.raw import MOST_COLUMNS
 from compliance.records.report import InputError
 
 MOST_BYTES = 400 * 2**20

@@ -13,13 +13,13 @@ from xml.parsers import expat
 
 from compliance.records.package import (
     FAULT,
-    MOST_COLUMNS,
     MOST_UNPACKED,
     NEVER_CALCULATED,
     check_parts,
     declaring_nothing,
     windows,
 )
+from compliance.records.raw import MOST_COLUMNS
 from compliance.records.report import InputError
 
 OFFICE = "urn:oasis:names:tc:opendocument:xmlns:office:1.0 "

@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from compliance.records.raw import MOST_COLUMNS
 from compliance.records.report import InputError, first_line
 
 UNREADABLE_ZIP = (
@@ -23,7 +24,6 @@ MOST_UNPACKED = 2**30
 """Bytes of one workbook, unpacked: a sheet of a million rows and some twenty columns."""
 MOST_CELLS = 25_000_000
 """Rows times columns of one sheet, which a reader holds at once."""
-MOST_COLUMNS = 1_000
 MOST_PARTS = 5_000
 WINDOW = 2**20
 LONGEST_ROW = 2**25

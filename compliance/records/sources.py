@@ -17,9 +17,9 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from compliance.formats import terminal
-from compliance.records.delimited import table_named
 from compliance.records.fhir_files import JSON_START
 from compliance.records.package import UNREADABLE_ZIP, is_workbook
+from compliance.records.raw import table_named
 from compliance.records.report import InputError, Notice, first_line, left_out
 
 MOST_FILES = 20_000

@@ -9,8 +9,8 @@ import polars as pl
 
 from compliance.formats import terminal
 from compliance.records.cells import TIME_ALONE, CellsRead, as_text, expected, read_cells
-from compliance.records.delimited import MOST_COLUMNS, ROW, RawTable, match_headers, settle_twice, spare_name
 from compliance.records.models import CLOCK_DAY, TABLES, Column, Kind, columns, schema
+from compliance.records.raw import MOST_COLUMNS, ROW, RawTable, match_headers, settle_twice, spare_name
 from compliance.records.report import KEPT_REFUSALS, InputError, Notice, Refusal, first_line, shortened
 
 FILE = "name of the file"

@@ -18,18 +18,6 @@ from typing import Any
 import polars as pl
 from python_calamine import CalamineSheet, CalamineWorkbook, PasswordError, SheetTypeEnum, SheetVisibleEnum
 
-from compliance.records.delimited import (
-    BATCH_ROWS,
-    LONGEST_CELL,
-    MOST_COLUMNS,
-    ROW,
-    RawTable,
-    column_name,
-    match_headers,
-    settle_twice,
-    spare_name,
-    table_named,
-)
 from compliance.records.layouts import Export, Layout, Recognition, export_of, folded, recognise
 from compliance.records.models import TABLES, columns, schema
 from compliance.records.old_workbook import checked_old
@@ -42,6 +30,18 @@ from compliance.records.package import (
     Faults,
     Package,
     repacked,
+)
+from compliance.records.raw import (
+    BATCH_ROWS,
+    LONGEST_CELL,
+    MOST_COLUMNS,
+    ROW,
+    RawTable,
+    column_name,
+    match_headers,
+    settle_twice,
+    spare_name,
+    table_named,
 )
 from compliance.records.report import InputError, Notice, Refusal, first_line, left_out
 
@@ -170,13 +170,9 @@ def _hand_on(raw: RawTable, tables: Sequence[RawTable], unknown: list[str]) -> N
 def sheet_table(name: str) -> str | None:
     """The table that a sheet's name says: `Claim Lines`, `claim line`, `notes (2)`; else null."""
     for said in (name, NUMBERED.sub("", name)):
-        if named := table_named(said) or ONE.get(_plain(said)):
+        if named := table_named(said) or ONE.get(column_name(said)):
             return named
     return None
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "_", name.strip().lower()).strip("_")
 
 
 def _sheets(data: bytes, file: str, told: list[Notice]) -> Iterator[tuple[Sheet, bool]]:

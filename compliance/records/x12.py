@@ -10,14 +10,12 @@ import gc
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
 import polars as pl
 
-from compliance.records.delimited import BATCH_ROWS, ROW, RawTable
-from compliance.records.report import KEPT_REFUSALS, Notice, Refusal, shortened
+from compliance.records.raw import BATCH_ROWS, ROW, Exchange, RawTable
 from compliance.records.x12_stream import (
     LONGEST_SEGMENT,
     Decoding,
@@ -40,8 +38,6 @@ GUIDES = {"X222": "professional", "X223": "institutional", "X224": "dental", "X0
           "X096": "institutional", "X097": "dental"}  # fmt: skip
 CLAIM_SEGMENTS = {"CLM": ("837", "claims"), "CLP": ("835", "remittances")}
 """Segments that open a claim or its answer: in which set they belong, and which table they feed."""
-LONGEST_FOUND = 160
-"""Characters that a refusal shows of a segment, which says more than a cell."""
 DIGITS = re.compile(r"[0-9]{1,9}")
 """A count as X12 writes it; `str.isdigit` also takes ², and `int` refuses thousands of digits."""
 KINDS_UNREAD = 80
@@ -90,51 +86,6 @@ class Segment:
 
     def __str__(self) -> str:
         return "*".join(self.elements)
-
-
-@dataclass
-class Exchange:
-    """What a number of claim files held: tables before their cells are read, refusals and notices.
-
-    `tables` can be gone through once: a batch of rows is let go when the next is asked for.
-    `beyond`: refusals of a table that were counted and not kept; `repeated`: rows of a table that another one equals.
-    """
-
-    tables: Iterable[RawTable] = ()
-    refusals: list[Refusal] = field(default_factory=list)
-    notices: list[Notice] = field(default_factory=list)
-    beyond: Counter[str | None] = field(default_factory=Counter)
-    repeated: Counter[str] = field(default_factory=Counter)
-    files: list[str] = field(default_factory=list)
-    kept: Counter[tuple[str, str | None]] = field(default_factory=Counter)
-
-    def note(self, file: str, message: str, count: int | None = None) -> None:
-        """Tell something of a file that cost nothing."""
-        self.notices.append(Notice("x12", f"{file}: {message}", file, None, count))
-
-    def refuse(
-        self, file: str, position: int | None, found: str, expected: str, table: str | None = None
-    ) -> None:
-        """Tell of a part of a file that could not be used."""
-        self.kept[file, table] += 1
-        if self.kept[file, table] > KEPT_REFUSALS:
-            self.beyond[table] += 1
-            return
-        self.refusals.append(Refusal(file, position, table, None, shortened(found, LONGEST_FOUND), expected))
-
-    def rows_without_table(self) -> Counter[str]:
-        """Rows of each table that are in none of `tables`: refused here, or equal to another one."""
-        refused = Counter(refusal.table for refusal in self.refusals) + self.beyond
-        return Counter({name: count for name, count in refused.items() if name}) + self.repeated
-
-    def mark(self) -> tuple[int, Counter[str | None], Counter[tuple[str, str | None]]]:
-        """How many refusals there are, to which `forget` goes back."""
-        return len(self.refusals), self.beyond.copy(), self.kept.copy()
-
-    def forget(self, mark: tuple[int, Counter[str | None], Counter[tuple[str, str | None]]]) -> None:
-        """Take back the refusals since `mark`."""
-        kept, self.beyond, self.kept = mark
-        del self.refusals[kept:]
 
 
 class Rows:
@@ -260,7 +211,7 @@ def read_x12(files: Iterable[tuple[str, Opener]], known_lines: pl.DataFrame | No
     from compliance.records.x12_claims import Claims
     from compliance.records.x12_remittances import Remittances
 
-    exchange = Exchange()
+    exchange = Exchange("x12")
     claims, remittances = Claims(exchange), Remittances(exchange)
     collecting = gc.isenabled()
     gc.disable()  # segments are many short-lived lists without cycles; scanning them again and again doubles the time

@@ -11,12 +11,11 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from compliance.records.delimited import BATCH_ROWS, ROW, RawTable
+from compliance.records.raw import BATCH_ROWS, ROW, Exchange, RawTable
 from compliance.records.x12 import (
     DIGITS,
     FILE_NUMBER,
     Broken,
-    Exchange,
     Handlers,
     Rows,
     Segment,

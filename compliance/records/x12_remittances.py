@@ -13,11 +13,10 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from compliance.records.delimited import ROW, RawTable
+from compliance.records.raw import ROW, Exchange, RawTable
 from compliance.records.x12 import (
     FILE_NUMBER,
     Broken,
-    Exchange,
     Handlers,
     Rows,
     Segment,

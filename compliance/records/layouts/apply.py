@@ -11,9 +11,9 @@ from hashlib import sha256
 
 import polars as pl
 
-from compliance.records.delimited import ROW, RawTable
 from compliance.records.layouts.models import Cell, Condition, Layout, TableMap, at, folded
 from compliance.records.models import TABLES, Column, columns
+from compliance.records.raw import ROW, RawTable
 from compliance.records.report import Notice, Refusal
 
 NOTHING = ("", "null", "nan", "\\n", "#n/a", "none")

@@ -19,11 +19,11 @@ from rapidfuzz import fuzz
 from compliance import strict_yaml
 from compliance.formats import plural
 from compliance.records.cells import read_cells
-from compliance.records.delimited import ROW, column_name
 from compliance.records.layouts.apply import tables_of
 from compliance.records.layouts.files import layout_of
 from compliance.records.layouts.models import FORMAT, Border, folded
 from compliance.records.models import TABLES, Column, Kind, columns, schema
+from compliance.records.raw import ROW, column_name
 from compliance.records.report import InputError, Refusal
 from compliance.records.tables import Refused, read_table
 

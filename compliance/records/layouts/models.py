@@ -12,8 +12,8 @@ from typing import Annotated, Any, Literal, Self
 import polars as pl
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
-from compliance.records.delimited import column_name
 from compliance.records.models import TABLES, Column, Kind, columns
+from compliance.records.raw import column_name
 from compliance.strict_yaml import did_you_mean
 
 FORMAT = 1

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import polars as pl
 
-from compliance.records.delimited import ROW, Header, RawTable, decode, possible_headers, read_below
+from compliance.records.delimited import Header, decode, possible_headers, read_below
 from compliance.records.layouts.apply import tables_of
 from compliance.records.layouts.files import built_in
 from compliance.records.layouts.models import Layout, folded
 from compliance.records.layouts.recognise import Recognition, recognise
+from compliance.records.raw import ROW, RawTable
 from compliance.records.report import InputError, Notice
 
 SAMPLED = 1_000_000
