@@ -411,8 +411,10 @@ def _write_parquet(table: "pl.DataFrame", output: Path | None) -> None:
 
 
 def _write_bytes(content: bytes, output: Path, option: str) -> None:
+    from compliance.whole_files import write_whole
+
     try:
-        output.write_bytes(content)
+        write_whole(output, content)
     except OSError as error:
         _refuse(f"{option} {output}: {error.strerror}")
 
@@ -425,10 +427,7 @@ def _write(text: str, output: Path | None, *, data: bool = False) -> None:
         sys.stdout.write(formats.terminal_lines(text) if data and sys.stdout.isatty() else text)
         sys.stdout.flush()
         return
-    try:
-        output.write_text(text, encoding="utf-8")
-    except OSError as error:
-        _refuse(f"--output {output}: {error.strerror}")
+    _write_bytes(text.encode(), output, "--output")
 
 
 def _say_truth(result: "Audit", planted: "pl.DataFrame") -> None:

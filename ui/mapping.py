@@ -24,6 +24,7 @@ from compliance.records.layouts.guess import (
 from compliance.records.load import InputError
 from compliance.records.models import TABLES
 from compliance.records.templates import template_csv, template_workbook
+from compliance.whole_files import write_whole
 from ui import data, filters, parts, trail
 
 SIGNS = {"table": "●", "layout": "●", "workbook": "●", "claims": "●", "fhir": "●", "unknown": "▲"}
@@ -246,8 +247,12 @@ def _keeping(export: UnknownExport, text: str) -> None:
 def _save(file: Path, text: str) -> None:
     """Write a layout into the clinic's folder, where no other bears its name."""
     try:
-        with file.open("x", encoding="utf-8") as written:
-            written.write(text)
+        file.touch(exist_ok=False)
+        try:
+            write_whole(file, text.encode())
+        except OSError:
+            file.unlink(missing_ok=True)
+            raise
         st.toast(formats.markdown(f"Saved as {file.name}: files with these headers are known from now on."))
     except FileExistsError:
         st.toast(formats.markdown(f"Not saved: {file.name} is there already. Give the layout another name."))
