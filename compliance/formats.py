@@ -141,6 +141,11 @@ def span(first: date | None, last: date | None) -> str:
     return f"{start} – {day(last)}"
 
 
+def short(text: str, most: int = 60) -> str:
+    """A text for a sentence that quotes it: its beginning and `…` where it is longer."""
+    return text if len(text) <= most else f"{text[:most]}…"
+
+
 def days_in(text: str) -> str | None:
     """A list of ISO days as people write it, `Mar 4, Mar 6 and Mar 9, 2026`; None where the text is no such list."""
     if not DAYS_LISTED.fullmatch(text):

@@ -13,7 +13,8 @@ import yaml
 
 DEEPEST = 20
 """Levels of lists and mappings within each other; a policy file has three."""
-MOST_BYTES = 5_000_000
+MOST_BYTES = 1_000_000
+"""Reading this much takes seconds; the largest of our own files has 20 thousand."""
 CUT = Repr()
 CUT.maxstring = CUT.maxother = 60
 CUT.maxlevel = 2
@@ -92,6 +93,8 @@ def read(path: Path, wrong: type[Exception]) -> Any:
 
 def parsed(text: str, path: Path, wrong: type[Exception]) -> Any:
     """What a text says, `path` being its name in messages. Raises `wrong`."""
+    if len(text) > MOST_BYTES:
+        raise wrong(f"{path.name}: more than {MOST_BYTES // 1_000_000} MB. Split it.")
     try:
         return yaml.load(text, _Strict)
     except _Mistake as error:

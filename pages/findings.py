@@ -28,7 +28,7 @@ chosen_here = asked == st.session_state.get("findings_opened")  # written by thi
 if asked and asked not in set(found["finding_id"]) and not (chosen_here or search):
     linked = data.audited().findings.filter(pl.col("finding_id") == asked)
     if linked.is_empty():
-        said = f"Finding {asked} is not in these records: it may be fixed, or the link is of other records."
+        said = f"Finding {formats.short(asked)} is not in these records: it may be fixed, or the link is of other records."
         st.warning(formats.markdown(said))
     else:
         st.info("The linked finding lies outside the filters; it is shown all the same.")

@@ -19,7 +19,7 @@ frame.heading("Rules", f"{ran} of {table.height} rules ran on these records.{res
 asked = st.query_params.get("code")
 asked = views.rule_called(asked) or asked
 if asked and asked not in set(table["rule"]):
-    st.warning(formats.markdown(f"There is no rule {asked} here."))
+    st.warning(formats.markdown(f"There is no rule {formats.short(asked)} here."))
 families = views.family_counts(table)
 listed, opened = st.columns([1.06, 1.1], gap="small")
 with listed, st.container(horizontal=True, key="rules_tools"):
@@ -36,7 +36,7 @@ with listed, st.container(horizontal=True, key="rules_tools"):
 frame.keep(family=family, search=search)
 table = views.chosen_rules(table, family, search)
 if table.is_empty():
-    parts.explain(f"No rule of this family holds “{search}”." if search else "No rule.")
+    parts.explain(f"No rule of this family holds “{formats.short(search)}”." if search else "No rule.")
     st.stop()
 codes = table["rule"].to_list()
 start = codes.index(asked) if asked in codes else 0

@@ -366,6 +366,19 @@ def test_two_layouts_that_fit_alike_are_not_chosen_between():
         (("%d/%m/%Y", "%q"), "no form of a date"),
         (("note_id: Visit", "note_id: {header: Visit, pattern: '(a)(b)'}"), "one group"),
         (
+            ("note_id: Visit", "note_id: {header: Visit, pattern: '(a{65535})'}"),
+            "repeats at most 1,000 times",
+        ),
+        (
+            ("note_id: Visit", "note_id: {header: Visit, pattern: '((?:a{99}){99,99})'}"),
+            "repeats at most 1,000",
+        ),
+        (
+            ("note_id: Visit", "note_id: {header: Visit, pattern: '(a{9999,})'}"),
+            "repeats at most 1,000",
+        ),
+        (("id: ours", "id: ours\n# " + "x" * 1_000_000), "more than 1 MB"),
+        (
             ("note_id: Visit", "note_id: {header: Visit, codez: {}}"),
             "there is no such key. Did you mean 'codes'",
         ),

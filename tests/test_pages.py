@@ -233,6 +233,17 @@ def test_a_shared_link_opens_its_finding_and_an_unknown_one_says_so(visit):
     assert "not in these records" in app.warning[0].value
 
 
+def test_a_link_of_a_hundred_thousand_characters_is_quoted_in_short(visit):
+    asked = ",".join(f"P{number}" for number in range(20_000))
+    for page, query in (
+        ("findings", {"finding": asked}),
+        ("rules", {"code": asked}),
+        ("overview", {"payer": asked}),
+    ):
+        warned = [each.value for each in visit(page, **query).warning]
+        assert warned and sum(map(len, warned)) < 1_000
+
+
 def test_the_evidence_says_rule_reason_authority_dollars_and_fix(visit):
     said = text(visit("findings", rule="PR-01", severity="medium"))
     for part in (

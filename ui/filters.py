@@ -44,6 +44,8 @@ COLUMNS = {
     "rule": "rule",
     "severity": "severity",
 }
+TOLD = 10
+"""So many things that were ignored are told one by one: an address may ask for thousands."""
 EARLIEST, LATEST = date(1990, 1, 1), date(2100, 12, 31)
 
 _CURRENT = "filters_current"
@@ -140,7 +142,7 @@ def _date(key: str, text: str, ignored: list[str]) -> date | None:
     except ValueError:
         found = None
     if found is None or not EARLIEST <= found <= LATEST:
-        ignored.append(f"{key}={text} is no date (expected 2026-03-01).")
+        ignored.append(f"{key}={formats.short(text)} is no date (expected 2026-03-01).")
         return None
     return found
 
@@ -148,7 +150,9 @@ def _date(key: str, text: str, ignored: list[str]) -> date | None:
 def _list(key: str, text: str, known: Mapping[str, str], ignored: list[str]) -> tuple[str, ...]:
     asked = [each.strip() for each in text.split(",") if each.strip()]
     found = {each: _meant(key, each, known) for each in asked}
-    ignored += [f"{key}={each} is not in these records." for each, meant in found.items() if not meant]
+    ignored += [
+        f"{key}={formats.short(each)} is not in these records." for each, meant in found.items() if not meant
+    ]
     return tuple(dict.fromkeys(value for meant in found.values() for value in meant))
 
 
@@ -208,7 +212,8 @@ def draw(choices: Choices) -> None:
     st.session_state[_CURRENT] = filters
     st.session_state[_NAMES] = Names(choices, hidden)
     if ignored:
-        st.warning(formats.markdown("Ignored: " + " ".join(ignored)))
+        more = f" And {formats.count(len(ignored) - TOLD)} more." if len(ignored) > TOLD else ""
+        st.warning(formats.markdown(f"Ignored: {' '.join(ignored[:TOLD])}{more}"))
 
 
 def _draw_visible(held: Mapping[str, str], choices: Choices) -> bool:

@@ -89,7 +89,9 @@ def choose(kept: Mapping[str, Any]) -> None:
         st.session_state["spot_sample"] = st.session_state.pop(OPENED)
     elif "spot_sample" not in st.session_state:
         if linked and linked not in kept:
-            st.warning(formats.markdown(f"Sample {linked} is not among those kept of these records."))
+            st.warning(
+                formats.markdown(f"Sample {formats.short(linked)} is not among those kept of these records.")
+            )
         st.session_state["spot_sample"] = linked if linked in kept else NEW
     elif st.session_state["spot_sample"] not in kept:
         st.session_state["spot_sample"] = NEW

@@ -4,6 +4,7 @@ A layout says of a file that somebody else's program wrote which headers it has,
 tables, and what it cannot give. It is data: one YAML file a layout, built in or a clinic's own.
 """
 
+import math
 import re
 from collections.abc import Iterator
 from datetime import date
@@ -21,6 +22,9 @@ FORMAT = 1
 MOST_PLACES = 100
 """So many groups of columns side by side may be unfolded into rows."""
 LONGEST_PATTERN = 300
+REPEATS = re.compile(r"\{\s*(\d*)\s*,?\s*(\d*)\s*\}")
+MOST_REPEATS = 1_000
+"""A pattern takes time by what its counts come to, however short it is: `a{65535}` half a minute a long cell."""
 
 
 def folded(header: str) -> str:
@@ -149,10 +153,13 @@ class Cell(Border):
             return None
         if len(pattern) > LONGEST_PATTERN:
             raise ValueError(f"a pattern of at most {LONGEST_PATTERN} characters")
+        counts = [max(int(each or 1) for each in found) for found in REPEATS.findall(pattern)]
+        if math.prod(counts) > MOST_REPEATS:
+            raise ValueError(f"a pattern that repeats at most {MOST_REPEATS:,} times, counts multiplied")
         try:
             groups = re.compile(pattern).groups
             pl.Series([""]).str.extract(pattern)
-        except (re.error, pl.exceptions.PolarsError) as error:
+        except (re.error, OverflowError, RecursionError, pl.exceptions.PolarsError) as error:
             raise ValueError(f"no pattern that can be read ({str(error).splitlines()[0][:60]})") from None
         if groups != 1:
             raise ValueError("a pattern has one group in brackets, which is what counts")
