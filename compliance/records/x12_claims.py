@@ -59,7 +59,7 @@ TAXONOMY: Mapping[str, tuple[str, str]] = {
 
 PAYER_ORDER = {"P": "1", "S": "2", "T": "3"}
 FREQUENCIES = {"1", "7", "8"}
-TABLES: Mapping[str, tuple[str, ...]] = {
+COLUMNS: Mapping[str, tuple[str, ...]] = {
     "clinics": ("clinic_id", "name", "state", "npi"),
     "therapists": ("therapist_id", "name", "npi", "discipline", "role"),
     "payers": ("payer_id", "name", "kind"),
@@ -440,8 +440,8 @@ class Claims(Sets):
         self.first: dict[str, str] = {}
         self.unread: Counter[str] = Counter()
         self.counts: Counter[str] = Counter()
-        self.claims = Rows({**dict.fromkeys(TABLES["claims"], pl.String), **CLAIM_KEYS})
-        self.lines = Rows({**dict.fromkeys(TABLES["claim_lines"], pl.String), "control_number": pl.String,
+        self.claims = Rows({**dict.fromkeys(COLUMNS["claims"], pl.String), **CLAIM_KEYS})
+        self.lines = Rows({**dict.fromkeys(COLUMNS["claim_lines"], pl.String), "control_number": pl.String,
                            ORDINAL: pl.Int64, ROW: pl.Int64, FILE_NUMBER: pl.Int32})  # fmt: skip
         self.people = {table: People(table) for table in ("therapists", "clinics", "payers", "patients")}
         self.kinds: dict[str, list[str | None]] = {}
@@ -560,9 +560,9 @@ class Claims(Sets):
         """The tables, raw and in batches."""
         files = self.exchange.files
         for table, people in self.people.items():
-            yield from raw_tables(table, [people.frame()], TABLES[table], files)
-        yield from raw_tables("claims", self.settled, TABLES["claims"], files)
-        yield from raw_tables("claim_lines", self.settled_lines, TABLES["claim_lines"], files)
+            yield from raw_tables(table, [people.frame()], COLUMNS[table], files)
+        yield from raw_tables("claims", self.settled, COLUMNS["claims"], files)
+        yield from raw_tables("claim_lines", self.settled_lines, COLUMNS["claim_lines"], files)
 
 
 def _under_ids(rows: Rows, settled: pl.DataFrame) -> list[pl.DataFrame]:
@@ -585,8 +585,8 @@ class People(Rows):
     """Whom claims name, each once; what the first mention left empty, later ones fill."""
 
     def __init__(self, table: str) -> None:
-        super().__init__({**dict.fromkeys(TABLES[table], pl.String), ROW: pl.Int64, FILE_NUMBER: pl.Int32})
-        self.key, *self.others = TABLES[table]
+        super().__init__({**dict.fromkeys(COLUMNS[table], pl.String), ROW: pl.Int64, FILE_NUMBER: pl.Int32})
+        self.key, *self.others = COLUMNS[table]
         self.met: set[tuple[object, ...]] = set()
         self.rows = 0
 
