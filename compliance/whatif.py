@@ -15,7 +15,7 @@ import yaml
 from compliance.audit import Audit, Scope, audit, line_items
 from compliance.checks.rule import Rule, catalogue
 from compliance.money import PRICE_PARAMETERS
-from compliance.policy import Policies
+from compliance.policy import Policies, PolicyError
 from compliance.policy.loader import laid_over
 from compliance.policy.models import NARROWING
 from compliance.records.load import Records
@@ -24,6 +24,13 @@ from compliance.risk import at_risk
 SOURCE = "what-if"
 LARGEST = 20
 """So many of the largest changes are shown."""
+
+
+class _Plain(yaml.SafeDumper):
+    """YAML that writes a value out in each place: the same day twice would else be an alias, which no policy file may hold."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
 
 
 @dataclass(frozen=True)
@@ -80,24 +87,38 @@ def overlay_text(changes: Sequence[Change], name: str, author: str, on: date) ->
             **dict(change.narrowing),
         }
         rows.setdefault(change.parameter, []).append(row)
-    return yaml.safe_dump({"id": policy, **rows}, sort_keys=False, allow_unicode=True)
+    return yaml.dump({"id": policy, **rows}, Dumper=_Plain, sort_keys=False, allow_unicode=True)
 
 
 def changes_of(text: str) -> list[Change]:
-    """The changes of an overlay's text, as `overlay_text` wrote it."""
-    said = yaml.safe_load(text)
-    return [
-        Change(
-            said["id"],
-            parameter,
-            row["value"],
-            row["from"],
-            tuple((key, str(row[key])) for key in NARROWING if key in row),
-        )
-        for parameter, rows in said.items()
-        if parameter != "id"
-        for row in rows
-    ]
+    """The changes of an overlay's text, as `overlay_text` wrote it. Raises PolicyError where it is none."""
+    try:
+        said = yaml.safe_load(text)
+        found = [
+            Change(
+                said["id"],
+                parameter,
+                row["value"],
+                row["from"],
+                tuple((key, str(row[key])) for key in NARROWING if key in row),
+            )
+            for parameter, rows in said.items()
+            if parameter != "id"
+            for row in rows
+        ]
+    except (yaml.YAMLError, AttributeError, LookupError, TypeError, ValueError):
+        found = []
+    if not found or not all(isinstance(each.begins, date) for each in found):
+        raise PolicyError("It is no what-if as this program saves them.")
+    return found
+
+
+def laid(policies: Policies, changes: Sequence[Change], on: date) -> Policies:
+    """The policies with the changes laid over them. Raises PolicyError for a policy, a parameter or a value that does not fit."""
+    for policy in dict.fromkeys(change.policy for change in changes):
+        own = [each for each in changes if each.policy == policy]
+        policies = laid_over(policies, overlay_text(own, "unsaved", "you", on), SOURCE)
+    return policies
 
 
 def rerun(changes: Sequence[Change]) -> list[Rule]:
@@ -113,12 +134,7 @@ def compare(records: Records, policies: Policies, before: Audit, changes: Sequen
     """What the changes do to an audit of these records under these policies. Raises PolicyError for a value that does not fit."""
     if not changes:
         raise ValueError("Nothing is changed.")
-    by_policy = {
-        policy: [each for each in changes if each.policy == policy] for policy in {c.policy for c in changes}
-    }
-    changed = policies
-    for own in by_policy.values():
-        changed = laid_over(changed, overlay_text(own, "unsaved", "you", before.as_of), SOURCE)
+    changed = laid(policies, changes, before.as_of)
     rules = rerun(changes)
     after = audit(records, changed, before.as_of, rules, scope=Scope())
     return _difference(before, after, [rule.code for rule in rules])

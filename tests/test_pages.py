@@ -368,6 +368,18 @@ def test_a_what_if_is_told_at_once_saved_by_name_opened_again_and_discarded(visi
     assert not app.exception
 
 
+def test_a_saved_what_if_of_a_policy_that_is_gone_says_so(visit, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("COMPLIANCE_REVIEW", f"sqlite:///{tmp_path / 'review.db'}")
+    kept = open_store(f"sqlite:///{tmp_path / 'review.db'}")
+    row = "\n- {from: 2026-01-01, value: 5, source: what-if, note: n}\n"
+    for text in ("", f"id: gone\nprogress_report_treatment_days:{row}", f"id: medicare\ngone:{row}"):
+        kept.save_overlay("../x", text, "=1+1")
+        app = visit("what_if")
+        app.button(key="what_if_open_0").click().run()
+        assert not app.exception and "does not fit the policies of today" in app.warning[0].value
+    kept.close()
+
+
 def group(app: AppTest, key: str):
     """The first segmented control whose key begins so."""
     return next(each for each in app.get("button_group") if (each.key or "").startswith(key))

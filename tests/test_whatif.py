@@ -12,7 +12,7 @@ from compliance.checks.rule import select
 from compliance.policy import Policies, PolicyError, load_policies
 from compliance.records.load import Records, load
 from compliance.risk import at_risk
-from compliance.whatif import Change, changes_of, compare, overlay_text, rerun
+from compliance.whatif import Change, changes_of, compare, laid, overlay_text, rerun
 from tests import clinic
 
 AS_OF = date(2026, 7, 1)
@@ -111,6 +111,33 @@ def test_a_change_that_makes_no_sense_is_refused(
 ) -> None:
     with pytest.raises(PolicyError, match=said):
         compare(records, policies, before, [change])
+
+
+def test_two_changes_of_one_day_and_value_are_written_out_and_load_again(policies: Policies) -> None:
+    codes = ["97110", "97530"]
+    changes = [Change("medicare", REPORT, 8, FROM), Change("medicare", "cosign_days", 8, FROM),
+               Change("medicare", "documentation_elements", codes, FROM)]  # fmt: skip
+    text = overlay_text([*changes, Change("medicare", "required_documents", codes, FROM)], "n", "a", AS_OF)
+    assert "&" not in text and "*" not in text
+    assert changes_of(text)[:3] == changes
+    laid(policies, changes[:2], AS_OF)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[",
+        "a",
+        "id: medicare",
+        "id: [x]\nx: [{from: soon, value: 1}]",
+        "!!python/name:os.system",
+        "x: [{from: 2026-01-01}]",
+    ],
+)
+def test_a_text_that_is_no_what_if_is_refused(text: str) -> None:
+    with pytest.raises(PolicyError, match="no what-if"):
+        changes_of(text)
 
 
 def test_the_file_names_its_author_and_day_and_loads_again() -> None:

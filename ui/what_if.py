@@ -6,9 +6,9 @@ import streamlit as st
 
 from compliance import formats
 from compliance.checks.rule import catalogue
-from compliance.policy import Policies
+from compliance.policy import Policies, PolicyError
 from compliance.policy.display import told as said
-from compliance.whatif import Change, changes_of, overlay_text
+from compliance.whatif import Change, changes_of, laid, overlay_text
 from ui import data, filters, parts, trail, value_input
 
 CHANGES = "changes_of_what_if"
@@ -100,9 +100,20 @@ def saved() -> None:
             when = formats.day(date.fromisoformat(row["at"][:10]))
             st.markdown(formats.markdown(f"{row['name']} · {row['person']}, {when}"), width="stretch")
             if st.button("Open", key=f"what_if_open_{place}", type="tertiary"):
-                st.session_state[CHANGES] = changes_of(row["text"])
-                data.forget_widgets("what_if_")
-                st.rerun()
+                _open(row["text"])
             if st.button("Discard", key=f"what_if_gone_{place}", type="tertiary"):
                 store.discard_overlay(row["name"], data.person())
                 st.rerun()
+
+
+def _open(text: str) -> None:
+    """Look at a saved what-if again, where its policy and parameters are still there."""
+    try:
+        changes = changes_of(text)
+        laid(data.policies(), changes, date.today())
+    except PolicyError as refusal:
+        st.warning(formats.markdown(f"It does not fit the policies of today. {refusal}"))
+        return
+    st.session_state[CHANGES] = changes
+    data.forget_widgets("what_if_")
+    st.rerun()
