@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from compliance.records.claim_codes import FILING, discipline_and_role
 from compliance.records.load import InputError, load, load_files
-from compliance.records.x12_claims import FILING, discipline_and_role
 
 DATA = Path(__file__).parent / "data/x12"
 GUIDE = re.compile(r"00[45]010X\d{3}")

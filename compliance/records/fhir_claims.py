@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
+from compliance.records.claim_codes import FREQUENCIES
 from compliance.records.fhir_charts import Charts
 from compliance.records.fhir_codes import (
     GROUPS,
@@ -36,7 +37,6 @@ from compliance.records.fhir_models import (
 )
 from compliance.records.fhir_people import People, day
 from compliance.records.raw import RawTable
-from compliance.records.x12_claims import FREQUENCIES
 
 CLAIMS = ("claim_id", "claim", "patient_id", "insurer", "coverage", "provider", "frequency_code", "original_claim_id",
           "authorization_id", "diagnosis_codes", "referring_npi", "form", "bill_type", "payer_order", "submitted_on",

@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 
+from compliance.records.claim_codes import FILING, discipline_and_role
 from compliance.records.fhir_models import Concept, Identifier
-from compliance.records.x12_claims import FILING, discipline_and_role
 
 LONGEST_SYSTEM = 160
 NPI = "http://hl7.org/fhir/sid/us-npi"

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from compliance.records.raw import ROW, Exchange, RawTable
-from compliance.records.x12 import (
+from compliance.records.x12_claims import Claims
+from compliance.records.x12_sets import (
     FILE_NUMBER,
     Broken,
     Handlers,
@@ -28,7 +29,6 @@ from compliance.records.x12 import (
     raw_tables,
     told_unread,
 )
-from compliance.records.x12_claims import Claims
 
 COLUMNS = (
     "claim_id",
