@@ -25,6 +25,9 @@ LONGEST_FOUND = 160
 ROW = "row of the file"
 """Name of the column that holds where a row begins; no table of ours has one of that name."""
 
+UNREADABLE_PARQUET = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, ValueError)
+"""What Polars raises at a Parquet file that is none or is damaged."""
+
 
 @dataclass
 class RawTable:

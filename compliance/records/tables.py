@@ -10,7 +10,15 @@ import polars as pl
 from compliance.formats import terminal
 from compliance.records.cells import TIME_ALONE, CellsRead, as_text, expected, read_cells
 from compliance.records.models import CLOCK_DAY, TABLES, Column, Kind, columns, schema
-from compliance.records.raw import MOST_COLUMNS, ROW, RawTable, match_headers, settle_twice, spare_name
+from compliance.records.raw import (
+    MOST_COLUMNS,
+    ROW,
+    UNREADABLE_PARQUET,
+    RawTable,
+    match_headers,
+    settle_twice,
+    spare_name,
+)
 from compliance.records.report import KEPT_REFUSALS, InputError, Notice, Refusal, first_line, shortened
 
 FILE = "name of the file"
@@ -38,7 +46,7 @@ def read_parquet(source: Path | bytes, file: str, table: str) -> RawTable:
         if isinstance(given, io.BytesIO):
             given.seek(0)
         said = pl.read_parquet_metadata(given).get(SETTLED)
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, ValueError) as error:
+    except UNREADABLE_PARQUET as error:
         raise InputError(f"{file}: not a Parquet file that can be read ({first_line(error)})") from None
     raw = RawTable(file, table, cells, cells.height, unknown)
     _under_our_names(raw, headers, taken, again)

@@ -159,8 +159,6 @@ class Store:
         """Let go of the database."""
         self._engine.dispose()
 
-    # -- acts ------------------------------------------------------------------------------------------------------
-
     def decide(
         self,
         findings: Sequence[Mapping[str, Any]],
@@ -227,8 +225,6 @@ class Store:
             if rows:
                 connection.execute(run_findings.insert(), rows)
         return True
-
-    # -- what there is ---------------------------------------------------------------------------------------------
 
     @readable()
     def decisions(self) -> pl.DataFrame:
@@ -372,8 +368,6 @@ class Store:
                 return verdict
             fault = _unsaid(connection) or _cut_off(connection, head)
         return Verdict(verdict.entries, verdict.head, fault)
-
-    # -- plumbing ----------------------------------------------------------------------------------------------------
 
     @contextmanager
     def _act(self) -> Generator[sa.Connection]:

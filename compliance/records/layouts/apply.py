@@ -14,13 +14,12 @@ import polars as pl
 from compliance.records.layouts.models import Cell, Condition, Layout, TableMap, at, folded
 from compliance.records.models import TABLES, Column, columns
 from compliance.records.raw import ROW, RawTable
-from compliance.records.report import Notice, Refusal
+from compliance.records.report import KEPT_REFUSALS, Notice, Refusal, shortened
 
 NOTHING = ("", "null", "nan", "\\n", "#n/a", "none")
 """What databases write for an empty cell, in small letters."""
 SHOWN = 5
 """So many unknown codes are named."""
-MOST_REFUSALS = 5_000
 ID_LENGTH = 12
 """Hexadecimal digits of an identifier that is made of names: two of a million patients collide once in 500 clinics."""
 BETWEEN = "\x1f"
@@ -341,9 +340,9 @@ def _listed(codes: set[str]) -> str:
 def _refuse(made: _Made, name: str, at_fault: pl.Series, wanted: str) -> None:
     """Refuse rows, and take them out."""
     rows = made.cells.filter(at_fault).select(ROW, name)
-    made.beyond += max(0, rows.height - MOST_REFUSALS)
-    for row, found in rows.head(MOST_REFUSALS).iter_rows():
-        cut = found if found is None or len(found) <= 80 else found[:79] + "…"
+    made.beyond += max(0, rows.height - KEPT_REFUSALS)
+    for row, found in rows.head(KEPT_REFUSALS).iter_rows():
+        cut = None if found is None else shortened(found)
         made.refusals.append(
             Refusal(made.file, row, made.table.table, name, cut, wanted, made.headers[name] or None)
         )

@@ -12,8 +12,8 @@ from compliance.records.layouts.apply import tables_of
 from compliance.records.layouts.files import built_in
 from compliance.records.layouts.models import Layout, folded
 from compliance.records.layouts.recognise import Recognition, recognise
-from compliance.records.raw import ROW, RawTable
-from compliance.records.report import InputError, Notice
+from compliance.records.raw import ROW, UNREADABLE_PARQUET, RawTable
+from compliance.records.report import InputError, Notice, first_line
 
 SAMPLED = 1_000_000
 """Characters of a file that guesses look at."""
@@ -174,9 +174,8 @@ def read_export_parquet(source: Path | bytes, file: str, layouts: Sequence[Layou
             given.seek(0)
         cells = pl.read_parquet(given)
         flat = cells.select(_flat(cells.columns, cells))
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, ValueError) as error:
-        said = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
-        raise InputError(f"{file}: not a Parquet file that can be read ({said})") from None
+    except UNREADABLE_PARQUET as error:
+        raise InputError(f"{file}: not a Parquet file that can be read ({first_line(error)})") from None
     rows = pl.int_range(1, flat.height + 1, dtype=pl.Int64).alias(ROW)
     return _export(file, flat.with_columns(rows), found, [])
 
