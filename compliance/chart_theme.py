@@ -52,6 +52,8 @@ SEVERITY_SHAPES = {"high": "triangle-up", "medium": "diamond", "low": "circle", 
 MONEY = "$,.0f"
 MONEY_WITH_CENTS = "$,.2f"
 PERCENT = ".1%"
+SHARE_ON_AXIS = "~%"
+"""Per cent without needless zeros: small shares are 0.2 % and 0.4 %, where whole ones would be 0 % and 0 %."""
 COUNT = ",d"
 DAY = "%b %-d, %Y"
 DAY_ON_AXIS = "%b %-d"

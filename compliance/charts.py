@@ -15,7 +15,7 @@ import polars as pl
 
 from compliance import chart_theme as theme
 from compliance import formats
-from compliance.chart_theme import COUNT, DAY, DAY_ON_AXIS, MONEY, PERCENT, token
+from compliance.chart_theme import COUNT, DAY, DAY_ON_AXIS, MONEY, PERCENT, SHARE_ON_AXIS, token
 
 PICK = "pick"
 MANY_BARS = 9
@@ -149,7 +149,7 @@ def p_chart(
     centre = base.mark_rule(strokeDash=[4, 3]).encode(y=alt.Y("mean(centre):Q"))
     line = base.mark_line(color=token("accent", dark)).encode(
         x=week, detail="run:N",
-        y=alt.Y("share:Q", title="Visits with a finding", axis=alt.Axis(format=".0%", tickCount=4),
+        y=alt.Y("share:Q", title="Visits with a finding", axis=alt.Axis(format=SHARE_ON_AXIS, tickCount=4),
                 scale=upright),
     )  # fmt: skip
     points = base.mark_point(filled=True, size=70, opacity=1).encode(
@@ -211,7 +211,7 @@ def funnel(
     scale_up = alt.Scale(domain=[0, _top(rows, centre)], nice=False)
     upright = {
         "scale": scale_up,
-        "axis": alt.Axis(format=".0%", tickCount=5),
+        "axis": alt.Axis(format=SHARE_ON_AXIS, tickCount=5),
         "title": "Visits with a finding",
     }
     share = alt.Y("share:Q", **upright)
@@ -382,7 +382,7 @@ def rate_dots(
     axis: str,
     dark: bool,
     names: Mapping[str, str],
-    number: str = ".0%",
+    number: str = SHARE_ON_AXIS,
 ) -> alt.LayerChart:
     """Rates with their intervals, one row a `key`: a dot between the interval's ends, n and N in the tooltip.
 
@@ -455,7 +455,9 @@ def mix_panels(told: pl.DataFrame, title: str, dark: bool) -> alt.FacetChart:
     x = alt.X("quarter:T", title=None, axis=alt.Axis(format="%b %Y", tickCount=3, labelAngle=0))
     band = base.mark_area(color=token("accent", dark), opacity=0.12).encode(
         x=x,
-        y=alt.Y("limit_low:Q", title="Share of timed lines", axis=alt.Axis(format=".0%", tickCount=3)),
+        y=alt.Y(
+            "limit_low:Q", title="Share of timed lines", axis=alt.Axis(format=SHARE_ON_AXIS, tickCount=3)
+        ),
         y2="limit_high:Q",
     )
     line = base.mark_line(color=token("accent", dark)).encode(x=x, y="share:Q")
@@ -532,7 +534,7 @@ def unknown_bars(
     stripes = theme.hatch(dark, stripes=20, aspect=0.07)
     edge = token("cannot_tell", dark)
     bars = base.mark_bar(height={"band": 0.6}, color=stripes, stroke=edge, strokeWidth=0.5).encode(
-        x=alt.X("cannot_tell_share:Q", title="Share of checks", axis=alt.Axis(format=".0%", tickCount=4),
+        x=alt.X("cannot_tell_share:Q", title="Share of checks", axis=alt.Axis(format=SHARE_ON_AXIS, tickCount=4),
                 scale=alt.Scale(domain=[0, 1.25 * longest], nice=False)),
         y=y,
         tooltip=[alt.Tooltip("label:N", title=key.removesuffix("_id")),

@@ -803,7 +803,7 @@ def _columns(names: Sequence[str]) -> str:
 def refused_sheet(report: LoadReport) -> pl.DataFrame:
     """What was refused: where, what was found, what would have been right."""
     heads = ("File", "Row", "Table", "Column", "Found", "Expected")
-    rows = [(r.file, r.row, r.table, r.called or None, r.found, r.expected) for r in report.refusals]
+    rows = [(r.file, r.row, r.table, r.called, r.found, r.expected) for r in report.refusals]
     return pl.DataFrame(rows, schema=dict.fromkeys(heads, pl.String) | {"Row": pl.Int64}, orient="row")
 
 
@@ -844,6 +844,11 @@ def unknown_sheet(coverage: pl.DataFrame) -> pl.DataFrame:
         pl.col("cannot_tell").alias("Checks that cannot tell"),
         pl.col("rules").alias("Rules"),
     )
+
+
+def checks_made(coverage: pl.DataFrame) -> int:
+    """How many checks were answered: passed, failed, or could not be told."""
+    return int(coverage.select(pl.sum_horizontal(pl.col("passed", "failed", "cannot_tell").sum())).item())
 
 
 def records_sentence(report: LoadReport) -> str:

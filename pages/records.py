@@ -58,26 +58,31 @@ with st.container(key="card_drop"):
 if report is None or audit is None:
     st.stop()
 
+refused = parts.masked(views.refused_sheet(report), "Found")
+if refused.height:  # across the page: what was expected is what the reader needs to mend the file
+    st.subheader("Refused, and why", anchor=False)
+    parts.sheet(
+        refused,
+        "Rows refused: where, what was found, what was expected",
+        height=36 + 26 * min(refused.height, 7),
+        row_height=26,
+    )
+    parts.download(refused, "records_refused", "refused.csv")
 left, right = st.columns([1.25, 1], gap="medium")
 with left:
     st.subheader("Loaded", anchor=False)
     loaded = views.loaded_sheet(report)
-    parts.sheet(loaded, "Tables loaded, with rows refused and columns lacking", row_height=26)
-    parts.download(loaded, "records_loaded", "loaded.csv")
+    if loaded.height:
+        parts.sheet(loaded, "Tables loaded, with rows refused and columns lacking", row_height=26)
+        parts.download(loaded, "records_loaded", "loaded.csv")
+    else:
+        st.caption("No row could be loaded from these files.")
     if report.absent_tables:
         st.caption(
             "Tables that the export lacks: "
             + ", ".join(each.replace("_", " ") for each in report.absent_tables)
         )
-    st.subheader("Refused, and why", anchor=False)
-    refused = parts.masked(views.refused_sheet(report), "Found")
-    if refused.height:
-        height = 36 + 26 * min(refused.height, 7)
-        parts.sheet(
-            refused, "Rows refused: where, what was found, what was expected", height=height, row_height=26
-        )
-        parts.download(refused, "records_refused", "refused.csv")
-    else:
+    if not refused.height:
         st.caption("No row was refused.")
     for heading, notices in views.noticed(report):
         with st.expander(heading):
@@ -96,5 +101,7 @@ with right:
     if unknown.height:
         parts.sheet(unknown, "Missing facts and the checks that they leave untold", row_height=26)
         parts.download(unknown, "records_unknown", "cannot_tell.csv")
+    elif views.checks_made(audit.coverage):
+        st.caption("Every check that ran had the facts that it needs.")
     else:
-        st.caption("Every check had the facts that it needs.")
+        st.caption("No check ran: there was nothing to judge.")

@@ -34,20 +34,23 @@ counted = gathering.counts(work, since.changed)
 frame.heading("Worklist", views.worklist_sentence(counted, work, since.before), data.context())
 st.caption(formats.markdown(views.standing_sentence(work, seen, date.today())))
 
-choice = worklist.tools(counted, since, named)
+choice = worklist.tools(since, named)
 shown = work.filter(pl.col("status") == choice.status)
 if choice.change:
     shown = shown.filter(pl.col("change") == choice.change)
 if shown.is_empty():
     parts.explain(f"No finding is {worklist.STATUSES[choice.status].lower()} here.")
 rows = worklist.rows_of(shown, view.shares, choice)
+listed = hash(
+    (choice, *shown["finding_id"])
+)  # a tick stands for its row: it goes when other findings are listed
 left, right = st.columns([1.15, 1], gap="small")
 with left:
     worklist.picture(rows, choice)
 with right:
     event = parts.sheet(
         views.worklist_sheet(rows), "Causes, one a row; choosing rows opens the form that decides their findings at once",
-        height=300, row_height=26, key=f"worklist_rows_{hash(choice)}", on_select="rerun", selection_mode="multi-row",
+        height=300, row_height=26, key=f"worklist_rows_{listed}", on_select="rerun", selection_mode="multi-row",
         column_config={"What": st.column_config.TextColumn(width=290)},
     )  # fmt: skip
     places = [place for place in event["selection"]["rows"] if place < rows.height]

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from compliance.cli import cli
 from compliance.records.exports import guessed_text, unknown_exports
 from compliance.records.layouts import sample_of
-from compliance.records.layouts.guess import Choice, composed, facts, guesses, meanings
+from compliance.records.layouts.guess import Choice, composed, drafted, facts, guesses, meanings
 from compliance.records.load import InputError, load, load_files
 from compliance.records.models import columns
 from tests.test_layouts import BILLING, CHARGES, WEBPT, rif
@@ -179,3 +179,30 @@ def refused(act: Callable[[], object]) -> str:
 def guessed(folder: Path) -> None:
     for unknown in unknown_exports(folder):
         unknown.layout("me", date(2026, 3, 1))
+
+
+SIDE_BY_SIDE = "Visit,MRN,Service Date,Proc 1,Mins 1,Units 1,Proc 2,Mins 2,Units 2\nV1,P1,3/2/2026,97110,15,1,97530,15,1\n"
+
+
+def test_a_second_column_of_a_series_is_not_guessed_as_something_else_and_is_told():
+    cells = sample_of(SIDE_BY_SIDE.encode(), "wide.csv")
+    assert {each.header: each.fact for each in guesses(cells)} == {
+        "Visit": "note", "MRN": "patient", "Service Date": "service_date", "Proc 1": "cpt", "Mins 1": "minutes",
+        "Units 1": "units", "Proc 2": "", "Mins 2": "", "Units 2": "",
+    }  # fmt: skip
+    assert (
+        "Proc 2, Mins 2 and Units 2 of a numbered series: not read"
+        in drafted("wide.csv", cells, "me", date(2026, 3, 2))[0]
+    )
+
+
+def test_two_columns_for_one_fact_are_refused_rather_than_one_of_them_lost():
+    said = {
+        "Visit": "note",
+        "MRN": "patient",
+        "Service Date": "service_date",
+        "Proc 1": "cpt",
+        "Proc 2": "cpt",
+    }
+    with pytest.raises(InputError, match="Proc 1 and Proc 2 each say CPT or HCPCS code"):
+        composed(list(said), Choice(said), "wide", "me", date(2026, 3, 2))

@@ -76,7 +76,7 @@ def test_an_unknown_export_is_mapped_previewed_and_used(page):
     assert page.selectbox(key="map_code_daily.csv_Fin Class_MCR").value == "medicare"
     page.selectbox(key="map_code_daily.csv_Fin Class_XYZ").select("commercial").run()
     said = "\n".join(each.value for each in page.markdown)
-    assert "3 of claim lines" in said and "would become" in said
+    assert "3 rows of claim lines" in said and "would become" in said
     press(page, "records_use")
     assert "daily (" not in tables(page) and "14 of 14" in tables(page)
     press(page, "records_look")
@@ -126,3 +126,18 @@ def test_templates_hold_every_column_and_load_when_filled(tmp_path):
         (header,) = book.get_sheet_by_name(table).to_python()
         assert header == list(schema(table)) == template_csv(table).strip().split(",")
     assert template_workbook() == template_workbook()
+
+
+def test_a_claim_file_of_which_nothing_loads_says_so_and_no_more(page):
+    claims = ROOT / "tests/data/x12/linuxforhealth/src/tests/resources/837_005010X222A2"
+    text = (claims / "demo.example2.837").read_text()
+    drop(page, "cut.837", text[: len(text) * 2 // 3])
+    press(page, "records_look")
+    shown = next(each.value for each in page.dataframe if "Expected" in each.value.columns)
+    assert shown[["Table", "Column", "Found"]].to_dict("records") == [
+        {"Table": "claims", "Column": "", "Found": "claim 26462967: no SE after it"}
+    ]
+    said = [each.value for each in page.caption]
+    assert "No row could be loaded from these files." in said
+    assert "No check ran: there was nothing to judge." in said
+    assert "no day of service" in page.get("html")[0].proto.body

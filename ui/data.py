@@ -360,7 +360,7 @@ def context() -> str:
     )
     parts = [
         whose,
-        formats.span(offered.first, offered.last),
+        formats.span(offered.first, offered.last) if offered.first and offered.last else "no day of service",
         formats.plural(len(offered.clinics), "clinic"),
         f"as of {formats.day(date.today())}",
         f"{formats.refused(records().report) or 'no row'} refused",

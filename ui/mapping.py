@@ -199,7 +199,7 @@ def _previewed(shown: Sequence[Preview]) -> None:
     st.markdown(
         f"**The first {PREVIEWED} rows would become** "
         + formats.listed(
-            f"{formats.count(each.rows.height)} of {each.table.replace('_', ' ')}" for each in shown
+            f"{formats.plural(each.rows.height, 'row')} of {each.table.replace('_', ' ')}" for each in shown
         )
         + (f"; {formats.plural(len(refusals), 'cell')} would be refused" if refusals else "")
         + "."

@@ -70,7 +70,8 @@ def sheet(table: pl.DataFrame, alt_text: str, **more: Any) -> Any:
     """A table as people read it: dates as days, dollars with their sign, rates as per cent."""
     kinds = {name: _column(name, dtype) for name, dtype in table.schema.items()}
     settings = {name: kind for name, kind in kinds.items() if kind} | more.pop("column_config", {})
-    return st.dataframe(table, hide_index=True, width="stretch", alt=alt_text, column_config=settings, **more)
+    shown = table.with_columns(pl.col(pl.String).fill_null(""))  # the grid would write None
+    return st.dataframe(shown, hide_index=True, width="stretch", alt=alt_text, column_config=settings, **more)
 
 
 def _column(name: str, dtype: pl.DataType) -> Any:

@@ -41,12 +41,8 @@ def run_names(since: data.Since) -> dict[int, str]:
     }
 
 
-def tools(counted: Mapping[str, int], since: data.Since, named: Mapping[int, str]) -> Choice:
-    """The row of choices above the list."""
-
-    def numbered(words: str, key: str) -> str:
-        return f"{words} ({counted.get(key, 0):,})"
-
+def tools(since: data.Since, named: Mapping[int, str]) -> Choice:
+    """The row of choices above the list; without numbers, which a list that was drawn once would keep after a decision."""
     with st.container(horizontal=True, vertical_alignment="bottom", key="worklist_tools"):
         by = st.segmented_control(
             "By",
@@ -62,11 +58,11 @@ def tools(counted: Mapping[str, int], since: data.Since, named: Mapping[int, str
         )  # fmt: skip
         status = st.selectbox(
             "Standing", list(STATUSES), key="worklist_status", width=170,
-            format_func=lambda each: numbered(STATUSES[each], each),
+            format_func=lambda each: STATUSES[each],
         )  # fmt: skip
         change = st.selectbox(
             "Since then", [None, "new", "reopened"], key="worklist_change", width=150,
-            format_func=lambda each: "New or not" if each is None else numbered(each.capitalize(), each),
+            format_func=lambda each: "New or not" if each is None else each.capitalize(),
         )  # fmt: skip
         if named:
             start = list(named).index(since.before["run"]) if since.before else 0
@@ -136,5 +132,5 @@ def chosen_table(picked: pl.DataFrame) -> None:
             [views.standing_words(row) for row in listed.iter_rows(named=True)], dtype=pl.String
         )
     )
-    parts.sheet(told, "The chosen findings", height=260)
+    parts.sheet(told, "The chosen findings", height=min(260, 37 + 35 * told.height))
     parts.download(told, "worklist_chosen", "worklist.csv")

@@ -143,7 +143,7 @@ class ClaimSet(SetReader):
         last = self.claim
         if last and not complete:
             wanted = "the set to end with SE; its last claim may be cut off"
-            self.refuse(Broken(last.position, f"claim {last.number}", wanted))
+            self.refuse(Broken(last.position, "no SE after it", wanted))
         self._close()
 
     def refuse(self, broken: Broken) -> None:

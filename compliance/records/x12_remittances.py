@@ -138,7 +138,7 @@ class RemittanceSet(SetReader):
         last = self.answer
         if last and not complete:
             wanted = "the set to end with SE; its last claim may be cut off"
-            self.refuse(Broken(last.position, f"claim {last.number}", wanted))
+            self.refuse(Broken(last.position, "no SE after it", wanted))
         self._close()
         self.remittances.set_ends(self)
 

@@ -147,6 +147,9 @@ def test_the_officer_decides_one_cause_and_sees_it_leave_the_open_ones(window, d
         said = visitor.page.inner_text(".stMain")
         after = int(re.search(r"([\d,]+) findings to decide", said).group(1).replace(",", ""))
         assert after < before
+        assert "Choose one or more rows" in said, (
+            "a tick does not stay for the finding that came into its place"
+        )
         visitor.clean()
 
 
@@ -251,7 +254,7 @@ def test_an_unknown_export_is_mapped_used_and_its_mapping_taken_home(window, das
         code.click()
         visitor.page.get_by_role("option", name="commercial", exact=True).click()
         visitor.settle()
-        assert "3 of claim lines" in visitor.page.inner_text(".stMain")
+        assert "3 rows of claim lines" in visitor.page.inner_text(".stMain")
         with visitor.page.expect_download() as taken:
             visitor.page.get_by_role("button", name="Download the mapping").click()
         (tmp_path / "own").mkdir()

@@ -17,7 +17,7 @@ import yaml
 from rapidfuzz import fuzz
 
 from compliance import strict_yaml
-from compliance.formats import plural
+from compliance.formats import listed, plural
 from compliance.records.cells import read_cells
 from compliance.records.layouts.apply import tables_of
 from compliance.records.layouts.files import layout_of
@@ -48,6 +48,8 @@ NOTE_TEXT = "note_text"
 LONG = 60
 """Characters from which on, at the median, a column holds words of notes."""
 WITHHELD_MODIFIERS = "{count} of modifiers cannot hold a further one (CQ, KX, 59), which may be lost"
+SERIES = re.compile(r"(.*?)\s*([1-9]\d?)")
+"""A header of a numbered series, as `Proc 1` and `Proc 2`, where a row holds several codes side by side."""
 NOT_READ = ""
 """The choice not to read a column."""
 
@@ -111,10 +113,20 @@ def guesses(cells: pl.DataFrame) -> list[Guess]:
     taken: dict[str, tuple[str, float]] = {}
     said: set[str] = set()
     for score, header, fact in ranked:
-        if score >= LIKELY and header not in taken and (fact not in said or facts()[fact].many):
+        free = facts()[fact].many or (fact not in said and not _goes_on(header, headers))
+        if score >= LIKELY and header not in taken and free:
             taken[header] = (fact, score)
             said.add(fact)
     return [_guess(header, taken.get(header), scored[header]) for header in headers]
+
+
+def _goes_on(header: str, headers: Sequence[str]) -> bool:
+    """Whether a header goes on a numbered series: `Mins 2` beside `Mins 1` says what that says, or nothing."""
+    found = SERIES.fullmatch(header)
+    return bool(found) and any(
+        (other := SERIES.fullmatch(each)) and other[1] == found[1] and int(other[2]) == int(found[2]) - 1
+        for each in headers
+    )
 
 
 def _guess(header: str, taken: tuple[str, float] | None, scores: Mapping[str, float]) -> Guess:
@@ -236,6 +248,12 @@ WITHHOLD = ("notes.kind",)
 
 def composed(headers: Sequence[str], choice: Choice, name: str, by: str, on: date) -> str:
     """The layout file of a choice, as text. Raises InputError where it makes no table, or does not hold."""
+    for fact in facts().values():
+        if len(several := choice.headers(fact.fact)) > 1 and not fact.many:
+            raise InputError(
+                f"{listed(several)} each say {fact.says} (expected one column; codes that stand side by side in a row are "
+                "read by a layout file with `each`, as docs/inputs.md shows)"
+            )
     tables = [made for table in SIGNS if (made := _table(table, choice))]
     read = [header for header in headers if choice.said.get(header)]
     if not tables:
@@ -255,7 +273,7 @@ def composed(headers: Sequence[str], choice: Choice, name: str, by: str, on: dat
             "knows": [header for header in headers if header not in read and folded(header)],
         },
         "tables": tables,
-        "told": _told(tables),
+        "told": [*_told(tables), *_left(headers, choice)],
     }
     text = yaml.safe_dump(layout, sort_keys=False, allow_unicode=True, width=110)
     layout_of(text, name)
@@ -274,6 +292,18 @@ def _told(tables: Sequence[Mapping[str, Any]]) -> list[str]:
         f"the file has no {name}; rows with the same {' and '.join(parts)} are taken for one {name.removesuffix('_id')}"
         for name, parts in made.items()
     ]
+
+
+def _left(headers: Sequence[str], choice: Choice) -> list[str]:
+    """The columns of a numbered series that are not read, though an earlier one of it is: services may be lost with them."""
+    bases = {
+        found[1] for header in headers if choice.said.get(header) and (found := SERIES.fullmatch(header))
+    }
+    left = [
+        header for header in headers
+        if not choice.said.get(header) and (found := SERIES.fullmatch(header)) and found[1] in bases
+    ]  # fmt: skip
+    return [f"{listed(left)} of a numbered series: not read, what they hold is missing"] if left else []
 
 
 def meanings(fact: str, cells: pl.Series) -> dict[str, str]:
