@@ -47,6 +47,10 @@ errors = Console(stderr=True)
 UsageError: Any = typer.BadParameter.__mro__[1]
 """What typer raises for a wrong call; it names only its heir BadParameter in public."""
 WRITTEN = "How results are written. In csv, cells that a spreadsheet would run as formulas begin with an apostrophe."
+SQLITE = b"SQLite format 3\0"
+"""What the file of a SQLite database begins with."""
+MOST_BYTES = 500_000_000
+"""Of a worksheet or a bundle; a device has no end."""
 ZIP = b"PK\x03\x04"
 """What a zip begins with."""
 FAILING = {"high": ("high",), "medium": ("high", "medium"), "low": ("high", "medium", "low"), "never": ()}
@@ -271,7 +275,7 @@ def check(
     )
     if scope.since and scope.until and scope.since > scope.until:
         _refuse(f"--from {scope.since} lies after --to {scope.until}: no date of service can match")
-    _ready(output, format)
+    _ready(output, format, records=path)
     planted = None if truth is None else read(truth)
     records, chosen, result = _audited(path, policies, as_of, rule, scope, layouts=layouts)
     lifted = _lifted(review, result)
@@ -389,8 +393,10 @@ def _progress() -> Generator[Callable[[str, int, int], None]]:
         )
 
 
-def _ready(output: Path | None, format: Format, option: str = "--output") -> None:
-    """Refuse an output that cannot be written before the work is done, not after."""
+def _ready(
+    output: Path | None, format: Format, option: str = "--output", records: Path | None = None
+) -> None:
+    """Refuse an output that cannot be written, or that is what is read, before the work is done, not after."""
     if output is None:
         if format is Format.parquet:
             _refuse("--format parquet needs --output FILE")
@@ -401,6 +407,22 @@ def _ready(output: Path | None, format: Format, option: str = "--output") -> Non
         _refuse(f"{option} {output}: there is no folder {output.parent}")
     if not os.access(output if output.exists() else output.parent, os.W_OK):
         _refuse(f"{option} {output}: may not be written there")
+    if output.is_file() and os.access(output, os.R_OK):
+        _spared(output, option, records)
+
+
+def _spared(output: Path, option: str, records: Path | None) -> None:
+    """Refuse to write over a database, such as the review data, or over the records themselves."""
+    from compliance.records.models import TABLES
+
+    with output.open("rb") as file:
+        if file.read(len(SQLITE)) == SQLITE:
+            _refuse(f"{option} {output}: is a database (expected another file)")
+    if records is None or not records.exists():
+        return
+    place, source = Path(os.path.realpath(output)), Path(os.path.realpath(records))
+    if place == source or (place.is_relative_to(source) and place.stem.casefold() in TABLES):
+        _refuse(f"{option} {output}: is one of the records (expected another file)")
 
 
 def _write_parquet(table: "pl.DataFrame", output: Path | None) -> None:
@@ -627,7 +649,7 @@ def risk(
     from compliance.audit import Scope
     from compliance.risk import risk_table
 
-    _ready(output, format)
+    _ready(output, format, records=path)
     records, _, result = _audited(path, policies, as_of, None, Scope(), layouts=layouts)
     table = written.named(risk_table(result, by.value), records, by.value)
     if format is Format.parquet:
@@ -683,7 +705,7 @@ def report(
     scope = Scope(payers=tuple(payer or ()), since=_day(from_, "--from"), until=_day(to, "--to"))
     if scope.since and scope.until and scope.since > scope.until:
         _refuse(f"--from {scope.since} lies after --to {scope.until}: no date of service can match")
-    _ready(output, Format.table)
+    _ready(output, Format.table, records=path)
     records, chosen, result = _audited(
         path,
         policies,
@@ -963,9 +985,13 @@ def _bytes(file: Path) -> bytes:
     from compliance.records.load import InputError
 
     try:
-        return file.read_bytes()
+        with file.open("rb") as opened:
+            content = opened.read(MOST_BYTES + 1)
     except OSError as error:
         raise InputError(f"{file}: {'no such file' if not file.exists() else error.strerror}") from None
+    if len(content) > MOST_BYTES:
+        raise InputError(f"{file}: more than {MOST_BYTES // 1_000_000} MB (expected a worksheet or a bundle)")
+    return content
 
 
 def _bundle(file: Path) -> "Bundle":

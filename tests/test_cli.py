@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -66,6 +67,24 @@ def run(*arguments: str | Path, watched: bool = False) -> Called:
 def checked() -> Called:
     """Every rule over the small clinic, as JSON."""
     return run("check", SAMPLE, "--format", "json", *AS_OF)
+
+
+@pytest.mark.parametrize("command", ["check", "risk", "report", "trail"])
+def test_no_output_goes_over_the_records_or_a_database(command: str, tmp_path: Path) -> None:
+    records = tmp_path / "records"
+    shutil.copytree(small_clinic(), records)
+    (tmp_path / "review.xlsx").write_bytes(b"SQLite format 3\0 and its pages")
+    (records / "payers.xlsx").write_bytes(b"a workbook")
+    (tmp_path / "link.xlsx").symlink_to(records / "payers.xlsx")
+    given = [command] if command == "trail" else [command, records]
+    outputs = {"review.xlsx": "is a database"}
+    if command != "trail":
+        outputs |= {"records/payers.xlsx": "one of the records", "link.xlsx": "one of the records"}
+    for name, said in outputs.items():
+        before = (tmp_path / name).read_bytes()
+        called = run(*given, "--output", tmp_path / name)
+        assert called.returncode == 2 and said in called.stderr and called.stderr.count("\n") == 1
+        assert (tmp_path / name).read_bytes() == before
 
 
 @pytest.fixture(scope="module")
