@@ -46,8 +46,9 @@ if not fixes.is_empty():
     sheet = views.fixes_sheet(owned, words, views.next_friday(date.today()))
     money = dict.fromkeys(("Releases", "Held"), st.column_config.NumberColumn(format="dollar"))
     event = parts.sheet(
-        sheet, "What to fix, blockers first; choosing a row opens its finding", height=min(300, 38 + 26 * (fixes.height + 1)),
-        row_height=26, column_config={**money, "What": st.column_config.TextColumn(width=330),
+        sheet, "What to fix, blockers first; choosing a row opens its finding",
+        height=min(300, 38 + parts.ROW_HEIGHT * (fixes.height + 1)),
+        row_height=parts.ROW_HEIGHT, column_config={**money, "What": st.column_config.TextColumn(width=330),
                                       "Fix": st.column_config.TextColumn(width=330)},
         key="billing_fixes", on_select="rerun", selection_mode="single-row",
     )  # fmt: skip
@@ -66,7 +67,10 @@ shown = parts.masked(listed, "fixes").select(
     **{"Not checked in full": "cannot_tell"},
 )  # fmt: skip
 parts.sheet(
-    shown.sort("Decision", "Claim"), "Each unsent claim: hold or release, and why", height=300, row_height=26
+    shown.sort("Decision", "Claim"),
+    "Each unsent claim: hold or release, and why",
+    height=300,
+    row_height=parts.ROW_HEIGHT,
 )
 if not data.uploaded():
     review = ' --review "$COMPLIANCE_REVIEW"' if subject.lifted else ""

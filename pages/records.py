@@ -64,8 +64,8 @@ if refused.height:  # across the page: what was expected is what the reader need
     parts.sheet(
         refused,
         "Rows refused: where, what was found, what was expected",
-        height=36 + 26 * min(refused.height, 7),
-        row_height=26,
+        height=36 + parts.ROW_HEIGHT * min(refused.height, 7),
+        row_height=parts.ROW_HEIGHT,
     )
     parts.download(refused, "records_refused", "refused.csv")
 left, right = st.columns([1.25, 1], gap="medium")
@@ -73,7 +73,9 @@ with left:
     st.subheader("Loaded", anchor=False)
     loaded = views.loaded_sheet(report)
     if loaded.height:
-        parts.sheet(loaded, "Tables loaded, with rows refused and columns lacking", row_height=26)
+        parts.sheet(
+            loaded, "Tables loaded, with rows refused and columns lacking", row_height=parts.ROW_HEIGHT
+        )
         parts.download(loaded, "records_loaded", "loaded.csv")
     else:
         st.caption("No row could be loaded from these files.")
@@ -91,7 +93,7 @@ with right:
     st.subheader("Rules that could not run", anchor=False)
     lacks = views.not_run_sheet(audit)
     if lacks.height:
-        parts.sheet(lacks, "Rules that could not run and what they lack", row_height=26)
+        parts.sheet(lacks, "Rules that could not run and what they lack", row_height=parts.ROW_HEIGHT)
         parts.download(lacks, "records_not_run", "not_run.csv")
     else:
         st.caption("Every rule ran on these records.")
@@ -99,7 +101,9 @@ with right:
     st.subheader("Checks that cannot tell, by missing fact", anchor=False)
     unknown = views.unknown_sheet(audit.coverage)
     if unknown.height:
-        parts.sheet(unknown, "Missing facts and the checks that they leave untold", row_height=26)
+        parts.sheet(
+            unknown, "Missing facts and the checks that they leave untold", row_height=parts.ROW_HEIGHT
+        )
         parts.download(unknown, "records_unknown", "cannot_tell.csv")
     elif views.checks_made(audit.coverage):
         st.caption("Every check that ran had the facts that it needs.")

@@ -45,7 +45,7 @@ with listed:
     with st.container(key="rules_list", gap=None):
         event = parts.sheet(
             shown, "The catalogue of rules by family, one a row; choosing a row opens its page",
-            height="stretch", row_height=26, key=f"rules_table_{hash(tuple(codes))}",
+            height="stretch", row_height=parts.ROW_HEIGHT, key=f"rules_table_{hash(tuple(codes))}",
             on_select="rerun", selection_mode="single-row-required",
             selection_default={"selection": {"rows": [start], "columns": [], "cells": []}},
             column_config={

@@ -50,8 +50,8 @@ with left:
 with right:
     event = parts.sheet(
         views.worklist_sheet(rows), "Causes, one a row; choosing rows opens the form that decides their findings at once",
-        height=300, row_height=26, key=f"worklist_rows_{listed}", on_select="rerun", selection_mode="multi-row",
-        column_config={"What": st.column_config.TextColumn(width=290)},
+        height=300, row_height=parts.ROW_HEIGHT, key=f"worklist_rows_{listed}", on_select="rerun",
+        selection_mode="multi-row", column_config={"What": st.column_config.TextColumn(width=290)},
     )  # fmt: skip
     places = [place for place in event["selection"]["rows"] if place < rows.height]
     picked = gathering.chosen(work, [rows.row(place, named=True) for place in places])

@@ -231,8 +231,12 @@ def review() -> tuple[Store | None, str]:
 
 def person() -> str:
     """Who is at the screen: the signed-in user, else the account that runs the dashboard."""
-    user = getattr(st.user, "email", None) or getattr(st.user, "name", None)
-    return str(user) if user else getpass.getuser()
+    return _signed_in_as() or getpass.getuser()
+
+
+def _signed_in_as() -> str:
+    """The person whom a sign-in names, by address or name; empty without one."""
+    return str(getattr(st.user, "email", None) or getattr(st.user, "name", None) or "")
 
 
 @dataclass(frozen=True)
@@ -273,7 +277,7 @@ def since(kept: Store, run: int | None = None) -> Since:
 
 def signed_in() -> bool:
     """Whether a person is known by a sign-in, and not by the account that runs the dashboard."""
-    return bool(getattr(st.user, "email", None) or getattr(st.user, "name", None))
+    return bool(_signed_in_as())
 
 
 def book() -> Book:

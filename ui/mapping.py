@@ -37,8 +37,8 @@ ENDS = 4096
 """Bytes at both ends of a file by which it is known again."""
 MOST_OFFERED = 60
 """Columns without a guess that are offered; an export of more is mapped by a layout file."""
-ROW_HEIGHT, HEAD_HEIGHT, MOST_SHOWN = 26, 36, 9
-"""Pixels of a row and of the head of a table, and so many rows before it scrolls."""
+HEAD_HEIGHT, MOST_SHOWN = 36, 9
+"""Pixels of the head of a table, and so many rows before it scrolls."""
 PREFIX = "map_"
 _SEEN = "files_looked_at"
 
@@ -80,7 +80,7 @@ def files_table(seen: Sequence[Seen]) -> None:
     parts.sheet(
         pl.DataFrame(rows),
         "Each file, what it will be read as, and how many lines it has",
-        row_height=ROW_HEIGHT,
+        row_height=parts.ROW_HEIGHT,
         column_config=widths,
     )
 
@@ -214,8 +214,8 @@ def _previewed(shown: Sequence[Preview]) -> None:
     )  # fmt: skip
     if table in named:
         rows = named[table].rows
-        height = HEAD_HEIGHT + ROW_HEIGHT * min(max(rows.height, 1), MOST_SHOWN)
-        parts.sheet(rows, f"The first rows as {table}", height=height, row_height=ROW_HEIGHT)
+        height = HEAD_HEIGHT + parts.ROW_HEIGHT * min(max(rows.height, 1), MOST_SHOWN)
+        parts.sheet(rows, f"The first rows as {table}", height=height, row_height=parts.ROW_HEIGHT)
     if refusals:
         rows = [
             (refusal.row, name, refusal.called or None, refusal.found, refusal.expected)
@@ -223,8 +223,8 @@ def _previewed(shown: Sequence[Preview]) -> None:
         ]
         heads = dict.fromkeys(("Row", "Table", "Column", "Found", "Expected"), pl.String) | {"Row": pl.Int64}
         refused = pl.DataFrame(rows, schema=heads, orient="row")
-        height = HEAD_HEIGHT + ROW_HEIGHT * min(refused.height, MOST_SHOWN)
-        parts.sheet(refused, "Cells that would be refused", height=height, row_height=ROW_HEIGHT)
+        height = HEAD_HEIGHT + parts.ROW_HEIGHT * min(refused.height, MOST_SHOWN)
+        parts.sheet(refused, "Cells that would be refused", height=height, row_height=parts.ROW_HEIGHT)
 
 
 def _keeping(export: UnknownExport, text: str) -> None:

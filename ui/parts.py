@@ -17,6 +17,8 @@ from ui import data, filters, frame, trail
 
 DOLLARS = st.column_config.NumberColumn(format="dollar")
 DAY = st.column_config.DateColumn(format="MMM D, YYYY")
+ROW_HEIGHT = 26
+"""Pixels of a row of a sheet of many rows."""
 
 
 def explain(why: str) -> None:

@@ -233,7 +233,7 @@ def show_draw(check: SpotCheck, asked: Asked, first: Sequence[str] = ()) -> None
             parts.sheet(out, "Lines that are not in the frame, by reason")
             st.caption(f"The frame's SHA-256: {frame.sha256}. Drawn by {ALGORITHM}.")
     sheet = drawn_sheet(check)
-    parts.sheet(sheet, "The drawn units in the order of review", height=300, row_height=26)
+    parts.sheet(sheet, "The drawn units in the order of review", height=300, row_height=parts.ROW_HEIGHT)
     parts.download(sheet, "spot_drawn", "drawn.csv")
     if not data.uploaded():
         st.caption("The same from the command line:")

@@ -133,8 +133,8 @@ def _reviewers(shown: Opened, done: list[str]) -> None:
         pl.Series("Second", [each[2] for each in compared.differing], dtype=pl.String),
     )
     if not sheet.is_empty():
-        height = min(SHEET_HEIGHT, 38 + 26 * (sheet.height + 1))
-        parts.sheet(sheet, "Charts on which two reviewers differ", height=height, row_height=26)
+        height = min(SHEET_HEIGHT, 38 + parts.ROW_HEIGHT * (sheet.height + 1))
+        parts.sheet(sheet, "Charts on which two reviewers differ", height=height, row_height=parts.ROW_HEIGHT)
         parts.download(sheet, "spot_reviewers", "reviewers.csv")
 
 
@@ -169,8 +169,8 @@ def _disagreements(shown: Opened, answers: list[Answer]) -> None:
     parts.sheet(
         sheet,
         "Charts on which auditor and rules differ",
-        height=min(SHEET_HEIGHT, 38 + 26 * (sheet.height + 1)),
-        row_height=26,
+        height=min(SHEET_HEIGHT, 38 + parts.ROW_HEIGHT * (sheet.height + 1)),
+        row_height=parts.ROW_HEIGHT,
     )
     parts.download(sheet, "spot_differences", "differences.csv")
 
