@@ -608,6 +608,14 @@ def test_a_finding_is_decided_on_its_card_and_its_history_told(visit) -> None:
     assert any("Minutes are on paper" in each.value for each in app.caption)
 
 
+def test_a_waiver_ends_on_no_day_that_is_past(visit) -> None:
+    app = visit("findings")
+    app.button(key="evidence_decide").click().run()
+    group(app, "decide_").set_value("waived").run()
+    until = next(each for each in app.date_input if (each.key or "").endswith("_until"))
+    assert until.min == date.today() < until.value
+
+
 def test_the_report_is_made_on_a_click_and_its_download_is_in_the_trail(visit) -> None:
     app = visit("overview", payer="MCR")
     assert formats.markdown("Only: Payer: Medicare B") in text(app)

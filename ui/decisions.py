@@ -56,13 +56,21 @@ def _fields(status: str, key: str) -> tuple[str, date | None, str | None, date |
         why = st.selectbox("Reason", REASONS, key=f"{key}_why")
     if status == WAIVED:
         expires_on = st.date_input(
-            "Until", date.today() + timedelta(days=WAIVER_DAYS), key=f"{key}_until", format="YYYY-MM-DD"
+            "Until",
+            date.today() + timedelta(days=WAIVER_DAYS),
+            min_value=date.today(),
+            key=f"{key}_until",
+            format="YYYY-MM-DD",
         )
     if status == ASKED:
         with st.container(horizontal=True):
             assignee = st.text_input("Who", key=f"{key}_who")
             due_on = st.date_input(
-                "By", date.today() + timedelta(days=ANSWER_DAYS), key=f"{key}_by", format="YYYY-MM-DD"
+                "By",
+                date.today() + timedelta(days=ANSWER_DAYS),
+                min_value=date.today(),
+                key=f"{key}_by",
+                format="YYYY-MM-DD",
             )
     words = st.text_area("In words", key=f"{key}_words", height=70, placeholder="What you saw, where")
     told = [part for part in (why if why != "Other" else "", words.strip()) if part]
