@@ -184,7 +184,7 @@ def test_dangling_references_are_loaded_and_told():
         [("claims.csv", b"claim_id\n00012\n"), ("claim_lines.csv", f"{HEADER}\n{ROW}\n7{ROW}\n".encode())]
     )
     told = [str(notice) for notice in records.report.notices if notice.kind == "reference"]
-    assert told == ["claim_lines.claim_id: 1 rows name 1 claim_id that claims lacks: 700012"]
+    assert told == ["claim_lines.claim_id: 1 row names 1 claim_id that claims lacks: 700012"]
 
 
 def test_times_alone_fall_on_the_day_of_their_note():

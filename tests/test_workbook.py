@@ -104,7 +104,7 @@ def test_titles_blank_rows_and_columns_and_a_column_without_a_heading():
     records = load_files([("a.xlsx", book({"Claim Lines": rows}))])
     assert records.fingerprint == CLEAN.fingerprint
     assert records.report.tables[0].unknown_columns == ["column I without a heading"]
-    assert "a.xlsx [Claim Lines]: the header is row 3; 1 rows above it were left out" in told(records)
+    assert "a.xlsx [Claim Lines]: the header is row 3; 1 row above it left out" in told(records)
 
 
 def test_refusals_name_workbook_sheet_and_row():

@@ -373,7 +373,7 @@ def test_a_claim_file_without_a_set_is_refused_by_name(text, said):
         (WHOLE_837.replace("~ST*837", "~CLM*C0*5***11:B:1~ST*837"), ["CLM*C0*5***11:B:1"]),
         (WHOLE_837.replace("~GE*", "~CLP*C0*1*5*5~GE*"), ["CLP*C0*1*5*5"]),
         (WHOLE_837.replace("~CLM*C2", "~CLP*C0*1*5*5~CLM*C2"), ["CLP*C0*1*5*5"]),
-        (WHOLE_837.replace("~CLM*C2", "\nCLM*C2"), ["1 claims (CLM or CLP) within other segments"]),
+        (WHOLE_837.replace("~CLM*C2", "\nCLM*C2"), ["1 claim (CLM or CLP) within other segments"]),
     ],
 )
 def test_claims_outside_a_set_are_refused(text, refused):
@@ -514,7 +514,7 @@ def test_groups_sets_and_kinds_of_sets_in_one_interchange():
     report = (records := load_files([("x.837", text.encode())])).report
     assert records.tables["claims"]["claim_id"].to_list() == ["C1", "C2", "C3"]
     assert [refusal.found for refusal in report.refusals] == ["837 institutional, version 005010X223A3"]
-    assert "holds 1 claims" in report.render() and "3 claims, 6 lines in 3 sets" in report.render()
+    assert "holds 1 claim" in report.render() and "3 claims, 6 lines in 3 sets" in report.render()
     assert "says" not in report.render()  # all counts of SE, GE and IEA fit
 
 

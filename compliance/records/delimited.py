@@ -15,6 +15,7 @@ from itertools import islice
 
 import polars as pl
 
+from compliance.formats import plural
 from compliance.records.models import schema
 from compliance.records.raw import (
     BATCH_ROWS,
@@ -358,7 +359,7 @@ def _usable(row: list[str], width: int, begin: int, raw: RawTable) -> bool:
         del row[width:]
     if len(row) == width:
         return True
-    found = f"{len(row):,} cells"
+    found = plural(len(row), "cell")
     raw.rows_read += 1
     raw.refusals.append(
         Refusal(raw.file, begin, raw.table, None, found, f"{width:,} cells, as the header has")

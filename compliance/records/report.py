@@ -5,7 +5,7 @@ from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from compliance.formats import terminal
+from compliance.formats import plural, terminal
 
 LEFT_OUT = ("ignored", "empty")
 """Kinds of notices that tell of a file or folder of which nothing was read."""
@@ -233,7 +233,7 @@ class LoadReport:
         why = Counter((refusal.table or "file", refusal.column or "row") for refusal in self.refusals)
         summary = [f"  … and {rest:,} more; by column: " + _counted(why)] if rest > 0 else []
         parts = f" and {self.parts_refused:,} parts of files" if self.parts_refused else ""
-        return ["", f"Refused ({self.rows_refused:,} rows{parts}):", *shown, *summary]
+        return ["", f"Refused ({plural(self.rows_refused, 'row')}{parts}):", *shown, *summary]
 
     def _noticed(self) -> list[str]:
         return (

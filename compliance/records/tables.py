@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from compliance.formats import terminal
+from compliance.formats import plural, terminal
 from compliance.records.cells import TIME_ALONE, CellsRead, as_text, expected, read_cells
 from compliance.records.models import CLOCK_DAY, TABLES, Column, Kind, columns, schema
 from compliance.records.raw import (
@@ -253,9 +253,10 @@ def dangling(tables: dict[str, pl.DataFrame], present: Iterable[str]) -> list[No
                 continue
             which = lost.unique(maintain_order=True)
             shown = ", ".join(which.head(3)) + (f" and {which.len() - 3:,} more" if which.len() > 3 else "")
+            rows = plural(lost.len(), "row names", "rows name")
             if tables[target].height:
-                said = f"{lost.len():,} rows name {which.len():,} {column.name} that {target} lacks: {shown}"
+                said = f"{rows} {which.len():,} {column.name} that {target} lacks: {shown}"
             else:
-                said = f"{lost.len():,} rows name a {column.name}, but there is no {target} table"
+                said = f"{rows} a {column.name}, but there is no {target} table"
             told.append(Notice("reference", f"{table}.{column.name}: {said}", None, table, lost.len()))
     return told

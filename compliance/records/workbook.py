@@ -18,6 +18,7 @@ from typing import Any
 import polars as pl
 from python_calamine import CalamineSheet, CalamineWorkbook, PasswordError, SheetTypeEnum, SheetVisibleEnum
 
+from compliance.formats import plural
 from compliance.records.layouts import Export, Layout, Recognition, export_of, folded, recognise
 from compliance.records.models import TABLES, columns, schema
 from compliance.records.old_workbook import checked_old
@@ -280,7 +281,7 @@ def _table(sheet: Sheet, label: str, table: str) -> RawTable:
     taken, unknown, again = match_headers(headers, table)
     raw = RawTable(label, table, pl.DataFrame(), 0, unknown)
     if titles := sum(any(map(_filled, row)) for row in sheet.head[:place]):
-        said = f"{label}: the header is row {place + 1}; {titles:,} rows above it were left out"
+        said = f"{label}: the header is row {place + 1}; {plural(titles, 'row')} above it left out"
         raw.notices.append(Notice("header", said, label, table, titles))
     names = {**taken, **{at: spare_name(at, name) for at, name in again.items()}}
     raw.cells = _collected(_carried(sheet.below(place), sheet, place, raw), names, headers, raw)

@@ -14,6 +14,7 @@ from itertools import chain
 
 import polars as pl
 
+from compliance.formats import plural
 from compliance.records.raw import Exchange
 from compliance.records.x12_claims import Claims
 from compliance.records.x12_remittances import Remittances
@@ -162,7 +163,7 @@ class _Interchange:
             found = f"no transaction set in {self.head}…"
             self.exchange.refuse(self.name, self.first if self.position else None, found, wanted)
         elif self.hidden:
-            found = f"{self.hidden:,} claims (CLM or CLP) within other segments"
+            found = f"{plural(self.hidden, 'claim')} (CLM or CLP) within other segments"
             self.exchange.refuse(self.name, self.first, found, f"{self.given}, as the start of the file says")
 
     def _count_hidden(self, piece: Piece, met: int) -> None:
@@ -230,8 +231,10 @@ class _Interchange:
             reader.end(complete)
         elif self.within and self.counts["claims of the set"]:
             count = self.counts["claims of the set"]
-            held = "answers to claims" if self.kind == "835" else "claims"
-            said = f"the refused set at segment {self.began} holds {count:,} {held}"
+            held = plural(
+                count, *(("answer to a claim", "answers to claims") if self.kind == "835" else ("claim",))
+            )
+            said = f"the refused set at segment {self.began} holds {held}"
             self.exchange.note(self.name, said, count)
         self.within = False
 

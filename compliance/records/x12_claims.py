@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
+from compliance.formats import plural
 from compliance.records.claim_codes import FILING, FREQUENCIES, discipline_and_role
 from compliance.records.raw import BATCH_ROWS, ROW, Exchange, RawTable
 from compliance.records.x12_sets import (
@@ -426,7 +427,9 @@ class Claims(Sets):
         if self.counts["sets"]:
             sets = f" in {self.counts['sets']:,} sets" if self.counts["sets"] > 1 else ""
             claims, lines = self.counts["claims"], self.counts["lines"]
-            self.exchange.note(file, f"837 professional: {claims:,} claims, {lines:,} lines{sets}", claims)
+            self.exchange.note(
+                file, f"837 professional: {plural(claims, 'claim')}, {plural(lines, 'line')}{sets}", claims
+            )
         for what, count in self.told.items():
             where = f" (claim {self.first[what][:40]})" if what in self.first else ""
             self.exchange.note(file, f"{count:,} {what}{where}", count)
@@ -659,10 +662,13 @@ class _Settling:
     def _tell(self) -> None:
         for file, count in self.copies.items():
             self.exchange.note(
-                file, f"{count:,} claims were sent before with the same content and count once", count
+                file,
+                f"{plural(count, 'claim was', 'claims were')} sent before with the same content; each counts once",
+                count,
             )
         for file, ids in self.reused.items():
-            said = f"{len(ids):,} claims bear the number of an earlier one and stand beside it: {', '.join(ids[:3])}"
+            bear = plural(len(ids), "claim bears", "claims bear")
+            said = f"{bear} the number of an earlier one, kept beside it: {', '.join(ids[:3])}"
             self.exchange.note(file, said, len(ids))
 
 

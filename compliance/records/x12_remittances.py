@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
+from compliance.formats import plural
 from compliance.records.raw import ROW, Exchange, RawTable
 from compliance.records.x12_claims import Claims
 from compliance.records.x12_sets import (
@@ -313,7 +314,7 @@ class Remittances(Sets):
         if self.counts["sets"]:
             sets = f" in {self.counts['sets']:,} sets" if self.counts["sets"] > 1 else ""
             claims, lines = self.counts["claims"], self.counts["lines"]
-            self.exchange.note(file, f"835: {claims:,} claims, {lines:,} lines{sets}", claims)
+            self.exchange.note(file, f"835: {plural(claims, 'claim')}, {plural(lines, 'line')}{sets}", claims)
         if self.provider:
             count = sum(times for times, _ in self.provider.values())
             each = ", ".join(

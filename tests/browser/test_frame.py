@@ -136,7 +136,7 @@ def test_names_addresses_and_files_ask_nothing_of_other_hosts(window, cold_serve
             )
             if asked in path:
                 notice = visitor.page.inner_text("[data-testid='stAlert']").replace("\u2060", "")
-                assert " ".join(HOSTILE.split()) in notice
+                assert " ".join(HOSTILE.split())[:60] in notice  # a longer value is cut
             visitor.clean()
 
 
