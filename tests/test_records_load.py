@@ -346,7 +346,7 @@ def test_a_readme_in_a_folder_of_parts_is_left_out():
 def test_refused_rows_are_counted_as_rows_not_as_cells():
     report = lines_of(f"{HEADER}\n{ROW}\n00013,1,soon,97110,GP,two,much\n").report
     assert (report.rows_refused, len(report.refusals), report.as_dict()["rows_refused"]) == (1, 3, 1)
-    assert "Refused (1 rows):" in report.render()
+    assert "Refused (1 row):" in report.render()
 
 
 @pytest.mark.parametrize(
