@@ -9,6 +9,7 @@ import pyx12.error_handler
 import pyx12.params
 from pyx12.x12context import X12ContextReader
 
+from compliance.formats import plural
 from compliance.records.load import load, load_files
 from compliance.records.sources import uploaded
 from compliance.records.x12_guides import held_to_guides
@@ -71,7 +72,7 @@ def test_answers_lines_and_adjustments_are_those_that_oxedi_finds(file):
     theirs = {name: tables[name].to_polars() for name in ("claims", "services", "adjustments")}
     ours = load(file)
     assert (
-        f"835: {theirs['claims'].height:,} claims, {theirs['services'].height:,} lines"
+        f"835: {plural(theirs['claims'].height, 'claim')}, {plural(theirs['services'].height, 'line')}"
         in ours.report.render()
     )
     rows = ours.tables["remittances"]

@@ -153,10 +153,10 @@ def claims_told(report):
     rows = {table.table: table for table in report.tables}
     told = rows["claims"].rows_read if "claims" in rows else 0
     for notice in report.notices:
-        if found := re.search(r"the refused set at segment \d+ holds ([\d,]+) claims", notice.message):
+        if found := re.search(r"the refused set at segment \d+ holds ([\d,]+) claims?", notice.message):
             told += int(found[1].replace(",", ""))
     for refusal in report.refusals:
-        if found := re.search(r"^([\d,]+) claims \(CLM or CLP\)", refusal.found or ""):
+        if found := re.search(r"^([\d,]+) claims? \(CLM or CLP\)", refusal.found or ""):
             told += int(found[1].replace(",", ""))
     return told
 
