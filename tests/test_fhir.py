@@ -30,7 +30,6 @@ with warnings.catch_warnings():
     from fhir.resources.R4B import get_fhir_model_class
 
 DATA = Path(__file__).parent / "data/fhir/synthea-r4"
-BLUE_BUTTON = DATA.parent / "bluebutton"
 FILES = sorted(DATA.glob("*.json"))
 SNOMED, CVX = "http://snomed.info/sct", "http://hl7.org/fhir/sid/cvx"
 CPT = "http://www.ama-assn.org/go/cpt"
@@ -193,43 +192,6 @@ def _without_urns(file):
             f'"reference": "{resource["resourceType"]}/{resource["id"]}"',
         )
     return [entry["resource"] for entry in json.loads(text)["entry"]]
-
-
-def test_blue_button_of_a_carrier_claim():
-    records = load(BLUE_BUTTON)
-    given = json.loads((BLUE_BUTTON / "eob_read_carrier_v2.json").read_text("utf-8"))
-    assert not records.report.refusals
-    (line,) = records.tables["claim_lines"].rows(named=True)
-    (item,) = given["item"]
-    codings = item["productOrService"]["coding"]
-    assert (line["cpt"], line["charge"], line["units"]) == (
-        next(each["code"] for each in codings if len(each["code"]) == 5), _amount_of(item, "line_sbmtd_chrg_amt"),
-        item["quantity"]["value"])  # fmt: skip
-    answer = one(records, "remittances")
-    for column, variable in (
-        ("allowed", "line_alowd_chrg_amt"),
-        ("paid", "line_nch_pmt_amt"),
-        ("deductible", "line_bene_ptb_ddctbl_amt"),
-    ):
-        assert answer[column] == _amount_of(item, variable), column
-    assert answer["patient_responsibility"] == answer["deductible"] + _amount_of(item, "line_coinsrnc_amt")
-    claim = one(records, "claims")
-    assert (claim["claim_id"], claim["form"], claim["submitted_on"]) == (given["id"], "professional", None)
-    kinds = {row["payer_id"]: row["kind"] for row in records.tables["payers"].rows(named=True)}
-    assert kinds[claim["payer_id"]] == "medicare"  # by Coverage part-b
-    assert claim["patient_id"] in set(records.tables["patients"]["patient_id"])
-
-
-def _amount_of(item, variable):
-    """The amount of a Blue Button variable, straight from the JSON."""
-    found = [
-        each["amount"]["value"]
-        for each in item["adjudication"]
-        for coding in each["category"]["coding"]
-        if coding["code"].endswith(f"/{variable}") and "amount" in each
-    ]
-    assert len(found) == 1
-    return found[0]
 
 
 # each resource as rows
