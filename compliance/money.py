@@ -12,7 +12,6 @@ import polars as pl
 PRICE_PARAMETERS = ("conversion_factor", "practice_expense_reduction")
 REDUCED = "5"
 """The multiple-procedure indicator of codes that take the therapy reduction."""
-SCHEDULE = "Medicare fee schedule"
 LINE = ["claim_id", "line"]
 PLACE = ("work", "practice_expense", "malpractice")
 

@@ -565,7 +565,7 @@ def test_provider_adjustments_are_told_with_their_sums():
         ]
     )
     assert (
-        "3 provider adjustments (PLB) belong to no claim and are in no table: WO 21.50, 72 -3.00"
+        "3 provider adjustments (PLB) belong to no claim and in no table: WO 21.50, 72 -3.00"
         in records.report.render()
     )
 

@@ -23,7 +23,6 @@ MOST_ROWS = 2_000
 """Rows of one parameter in one file; each is held against each other."""
 HEAD = ("id", "name", "based_on")
 KEYS = ("from", "to", "value", "source", "verified", "note", "setting", "state", "discipline", "cpt")
-Stack = dict[str, list[Layer]]
 
 
 def load_policies(overlay: Path | None = None) -> Policies:

@@ -320,7 +320,8 @@ class Remittances(Sets):
             each = ", ".join(
                 f"{kind} {value:.2f}" for kind, (_, value) in sorted(self.provider.items(), key=lambda kv: -kv[1][0])[:12]
             )  # fmt: skip
-            said = f"{count:,} provider adjustments (PLB) belong to no claim and are in no table: {each}"
+            belong = plural(count, "provider adjustment (PLB) belongs", "provider adjustments (PLB) belong")
+            said = f"{belong} to no claim and in no table: {each}"
             self.exchange.note(file, said, count)
         if self.unread:
             said = f"835 segments that no table has a column for: {told_unread(self.unread)}"

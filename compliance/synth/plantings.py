@@ -765,7 +765,7 @@ def _days_of_fuller_weeks(episode: Episode) -> list[date]:
         days = [first + timedelta(days=7 * week + place) for place in range(7)]
         free = [day for day in days if is_open(day) and day not in spared and _room(day, treated | {*added})]
         wanted = USUAL_WEEKLY + 1 - len(treated.intersection(days))
-        if fuller < FULL_WEEKS and wanted <= min(1, len(free)):
+        if fuller < FULL_WEEKS and 0 <= wanted <= min(1, len(free)):  # one more visit a week, at most
             added += free[:wanted]
             fuller += 1
     return added if fuller >= FULL_WEEKS else []

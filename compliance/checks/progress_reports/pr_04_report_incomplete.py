@@ -28,8 +28,6 @@ LACKS = {
     "no_plan": "the plan or why skilled care goes on",
     "no_signature": "the therapist's dated signature",
 }
-CORE_AT_RISK = 2
-"""Reading of PR-04's severity: a report without two of the three supports nothing."""
 UNKNOWN = ("notes.text", "notes.plan_id", "goals.plan_id", "notes.period_from", "notes.signed_on")
 DAY = r"(?:\d{1,2}/\d{1,2}(?:/\d{2,4})?|\d{4}-\d{2}-\d{2})"
 PERIOD_IN_TEXT = rf"(?i){DAY}\s?(?:-|–|—|to|through|thru|until|→|->)\s?{DAY}"

@@ -11,12 +11,13 @@ from hashlib import sha256
 
 import polars as pl
 
+from compliance.records.cells import NOTHING
 from compliance.records.layouts.models import Cell, Condition, Layout, TableMap, at, folded
 from compliance.records.models import TABLES, Column, columns
 from compliance.records.raw import ROW, RawTable
 from compliance.records.report import KEPT_REFUSALS, Notice, Refusal, shortened
 
-NOTHING = ("", "null", "nan", "\\n", "#n/a", "none")
+EMPTY = ["", "none", *NOTHING]
 """What databases write for an empty cell, in small letters."""
 SHOWN = 5
 """So many unknown codes are named."""
@@ -76,7 +77,7 @@ def _bare(cells: pl.DataFrame, shown: dict[str, str], known: frozenset[str]) -> 
     for name, header in shown.items():
         if name in known:
             text = pl.col(header).cast(pl.String).str.strip_chars()
-            short = (text.str.len_bytes() <= 4) & text.str.to_lowercase().is_in(list(NOTHING))
+            short = (text.str.len_bytes() <= 4) & text.str.to_lowercase().is_in(EMPTY)
             texts.append(pl.when(~short).then(text).alias(name))
     return cells.select(*texts, ROW)
 
