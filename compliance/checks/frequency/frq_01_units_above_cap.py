@@ -2,14 +2,24 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import narwhals as nw
 import polars as pl
 
 from compliance.checks.rule import rule
-from compliance.checks.terms import billed_once, codes, flag, fold, judge, kept, like, typed_rows
+from compliance.checks.terms import (
+    DAYS_OF_A_WEEK,
+    billed_once,
+    codes,
+    fold,
+    judge,
+    kept,
+    like,
+    typed_rows,
+    whole_days,
+)
 
 CAPS = {"day": "daily_timed_unit_cap", "codes": "daily_code_cap", "week": "weekly_unit_cap"}
 PLACES = "capped_places_left_out"
@@ -64,11 +74,11 @@ def units_above_cap(claim_lines: nw.LazyFrame) -> nw.LazyFrame:
         *WHO, "claim_id", "line", "service_date", "cpt", "units", "amount", "place_of_service", "policy_missing",
         *CAPS.values(), PLACES, *(f"{name}__id" for name in CAPS.values()),
     )  # fmt: skip
-    capped, free = _parted(lines)
+    above, below = _parted(lines)
     folded = fold(
-        capped, by=WHO, order_by=("service_date", "claim_id", "line"), step=_of_patient, returns=RETURNS
+        above, by=WHO, order_by=("service_date", "claim_id", "line"), step=_of_patient, returns=RETURNS
     )
-    judged = nw.concat([folded.select(*WHO, *RETURNS), _uncapped(free)], how="vertical")
+    judged = nw.concat([folded.select(*WHO, *RETURNS), _below(below)], how="vertical")
     return (
         judge(
             judged,
@@ -90,35 +100,60 @@ RETURNS: dict[str, pl.DataType] = {
 }  # fmt: skip
 
 
-TOLD: dict[str, Any] = {
-    "case": None, "week_from": None, "cap": None, "total": None, "exposed_units": 0, "unmeasured": False,
-}  # fmt: skip
-"""What a line that no cap can speak of says of it."""
+TOLD: dict[str, Any] = {"week_from": None, "total": None, "exposed_units": 0, "unmeasured": False}
+"""What a line of a patient who stays below every cap says of it."""
+A_MONDAY = datetime(1900, 1, 1)
 
 
 def _parted(lines: nw.LazyFrame) -> tuple[nw.LazyFrame, nw.LazyFrame]:
-    """The lines of patients whose payer has, or may have, a cap, and those of all others: only caps need a fold."""
-    said = [~nw.col(name).is_null() for name in (*CAPS.values(), PLACES, "policy_missing")]
-    may = flag(nw.any_horizontal(*said, ignore_nulls=True))
+    """The lines of patients who may be above a cap, and those of all others: which units fall away needs a fold."""
     names = [nw.coalesce(nw.col(name), nw.lit("")) for name in WHO]
-    lines = kept(lines.with_columns(may=may, who=nw.concat_str(names, separator="|")))
-    whose = lines.filter(nw.col("may") > 0).select("who").unique()
+    lines = kept(lines.with_columns(who=nw.concat_str(names, separator="|")))
+    timed = nw.col("cpt").is_in(sorted(TIMED))
+    spans = lines.with_columns(
+        timed_units=nw.when(timed).then(nw.coalesce(nw.col("units"), nw.lit(0))).otherwise(nw.lit(0)),
+        week=whole_days(nw.col("service_date") - nw.lit(A_MONDAY)) // DAYS_OF_A_WEEK,
+    )
+    by_day = spans.group_by("who", "service_date").agg(
+        nw.col("timed_units").sum(), nw.col(CAPS["day"]).min(), nw.col(CAPS["codes"]).min(), lines=nw.len()
+    )
+    by_week = spans.group_by("who", "week").agg(nw.col("timed_units").sum(), nw.col(CAPS["week"]).min())
+    many = nw.col("lines") > nw.col(CAPS["codes"])
+    capped = nw.any_horizontal(*(~nw.col(name).is_null() for name in CAPS.values()), ignore_nulls=True)
+    unsure = capped & (nw.col("units").is_null() | nw.col("service_date").is_null())
+    above = [
+        by_day.filter(nw.coalesce((nw.col("timed_units") > nw.col(CAPS["day"])) | many, nw.lit(False))),
+        by_week.filter(nw.col("timed_units") > nw.col(CAPS["week"])),
+        lines.filter(unsure | ~nw.col(PLACES).is_null()),
+    ]
+    whose = nw.concat([each.select("who") for each in above], how="vertical").unique()
     return (
-        lines.join(whose, on="who", how="semi").drop("may", "who"),
-        lines.join(whose, on="who", how="anti").drop("may", "who"),
+        lines.join(whose, on="who", how="semi").drop("who"),
+        lines.join(whose, on="who", how="anti").drop("who"),
     )
 
 
-def _uncapped(lines: nw.LazyFrame) -> nw.LazyFrame:
-    """The units of lines that no cap can speak of: not applicable, each under every cap that its code would count for."""
-    table = typed_rows(lines.select(*(name for name in (*WHO, *RETURNS) if name not in TOLD)))
+def _below(lines: nw.LazyFrame) -> nw.LazyFrame:
+    """The units of lines of which nothing falls away: each under every cap that its code would count for."""
+    of_line = [name for name in RETURNS if name not in (*TOLD, "case", "cap")]
+    table = typed_rows(lines.select(*WHO, *of_line, *CAPS.values()))
     timed = pl.col("cpt").is_in(sorted(TIMED)).fill_null(False)
     units = [
-        (table if case == "codes" else table.filter(timed)).with_columns(case=pl.lit(case)) for case in CAPS
+        (table if case == "codes" else table.filter(timed)).with_columns(
+            case=pl.lit(case), cap=pl.col(cap), policy_missing=_shown(case)
+        )
+        for case, cap in CAPS.items()
     ]
-    told = [pl.lit(value).cast(RETURNS[name]).alias(name) for name, value in TOLD.items() if name != "case"]
+    told = [pl.lit(value).cast(RETURNS[name]).alias(name) for name, value in TOLD.items()]
     schema = {**{name: table.schema[name] for name in WHO}, **RETURNS}
     return like(pl.concat(units).with_columns(told).select(list(schema)).cast(dict(schema)), lines)
+
+
+def _shown(case: str) -> pl.Expr:
+    """`_hidden`, as an expression."""
+    of_others = [f"policy.{name}" for name in CAPS.values() if name != CAPS[case]]
+    missing = pl.col("policy_missing")
+    return pl.when(~missing.is_in(of_others)).then(missing)
 
 
 def _of_patient(rows: list[Row]) -> Iterator[Row]:
