@@ -163,7 +163,7 @@ def audit(
             said = f"{lacks[0]} {how}" + (f": {why}" if why else "")
             not_run.append(NotRun(rule.code, said, lacks[0], why))
             continue
-        judged = scope.of(with_context(_polars(_run(rule, charts, values, absent)), facts))
+        judged = scope.of(with_context(_run(rule, charts, values, absent), facts))
         failed.append((rule, judged.filter(pl.col("outcome") == FAIL)))
         coverage.append(_counts(rule, judged))
         units.append(
@@ -245,9 +245,10 @@ def _absent(records: Records) -> frozenset[str]:
     return records.absent_columns | whole
 
 
-def _run(rule: Rule, charts: ChartTables, values: ParameterValues, absent: frozenset[str]) -> nw.LazyFrame:
-    """Call the rule with the tables that its arguments name, parameters attached where a policy can speak.
+def _run(rule: Rule, charts: ChartTables, values: ParameterValues, absent: frozenset[str]) -> pl.DataFrame:
+    """The units that the rule judged, called with the tables that its arguments name.
 
+    Parameters are attached where a policy can speak.
     `as_of` is the day of the audit, `absent_columns` what the export does not carry (`notes.signed_on`).
     """
     plain = {"as_of": charts.as_of, "absent_columns": absent}
@@ -255,8 +256,8 @@ def _run(rule: Rule, charts: ChartTables, values: ParameterValues, absent: froze
         name: plain[name] if name in plain else values.attach(charts[name], rule.parameters, name)
         for name in rule.tables
     }
-    judged = rule.function(**arguments)
-    _refuse_lacking(rule, judged.collect_schema().names())
+    judged = _polars(rule.function(**arguments))
+    _refuse_lacking(rule, judged.columns)
     return judged
 
 
@@ -398,4 +399,4 @@ def touched_visits(found: pl.DataFrame, lines: pl.DataFrame, notes: pl.DataFrame
         notes.select("note_id", *VISIT), on="note_id"
     )
     columns = ["finding_id", "found_of", *VISIT]
-    return pl.concat([by_line.select(columns), by_note.select(columns)]).unique()
+    return pl.concat([by_line.select(columns), by_note.select(columns)]).unique().sort("finding_id", *VISIT)

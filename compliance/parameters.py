@@ -6,6 +6,7 @@ to the records. A rule therefore cannot use a value of the wrong day.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, get_args
 
@@ -20,10 +21,24 @@ from compliance.records.models import Setting
 
 BEGINNING = date(1900, 1, 1)
 SETTINGS: tuple[str, ...] = get_args(Setting)
+PLACES = (*CONTEXT, "cpt")
+Place = tuple[str | None, ...]
+"""What a row asks a value for: its cell of each of PLACES."""
 DTYPES: dict[str, pl.DataType] = {
     "integer": pl.Int64(), "number": pl.Float64(), "boolean": pl.Boolean(), "choice": pl.String(),
     "text": pl.String(), "list": pl.String(),
 }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Asking:
+    """Rows with `policy_missing` and `asked`: the number, in the list `asked`, of the place and day that they ask for.
+
+    A number and no text, since every rule joins its values by it.
+    """
+
+    rows: nw.LazyFrame
+    asked: Sequence[tuple[Place, date]]
 
 
 class ParameterValues:
@@ -35,10 +50,9 @@ class ParameterValues:
         self._codes = sorted({code for name in names for code in policies.codes(name)})
         self._edges = sorted({BEGINNING, *(edge for name in names for edge in policies.edges(name))})
         self._ids: dict[tuple[Any, ...], int] = {}
-        self._asking: dict[str, tuple[nw.LazyFrame, list[str]]] = {}
+        self._asking: dict[str, _Asking | None] = {}
+        self._attached: dict[tuple[str, tuple[str, ...]], nw.LazyFrame] = {}
         self._columns: dict[tuple[str, str], pl.DataFrame] = {}
-        self._told: dict[tuple[str, str], tuple[Any, ...]] = {}
-        self._resolved: dict[tuple[str, str], list[tuple[Any, ...]]] = {}
         self.shown: list[Mapping[str, Any]] = []
 
     def attach(self, rows: nw.LazyFrame, parameters: Sequence[str], table: str | None = None) -> nw.LazyFrame:
@@ -51,34 +65,54 @@ class ParameterValues:
         most states' own rows are not in the policies, so knowing the state would seldom change it. Rows under the
         house's own policy (`HOUSE`: a therapist's day) ask for no payer.
 
-        What the rows of a `table` that is named ask for is worked out once.
+        What the rows of a `table` that is named ask for is worked out once, and rules with the same parameters get the
+        same frame, so that they can share what they derive of it (`terms.once`).
         """
-        if not parameters or not set(CONTEXT) <= set(rows.collect_schema().names()):
+        if not parameters:
             return rows
-        asking, asked = self._asking_of(rows, table)
+        if table is None:
+            return self._with_values(rows, self._asking_of(rows), parameters, table)
+        if table not in self._asking:
+            self._asking[table] = self._asking_of(rows)
+        key = table, tuple(parameters)
+        if key not in self._attached:
+            self._attached[key] = self._with_values(rows, self._asking[table], parameters, table)
+        return self._attached[key]
+
+    def _with_values(
+        self, rows: nw.LazyFrame, told: _Asking | None, parameters: Sequence[str], table: str | None
+    ) -> nw.LazyFrame:
+        if told is None:
+            return rows
         known = [each for name in parameters for each in (name, f"{name}__id")]
-        values = like(self._values(asked, parameters, table), rows)
+        values = like(self._values(told.asked, parameters, table), rows)
         return (
-            asking.drop(*known, strict=False)  # lines were priced by some
-            .join(values, on="asked", how="inner")
+            told.rows.drop(*known, strict=False)  # lines were priced by some
+            .join(values, on="asked", how="left")
             .with_columns(policy_missing=nw.coalesce(nw.col("policy_missing"), nw.col("varies")))
             .drop("asked", "varies")
         )
 
-    def _asking_of(self, rows: nw.LazyFrame, table: str | None) -> tuple[nw.LazyFrame, list[str]]:
-        """The rows with `asked` (see `_asked`) and `policy_missing`, and each distinct `asked`."""
-        if table is not None and table in self._asking:
-            return self._asking[table]
-        codes = self._codes if "cpt" in rows.collect_schema().names() else []
-        asked = _asked(codes, self._edges)
-        asking = kept(rows.with_columns(asked=asked, policy_missing=_unknown_payer()))
-        distinct = in_polars(asking.select("asked").unique())["asked"].sort().to_list()
-        if table is not None:
-            self._asking[table] = asking, distinct
-        return asking, distinct
+    def _asking_of(self, rows: nw.LazyFrame) -> _Asking | None:
+        """What the rows ask for; None where they carry no context."""
+        columns = rows.collect_schema().names()
+        if not set(CONTEXT) <= set(columns):
+            return None
+        text = _asked(self._codes if "cpt" in columns else [], self._edges)
+        asking = kept(rows.with_columns(told=text, policy_missing=_unknown_payer()))
+        distinct = in_polars(asking.select("told").unique())["told"].sort()
+        numbers = pl.DataFrame({"told": distinct, "asked": pl.int_range(len(distinct), eager=True)})
+        numbered = asking.join(like(numbers, rows), on="told", how="left").drop("told")
+        return _Asking(kept(numbered), [self._parted(each) for each in distinct])
 
-    def _values(self, asked: list[str], parameters: Sequence[str], table: str | None) -> pl.DataFrame:
-        """Each parameter's value and its id for each of `asked`: asked, varies, and two columns a parameter."""
+    def _parted(self, told: str) -> tuple[Place, date]:
+        *place, edge = told.split("|")
+        return tuple(part or None for part in place), self._edges[int(edge)]
+
+    def _values(
+        self, asked: Sequence[tuple[Place, date]], parameters: Sequence[str], table: str | None
+    ) -> pl.DataFrame:
+        """Each parameter's value and its id for each of `asked` by its number: asked, varies, two columns a parameter."""
         columns = []
         for name in dict.fromkeys(parameters):
             known = self._columns.get((table, name)) if table is not None else None
@@ -88,45 +122,48 @@ class ParameterValues:
             columns.append(column)
         varies = pl.coalesce(*(column["varies"] for column in columns)).alias("varies")
         told = [each for column in columns for each in column.drop("varies")]
-        return pl.DataFrame([pl.Series("asked", asked, dtype=pl.String), *told]).with_columns(varies)
+        numbers = pl.int_range(len(asked), eager=True).alias("asked")
+        return pl.DataFrame([numbers, *told]).with_columns(varies)
 
-    def _column(self, asked: list[str], name: str) -> pl.DataFrame:
-        """One parameter for each of `asked`, in its order: its value, its id, `varies`."""
+    def _column(self, asked: Sequence[tuple[Place, date]], name: str) -> pl.DataFrame:
+        """One parameter for each of `asked`, in its order: its value, its id, `varies`.
+
+        Of a place only the policy matters, and what some row of the parameter is narrowed by.
+        """
         dtype = DTYPES[self._policies.parameter(name).type]
         schema = {name: dtype, f"{name}__id": pl.Int64(), "varies": pl.String()}
-        return pl.DataFrame([self._told_of(name, each) for each in asked], schema=schema, orient="row")
+        narrowing = self._policies.narrowing(name) | {"policy"}
+        matters = [key in narrowing for key in PLACES]
+        known: dict[Place, list[tuple[date, tuple[Any, ...]]]] = {}
+        cells = []
+        for whole, day in asked:
+            place = tuple(part if told else None for part, told in zip(whole, matters, strict=True))
+            if place not in known:
+                known[place] = self._intervals(name, place, narrowing)
+            cells.append(next(told for begins, told in reversed(known[place]) if begins <= day))
+        return pl.DataFrame(cells, schema=schema, orient="row")
 
-    def _told_of(self, name: str, asked: str) -> tuple[Any, ...]:
-        """A parameter's value as a cell, its id and what it varies by, for what a row asks; worked out once."""
-        if (name, asked) not in self._told:
-            context, _, edge = asked.rpartition("|")
-            known = self._resolved.get((name, context))
-            intervals = self._intervals(name, context) if known is None else known
-            self._resolved[name, context] = intervals
-            self._told[name, asked] = next(
-                (told, number, varies)
-                for begins, told, number, varies in reversed(intervals)
-                if begins <= self._edges[int(edge)]
-            )
-        return self._told[name, asked]
-
-    def _intervals(self, name: str, context: str) -> list[tuple[Any, ...]]:
-        """Intervals that cover all time: first day, the value as a cell, its id, the fact that it varies by or None."""
+    def _intervals(
+        self, name: str, place: Place, narrowing: frozenset[str]
+    ) -> list[tuple[date, tuple[Any, ...]]]:
+        """Intervals that cover all time: first day; the value as a cell, its id, the fact that it varies by or None."""
         worded = DTYPES[self._policies.parameter(name).type] == pl.String()
-        places = dict(zip((*CONTEXT, "cpt"), (part or None for part in context.split("|")), strict=True))
-        intervals: list[tuple[Any, ...]] = []
-        for begins, value, varies in self._values_of(name, places):
+        intervals = []
+        for begins, value, varies in self._values_of(name, dict(zip(PLACES, place, strict=True)), narrowing):
             told = None if value is None else _cell(value.value)
             if told == UNKNOWN and not worded:
                 told, varies = None, f"policy.{name}"
-            intervals.append((begins, told, self._id(name, value), varies))
+            intervals.append((begins, (told, self._id(name, value), varies)))
         return intervals
 
-    def _values_of(self, name: str, places: dict[str, str | None]) -> list[tuple[Any, ...]]:
+    def _values_of(
+        self, name: str, places: dict[str, str | None], narrowing: frozenset[str]
+    ) -> list[tuple[Any, ...]]:
         """Intervals that cover all time: first day, Value or None, missing fact or None."""
         if places["policy"] is None:
             return [(BEGINNING, None, None)]
-        settings = [places["setting"]] if places["setting"] else [None, *SETTINGS]
+        unknown = "setting" in narrowing and places["setting"] is None
+        settings = [None, *SETTINGS] if unknown else [places["setting"]]
         intervals = []
         for begins in sorted({BEGINNING, *self._policies.edges(name)}):
             values = [

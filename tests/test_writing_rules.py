@@ -1,12 +1,16 @@
 """What whoever writes a rule is told: CONTRIBUTING's example holds, and a slip of the pen is one clear line."""
 
+import gc
 import importlib.util
 import re
 import sys
+import weakref
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
+import narwhals as nw
+import polars as pl
 import pytest
 
 from compliance import rulebook
@@ -15,6 +19,7 @@ from compliance.checks import rule as rules
 from compliance.checks.cases import read_cases
 from compliance.checks.rule import Rule, RuleError, catalogue
 from compliance.checks.tables import TABLES_MADE, ChartTables
+from compliance.checks.terms import shared
 from compliance.notes.tables import reading_tables
 from compliance.policy import load_policies
 from compliance.policy.code_tables import KINDS
@@ -186,3 +191,26 @@ def test_a_rule_that_would_not_be_found_is_told(tmp_path: Path) -> None:
 def test_every_family_has_a_name() -> None:
     unnamed = {rule.family for rule in catalogue().values()} - set(rulebook.FAMILIES)
     assert not unnamed, f"a new family wants its name in compliance/rulebook.py (FAMILIES): {unnamed}"
+
+
+def test_what_rules_share_is_worked_out_once_for_the_same_frames_and_goes_with_them() -> None:
+    asked: list[str] = []
+
+    @shared
+    def derived(lines: nw.LazyFrame, notes: nw.LazyFrame, how: str = "plainly") -> nw.LazyFrame:
+        asked.append(how)
+        return lines.join(notes, on="note_id", how="left").with_columns(how=nw.lit(how))
+
+    lines, others, notes = (
+        nw.from_native(pl.DataFrame({"note_id": [name]}).lazy()) for name in ("N1", "N2", "N1")
+    )
+    first = derived(lines, notes)
+    assert derived(lines, notes) is first
+    assert derived(lines, notes, how="else") is not first
+    assert derived(lines, others) is not first
+    assert asked == ["plainly", "else", "plainly"]
+    assert derived(others, notes).collect()["note_id"].to_list() == ["N2"]
+    gone = weakref.ref(first)
+    del first, lines
+    gc.collect()
+    assert gone() is None

@@ -7,10 +7,10 @@ engine; `fold` is the one exception and says why.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, wraps
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec
 from uuid import uuid4
 
 import narwhals as nw
@@ -28,6 +28,7 @@ BETWEEN_LINES = "\n"
 
 JOINS_AS_WRITTEN = pl.QueryOptFlags(join_order=False)
 
+Asked = ParamSpec("Asked")
 PASS, FAIL, CANNOT_TELL, NOT_APPLICABLE = "passed", "failed", "cannot_tell", "not_applicable"
 
 
@@ -275,6 +276,35 @@ def like(frame: pl.DataFrame, model: nw.LazyFrame) -> nw.LazyFrame:
         connection = getattr(model.to_native(), "_compliance_connection", None) or duckdb
         return nw.from_native(connection.from_arrow(frame.to_arrow()))
     raise NotImplementedError(f"fold has no adapter for {implementation}")
+
+
+def shared(derive: Callable[Asked, nw.LazyFrame]) -> Callable[Asked, nw.LazyFrame]:
+    """Let rules that derive the same of the same frames share it: worked out by the first that asks, then kept.
+
+    Rules of the same parameters are given the same frames (`ParameterValues.attach`). What is kept hangs on the first
+    frame and goes with it, and so with the audit: it holds records.
+    """
+
+    @wraps(derive)
+    def told(*frames: Asked.args, **how: Asked.kwargs) -> nw.LazyFrame:
+        asked = (derive, *frames[1:], *how.items())
+        known = vars(frames[0]).setdefault("_derived", [])
+        for answered, frame in known:
+            if _same(answered, asked):
+                return frame
+        frame = kept(derive(*frames, **how))
+        known.append((asked, frame))
+        return frame
+
+    return told
+
+
+def _same(these: Sequence[Any], those: Sequence[Any]) -> bool:
+    """Whether two calls were given the same: frames themselves, all else by value."""
+    return len(these) == len(those) and all(
+        this is that or (not isinstance(this, nw.LazyFrame | nw.Expr) and this == that)
+        for this, that in zip(these, those, strict=True)
+    )
 
 
 def whole_days(duration: nw.Expr) -> nw.Expr:

@@ -146,6 +146,10 @@ class Policies:
         """States to which some row of the parameter is narrowed."""
         return sorted({row.state for row in self._rows(parameter) if row.state})
 
+    def narrowing(self, parameter: str) -> frozenset[str]:
+        """By what some row of the parameter is narrowed: of setting, state, discipline and cpt."""
+        return frozenset(key for row in self._rows(parameter) for key in row.narrowing)
+
     def codes(self, parameter: str) -> list[str]:
         """Billing codes to which some row of the parameter is narrowed."""
         return sorted({row.cpt for row in self._rows(parameter) if row.cpt})

@@ -2,7 +2,7 @@
 
 import narwhals as nw
 
-from compliance.checks.terms import CANNOT_TELL, FAIL, codes, flag, has_code, judge
+from compliance.checks.terms import CANNOT_TELL, FAIL, codes, flag, has_code, judge, shared
 
 PARAMETERS = ["code_pair_table", "code_pair_modifier_either_line"]
 CONTEXT = ("code_pair_table", "code_pair_table__id", "policy_missing")
@@ -26,6 +26,7 @@ TABLES_OF = {
 """The tables of CMS's file that each value of `code_pair_table` reads."""
 
 
+@shared
 def paired(claim_lines: nw.LazyFrame, code_pairs: nw.LazyFrame) -> nw.LazyFrame:
     """Claim lines with each line of their day that is column 1 of a pair in force with them; once, without, where none is.
 

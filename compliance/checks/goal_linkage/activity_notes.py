@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import narwhals as nw
 
-from compliance.checks.terms import EPISODE, codes, flag, judge
+from compliance.checks.terms import EPISODE, codes, flag, judge, shared
 
 ACTIVITY_CODES = codes("therapeutic_activities")
 EXPOSED_CODES = " ".join(ACTIVITY_CODES)
@@ -23,6 +23,7 @@ def holds(fact: str) -> nw.Expr:
     return nw.coalesce(nw.col(fact) == nw.lit(True), nw.lit(False))
 
 
+@shared
 def activity_notes(
     claim_lines: nw.LazyFrame,
     notes: nw.LazyFrame,

@@ -6,7 +6,7 @@ that a line is accused only where no reading of the records finds it a note.
 
 import narwhals as nw
 
-from compliance.checks.terms import MINUTES_OF_A_DAY, codes, flag, yes
+from compliance.checks.terms import MINUTES_OF_A_DAY, codes, flag, shared, yes
 
 LINE = ["claim_id", "line"]
 DISCIPLINES = ("modifier_discipline", "rendering_discipline")
@@ -14,6 +14,7 @@ UNKNOWN = ("claims.patient_id", "claim_lines.service_date", "notes.note_id", "no
 """The facts without which it cannot be told whether a note documents a line."""
 
 
+@shared
 def charted(
     claim_lines: nw.LazyFrame, notes: nw.LazyFrame, interventions: nw.LazyFrame, tolerance: str | None = None
 ) -> nw.LazyFrame:

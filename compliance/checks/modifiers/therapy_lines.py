@@ -2,11 +2,12 @@
 
 import narwhals as nw
 
-from compliance.checks.terms import flag, has_code
+from compliance.checks.terms import flag, has_code, shared
 
 MODIFIER_OF = {"PT": "GP", "OT": "GO", "SLP": "GN"}
 
 
+@shared
 def therapy_lines(claim_lines: nw.LazyFrame, therapy_codes: nw.LazyFrame) -> nw.LazyFrame:
     """Claim lines with what their code asks of them.
 

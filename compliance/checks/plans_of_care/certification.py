@@ -24,7 +24,7 @@ from compliance.checks.plans_of_care.intervals import (
     governing,
     intervals,
 )
-from compliance.checks.terms import BETWEEN_LINES, ONE_DAY, fold, in_polars, like, typed_rows
+from compliance.checks.terms import BETWEEN_LINES, ONE_DAY, fold, in_polars, like, shared, typed_rows
 
 CERTIFICATION = (
     "certification_required",
@@ -72,6 +72,7 @@ ENDS_BY: Mapping[str, str] = {
 }  # fmt: skip
 
 
+@shared
 def certified_days(
     plans_of_care: nw.LazyFrame,
     treatment_days: nw.LazyFrame,

@@ -15,7 +15,7 @@ import polars as pl
 
 from compliance.checks.progress_reports.terms import author_doubt, of_own_discipline, written_on
 from compliance.checks.tables import REPORT_KINDS
-from compliance.checks.terms import ONE_DAY, fold, in_polars, like
+from compliance.checks.terms import ONE_DAY, fold, in_polars, like, shared
 
 PERIOD_PARAMETERS = (
     "progress_report_treatment_days",
@@ -245,6 +245,7 @@ RETURNS: dict[str, pl.DataType] = {
 """What `report_periods` returns beside patient_id and discipline."""
 
 
+@shared
 def report_periods(
     treatment_days: nw.LazyFrame, notes: nw.LazyFrame, as_of: datetime, absent: frozenset[str]
 ) -> nw.LazyFrame:
