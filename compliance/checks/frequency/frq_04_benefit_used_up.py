@@ -16,6 +16,7 @@ LIMIT, SPAN = PARAMETERS = ["visit_limit", "visit_limit_per"]
 IDS = [f"{name}__id" for name in PARAMETERS]
 KNOWN_DOLLARS = ("allowed", "fee schedule", "Medicare fee schedule")
 """Where a line's dollars come from, if they are the payer's; a charge is not."""
+PATIENT_AND_PAYER = ("patient_id", "payer_id")
 Row = dict[str, Any]
 READ: dict[str, pl.DataType] = {
     **dict.fromkeys(("patient_id", "payer_id", "discipline", "claim_id", "cpt", "amount_basis", "policy_missing", SPAN,
@@ -118,18 +119,18 @@ def benefit_used_up(
         row=nw.lit("authorization"),
         held_codes="cpt",
     )
-    rows = pl.concat([_typed(each) for each in (lines, held, granted)], how="diagonal")
+    limits, authorized = _typed(held), _typed(granted)
+    beyond, within = _parted(_typed(lines), limits)
     judged = fold(
-        nw.from_native(rows.lazy()),
-        by=("patient_id", "payer_id"),
+        nw.from_native(pl.concat([beyond, limits, authorized], how="diagonal").lazy()),
+        by=PATIENT_AND_PAYER,
         order_by=("service_date", "claim_id", "line", "starts_on", "ends_on", "disciplines", "discipline"),
         step=_of_patient,
         returns=RETURNS,
     )
+    units = like(pl.concat([typed_rows(judged), _within(within)], how="diagonal"), claim_lines)
     soft = nw.col("case").is_in(["soft", "unrecorded"])
-    units = like(typed_rows(judged), claim_lines).with_columns(
-        severity=nw.when(soft).then(nw.lit("info")).otherwise(nw.lit("high"))
-    )
+    units = units.with_columns(severity=nw.when(soft).then(nw.lit("info")).otherwise(nw.lit("high")))
     return (
         judge(
             units,
@@ -145,6 +146,22 @@ def benefit_used_up(
 def _typed(rows: nw.LazyFrame) -> pl.DataFrame:
     table = typed_rows(rows)
     return table.cast({name: READ[name] for name in table.columns})  # type: ignore[arg-type]
+
+
+def _parted(lines: pl.DataFrame, limits: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The dated lines of patients with a benefit on file, or with more days of treatment than the payer's limit of visits,
+    and those of all others: only what may go beyond a limit is counted line by line."""
+    on_file = limits.select(PATIENT_AND_PAYER).unique().with_columns(on_file=pl.lit(True))
+    dated = lines.drop_nulls("service_date").join(on_file, on=PATIENT_AND_PAYER, how="left", nulls_equal=True)
+    many = (pl.col("service_date").n_unique() > pl.col(LIMIT).min()).over(PATIENT_AND_PAYER)
+    beyond = pl.col("on_file").fill_null(False) | many.fill_null(False)
+    return dated.filter(beyond), dated.filter(~beyond)
+
+
+def _within(lines: pl.DataFrame) -> pl.DataFrame:
+    """What the fold says of lines that go beyond no limit."""
+    told = [name for name in (*PATIENT_AND_PAYER, *RETURNS) if name in lines.columns]
+    return lines.select(*told, limit=pl.col(LIMIT).cast(pl.Float64))
 
 
 class _Limit:
