@@ -21,6 +21,7 @@ WEEK = timedelta(days=7)
 SESSION_GAP = timedelta(hours=1)
 """Treatment that begins so long after the end of the last is a session of its own (our reading; no payer states one)."""
 STEP = re.compile(r"(?:\d+-)?(\d+)\s*[x*]\s*(\d+)")
+NO_RULES = Rules()
 WEEKS: dict[str, pl.DataType] = {
     "plan_id": pl.String(), "about": pl.String(), "doubt": pl.String(), "interval_from": MOMENT, "judged_to": MOMENT,
     "planned": pl.String(), "unread": pl.Boolean(), "full_weeks": pl.Int64(), "weeks_over": pl.Int64(),
@@ -47,6 +48,7 @@ def sessions(notes: nw.LazyFrame) -> Sessions:
     """
     key = (*PATIENT, "service_date")
     visits = typed_rows(notes.filter(nw.col("is_visit")).select(*key, "started_at", "ended_at"))
+    visits = visits.filter(pl.len().over(key) > 1)
     times: dict[tuple[Any, ...], list[tuple[Any, Any]]] = defaultdict(list)
     for *day, start, end in visits.iter_rows():
         times[tuple(day)].append((start, end))
@@ -71,7 +73,7 @@ def of_weeks(held: Sessions) -> Callable[[Chart], Iterable[Row]]:
     def speak(chart: Chart) -> Iterator[Row]:
         of_plan: dict[str, list[Day]] = defaultdict(list)
         for day in chart.days:
-            found = governing(day, chart.intervals, Rules(), chart.as_of, chart.absent)
+            found = governing(day, chart.intervals, NO_RULES, chart.as_of, chart.absent)
             if found:
                 of_plan[found[0].plan.plan_id].append(day)
         for each in chart.intervals:

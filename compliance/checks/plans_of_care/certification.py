@@ -4,10 +4,11 @@
 finding says: one row a plan, payer and case, with the lines of its days.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from itertools import groupby
-from typing import Any, Literal
+from typing import Any
 
 import narwhals as nw
 import polars as pl
@@ -65,7 +66,11 @@ RETURNS: dict[str, pl.DataType] = {
     "sent_on": MOMENT, "renewed_by": pl.String(),
     **{f"{name}__id": pl.Int64() for name in CERTIFICATION},
 }  # fmt: skip
-"""What `certified_days` returns beside patient_id and discipline."""
+"""What `certified_days` returns beside patient_id, discipline and `about`."""
+ESTABLISHED: dict[str, pl.DataType] = {
+    "service_date": MOMENT, "plan_id": pl.String(), "case": pl.String(), "policy_missing": pl.String(), "established_on": MOMENT,
+}  # fmt: skip
+"""What `established_days` returns beside patient_id and discipline."""
 ENDS_BY: Mapping[str, str] = {
     "duration": "its own duration", "cap": "the longest interval allowed", "visits": "its number of visits",
     "unknown": "nothing known",
@@ -80,16 +85,53 @@ def certified_days(
     episodes: nw.LazyFrame,
     as_of: datetime,
     absent: frozenset[str],
-    about: Literal["first", "later", "established"],
 ) -> nw.LazyFrame:
-    """One row a treatment day about which the rule has something to say, with RETURNS.
+    """One row a treatment day and what is said `about` it, with RETURNS. One pass over the charts speaks for two rules.
 
-    `about` asks for the certification of first plans (POC-03), for what comes after an interval's end (POC-04), or
-    whether a plan was established at all (POC-01). `case` is how the day stands, `policy_missing` the fact without
-    which nobody can tell.
+    `about` is `first`, the certification of the first plan that the day stands under (POC-03), or `later`, what comes
+    after an interval's end (POC-04). `case` is how the day stands, `policy_missing` the fact without which nobody can tell.
     """
-    speak = {"first": _of_first_plans, "later": _of_later_plans, "established": _of_establishment}[about]
-    return of_charts(plans_of_care, treatment_days, notes, episodes, as_of, absent, speak, RETURNS)
+    charts = _chart_rows(plans_of_care, treatment_days, notes, episodes)
+    returns = {"about": pl.String(), **RETURNS}
+    return like(_said(charts, as_of, absent, _of_certification, returns), treatment_days)
+
+
+def established_days(
+    plans_of_care: nw.LazyFrame,
+    treatment_days: nw.LazyFrame,
+    notes: nw.LazyFrame,
+    episodes: nw.LazyFrame,
+    as_of: datetime,
+    absent: frozenset[str],
+) -> nw.LazyFrame:
+    """Whether a plan was established by each treatment day (POC-01): service_date and ESTABLISHED.
+
+    Where a chart's only episode began under its first plan nothing is left to ask; only other charts are read day by day.
+    """
+    charts = _chart_rows(plans_of_care, treatment_days, notes, episodes)
+    plans, days, _ = charts
+    planned = _planned_from_the_start(plans, days)
+    settled = days.select(*PATIENT, "service_date").join(planned, on=PATIENT)
+    others = [rows.join(planned, on=PATIENT, how="anti") for rows in charts]
+    said = _said(others, as_of, absent, _of_establishment, ESTABLISHED)
+    return like(pl.concat([said, settled], how="diagonal"), treatment_days)
+
+
+def _planned_from_the_start(plans: pl.DataFrame, days: pl.DataFrame) -> pl.DataFrame:
+    """The charts, of one episode and plans of which nothing is in doubt, whose first plan was established by the first
+    treatment day: PATIENT and what ESTABLISHED says of all their days."""
+    first = (
+        plans.sort("begins", pl.col("replaces_plan_id").is_not_null(), "plan_id")
+        .group_by(PATIENT, maintain_order=True)
+        .agg(pl.col("plan_id", "established").first(), doubts=pl.col("doubt").count())
+    )
+    begun = days.group_by(PATIENT).agg(
+        begun_on=pl.col("service_date").min(), episodes=pl.col("episode").n_unique()
+    )
+    known = first.join(begun, on=PATIENT).filter(
+        pl.col("established") <= pl.col("begun_on"), doubts=0, episodes=1
+    )
+    return known.select(*PATIENT, "plan_id", case=pl.lit("passed"), established_on="established")
 
 
 def of_charts(
@@ -103,22 +145,25 @@ def of_charts(
     returns: Mapping[str, pl.DataType],
 ) -> nw.LazyFrame:
     """What `speak` says of the chart of each patient and discipline: rows with `returns`, patient_id and discipline added."""
-    rows = pl.concat(
-        [
-            _typed(_plan_rows(plans_of_care, treatment_days)),
-            _typed(_day_rows(treatment_days, notes)),
-            _typed(_openings(episodes)),
-        ],
-        how="diagonal",
-    )
+    charts = _chart_rows(plans_of_care, treatment_days, notes, episodes)
+    return like(_said(charts, as_of, absent, speak, returns), treatment_days)
+
+
+def _said(
+    charts: Sequence[pl.DataFrame],
+    as_of: datetime,
+    absent: frozenset[str],
+    speak: Callable[["Chart"], Iterable[dict[str, Any]]],
+    returns: Mapping[str, pl.DataType],
+) -> pl.DataFrame:
     found = fold(
-        nw.from_native(rows.lazy()),
+        nw.from_native(pl.concat(charts, how="diagonal").lazy()),
         by=PATIENT,
         order_by=("service_date", "row", "plan_id"),
         step=lambda patient: speak(Chart(patient, as_of, absent)),
         returns=returns,
     )
-    return like(in_polars(found), treatment_days)
+    return in_polars(found)
 
 
 def by_plan(days: nw.LazyFrame, claim_lines: nw.LazyFrame) -> nw.LazyFrame:
@@ -165,7 +210,7 @@ def listed(lines: nw.LazyFrame, key: str) -> nw.LazyFrame:
 
 
 def on_their_days(lines: nw.LazyFrame, days: nw.LazyFrame) -> nw.LazyFrame:
-    """Claim lines with what `certified_days` says of their day: engines hold days differently, so they meet in Polars."""
+    """Claim lines with what `established_days` says of their day: engines hold days differently, so they meet in Polars."""
     joined = in_polars(lines).join(in_polars(days), on=[*PATIENT, "service_date"], how="left")
     return like(joined, lines)
 
@@ -188,6 +233,17 @@ def _cases(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 
 
 # -- rows for the fold -----------------------------------------------------------------------------------------
+
+
+def _chart_rows(
+    plans_of_care: nw.LazyFrame, treatment_days: nw.LazyFrame, notes: nw.LazyFrame, episodes: nw.LazyFrame
+) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    """What charts are made of: plans, treatment days, and the first days that the records state of episodes."""
+    return (
+        _typed(_plan_rows(plans_of_care, treatment_days)),
+        _typed(_day_rows(treatment_days, notes)),
+        _typed(_openings(episodes)),
+    )
 
 
 def _plan_rows(plans_of_care: nw.LazyFrame, treatment_days: nw.LazyFrame) -> nw.LazyFrame:
@@ -304,40 +360,41 @@ class Chart:
         }  # fmt: skip
 
 
-def _of_first_plans(chart: Chart) -> Iterable[dict[str, Any]]:
-    """How the first plan of each episode is certified, on each day that stands under it."""
+def _of_certification(chart: Chart) -> Iterator[dict[str, Any]]:
+    """What is said about each day: how the first plan of its episode is certified, and what comes after an interval."""
     for day, rules, row in chart.each_day():
         found = governing(day, chart.intervals, rules, chart.as_of, chart.absent)
         if found and found[0].first:
-            yield chart.told(found[0], found[1], rules, row)
+            yield chart.told(found[0], found[1], rules, row, about="first")
+        yield from _of_later_plans(chart, day, found, rules, row)
 
 
-def _of_later_plans(chart: Chart) -> Iterable[dict[str, Any]]:
-    """Whether each day lies within an interval, or after one that was not renewed in time."""
-    for day, rules, row in chart.each_day():
-        found = governing(day, chart.intervals, rules, chart.as_of, chart.absent)
-        if found is None:
-            ended = expired(day, chart.intervals)
-            if ended:
-                how = _unrenewed(ended, day.on, rules, chart.as_of)
-                yield chart.told(ended, how, rules, row, barred_credential=None)
-            continue
-        interval, how = found
-        if interval.first:
-            how = _within(rules)
-        if how.case in SETTLED:
-            yield chart.told(interval, how, rules, row)
-            continue
-        if interval.former is None:
-            yield chart.told(interval, how, rules, row, interval_from=None, interval_to=interval.due,
-                             interval_ends_by="the plan before it, which is not in the records")  # fmt: skip
-            continue
-        if how.case in ("never", "late") and gap(interval.former, day.on):
-            how = Verdict("cap_day", how.deadline, how.unknown)
-        plan = interval.plan
-        yield chart.told(interval.former, how, rules, row, renewed_by=plan.plan_id, certified_on=plan.certified_on,
-                         certified_by=plan.certified_by, due_on=interval.due,
-                         barred_credential=barred(plan.certified_by, rules.barred))  # fmt: skip
+def _of_later_plans(
+    chart: Chart, day: Day, found: tuple[Interval, Verdict] | None, rules: Rules, row: dict[str, Any]
+) -> Iterator[dict[str, Any]]:
+    """Whether a day lies within an interval, or after one that was not renewed in time."""
+    if found is None:
+        ended = expired(day, chart.intervals)
+        if ended:
+            how = _unrenewed(ended, day.on, rules, chart.as_of)
+            yield chart.told(ended, how, rules, row, about="later", barred_credential=None)
+        return
+    interval, how = found
+    if interval.first:
+        how = _within(rules)
+    if how.case in SETTLED:
+        yield chart.told(interval, how, rules, row, about="later")
+        return
+    if interval.former is None:
+        yield chart.told(interval, how, rules, row, about="later", interval_from=None, interval_to=interval.due,
+                         interval_ends_by="the plan before it, which is not in the records")  # fmt: skip
+        return
+    if how.case in ("never", "late") and gap(interval.former, day.on):
+        how = Verdict("cap_day", how.deadline, how.unknown)
+    plan = interval.plan
+    yield chart.told(interval.former, how, rules, row, about="later", renewed_by=plan.plan_id,
+                     certified_on=plan.certified_on, certified_by=plan.certified_by, due_on=interval.due,
+                     barred_credential=barred(plan.certified_by, rules.barred))  # fmt: skip
 
 
 def _within(rules: Rules) -> Verdict:
@@ -373,7 +430,7 @@ def _may_last(ended: Interval, on: datetime, rules: Rules) -> bool:
 
 def _of_establishment(chart: Chart) -> Iterable[dict[str, Any]]:
     """Whether a plan was established by each day."""
-    for day, row in zip(chart.days, chart.day_rows, strict=True):
+    for day in chart.days:
         own = [each for each in chart.intervals if each.episode == day.episode or each.holds(day.on)]
         dates = {each.plan.plan_id: chart.established[each.plan.plan_id] for each in own}
         by_then = [plan for plan, on in dates.items() if on and on <= day.on]
@@ -383,9 +440,8 @@ def _of_establishment(chart: Chart) -> Iterable[dict[str, Any]]:
             case, plan = ("before_plan", later[0][1]) if later else ("no_plan", None)
             unknown = _unestablished(chart, day, own, dates)
         yield {
-            **dict.fromkeys(RETURNS), "service_date": day.on, "payer_id": row["payer_id"],
-            "clinic_id": row["clinic_id"], "plan_id": plan, "case": case, "policy_missing": unknown,
-            "due_on": dates.get(plan) if plan else None,
+            "service_date": day.on, "plan_id": plan, "case": case, "policy_missing": unknown,
+            "established_on": dates.get(plan) if plan else None,
         }  # fmt: skip
 
 
@@ -433,16 +489,30 @@ def _plan(row: dict[str, Any]) -> Plan:
 
 def _rules(row: dict[str, Any]) -> Rules:
     """What the payer asks on a row's day."""
-    names = ("initial_days", "verbal_sign_days", "delay_days")
-    initial, verbal, delay = (row.get(f"certification_{name}") or 0 for name in names)
+    return _rules_of(*(row.get(name) for name in (*CERTIFICATION, "policy_missing")))
+
+
+@lru_cache
+def _rules_of(
+    required: bool | None,
+    initial: int | None,
+    verbal: int | None,
+    interval: int | None,
+    delay: int | None,
+    credentials: str | None,
+    exception: bool | None,
+    transmit: int | None,
+    unknown: str | None,
+) -> Rules:
+    """The values of CERTIFICATION as Rules: few, and asked on every day."""
     return Rules(
-        required=row.get("certification_required"),
-        initial_days=initial,
-        verbal_days=verbal,
-        interval_days=row.get("certification_interval_days"),
-        delay_days=delay,
-        exception=bool(row.get("signature_exception")),
-        transmit_days=row.get("signature_exception_transmit_days") or 0,
-        barred=tuple((row.get("certification_barred_credentials") or "").split()),
-        unknown=row.get("policy_missing"),
+        required=required,
+        initial_days=initial or 0,
+        verbal_days=verbal or 0,
+        interval_days=interval,
+        delay_days=delay or 0,
+        exception=bool(exception),
+        transmit_days=transmit or 0,
+        barred=tuple((credentials or "").split()),
+        unknown=unknown,
     )

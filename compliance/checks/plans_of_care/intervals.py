@@ -8,7 +8,8 @@ Source: 42 CFR 424.24; Medicare Benefit Policy Manual ch. 15 §220.1.3.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Literal
+from functools import lru_cache
+from typing import Literal, NamedTuple
 
 from compliance.checks.terms import ONE_DAY
 
@@ -39,8 +40,7 @@ class Rules:
     unknown: str | None = None
 
 
-@dataclass(frozen=True)
-class Day:
+class Day(NamedTuple):
     """A treatment day: its episode, whether an evaluation took place, the plans that its notes name."""
 
     on: datetime
@@ -111,7 +111,8 @@ class Verdict:
     unknown: str | None = None
 
 
-def barred(name: str | None, credentials: Sequence[str]) -> str | None:
+@lru_cache
+def barred(name: str | None, credentials: tuple[str, ...]) -> str | None:
     """The credential behind a name that may neither order nor certify; null where there is none.
 
     "J. Roe, D.C." is `DC`. A physician's degree beside it counts more.
@@ -161,7 +162,8 @@ def _episode(plan: Plan, days: Sequence[Day]) -> int:
         before, after = (own[0] - plan.begins).days, (plan.begins - own[-1]).days
         return max(before, after, 0), episode
 
-    return min({day.episode for day in days}, key=distance, default=1)
+    episodes = {day.episode for day in days}
+    return min(episodes, key=distance) if len(episodes) > 1 else next(iter(episodes), 1)
 
 
 def _own_evaluation(plan: Plan, days: Sequence[Day], earlier: Sequence[Interval]) -> bool:
@@ -245,8 +247,8 @@ def governing(
     certified comes first.
     """
     holding = [(each, verdict(each, day.on, rules, as_of, absent)) for each in made if each.holds(day.on)]
-    if not holding:
-        return None
+    if len(holding) < 2:
+        return holding[0] if holding else None
 
     def rank(pair: tuple[Interval, Verdict]) -> tuple[bool, datetime, str]:
         plan = pair[0].plan

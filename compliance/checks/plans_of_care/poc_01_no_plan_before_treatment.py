@@ -4,7 +4,7 @@ from datetime import datetime
 
 import narwhals as nw
 
-from compliance.checks.plans_of_care.certification import certified_days, on_their_days
+from compliance.checks.plans_of_care.certification import established_days, on_their_days
 from compliance.checks.rule import rule
 from compliance.checks.terms import block_or_repay, codes, judge
 
@@ -63,9 +63,9 @@ def no_plan_before_treatment(
     ## What it does not check
     Whether the plan is complete (POC-02), certified (POC-03) or still in force (POC-04). Remote monitoring (RTM-04).
     """
-    planned = certified_days(
-        plans_of_care, treatment_days, notes, episodes, as_of, absent_columns, about="established"
-    ).select(*DAY, "case", "policy_missing", established_on="due_on", with_plan="plan_id")
+    planned = established_days(plans_of_care, treatment_days, notes, episodes, as_of, absent_columns).rename(
+        {"plan_id": "with_plan"}
+    )
     lines = claim_lines.filter(~nw.coalesce(nw.col("cpt").is_in(UNPLANNED), nw.lit(False)))
     units = on_their_days(lines.select("claim_id", "line", "note_id", "cpt", "submitted", *DAY), planned)
     fails = nw.col("case").is_in(["before_plan", "no_plan"])

@@ -96,10 +96,8 @@ def first_certification_late(
     Recertification (POC-04). Whether the plan went to the physician who gave the order, and whether an NPI belongs to a
     chiropractor or dentist. After half a year a contractor may ask for other proof that a physician was involved.
     """
-    days = certified_days(
-        plans_of_care, treatment_days, notes, episodes, as_of, absent_columns, about="first"
-    )
-    units = by_plan(days, claim_lines)
+    days = certified_days(plans_of_care, treatment_days, notes, episodes, as_of, absent_columns)
+    units = by_plan(days.filter(nw.col("about") == "first").drop("about"), claim_lines)
     unsigned = nw.col("case").is_in(["never"]) & ~nw.col("barred_credential").is_null()
     severity = nw.lit("low")
     for case, said in SEVERITIES.items():

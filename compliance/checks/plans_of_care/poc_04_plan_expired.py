@@ -93,10 +93,8 @@ def plan_expired(
     ## What it does not check
     The first certification (POC-03). Treatment before any plan (POC-01).
     """
-    days = certified_days(
-        plans_of_care, treatment_days, notes, episodes, as_of, absent_columns, about="later"
-    )
-    units = by_plan(days, claim_lines)
+    days = certified_days(plans_of_care, treatment_days, notes, episodes, as_of, absent_columns)
+    units = by_plan(days.filter(nw.col("about") == "later").drop("about"), claim_lines)
     severity = nw.when(nw.col("case").is_in(AT_RISK)).then(nw.lit("medium")).otherwise(nw.lit("low"))
     unsigned = (nw.col("case") == "never") & ~nw.col("barred_credential").is_null()
     units = units.with_columns(
