@@ -6,11 +6,12 @@ contract's findings table. Nothing here knows which rule it serves.
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property
 from itertools import accumulate
+from string import Formatter
 from typing import Any
 
 import polars as pl
@@ -50,7 +51,21 @@ PLUMBING = frozenset(
      "exposed_from", "exposed_to", "exposed_cpt", "exposed_share", "exposed_units", "exposed_as", "exposed_lines", "exposed_role",
      "submitted", "fact", "unit_row")
 )  # fmt: skip
-DAYS = ("patient_id", "discipline", "exposed_from", "exposed_to")
+EXPOSED_BY: dict[str, dict[str, pl.DataType]] = {
+    "line": {"claim_id": pl.String(), "line": pl.Int64()},
+    "lines": {"exposed_lines": pl.String()},
+    "note": {"note_id": pl.String(), "exposed_cpt": pl.String()},
+    "days": {
+        "patient_id": pl.String(), "discipline": pl.String(), "exposed_from": pl.Datetime("us"),
+        "exposed_to": pl.Datetime("us"), "exposed_cpt": pl.String(), "exposed_role": pl.String(),
+    },
+}  # fmt: skip
+"""By what a rule exposes, the columns of its units that find the lines at risk."""
+EXPOSED_LINE = (
+    "claim_id", "line", "note_id", "patient_id", "discipline", "service_date", "cpt", "treating_role",
+    "amount", "amount_basis", "submitted",
+)  # fmt: skip
+"""What finds a line at risk, and what is told of it."""
 EXPOSED: dict[str, pl.DataType] = {
     "exposed_share": pl.Float64(), "exposed_units": pl.Float64(), "exposed_as": pl.String(),
 }  # fmt: skip
@@ -121,212 +136,313 @@ def _filled(judged: pl.DataFrame, source: pl.DataFrame, on: list[str]) -> pl.Dat
 def findings(failed: Sequence[tuple[Rule, pl.DataFrame]], facts: Facts) -> pl.DataFrame:
     """The findings of each rule's failed units, with id, dollars, sentence, evidence and fix, in order of rules.
 
-    All rules at once, because dollars are worked out for all lines at risk together (see `exposure`).
+    Dollars of all rules at once, because they are worked out for all lines at risk together (see `exposure`); texts by
+    rule and column, each value worded once.
     """
     numbered = _numbered(failed)
-    exposed = exposed_lines(numbered, facts)
-    lines_of = _group(exposed, "unit_row", ["claim_id", "line", "at_risk", "amount_basis", "submitted"])
-    parts = [pl.DataFrame(schema=FINDING_SCHEMA)]
+    if not numbered:
+        return pl.DataFrame(schema=FINDING_SCHEMA)
+    told = _told(numbered, facts)
+    bases = told["amount_basis"].to_list()
+    texts = []
     for rule, units in numbered:
-        quotes_of = _quotes(rule, units, facts)
-        told = [name for name in units.columns if _is_fact(name)]
-        rows = [
-            _finding(
-                rule, row, told, lines_of.get(row["unit_row"], []), quotes_of.get(row["unit_row"], []), facts
-            )
-            for row in units.iter_rows(named=True)
-        ]
-        parts.append(pl.DataFrame(rows, schema=FINDING_SCHEMA, orient="row"))
-    return pl.concat(parts)
+        first = units["unit_row"][0]
+        texts.append(_texts(rule, units, bases[first : first + units.height], facts))
+    return told.hstack(pl.concat(texts)).select(list(FINDING_SCHEMA))
 
 
 def _numbered(failed: Sequence[tuple[Rule, pl.DataFrame]]) -> list[tuple[Rule, pl.DataFrame]]:
-    """Add `unit_row` to the failed units: their number among those of all rules."""
+    """Add `unit_row` to the failed units: their number among those of all rules. Rules that no unit failed fall out."""
     ends = accumulate(units.height for _, units in failed)
     return [
         (rule, units.with_row_index("unit_row", offset=end - units.height))
         for (rule, units), end in zip(failed, ends, strict=True)
+        if units.height
     ]
+
+
+def _told(numbered: Sequence[tuple[Rule, pl.DataFrame]], facts: Facts) -> pl.DataFrame:
+    """One row a unit: a finding's columns but for its texts, and `amount_basis` (what its dollars are, in order)."""
+    units = pl.concat([_named(rule, units) for rule, units in numbered])
+    lines = exposed_lines(numbered, facts)
+    submitted = lines.group_by("unit_row").agg(submitted_line=pl.col("submitted").any())
+    units = units.join(submitted, on="unit_row", how="left", maintain_order="left").with_columns(
+        severity=_severity()
+    )
+    sums = _sums(lines, units)
+    names_claim = pl.col("claim_id").fill_null("") != ""
+    return units.join(sums, on="unit_row", how="left", maintain_order="left").with_columns(
+        claim_id=pl.when(names_claim).then("claim_id").otherwise("first_claim"),
+        line=pl.when(names_claim).then("line").otherwise("first_line"),
+        lines=pl.format("[{}]", pl.col("listed").fill_null("")),
+        amount_at_risk=pl.col("amount_at_risk").fill_null(0.0),
+    )
+
+
+def _sums(lines: pl.DataFrame, units: pl.DataFrame) -> pl.DataFrame:
+    """What the lines at risk of a unit come to: unit_row, listed, first_claim, first_line, amount_at_risk, amount_basis."""
+    counts = units.select("unit_row", counts=pl.col("severity").is_in(AT_RISK))
+    lines = lines.join(counts, on="unit_row", maintain_order="left").with_columns(
+        amount=pl.when("counts").then(_cents(pl.col("at_risk"))).otherwise(0.0)
+    )
+    claims = pl.Series(_each(lines["claim_id"].to_list(), SORTED.encode), dtype=pl.String)
+    listed = pl.format('{{"amount": {}, "claim_id": {}, "line": {}}}', "amount", claims, "line")
+    return (
+        lines.with_columns(listed=listed)
+        .group_by("unit_row")
+        .agg(
+            pl.col("listed").str.join(", "),
+            first_claim=pl.col("claim_id").first(),
+            first_line=pl.col("line").first(),
+            amount_at_risk=_cents(pl.col("amount").sum()),
+            amount_basis=pl.col("amount_basis").unique().sort(),
+        )
+    )
+
+
+def _named(rule: Rule, units: pl.DataFrame) -> pl.DataFrame:
+    """What a rule's units say of themselves: unit_row, rule, severity, subject, who, when and where, submitted."""
+    said = {
+        name: pl.col(name).cast(pl.String).replace("", None).fill_null(whole)
+        if name in units.columns
+        else pl.lit(whole)
+        for name, whole in (("severity", rule.severity), ("subject", rule.subject))
+    }
+    who = (pl.col(name).cast(FINDING_SCHEMA[name]) for name in (*WHO_AND_WHEN, *WHERE))
+    return units.select(
+        "unit_row", *who, pl.col("submitted").cast(pl.Boolean), rule=pl.lit(rule.code), **said
+    )
+
+
+def _severity() -> pl.Expr:
+    """A unit's severity; `block_or_repay` is high until it, or a line of it, is submitted."""
+    submitted = pl.col("submitted_line").fill_null(False) | pl.col("submitted").fill_null(False)
+    decided = pl.when(submitted).then(pl.lit("medium")).otherwise(pl.lit("high"))
+    return pl.when(pl.col("severity") == "block_or_repay").then(decided).otherwise("severity")
+
+
+def _cents(dollars: pl.Expr) -> pl.Expr:
+    """Dollars, none below zero, to the cent, half up. (Rounded at last because Polars divides by way of 0.01, a hair off.)"""
+    return ((dollars * 100 + 0.5 + 1e-9).floor() / 100).round(2)
+
+
+def _each(values: list[Any], worded: Callable[[Any], Any]) -> list[Any]:
+    """`worded` of each value, worked out once for each that differs."""
+    known = {value: worded(value) for value in set(values)}
+    return [known[value] for value in values]
 
 
 def exposed_lines(failed: Sequence[tuple[Rule, pl.DataFrame]], facts: Facts) -> pl.DataFrame:
     """The lines each failed unit puts at risk: unit_row, claim_id, line, amount, at_risk, amount_basis, submitted."""
-    key = ["unit_row", "claim_id", "line"]
-    parts = [part for rule, units in failed if (part := _exposed(rule, units, facts.lines)) is not None]
-    if not parts:
-        return pl.DataFrame(schema={"unit_row": pl.UInt32})
-    exposed = pl.concat(parts).sort(key)
+    lines = facts.lines.select(EXPOSED_LINE)  # a join copies every column that it is given
+    parts = [
+        _exposed(kind, [units for rule, units in failed if rule.exposes == kind], lines)
+        for kind in EXPOSED_BY
+    ]
+    exposed = pl.concat(parts).sort("unit_row", "claim_id", "line")
     return exposed.with_columns(
         exposure(exposed.rename({"exposed_share": "share"}), facts.lines, facts.relative_values)
     )
 
 
-def _exposed(rule: Rule, failed: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame | None:
-    """The lines that one rule's failed units put at risk, and which part of each (EXPOSED); None where it says `none`."""
-    absent = [
-        pl.lit(None, dtype=kind).alias(name) for name, kind in EXPOSED.items() if name not in failed.columns
-    ]
-    failed = failed.with_columns(*absent)
-    how, key = ["unit_row", *EXPOSED], ["claim_id", "line"]
-    if rule.exposes == "line":
-        exposed = failed.select(*how, *key).drop_nulls(key).join(lines, on=key)
-    elif rule.exposes == "lines":
-        listed = (
-            failed.select(*how, listed=pl.col("exposed_lines").str.split(BETWEEN_LINES))
-            .explode("listed")
-            .drop_nulls("listed")
-        )
-        parts = pl.col("listed").str.extract_groups(r"^(?<claim_id>.*)/(?<line>\d+)$")
-        named = (
-            listed.with_columns(parts.alias("parts"))
-            .unnest("parts")
-            .with_columns(pl.col("line").cast(pl.Int64))
-        )
+def _exposed(kind: str, failed: Sequence[pl.DataFrame], lines: pl.DataFrame) -> pl.DataFrame:
+    """The lines that units of rules that expose one kind put at risk, and which part of each (EXPOSED)."""
+    names, key = EXPOSED_BY[kind] | EXPOSED, ["claim_id", "line"]
+    units = pl.concat(
+        [pl.DataFrame(schema={"unit_row": pl.UInt32, **names})]
+        + [frame.select("unit_row", *_cast(frame, names)) for frame in failed]
+    )
+    if kind == "line":
+        exposed = units.join(lines, on=key)
+    elif kind == "lines":
+        listed = units.with_columns(pl.col("exposed_lines").str.split(BETWEEN_LINES)).explode("exposed_lines")
+        parts = pl.col("exposed_lines").str.extract_groups(r"^(?<claim_id>.*)/(?<line>\d+)$")
+        named = listed.with_columns(parts).unnest("exposed_lines").with_columns(pl.col("line").cast(pl.Int64))
         exposed = named.join(lines, on=key)
-    elif rule.exposes == "note":
-        units = failed.select(*how, "note_id", *_optional(failed, "exposed_cpt")).drop_nulls("note_id")
+    elif kind == "note":
         exposed = _of_codes(units.join(lines, on="note_id"))
-    elif rule.exposes == "days":
-        exposed = _of_days(
-            failed.select(*how, *DAYS, *_optional(failed, "exposed_cpt", "exposed_role")), lines
-        )
     else:
-        return None
-    return exposed.select(
-        "unit_row", *(pl.col(name).cast(kind) for name, kind in EXPOSED.items()), *key, "amount", "amount_basis", "submitted"
-    )  # fmt: skip
+        exposed = _of_days(units, lines)
+    return exposed.select("unit_row", *EXPOSED, *key, "amount", "amount_basis", "submitted")
+
+
+def _cast(frame: pl.DataFrame, names: Mapping[str, pl.DataType]) -> list[pl.Expr]:
+    """Columns of their types, null where the frame has none of the name."""
+    return [
+        (pl.col(name) if name in frame.columns else pl.lit(None)).cast(kind).alias(name)
+        for name, kind in names.items()
+    ]
 
 
 def _of_days(units: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
     """The lines of each unit's patient and discipline on its days, of its codes and its treating role."""
+    day, role = pl.col("service_date"), pl.col("exposed_role")
     exposed = units.join(lines, on=["patient_id", "discipline"]).filter(
-        (pl.col("service_date") >= pl.col("exposed_from"))
-        & ((pl.col("service_date") <= pl.col("exposed_to")) | pl.col("exposed_to").is_null())
+        (day >= pl.col("exposed_from")) & ((day <= pl.col("exposed_to")) | pl.col("exposed_to").is_null()),
+        role.is_null() | (pl.col("treating_role") == role),
     )
-    exposed = _of_codes(exposed)
-    if "exposed_role" in exposed.columns:
-        role = pl.col("exposed_role")
-        exposed = exposed.filter(role.is_null() | (pl.col("treating_role") == role))
-    return exposed
-
-
-def _optional(frame: pl.DataFrame, *names: str) -> list[str]:
-    return [name for name in names if name in frame.columns]
+    return _of_codes(exposed)
 
 
 def _of_codes(exposed: pl.DataFrame) -> pl.DataFrame:
     """Keep only the codes in `exposed_cpt` (a list in one cell), where the rule names some."""
-    if "exposed_cpt" not in exposed.columns:
-        return exposed
     named = pl.col("exposed_cpt").str.split(" ").list.contains(pl.col("cpt"))
     return exposed.filter(pl.col("exposed_cpt").is_null() | named)
 
 
-def _group(frame: pl.DataFrame, by: str, columns: list[str]) -> dict[int, list[dict[str, Any]]]:
-    grouped: dict[int, list[dict[str, Any]]] = {}
-    if frame.is_empty():
-        return grouped
-    for row in frame.select(by, *columns).iter_rows(named=True):
-        grouped.setdefault(row.pop(by), []).append(row)
-    return grouped
+def _texts(
+    rule: Rule, units: pl.DataFrame, bases: Sequence[list[str | None] | None], facts: Facts
+) -> pl.DataFrame:
+    """The finding_id, message, evidence and fix of a rule's units; `bases` is what the dollars of each are."""
+    told = Told(units)
+    return pl.DataFrame(
+        {
+            "finding_id": _ids(rule, told),
+            "message": _sentences(rule, "message", told),
+            "evidence": _evidence(rule, told, bases, facts),
+            "fix": _sentences(rule, "fix", told),
+        },
+        schema=dict.fromkeys(("finding_id", "message", "evidence", "fix"), pl.String()),
+    )
 
 
-def _quotes(rule: Rule, failed: pl.DataFrame, facts: Facts) -> dict[int, list[dict[str, Any]]]:
-    """The words that the rule's kinds of mentions found in the finding's note, in their order."""
+class Told:
+    """A rule's failed units by column, as JSON (`plain`) and as sentences (`words`) show their values."""
+
+    def __init__(self, units: pl.DataFrame) -> None:
+        self.units = units
+        self.facts = sorted(name for name in units.columns if _is_fact(name))
+        self.sayable = {*self.facts, *WHO_AND_WHEN, *WHERE}
+        self._plain: dict[str, list[Any]] = {}
+        self._words: dict[str, list[Any]] = {}
+
+    def plain(self, name: str) -> list[Any]:
+        """A column's values as JSON shows them."""
+        if name not in self._plain:
+            column = self.units[name]
+            values = column.to_list()
+            worded = column.dtype.is_temporal() or column.dtype.is_float()
+            self._plain[name] = _each(values, _plain) if worded else values
+        return self._plain[name]
+
+    def words(self, name: str) -> list[Any]:
+        """A column's values as sentences show them. Raises KeyError for a column that is no fact."""
+        if name not in self.sayable:
+            raise KeyError(name)
+        if name not in self._words:
+            self._words[name] = _each(self.plain(name), _word)
+        return self._words[name]
+
+
+def _ids(rule: Rule, told: Told) -> list[str]:
+    """The same records and rule give the same id in every run: the code and a hash of the subject's key."""
+    parts = [_each(told.plain(name), _key_part) for name in rule.key]
+    keys = (f"{rule.code}|{'|'.join(key)}".encode() for key in zip(*parts, strict=True))
+    return [f"{rule.code}-{hashlib.sha256(key).hexdigest()[:12]}" for key in keys]
+
+
+def _key_part(value: Any) -> str:
+    return "" if value is None else str(value).replace("\\", "\\\\").replace("|", "\\|")
+
+
+def _evidence(rule: Rule, told: Told, bases: Sequence[list[str | None] | None], facts: Facts) -> list[str]:
+    """The evidence of each unit as JSON, keys in order."""
+    rows = zip(
+        _each([based and tuple(based) for based in bases], lambda based: _member("amount_basis", based)),
+        _objects({name: told.plain(name) for name in told.facts}) or ["{}"] * told.units.height,
+        _parameters(told.units, facts),
+        _quotes(rule, told.units, facts),
+        strict=True,
+    )
+    return [
+        f'{{{based}"facts": {own}, {parameters}"quotes": {quotes}}}'
+        for based, own, parameters, quotes in rows
+    ]
+
+
+def _objects(columns: Mapping[str, list[Any]]) -> list[str]:
+    """Each row of some columns as a JSON object: put together as text, each value encoded once (a third of the time)."""
+    names = sorted(columns)
+    members = ", ".join(f'"{name}": %s' for name in names)
+    shape = f"{{{members}}}"
+    return [
+        shape % row for row in zip(*(_each(columns[name], SORTED_TEXT.encode) for name in names), strict=True)
+    ]
+
+
+def _member(name: str, value: Any) -> str:
+    """A member of a JSON object with the comma after it; nothing where it has no value."""
+    return f'"{name}": {SORTED_TEXT.encode(value)}, ' if value else ""
+
+
+def _parameters(units: pl.DataFrame, facts: Facts) -> list[str]:
+    """The member `parameters` of each unit's evidence: the values that it was judged by, layer, source and date."""
+    names = [name for name in units.columns if name.endswith("__id")]
+
+    def member(ids: tuple[int | None, ...]) -> str:
+        shown = {
+            name.removesuffix("__id"): dict(facts.values[each])
+            for name, each in zip(names, ids, strict=True)
+            if each is not None
+        }
+        return _member("parameters", shown)
+
+    return _each(units.select(names).rows() if names else [()] * units.height, member)
+
+
+def _quotes(rule: Rule, units: pl.DataFrame, facts: Facts) -> list[str]:
+    """The quotes of each unit as JSON: what the rule itself quotes, then what its kinds of mentions found in the note."""
+    own = _quoted(units)
+    of_unit = {unit: [quote] for unit, quote in zip(own["unit_row"], _quote_texts(own), strict=True)}
+    found = _mentioned(rule, units, facts)
+    for unit, quote in zip(found["unit_row"], _quote_texts(found), strict=True):
+        of_unit.setdefault(unit, []).append(quote)
+    return [f"[{', '.join(of_unit.get(unit, ()))}]" for unit in units["unit_row"]]
+
+
+def _quote_texts(quotes: pl.DataFrame) -> list[str]:
+    return _objects({name: quotes[name].to_list() for name in quotes.columns if name != "unit_row"})
+
+
+def _quoted(units: pl.DataFrame) -> pl.DataFrame:
+    """The words that the rule quotes by its columns: unit_row, note_id, start, end, kind, text."""
+    names = {
+        "quote_start": pl.Int64(),
+        "quote_end": pl.Int64(),
+        "quote_kind": pl.String(),
+        "quote": pl.String(),
+    }
+    if "quote_start" not in units.columns:
+        return pl.DataFrame(schema=["unit_row"])
+    quoted = units.select("unit_row", "note_id", *_cast(units, names)).drop_nulls("quote_start")
+    return quoted.select(
+        "unit_row", "note_id", start="quote_start", end="quote_end", text="quote",
+        kind=pl.col("quote_kind").replace("", None).fill_null("quote"),
+    )  # fmt: skip
+
+
+def _mentioned(rule: Rule, units: pl.DataFrame, facts: Facts) -> pl.DataFrame:
+    """The first words that the rule's kinds of mentions found: unit_row, note_id, start, end, kind, value, text."""
     if not rule.quotes or facts.mentions.is_empty():
-        return {}
+        return pl.DataFrame(schema=["unit_row"])
     kinds = facts.mentions.filter(pl.col("kind").is_in(rule.quotes) & ~pl.col("negated"))
-    found = (
-        failed.select("unit_row", "note_id")
+    place = ["unit_row", "start", "end"]
+    return (
+        units.select("unit_row", "note_id")
         .drop_nulls()
         .join(kinds, on="note_id")
-        .join(facts.notes.select("note_id", "text"), on="note_id")
-        .unique(["unit_row", "start", "end"], maintain_order=True)
-        .sort("unit_row", "start", "end")
+        .unique(place, maintain_order=True)
+        .sort(place)
+        .filter(pl.int_range(pl.len()).over("unit_row") < QUOTES_SHOWN)
+        .join(facts.notes.select("note_id", "text"), on="note_id", maintain_order="left")
+        .select(
+            *place,
+            "note_id",
+            "kind",
+            "value",
+            pl.col("text").str.slice("start", pl.col("end") - pl.col("start")),
+        )
     )
-    return _group(found, "unit_row", ["note_id", "start", "end", "kind", "value", "text"])
-
-
-def _finding(
-    rule: Rule,
-    row: dict[str, Any],
-    names: Sequence[str],
-    lines: list[dict[str, Any]],
-    quotes: list[dict[str, Any]],
-    facts: Facts,
-) -> dict[str, Any]:
-    """One finding, of one failed unit; `names` are the columns that are facts."""
-    severity = _severity(rule, row, lines)
-    at_risk = [
-        {
-            "claim_id": line["claim_id"],
-            "line": line["line"],
-            "amount": _cents(line["at_risk"]) if severity in AT_RISK else 0.0,
-        }
-        for line in lines
-    ]
-    first = at_risk[0] if at_risk else {"claim_id": None, "line": None}
-    told = {name: _plain(row[name]) for name in names}
-    words = _words({**told, **{c: row[c] for c in (*WHO_AND_WHEN, *WHERE)}})
-    case = row.get("case")
-    return {
-        "finding_id": finding_id(rule, row),
-        "rule": rule.code,
-        "severity": severity,
-        **{column: row[column] for column in WHO_AND_WHEN},
-        "subject": row.get("subject") or rule.subject,
-        "claim_id": row["claim_id"] or first["claim_id"],
-        "line": row["line"] if row["claim_id"] else first["line"],
-        "note_id": row["note_id"],
-        "plan_id": row["plan_id"],
-        "lines": SORTED.encode(at_risk),
-        "amount_at_risk": _cents(sum(line["amount"] for line in at_risk)),
-        "message": _sentence(rule, "message", case, words),
-        "evidence": SORTED_TEXT.encode(_evidence(row, told, quotes, lines, facts)),
-        "fix": _sentence(rule, "fix", case, words),
-    }
-
-
-def _severity(rule: Rule, row: dict[str, Any], lines: list[dict[str, Any]]) -> str:
-    """The unit's own severity, else the rule's; `block_or_repay` is high until a line of it is submitted."""
-    severity = row.get("severity") or rule.severity
-    if severity == "block_or_repay":
-        submitted = any(line["submitted"] for line in lines) or bool(row.get("submitted"))
-        return "medium" if submitted else "high"
-    return severity
-
-
-def finding_id(rule: Rule, row: Mapping[str, Any]) -> str:
-    """The same records and rule give the same id in every run: the code and a hash of the subject's key."""
-    parts = ("" if row.get(name) is None else str(_plain(row[name])) for name in rule.key)
-    key = "|".join(part.replace("\\", "\\\\").replace("|", "\\|") for part in parts)
-    return f"{rule.code}-{hashlib.sha256(f'{rule.code}|{key}'.encode()).hexdigest()[:12]}"
-
-
-def _evidence(
-    row: dict[str, Any],
-    told: dict[str, Any],
-    quotes: list[dict[str, Any]],
-    lines: list[dict[str, Any]],
-    facts: Facts,
-) -> dict[str, Any]:
-    evidence: dict[str, Any] = {"facts": told}
-    parameters = {
-        name.removesuffix("__id"): dict(facts.values[row[name]])
-        for name in row
-        if name.endswith("__id") and row[name] is not None
-    }
-    if parameters:
-        evidence["parameters"] = parameters
-    shown = [{k: q[k] for k in ("note_id", "start", "end", "kind", "value")} | {"text": q["text"][q["start"] : q["end"]]}
-             for q in quotes[:QUOTES_SHOWN]]  # fmt: skip
-    if row.get("quote_start") is not None:
-        shown.insert(0, {"note_id": row["note_id"], "start": int(row["quote_start"]), "end": int(row["quote_end"]),
-                         "text": row.get("quote"), "kind": row.get("quote_kind") or "quote"})  # fmt: skip
-    evidence["quotes"] = shown
-    if lines:
-        evidence["amount_basis"] = sorted({line["amount_basis"] for line in lines})
-    return evidence
 
 
 def _is_fact(name: str) -> bool:
@@ -335,35 +451,23 @@ def _is_fact(name: str) -> bool:
 
 def _plain(value: Any) -> Any:
     """A value as JSON and sentences show it: dates as ISO days, moments to the minute."""
-    if value is None or isinstance(value, str | int):
-        return value
     if isinstance(value, datetime):
-        return (
-            value.date().isoformat()
-            if value == datetime(value.year, value.month, value.day)
-            else value.isoformat(timespec="minutes")
-        )
+        whole_day = value == datetime(value.year, value.month, value.day)
+        return value.date().isoformat() if whole_day else value.isoformat(timespec="minutes")
     if isinstance(value, date):
         return value.isoformat()
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    return value
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-class _words(dict[str, Any]):
-    """Facts as words of a sentence: dates as `Mar 4, 2026`, `97530=2` as `2 of 97530`, a missing one as `unknown`."""
-
-    def __getitem__(self, key: str) -> Any:
-        value = super().__getitem__(key)
-        if value is None:
-            return "unknown"
-        if isinstance(value, str) and len(value) in (10, 16) and value[4:5] == "-" and value[7:8] == "-":
-            return _said_date(value)
-        if isinstance(value, str):
-            return days_in(value) or units_in(value) or codes_in(value) or value
-        if isinstance(value, datetime):
-            return _said_date(_plain(value))
+def _word(value: Any) -> Any:
+    """A fact as a sentence says it: dates as `Mar 4, 2026`, `97530=2` as `2 of 97530`, a missing one as `unknown`."""
+    if value is None:
+        return "unknown"
+    if not isinstance(value, str):
         return value
+    if len(value) in (10, 16) and value[4] == value[7] == "-":
+        return _said_date(value)
+    return days_in(value) or units_in(value) or codes_in(value) or value
 
 
 def _said_date(iso: str) -> str:
@@ -372,24 +476,34 @@ def _said_date(iso: str) -> str:
     return said if len(iso) == 10 else f"{said} {moment:%H:%M}"
 
 
-def _sentence(rule: Rule, which: str, case: str | None, words: Mapping[str, Any]) -> str:
-    """The rule's `message` or `fix` for its column `case`, with the facts. Raises RuleError for a name it lacks."""
-    template: str | Mapping[str, str] = getattr(rule, which)
-    if not isinstance(template, str):
-        if case is None or case not in template:
-            raise RuleError(
-                f"{rule.code}: its {which} has no sentence for the case {case!r}. There are {', '.join(template)}."
-            )
-        template = template[case]
+def _sentences(rule: Rule, which: str, told: Told) -> list[str]:
+    """The rule's `message` or `fix` of each unit, by its column `case`, with the facts. Raises RuleError for a name it lacks."""
+    cases = told.units["case"].to_list() if "case" in told.units.columns else [None] * told.units.height
+    templates = {case: _template(rule, which, case) for case in dict.fromkeys(cases)}
     try:
-        return singular(template.format_map(words))
+        names = list(dict.fromkeys(name for each in templates.values() for name in _names_in(each)))
+        words = [told.words(name) for name in names]
     except KeyError as error:
         raise RuleError(
             f"{rule.code}: its {which} names {{{error.args[0]}}}, which its function does not return. "
-            f"There are {', '.join(sorted(words))}."
+            f"There are {', '.join(sorted(told.sayable))}."
         ) from None
+    return _each(
+        list(zip(cases, *words, strict=True)),
+        lambda row: singular(templates[row[0]].format_map(dict(zip(names, row[1:], strict=True)))),
+    )
 
 
-def _cents(dollars: float) -> float:
-    """Dollars to the cent, half up."""
-    return int(abs(dollars) * 100 + 0.5 + 1e-9) / 100 * (1 if dollars >= 0 else -1)
+def _template(rule: Rule, which: str, case: str | None) -> str:
+    template: str | Mapping[str, str] = getattr(rule, which)
+    if isinstance(template, str):
+        return template
+    if case is None or case not in template:
+        raise RuleError(
+            f"{rule.code}: its {which} has no sentence for the case {case!r}. There are {', '.join(template)}."
+        )
+    return template[case]
+
+
+def _names_in(template: str) -> list[str]:
+    return [name for _, name, _, _ in Formatter().parse(template) if name is not None]

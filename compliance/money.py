@@ -105,16 +105,18 @@ def exposure(exposed: pl.DataFrame, lines: pl.DataFrame, relative_values: pl.Dat
     above the line's amount.
     """
     own = lines.select(*LINE, "cpt", "service_date", "units", "amount", "unit_price", "first_unit_more", "worth", "price_day",
-                       "conversion_factor", "practice_expense_reduction")  # fmt: skip
+                       "conversion_factor", "practice_expense_reduction").with_row_index("place")  # fmt: skip
+    # days and lines go by number from here on: joins by several texts cost most of all that follows
+    own = own.with_columns(day=pl.col("place").first().over("price_day")).drop("price_day")
     rows = exposed.with_row_index("row").join(own, on=LINE, how="left", maintain_order="left")
     units = pl.col("units").cast(pl.Float64)
     rows = rows.with_columns(
         lost=pl.min_horizontal(pl.coalesce(pl.col("exposed_units").cast(pl.Float64), units), units)
     )
     rows = _swapped(rows, relative_values)
-    before, after = _day_more(rows, lines)
-    rows = rows.join(before, on="price_day", how="left", maintain_order="left").join(
-        after, on=["unit_row", "price_day"], how="left", maintain_order="left"
+    before, after = _day_more(rows, own)
+    rows = rows.join(before, on="day", how="left", maintain_order="left").join(
+        after, on=["unit_row", "day"], how="left", maintain_order="left"
     )
     linear = pl.col("amount") * pl.coalesce("share", pl.col("lost") / units, pl.lit(1.0))
     is_priced = pl.col("share").is_null() & (pl.col("worth") > 0) & (units > 0)
@@ -124,23 +126,20 @@ def exposure(exposed: pl.DataFrame, lines: pl.DataFrame, relative_values: pl.Dat
         0.0
     )
     # several exposed lines of a day may have the highest practice expense: the first of them by key holds the full unit
-    once = pl.when(pl.col("holds_first")).then(lost).otherwise(lost - moved.fill_null(0.0))
+    holds_first = pl.col("row").is_in(_first_holders(rows.filter(holds)).implode())
+    once = pl.when(holds_first).then(lost).otherwise(lost - moved.fill_null(0.0))
     fraction = once / pl.col("worth")
     dollars = pl.when(is_priced).then(pl.col("amount") * fraction).otherwise(linear)
     # a line that is re-coded is paid anew, in whole cents
     recoded = pl.col("amount").round(2) - (pl.col("amount") - dollars).round(2)
     dollars = pl.when(pl.col("swap_price").is_not_null()).then(recoded).otherwise(dollars)
-    rows = rows.with_columns(holds_first=_first_holder(holds)).with_columns(
-        at_risk=pl.max_horizontal(pl.lit(0.0), pl.min_horizontal(dollars, pl.col("amount")))
-    )
-    return rows.sort("row")["at_risk"].fill_null(0.0)
+    at_risk = pl.max_horizontal(pl.lit(0.0), pl.min_horizontal(dollars, pl.col("amount")))
+    return rows.select(at_risk=at_risk.fill_null(0.0))["at_risk"]
 
 
-def _first_holder(holds: pl.Expr) -> pl.Expr:
-    """Whether the row is the first, by key, of its finding's rows of the day that hold the full unit."""
-    held = holds.fill_null(False)
-    place = held.cast(pl.Int64).cum_sum().over("unit_row", "price_day", order_by=LINE)
-    return held & (place == 1)
+def _first_holders(holding: pl.DataFrame) -> pl.Series:
+    """Of the rows that hold the full unit, the number `row` of the first, by key, of each finding's day."""
+    return holding.group_by("unit_row", "day").agg(pl.col("row").sort_by(LINE).first())["row"]
 
 
 def _swapped(rows: pl.DataFrame, relative_values: pl.DataFrame) -> pl.DataFrame:
@@ -182,38 +181,42 @@ def _national(rows: pl.DataFrame, relative_values: pl.DataFrame, code: str) -> p
 
 
 def _day_more(rows: pl.DataFrame, lines: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The most that one unit of a day is paid more: as billed, and without what falls away by a finding."""
+    """The most that one unit of a day is paid more: as billed, and without what falls away by a finding.
+
+    `rows` are the exposed lines, `lines` all: both with `place` (the line's number) and `day` (its price_day's).
+    """
     billed = lines.filter((pl.col("units") > 0) & pl.col("unit_price").is_not_null())
-    days = billed.join(rows.select("price_day").unique(), on="price_day", how="semi")
-    before = days.group_by("price_day").agg(before_more=pl.col("first_unit_more").max())
-    gone = rows.filter(pl.col("share").is_null()).select(
-        "unit_row", *LINE, kept=pl.col("units") - pl.col("lost"), swap="swap_more"
+    of_day = billed.select("day", "place", "first_unit_more").join(
+        rows.select("day").unique(), on="day", how="semi"
     )
-    of_day = days.select("price_day", *LINE, "first_unit_more")
-    gone = gone.join(of_day, on=LINE)
+    before = of_day.group_by("day").agg(before_more=pl.col("first_unit_more").max())
+    gone = rows.filter(pl.col("share").is_null()).select(
+        "unit_row", "place", kept=pl.col("units") - pl.col("lost"), swap="swap_more"
+    )
+    gone = gone.join(of_day, on="place")
     # a day of ten thousand lines has a handful of prices: count lines by price, never finding by line
-    prices = of_day.group_by("price_day", "first_unit_more").agg(lines=pl.len())
+    prices = of_day.group_by("day", "first_unit_more").agg(lines=pl.len())
     fallen = (
-        gone.group_by("unit_row", "price_day", *LINE, "first_unit_more")
+        gone.group_by("unit_row", "day", "place", "first_unit_more")
         .agg(stays=(pl.col("kept").is_null() | (pl.col("kept") > 0)).any())
         .filter(~pl.col("stays"))
-        .group_by("unit_row", "price_day", "first_unit_more")
+        .group_by("unit_row", "day", "first_unit_more")
         .agg(fallen=pl.len())
     )
     left = (
-        rows.select("unit_row", "price_day")
+        rows.select("unit_row", "day")
         .unique()
-        .join(prices, on="price_day")
-        .join(fallen, on=["unit_row", "price_day", "first_unit_more"], how="left", nulls_equal=True)
+        .join(prices, on="day")
+        .join(fallen, on=["unit_row", "day", "first_unit_more"], how="left", nulls_equal=True)
         .with_columns(
             more=pl.when(pl.col("lines") > pl.col("fallen").fill_null(0)).then(pl.col("first_unit_more"))
         )
     )
-    swapped = gone.group_by("unit_row", "price_day").agg(swap=pl.col("swap").max())
+    swapped = gone.group_by("unit_row", "day").agg(swap=pl.col("swap").max())
     after = (
-        left.group_by("unit_row", "price_day")
+        left.group_by("unit_row", "day")
         .agg(pl.col("more").max())
-        .join(swapped, on=["unit_row", "price_day"], how="left")
-        .select("unit_row", "price_day", after_more=pl.max_horizontal("more", "swap").fill_null(0.0))
+        .join(swapped, on=["unit_row", "day"], how="left")
+        .select("unit_row", "day", after_more=pl.max_horizontal("more", "swap").fill_null(0.0))
     )
     return before, after
