@@ -14,7 +14,7 @@ import narwhals as nw
 import polars as pl
 
 from compliance.checks.tables import CONTEXT, HOUSE
-from compliance.checks.terms import flag, in_polars, kept, like
+from compliance.checks.terms import in_polars, kept, like
 from compliance.policy import Policies, Value
 from compliance.policy.models import UNKNOWN
 from compliance.records.models import Setting
@@ -200,7 +200,7 @@ def _asked(codes: Sequence[str], edges: Sequence[date]) -> nw.Expr:
     named = nw.coalesce(nw.col("cpt").is_in(codes), nw.lit(False)) if codes else nw.lit(False)
     code = nw.when(named).then(nw.col("cpt")).otherwise(nw.lit("")) if codes else nw.lit("")
     place = [nw.coalesce(nw.col(name), nw.lit("")) for name in CONTEXT]
-    come = [flag(nw.col("service_date") >= _moment(edge)) for edge in edges[1:]]
+    come = [(nw.col("service_date") >= _moment(edge)).cast(nw.Int64) for edge in edges[1:]]
     edge = nw.sum_horizontal(nw.lit(0), *come)
     return nw.concat_str([*place, code, edge.cast(nw.Int64).cast(nw.String)], separator="|")
 

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from functools import cache, wraps
 from itertools import groupby
 from pathlib import Path
+from threading import RLock
 from typing import Any, ParamSpec
 from uuid import uuid4
 
@@ -29,6 +30,8 @@ BETWEEN_LINES = "\n"
 JOINS_AS_WRITTEN = pl.QueryOptFlags(join_order=False)
 
 Asked = ParamSpec("Asked")
+ONE_AT_A_TIME = RLock()
+"""Held while something is made that several rules share, since rules are judged side by side."""
 PASS, FAIL, CANNOT_TELL, NOT_APPLICABLE = "passed", "failed", "cannot_tell", "not_applicable"
 
 
@@ -288,12 +291,13 @@ def shared(derive: Callable[Asked, nw.LazyFrame]) -> Callable[Asked, nw.LazyFram
     @wraps(derive)
     def told(*frames: Asked.args, **how: Asked.kwargs) -> nw.LazyFrame:
         asked = (derive, *frames[1:], *how.items())
-        known = vars(frames[0]).setdefault("_derived", [])
-        for answered, frame in known:
-            if _same(answered, asked):
-                return frame
-        frame = kept(derive(*frames, **how))
-        known.append((asked, frame))
+        with ONE_AT_A_TIME:
+            known = vars(frames[0]).setdefault("_derived", [])
+            for answered, frame in known:
+                if _same(answered, asked):
+                    return frame
+            frame = kept(derive(*frames, **how))
+            known.append((asked, frame))
         return frame
 
     return told
