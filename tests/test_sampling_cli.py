@@ -61,7 +61,7 @@ def test_three_commands_from_records_to_a_verified_bundle(drawn: Path, tmp_path:
 
 def test_the_same_seed_gives_the_same_bytes(records: Path, drawn: Path, tmp_path: Path) -> None:
     told = run("sample", records, "--size", "35", "--seed", "7", "--output", tmp_path / "again.zip",
-               "--worksheet", tmp_path / "again.csv", *AS_OF)  # fmt: skip
+               "--worksheet", tmp_path / "again.csv", *AS_OF, anew=True)  # fmt: skip
     assert (tmp_path / "again.zip").read_bytes() == (drawn / "spot.zip").read_bytes()
     assert (tmp_path / "again.csv").read_bytes() == (drawn / "spot.csv").read_bytes()
     assert "Seed 7; drawn by ascending SHA-256 of SEED/UNIT within each stratum." in told.stdout

@@ -38,14 +38,14 @@ def remembered(
     """
     full = {"key": pl.String, "place": pl.Int32, **schema}
     known = _known(kind, full)
-    before = set(known["key"])
+    wanted = known.filter(pl.col("key").is_in(list(asked)))
+    before = set(wanted["key"].unique())
     missing = [key for key in asked if key not in before]
     fresh = pl.DataFrame(
         [(key, place, *row) for key in missing for place, row in _placed(read(asked[key]), len(schema))],
         schema=full,
         orient="row",
     )
-    wanted = known.filter(pl.col("key").is_in(list(asked)))
     if missing:
         kept = known if known.height + fresh.height <= MOST_ROWS else wanted
         _keep(kind, pl.concat([kept, fresh]))

@@ -42,6 +42,9 @@ class Policies:
     parameters: Mapping[str, Parameter]
     references: Mapping[str, Reference]
     code_tables: CodeTables = field(default_factory=CodeTables)
+    _edges: dict[tuple[str, str | None], list[date]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     @property
     def policy_ids(self) -> tuple[str, ...]:
@@ -139,8 +142,11 @@ class Policies:
 
     def edges(self, parameter: str, policy: str | None = None) -> list[date]:
         """Days on which the parameter can change (of every policy, or of one), sorted."""
-        days = {row.valid_from for row in self._rows(parameter, policy)}
-        return sorted(days | {row.valid_until for row in self._rows(parameter, policy) if row.valid_until})
+        if (parameter, policy) not in self._edges:
+            days = {row.valid_from for row in self._rows(parameter, policy)}
+            days |= {row.valid_until for row in self._rows(parameter, policy) if row.valid_until}
+            self._edges[parameter, policy] = sorted(days)
+        return list(self._edges[parameter, policy])
 
     def states(self, parameter: str) -> list[str]:
         """States to which some row of the parameter is narrowed."""
