@@ -9,6 +9,7 @@ from compliance.checks.rule import Rule, catalogue
 from compliance.policy import Policies
 from compliance.records.load import Records
 
+EVERYTHING = Scope()
 _kept: dict[Any, Audit] = {}
 
 
@@ -18,7 +19,7 @@ def kept_audit(
     as_of: date,
     rules: Sequence[Rule] | None = None,
     *,
-    scope: Scope = Scope(),
+    scope: Scope = EVERYTHING,
     progress: Callable[[str, int, int], None] = lambda name, done, of: None,
 ) -> Audit:
     """What `audit` gives, from the first time that it was asked for in this run of tests."""
