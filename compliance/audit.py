@@ -139,20 +139,8 @@ def audit(
     judging = [rule for rule in chosen if not lacks[rule.code]]
     steps = len(judging) + 3
     progress("Joining charts and claims", 0, steps)
-    tables = {**records.tables, "notes": spoken(records.tables["notes"], records.tables["interventions"])}
     values = ParameterValues(policies)
-    tables |= policies.code_tables.frames
-    tables["adjustments"] = adjustments(records.tables["remittances"])
-    frames = {name: nw.from_native(native(table)).lazy() for name, table in tables.items()}
-    charts = ChartTables(
-        frames,
-        policies.policy_of,
-        datetime(as_of.year, as_of.month, as_of.day),
-        keep=kept,
-        price=lambda lines: priced(
-            values.attach(lines, PRICE_PARAMETERS), frames["relative_values"], frames["geography"]
-        ).drop("policy_missing"),
-    )
+    charts = _joined(records, policies, as_of, values, native)
     notes = _polars(charts["notes"])
     progress("Reading the notes", 1, steps)
     readings = reading_tables(notes, records.tables["goals"], records.tables["supervision_contacts"])
@@ -165,21 +153,8 @@ def audit(
         values=values.shown,
         relative_values=policies.code_tables.frames["relative_values"],
     )
-    absent = _absent(records)
-
-    def judged_by(rule: Rule) -> Judged:
-        judged = scope.of(with_context(_run(rule, charts, values, absent), facts))
-        return Judged(
-            rule,
-            failed=judged.filter(pl.col("outcome") == FAIL),
-            coverage=_counts(rule, judged),
-            units=judged.select(
-                pl.lit(rule.code).alias("rule"), "patient_id", "discipline", "service_date", "outcome"
-            ),
-        )
-
     judged: list[Judged] = []
-    results = _side_by_side(judged_by, judging, charts)
+    results = _side_by_side(judging, charts, values, _absent(records), facts, scope)
     for number, rule in enumerate(judging):
         progress(rule.code, number + 2, steps)
         judged.append(next(results))
@@ -211,19 +186,59 @@ def audit(
     )
 
 
+def _joined(
+    records: Records,
+    policies: Policies,
+    as_of: date,
+    values: ParameterValues,
+    native: Callable[[pl.DataFrame], Any],
+) -> ChartTables:
+    """Charts and claims as rules see them, with CMS's tables of codes, before the notes are read."""
+    tables = {**records.tables, "notes": spoken(records.tables["notes"], records.tables["interventions"])}
+    tables |= policies.code_tables.frames
+    tables["adjustments"] = adjustments(records.tables["remittances"])
+    frames = {name: nw.from_native(native(table)).lazy() for name, table in tables.items()}
+    return ChartTables(
+        frames,
+        policies.policy_of,
+        datetime(as_of.year, as_of.month, as_of.day),
+        keep=kept,
+        price=lambda lines: priced(
+            values.attach(lines, PRICE_PARAMETERS), frames["relative_values"], frames["geography"]
+        ).drop("policy_missing"),
+    )
+
+
 def _side_by_side(
-    judge: Callable[[Rule], Judged], rules: Sequence[Rule], charts: ChartTables
+    rules: Sequence[Rule],
+    charts: ChartTables,
+    values: ParameterValues,
+    absent: frozenset[str],
+    facts: Facts,
+    scope: Scope,
 ) -> Iterator[Judged]:
     """What each rule judged, in the rules' order.
 
     Two at a time on Polars, which works without Python's lock: while it joins for one rule, the next is put into
     expressions. Other engines hold their connection to one thread.
     """
+
+    def judged_by(rule: Rule) -> Judged:
+        units = scope.of(with_context(_run(rule, charts, values, absent), facts))
+        return _judged(rule, units)
+
     with ThreadPoolExecutor(2 if charts["claims"].implementation.is_polars() else 1) as workers:
         try:
-            yield from workers.map(judge, rules)
+            yield from workers.map(judged_by, rules)
         finally:
             workers.shutdown(cancel_futures=True)
+
+
+def _judged(rule: Rule, units: pl.DataFrame) -> Judged:
+    named = units.select(
+        pl.lit(rule.code).alias("rule"), "patient_id", "discipline", "service_date", "outcome"
+    )
+    return Judged(rule, units.filter(pl.col("outcome") == FAIL), _counts(rule, units), named)
 
 
 def _not_run(code: str, lacks: str, records: Records) -> NotRun:
