@@ -11,13 +11,11 @@ from math import sqrt
 from typing import Any
 
 import polars as pl
-from numpy import arange, argmax, concatenate
-from scipy.special import bdtr, bdtrc, ndtri
 
 from compliance.audit import Audit, line_items
 from compliance.checks.rule import AT_RISK
 
-Z95 = float(ndtri(0.975))
+Z95 = 1.959963984540054
 """The normal quantile of a two-sided interval at 95 %."""
 INNER, OUTER = 0.025, 0.001
 """One-sided tails of the 95 % and the 99.8 % limits."""
@@ -58,6 +56,10 @@ def limits(of: int, centre: float, tail: float) -> tuple[float, float]:
     The upper limit is the least share k/of with P(X >= k) <= tail, the lower the greatest with P(X <= k) <= tail;
     a side that no count reaches is 1 + 1/of (or -1/of), so that nothing lies outside it.
     """
+    # scipy takes longer to import than a small clinic to check, and most commands ask for no limits
+    from numpy import arange, argmax, concatenate
+    from scipy.special import bdtr, bdtrc
+
     if of == 0:
         return 0.0, 1.0
     counts = arange(of + 1)

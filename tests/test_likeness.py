@@ -59,3 +59,23 @@ def test_the_visit_before_is_of_the_same_patient_and_discipline() -> None:
 
 def test_notes_without_what_likeness_needs_are_like_nothing() -> None:
     assert likeness_table(pl.DataFrame({"note_id": ["N1"], "text": ["Stairs"]})).is_empty()
+
+
+def test_a_copy_with_a_few_words_changed_is_found_among_many_notes_of_other_words() -> None:
+    """In a short note five changed words leave hardly half of its runs of three words, and it is a copy all the same."""
+    work = "Carried {} items over {} feet to the {} shelf with {} cues for posture, then {} sit to stand from {} inches"
+    others = [
+        (f"N{n:03}", f"P{n}", 2, " ".join(f"{word}{n % 7}{n // 7}" for word in work.split() * 2))
+        for n in range(300)
+    ]
+    source = f"{work.format(12, 40, 'upper', 2, 8, 18)}, {work.format(6, 30, 'lower', 3, 9, 16)}."
+    copy = f"{work.format(10, 45, 'upper', 3, 6, 18)}, {work.format(8, 30, 'lower', 1, 9, 17)}."
+    table = likeness_table(visits(*others, ("N990", "P990", 3, source), ("N991", "P991", 4, copy)))
+    assert table.filter(pl.col("note_id") == "N991")["like_note_id"].to_list() == ["N990"]
+
+
+def test_a_copy_is_found_however_many_there_are() -> None:
+    """A run of words leads to its first texts only: copies of one text are not all held against each other."""
+    rows = [(f"N{n:03}", f"P{n}", 1 + n // 10, WORK.format(f"basket of {n} towels")) for n in range(120)]
+    copies = visits(*rows).with_columns(therapist_id="patient_id")  # of one therapist they were a template
+    assert likeness_table(copies)["note_id"].to_list() == [f"N{n:03}" for n in range(1, 120)]

@@ -25,8 +25,8 @@ from typing import Any, NamedTuple
 import yaml
 
 from compliance.notes.words import Word, number_of, words
+from compliance.strict_yaml import LOADER
 
-SAFE_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 FOLDER = Path(__file__).with_name("lexicons")
 NUMBER = "{n}"
 GAP = ".."
@@ -299,7 +299,7 @@ def _split(phrase: str, separator: str) -> list[str]:
 @cache
 def lexicon(name: str) -> dict[str, Any]:
     """One lexicon file as written; raises ValueError when a required entry is missing."""
-    content = yaml.load((FOLDER / f"{name}.yaml").read_text(encoding="utf-8"), Loader=SAFE_LOADER)
+    content = yaml.load((FOLDER / f"{name}.yaml").read_text(encoding="utf-8"), LOADER)
     missing = [entry for entry in ("description", "source", "verified") if entry not in content]
     if missing:
         raise ValueError(f"{name}.yaml lacks {', '.join(missing)}; every lexicon states them.")

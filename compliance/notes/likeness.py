@@ -10,12 +10,10 @@ the two have in common, in order); same_patient; same_objective (what was done i
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from itertools import islice
 from typing import Any
 
 import polars as pl
-from datasketch import MinHash, MinHashLSH
-from rapidfuzz import fuzz, process
+from rapidfuzz import fuzz
 
 LIKENESS_SCHEMA: dict[str, pl.DataType] = {
     "note_id": pl.String(),
@@ -51,10 +49,12 @@ TEMPLATE_SHARE, TEMPLATE_PATIENTS = 0.5, 5
 """A sentence in more than this share of a therapist's notes, and in those of so many patients, is a template's."""
 SHORTEST = 200
 """Characters of what was done from which the same words in two patients' notes are no chance."""
-_SHINGLE, _BANDS, _ROWS = 3, 12, 10
-"""Notes that share 9 of 10 runs of three words meet in one of 12 bands of 10 rows with a chance of 99 in 100."""
+_RAREST, _SHARED = 15, 3
+"""Two texts are compared where they share so many (_SHARED) of those runs of three words that are the rarest in each."""
 _FLOOR, _MOST = 0.9, 50
-"""Pairs of two patients are kept from this similarity on; a note is compared with so many earlier ones at most."""
+"""Pairs of two patients are kept from this similarity on; a run of words leads to its first so many texts at most."""
+_AT_ONCE = 20_000
+"""Texts whose pairs are gathered together: millions of pairs are in memory at a time, not hundreds of millions."""
 
 
 def likeness_table(notes: pl.DataFrame) -> pl.DataFrame:
@@ -124,11 +124,12 @@ def _visit_before(bodies: pl.DataFrame) -> pl.DataFrame:
         & pl.col("body").is_not_null()
         & pl.col("body_before").is_not_null()
     )
-    alike = process.cpdist(before["body"].to_list(), before["body_before"].to_list(), scorer=fuzz.ratio)
+    # one by one: rapidfuzz's own loop over pairs imports NumPy, which takes longer than all pairs of a small clinic
+    alike = [fuzz.ratio(*pair) / 100 for pair in before.select("body", "body_before").iter_rows()]
     return before.select(
         "note_id",
         like_note_id=pl.col("note_id_before"),
-        similarity=pl.Series(alike, dtype=pl.Float64) / 100,
+        similarity=pl.Series(alike, dtype=pl.Float64),
         same_patient=pl.lit(True),
         same_objective=(pl.col("done") == pl.col("done_before")).fill_null(False),
     ).cast(dict(LIKENESS_SCHEMA))
@@ -175,21 +176,53 @@ def _near_words(long: pl.DataFrame, texts: dict[str, list[tuple[str, str]]]) -> 
 
 
 def _near_texts(texts: Sequence[str]) -> dict[str, list[tuple[str, float]]]:
-    """For each text the earlier ones that are nearly the same, found by MinHash and measured in full."""
-    index = MinHashLSH(num_perm=_BANDS * _ROWS, params=(_BANDS, _ROWS))
-    near: dict[str, list[tuple[str, float]]] = {}
-    sketches = MinHash.bulk([_shingles(text) for text in texts], num_perm=_BANDS * _ROWS, seed=1)
-    for place, (text, sketch) in enumerate(zip(texts, sketches, strict=True)):
-        places = sorted(other for other in index.query(sketch) if isinstance(other, int))
-        met = [texts[other] for other in islice(places, _MOST)]
-        measured = [(other, fuzz.ratio(text, other, score_cutoff=100 * _FLOOR) / 100) for other in met]
-        near[text] = [(other, similarity) for other, similarity in measured if similarity >= _FLOOR]
-        index.insert(place, sketch)
+    """For each text the earlier ones that are nearly the same: those that share rare words with it, measured in full."""
+    near: dict[str, list[tuple[str, float]]] = defaultdict(list)
+    for place, other in _sharing_rare_runs(texts):
+        similarity = fuzz.ratio(texts[place], texts[other], score_cutoff=100 * _FLOOR) / 100
+        if similarity >= _FLOOR:
+            near[texts[place]].append((texts[other], similarity))
     return near
 
 
-def _shingles(text: str) -> list[bytes]:
-    words = text.split()
-    return list(
-        {" ".join(words[at : at + _SHINGLE]).encode() for at in range(max(1, len(words) - _SHINGLE + 1))}
+def _sharing_rare_runs(texts: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """Places of two texts, the later first, that share several of the rarest runs of words of each.
+
+    What a copy has in common with its source are words that hardly any other text has; runs that are in one text alone
+    lead nowhere. The number of pairs grows with the texts, not with their square.
+    """
+    rarest = (
+        _runs(texts)
+        .with_columns(held_by=pl.len().over("run"))
+        .filter(pl.col("held_by") > 1)
+        .sort("held_by", "run")
+        .group_by("place", maintain_order=True)
+        .head(_RAREST)
+        .select("run", "place")
+        .sort("run", "place")
+    )
+    first = rarest.filter(pl.int_range(pl.len()).over("run") < _MOST).rename({"place": "other"})
+    for begin in range(0, len(texts), _AT_ONCE):
+        later = rarest.filter(pl.col("place").is_between(begin, begin + _AT_ONCE, closed="left"))
+        met = later.join(first, on="run").filter(pl.col("other") < pl.col("place"))
+        yield from (
+            met.group_by("place", "other").len().filter(pl.col("len") >= _SHARED).drop("len").iter_rows()
+        )
+
+
+def _runs(texts: Sequence[str]) -> pl.DataFrame:
+    """The runs of three words of each text, once each: place of the text, run (a hash)."""
+    word = pl.col("word")
+    words = (
+        pl.DataFrame({"text": texts}, schema={"text": pl.String})
+        .with_row_index("place")
+        .select("place", word=pl.col("text").str.extract_all(r"\S+"))
+        .explode("word")
+    )
+    run = pl.struct(word, second=word.shift(-1), third=word.shift(-2)).hash()
+    return (
+        words.select("place", run=run, ends_in=pl.col("place").shift(-2))
+        .filter(pl.col("ends_in") == pl.col("place"))
+        .select("place", "run")
+        .unique()
     )

@@ -8,6 +8,7 @@ import yaml
 from pydantic import Field
 
 from compliance.policy.models import Border
+from compliance.strict_yaml import LOADER
 
 
 class Code(Border):
@@ -31,7 +32,7 @@ class RemittanceCodes(Border):
 def remittance_codes() -> RemittanceCodes:
     """The codes as the file has them."""
     file = Path(__file__).parent / "remittance_codes.yaml"
-    return RemittanceCodes.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
+    return RemittanceCodes.model_validate(yaml.load(file.read_text(encoding="utf-8"), LOADER))
 
 
 def not_denials() -> tuple[str, ...]:

@@ -17,8 +17,6 @@ from compliance.records.exports import (
     tables_and_exports,
     without_known,
 )
-from compliance.records.fhir import File as FhirFile
-from compliance.records.fhir import read_fhir
 from compliance.records.layouts import Layout, own_layouts
 from compliance.records.merge import merged
 from compliance.records.models import TABLES, columns, empty_tables, schema
@@ -36,7 +34,6 @@ from compliance.records.tables import (
     without_repeats,
 )
 from compliance.records.workbook import read_workbook
-from compliance.records.x12 import read_x12
 
 __all__ = [
     "InputError",
@@ -177,14 +174,17 @@ def _exchanges(sources: list[Source], tables: dict[str, pl.DataFrame]) -> Iterat
 
     `tables` is looked at when each is asked for, so that FHIR knows the ids of claim files too.
     """
+    # claim files and FHIR have many models, a tenth of a second to import, and most clinics bring tables
     claim_files = [source for source in sources if source.shape == "x12"]
     if claim_files:
+        from compliance.records.x12 import read_x12
+
         known_lines = tables.get("claim_lines")
         yield read_x12([(source.name, source.open) for source in claim_files], known_lines), "claim files"
     if len(claim_files) < len(sources):
-        files = [
-            FhirFile(source.name, source.lines, source.open) for source in sources if source.shape == "fhir"
-        ]
+        from compliance.records.fhir import File, read_fhir
+
+        files = [File(source.name, source.lines, source.open) for source in sources if source.shape == "fhir"]
         yield read_fhir(files, tables), "FHIR files"
 
 

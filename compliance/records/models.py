@@ -111,7 +111,8 @@ POLARS: Mapping[Kind, pl.DataType] = MappingProxyType(
 class Record(BaseModel):
     """A row of a table. Subclasses name their table, the columns that identify a row, and what columns refer to."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    # readers ask for the fields alone and type whole columns: no validator is built that nobody calls
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, defer_build=True)
 
     table: ClassVar[str]
     keys: ClassVar[tuple[str, ...]]
