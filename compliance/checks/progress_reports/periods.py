@@ -8,14 +8,14 @@ Source: Medicare Benefit Policy Manual ch. 15 §220.3.D.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import narwhals as nw
 import polars as pl
 
 from compliance.checks.progress_reports.terms import author_doubt, of_own_discipline, written_on
 from compliance.checks.tables import REPORT_KINDS
-from compliance.checks.terms import ONE_DAY, fold, in_polars, like, shared
+from compliance.checks.terms import ONE_DAY, flag, fold, in_polars, like, ruled, shared
 
 PERIOD_PARAMETERS = (
     "progress_report_treatment_days",
@@ -35,8 +35,7 @@ TROUBLE = ("late", "missing", "open", "undischarged")
 Outcome = Literal["passed", "late", "missing", "open", "running", "undischarged", "unknown", "no_rule"]
 
 
-@dataclass(frozen=True)
-class Day:
+class Day(NamedTuple):
     """A treatment day with the limits in force on it: null where the payer sets none.
 
     `allowed` in treatment days, `calendar` and `grace` and `idle` in calendar days. `unknown` names the fact
@@ -176,7 +175,7 @@ def _carried(days: Sequence[Day]) -> list[Day]:
     carried = []
     for day in days:
         known = day if day.unknown is None else known
-        carried.append(replace(known, on=day.on, unknown=day.unknown))
+        carried.append(known if known is day else known._replace(on=day.on, unknown=day.unknown))
     return carried
 
 
@@ -304,13 +303,14 @@ def report_notes(notes: nw.LazyFrame) -> nw.LazyFrame:
 
 
 def _day_rows(treatment_days: nw.LazyFrame, notes: nw.LazyFrame) -> nw.LazyFrame:
-    """Treatment days as the fold reads them, with the clinician who treated on the day."""
+    """Treatment days as the fold reads them: with the clinician who treated, `judged` where the payer has or may have a rule."""
     key = ["patient_id", "discipline", "service_date"]
     clinicians = (
         notes.filter(nw.col("is_visit") & (nw.col("author_role") == "therapist"))
         .group_by(key)
         .agg(clinician_id=nw.col("therapist_id").min())
     )
+    judged = ruled("progress_report_treatment_days", "progress_report_calendar_days")
     return treatment_days.join(clinicians, on=key, how="left").select(
         *key,
         "episode",
@@ -321,6 +321,7 @@ def _day_rows(treatment_days: nw.LazyFrame, notes: nw.LazyFrame) -> nw.LazyFrame
         "policy_missing",
         *PERIOD_PARAMETERS,
         *IDS,
+        judged=flag(judged),
     )
 
 
@@ -387,7 +388,7 @@ def _episode_of(report: dict[str, Any], opened: dict[int, datetime]) -> int:
 def _of_episode(
     rows: list[dict[str, Any]], reports: list[dict[str, Any]], as_of: datetime
 ) -> Iterator[dict[str, Any]]:
-    judged = [row for row in rows if row["policy_missing"] or _has_rule(row)]
+    judged = [row for row in rows if row["judged"]]
     if not judged:
         yield _row(rows, Period(0, len(rows) - 1, "no_rule"), 0, {})
         return
@@ -409,14 +410,14 @@ def _of_episode(
             uncovered = period.last + 1
 
 
-def _has_rule(row: dict[str, Any]) -> bool:
-    return row[PERIOD_PARAMETERS[0]] is not None or row[PERIOD_PARAMETERS[1]] is not None
-
-
 def _day(row: dict[str, Any]) -> Day:
-    allowed, calendar, grace = (row[name] for name in PERIOD_PARAMETERS[:3])
     return Day(
-        row["service_date"], allowed, calendar, grace or 0, row["discharge_note_days"], row["policy_missing"]
+        row["service_date"],
+        row["progress_report_treatment_days"],
+        row["progress_report_calendar_days"],
+        row["progress_report_grace_days"] or 0,
+        row["discharge_note_days"],
+        row["policy_missing"],
     )
 
 
