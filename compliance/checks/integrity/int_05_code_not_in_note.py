@@ -3,13 +3,23 @@
 import narwhals as nw
 import polars as pl
 
-from compliance.checks.integrity.matching import LINE, charted, is_session, notes_of_the_day
+from compliance.checks.integrity.matching import LINE, is_session, notes_of_the_day
 from compliance.checks.integrity.prices import given_codes, own_units, priced
 from compliance.checks.rule import rule
-from compliance.checks.terms import codes, flag, fold, is_timed, judge, yes
+from compliance.checks.terms import codes, flag, fold, is_timed, judge, kept, yes
 from compliance.checks.units.allocation import CLOCK, supported
 
 DAY = ["patient_id", "discipline", "service_date"]
+OF_LINE = [
+    "note_id",
+    "cpt",
+    "service_date",
+    "patient_id",
+    "discipline",
+    "payer_id",
+    "units",
+    "policy_missing",
+]
 TOLD = ["claim_id", "line", "note_id", "outcome", "missing", "case", "severity", "cpt", "service_date", "patient_id",
         "discipline", "payer_id", "units", "codes_in_note", "skilled_minutes", "missed_units", "missed_dollars",
         "fault"]  # fmt: skip
@@ -72,8 +82,10 @@ def code_not_in_note(
     Lines without any note (INT-04) and visits without any claim (INT-07); the number of units (UNIT-01, UNIT-02);
     whether the note's words support the code (DOC).
     """
-    billed = _billed_codes(claim_lines, notes, interventions, mentions)
-    missed = _missed_codes(claim_lines, notes, interventions, fees)
+    pairs = kept(notes_of_the_day(claim_lines, notes.filter(nw.col("attended"))))
+    pairs = pairs.rename({"day_note_id": "note_id"})
+    billed = _billed_codes(pairs, claim_lines, interventions, mentions)
+    missed = _missed_codes(pairs, claim_lines, interventions, fees)
     numbers = ["line", "units", "skilled_minutes", "missed_units", "missed_dollars"]
     same = [table.with_columns(nw.col(*numbers).cast(nw.Float64)) for table in (billed, missed)]
     return nw.concat(same, how="vertical")
@@ -86,34 +98,37 @@ def _one_code() -> nw.Expr:
 
 
 def _billed_codes(
-    claim_lines: nw.LazyFrame, notes: nw.LazyFrame, interventions: nw.LazyFrame, mentions: nw.LazyFrame
+    pairs: nw.LazyFrame,
+    claim_lines: nw.LazyFrame,
+    interventions: nw.LazyFrame,
+    mentions: nw.LazyFrame,
 ) -> nw.LazyFrame:
-    """Lines with a note of their day, judged by whether it holds their code."""
-    pairs = notes_of_the_day(claim_lines, notes.filter(nw.col("attended"))).rename({"day_note_id": "note_id"})
+    """Lines with a note of their day, judged by whether it holds their code. `pairs`: LINE and note_id."""
     named = (nw.col("kind") == "code_named") & ~nw.col("negated") & (nw.col("when") == "today")
     written = mentions.filter(named).select("note_id", "value").rename({"value": "cpt"})
     recorded = interventions.filter(~nw.col("cpt").is_null()).select("note_id", "cpt")
-    held = nw.concat([recorded, written], how="vertical").with_columns(code=_one_code())
-    held = pairs.join(held.select("note_id", "code").unique(), on="note_id").select(*LINE, "code").unique()
-    coded = pairs.join(interventions.select("note_id", uncoded=flag(nw.col("cpt").is_null())), on="note_id")
-    coded = coded.group_by(*LINE).agg(uncoded=nw.col("uncoded").max())
-    lines = (
-        charted(claim_lines, notes, interventions)
-        .filter(is_session() & (nw.col("here") > 0))
-        .with_columns(code=_one_code())
-        .join(held.with_columns(holds=nw.lit(1)), on=[*LINE, "code"], how="left")
-        .join(coded, on=LINE, how="left")
+    held = nw.concat([recorded, written], how="vertical").select("note_id", code=_one_code()).unique()
+    uncoded = interventions.select("note_id", uncoded=flag(nw.col("cpt").is_null()))
+    lines = claim_lines.filter(is_session()).select(*LINE, *OF_LINE, code=_one_code())
+    of_notes = (
+        pairs.join(lines.select(*LINE, "code"), on=LINE)
+        .join(held.with_columns(holds=nw.lit(1)), on=["note_id", "code"], how="left")
+        .join(uncoded.group_by("note_id").agg(nw.col("uncoded").max()), on="note_id", how="left")
+        .group_by(*LINE)
+        .agg(nw.col("holds").max(), nw.col("uncoded").max())
     )
     judged = judge(
-        lines,
+        lines.join(of_notes, on=LINE),
         cannot_tell={
             "claim_lines.cpt": nw.col("cpt").is_null(),
             "interventions.cpt": ~yes("holds") & (nw.col("uncoded").is_null() | yes("uncoded")),
         },
         fails=~yes("holds"),
     )
+    judged = kept(judged)
+    failed = pairs.join(judged.filter(nw.col("outcome") == "failed").select(*LINE), on=LINE)
     listed = fold(
-        held.join(judged.filter(nw.col("outcome") == "failed").select(*LINE), on=LINE),
+        failed.join(held, on="note_id").select(*LINE, "code").unique(),
         by=LINE,
         order_by=["code"],
         step=lambda rows: [{"codes_in_note": " ".join(row["code"] for row in rows)}],
@@ -127,28 +142,29 @@ def _billed_codes(
 
 
 def _missed_codes(
-    claim_lines: nw.LazyFrame, notes: nw.LazyFrame, interventions: nw.LazyFrame, fees: nw.LazyFrame
+    pairs: nw.LazyFrame, claim_lines: nw.LazyFrame, interventions: nw.LazyFrame, fees: nw.LazyFrame
 ) -> nw.LazyFrame:
-    """Codes of billed visits that no line bills."""
-    pairs = notes_of_the_day(claim_lines, notes.filter(nw.col("attended"))).rename({"day_note_id": "note_id"})
+    """Codes of billed visits that no line bills. `pairs`: LINE and note_id."""
     lines = pairs.join(claim_lines.select(*LINE, "cpt", "units"), on=LINE).with_columns(code=_one_code())
     billed = lines.select("note_id", "code").unique().with_columns(billed=nw.lit(1))
     visits = pairs.select("note_id").unique()
     given = given_codes(interventions).join(visits, on="note_id")
     given = given.filter(~nw.col("cpt").is_in([*codes("bundled"), *codes("monitoring")]))
-    day = _timed_day(given, lines)
+    given = kept(given.with_columns(code=_one_code()).join(billed, on=["note_id", "code"], how="left"))
+    unbilled = ~yes("billed")
+    open_given = given.filter(unbilled)
+    day = _timed_day(given.join(open_given.select(*DAY).unique(), on=DAY), lines)
     left = nw.col("day_supported") - nw.col("day_billed")
     own = own_units()
     room = nw.when(own < left).then(own).otherwise(left)
-    given = (
-        given.with_columns(code=_one_code())
-        .join(billed, on=["note_id", "code"], how="left")
+    missed = (
+        priced(open_given, claim_lines, fees)
         .join(day, on=DAY, how="left")
         .with_columns(missed_units=nw.when(is_timed()).then(room).otherwise(own))
+        .select("note_id", "cpt", "missed_units", "day_unmeasured", "day_uncounted", "price")
     )
-    unbilled = ~yes("billed")
     judged = judge(
-        priced(given, claim_lines, fees),
+        given.join(missed, on=["note_id", "cpt"], how="left"),
         cannot_tell={
             "interventions.minutes": unbilled & is_timed() & yes("day_unmeasured"),
             "claim_lines.units": unbilled & is_timed() & yes("day_uncounted"),
