@@ -6,10 +6,14 @@ The same audit gives the same bytes: every list is sorted, every number is writt
 import io
 import json
 from collections.abc import Callable
+from itertools import zip_longest
 from typing import Any
 
 import polars as pl
-from rich.console import Console
+from rich.cells import cell_len
+from rich.console import Console, RenderableType
+from rich.segment import Segment, Segments
+from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
@@ -24,6 +28,9 @@ from compliance.risk import summary
 SCHEMA_VERSION = "1"
 MARKS = {"high": "▲ high", "medium": "◆ medium", "low": "● low", "info": "○ info"}
 STYLES = {"high": "red", "medium": "yellow", "low": "cyan", "info": "dim"}
+HEADS = ("", "rule", "service", "patient", "therapist", "payer", "at risk", "what")
+DOLLARS = HEADS.index("at risk")
+GAP, LEAST = "  ", 10
 LEFT_OUT_SHOWN = 10
 Claims = list[dict[str, Any]] | None
 
@@ -110,23 +117,53 @@ FORMATS: dict[str, Callable[[Audit, Records, Policies, Claims], str]] = {
 
 def as_table(result: Audit, records: Records, claims: Claims, *, color: bool) -> str:
     """Findings for a person at a terminal: a table, then what it comes to and what could not be told."""
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for name, justify in (("", "left"), ("rule", "left"), ("service", "left"), ("patient", "left"),
-                          ("therapist", "left"), ("payer", "left"), ("at risk", "right"), ("what", "left")):  # fmt: skip
-        table.add_column(name, justify=justify, no_wrap=name != "what", overflow="fold")  # type: ignore[arg-type]
     order = {severity: place for place, severity in enumerate(SEVERITIES)}
-    for row in sorted(result.findings.iter_rows(named=True), key=lambda r: order[r["severity"]]):
-        table.add_row(
+    found = sorted(result.findings.iter_rows(named=True), key=lambda row: order[row["severity"]])
+    cells = [
+        (
             MARKS[row["severity"]],
             row["rule"],
             row["service_date"].date().isoformat() if row["service_date"] else "",
-            *(_cell(row[name]) for name in ("patient_id", "therapist_id", "payer_id")),
+            *(terminal(row[name] or "") for name in ("patient_id", "therapist_id", "payer_id")),
             money(row["amount_at_risk"], cents=True) if row["amount_at_risk"] else "",
-            _cell(row["message"]),
-            style=STYLES[row["severity"]] if color else "",
+            terminal(row["message"]),
         )
-    text = _rendered(table, color) if result.findings.height else ""
+        for row in found
+    ]
+    styles = ["bold", *(STYLES[row["severity"]] for row in found)]
+    text = _laid_out([HEADS, *cells], styles, color) if found else ""
     return text + "\n".join(["", *_closing(result, records), *_gate(claims), *_left_out(records.report), ""])
+
+
+def _laid_out(rows: list[tuple[str, ...]], styles: list[str], color: bool) -> str:
+    """Rows in columns: the last takes what is left of the page, no other more than a quarter of it.
+
+    By hand, because `rich` takes a millisecond to lay out a row of a table, and there may be a hundred thousand.
+    """
+    console = _console(color)
+    page, most = console.width, console.width // 4
+    widths = [min(max(map(cell_len, column)), most) for column in list(zip(*rows, strict=True))[:-1]]
+    widths.append(max(page - sum(widths) - len(GAP) * len(widths), LEAST))
+    blocks = ["\n".join(_row_lines(row, widths, console)) for row in rows]
+    if not color:
+        return "\n".join([*blocks, ""])
+    styled = [Segment(block, Style.parse(style)) for block, style in zip(blocks, styles, strict=True)]
+    return _printed(Segments(styled, new_lines=True), console)
+
+
+def _row_lines(row: tuple[str, ...], widths: list[int], console: Console) -> list[str]:
+    """The lines of one row: more than one where a cell is wider than its column."""
+    folded = [
+        [text] if cell_len(text) <= width else [line.plain for line in Text(text).wrap(console, width)]
+        for text, width in zip(row, widths, strict=True)
+    ]
+    lines = []
+    for texts in zip_longest(*folded, fillvalue=""):
+        spaces = [" " * (width - cell_len(text)) for text, width in zip(texts, widths, strict=True)]
+        columns = [text + space for text, space in zip(texts, spaces, strict=True)]
+        columns[DOLLARS] = spaces[DOLLARS] + texts[DOLLARS]
+        lines.append(GAP.join(columns).rstrip())
+    return lines
 
 
 def _cell(text: str | None) -> Text:
@@ -179,11 +216,15 @@ def _left_out(report: LoadReport) -> list[str]:
     return [f"Not checked, because nothing was read of it ({len(told):,}):", *told[:LEFT_OUT_SHOWN], *more]
 
 
-def _rendered(table: Table, color: bool) -> str:
-    buffer = io.StringIO()
-    console = Console(file=buffer, force_terminal=color, no_color=not color, width=None if color else 180)
-    console.print(table)
-    return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()) + "\n"
+def _console(color: bool) -> Console:
+    """What lays text out for the terminal or, without color, for a file of 180 columns."""
+    return Console(file=io.StringIO(), force_terminal=color, no_color=not color, width=None if color else 180)
+
+
+def _printed(text: RenderableType, console: Console) -> str:
+    with console.capture() as printed:
+        console.print(text, crop=False)
+    return "\n".join(line.rstrip() for line in printed.get().splitlines()) + "\n"
 
 
 def named(table: pl.DataFrame, records: Records, by: str) -> pl.DataFrame:
@@ -215,7 +256,7 @@ def risk_text(table: pl.DataFrame, by: str) -> str:
             rate(row["n"], row["of"], row["share_low"], row["share_high"]),
             f"{row['cannot_tell']:,}",
         )
-    return _rendered(shown, color=False)
+    return _printed(shown, _console(color=False))
 
 
 def trail_text(entries: pl.DataFrame) -> str:
@@ -226,7 +267,7 @@ def trail_text(entries: pl.DataFrame) -> str:
     for row in entries.iter_rows(named=True):
         told = (row["at"][:19].replace("T", " "), row["person"], row["action"], row["subject"])
         shown.add_row(str(row["entry"]), *(_cell(text) for text in told))
-    return _rendered(shown, color=False) + f"{plural(entries.height, 'entry', 'entries')}.\n"
+    return _printed(shown, _console(color=False)) + f"{plural(entries.height, 'entry', 'entries')}.\n"
 
 
 def frame_text(table: pl.DataFrame, kind: str) -> str:

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -76,6 +77,22 @@ def run(*arguments: str | Path, watched: bool = False, anew: bool = False) -> Ca
 def checked() -> Called:
     """Every rule over the small clinic, as JSON."""
     return run("check", SAMPLE, "--format", "json", *AS_OF)
+
+
+def test_the_table_stands_in_columns_and_what_is_long_goes_on_below(
+    monkeypatch: pytest.MonkeyPatch, document: dict[str, object]
+) -> None:
+    piped = run("check", SAMPLE, *AS_OF).stdout.partition("\n\n")[0].splitlines()
+    what = piped[0].index("what")
+    rows = [line for line in piped[1:] if line[0] != " "]
+    assert len(rows) == len(document["findings"])  # type: ignore[arg-type]
+    assert {line[what - 2 : what] for line in piped} == {"  "} and max(map(len, piped)) <= 180
+    monkeypatch.setenv("COLUMNS", "100")
+    watched = run("check", SAMPLE, *AS_OF, watched=True).stdout
+    shown = re.sub(r"\x1b\[[0-9;]*m", "", watched).partition("\n\n")[0].splitlines()
+    assert max(map(len, shown)) <= 100 and len(shown) > len(piped)
+    said = " ".join(line[what:].strip() for line in piped)
+    assert " ".join(line[what:].strip() for line in shown) == said
 
 
 @pytest.mark.parametrize("command", ["check", "risk", "report", "trail"])
