@@ -4,6 +4,7 @@ import narwhals as nw
 
 from compliance.checks.one_on_one.sessions import (
     PERSON_DAY,
+    WINDOW,
     billed,
     clock_times,
     least,
@@ -15,7 +16,17 @@ from compliance.checks.one_on_one.sessions import (
 )  # fmt: skip
 from compliance.checks.rule import rule
 from compliance.checks.supervision.taken_out import counted_by
-from compliance.checks.terms import ASSISTANT_MODIFIERS, flag, has_code, is_timed, joined, judge, ruled, yes
+from compliance.checks.terms import (
+    ASSISTANT_MODIFIERS,
+    flag,
+    has_code,
+    is_timed,
+    joined,
+    judge,
+    kept,
+    ruled,
+    yes,
+)
 from compliance.checks.units.allocation import CLOCK, MIDPOINT, POOLED, supported
 
 PATIENT_DAY = ["patient_id", "discipline", "service_date"]
@@ -67,9 +78,13 @@ def overlapping_one_on_one(interventions: nw.LazyFrame, claim_lines: nw.LazyFram
     Overlaps with evaluations and other untimed services. Whether the minutes may be billed as a group instead. Two codes
     that share minutes of one patient (UNIT-04). Sides of an overlap that no line bills.
     """
-    sessions = billed(one_on_one(interventions), claim_lines, ["one_on_one_overlap_minutes"])
-    sessions = sessions.with_columns(tolerance=nw.coalesce(nw.col("one_on_one_overlap_minutes"), nw.lit(0)))
-    met = pairs(sessions)
+    tolerance = nw.coalesce(nw.col("one_on_one_overlap_minutes"), nw.lit(0))
+    sessions = kept(
+        billed(one_on_one(interventions), claim_lines, ["one_on_one_overlap_minutes"]).select(
+            *LINE, *WINDOW, "session", "deliverer", "own", "lasts", "exact", "cpt", tolerance=tolerance
+        )
+    )
+    met = kept(pairs(sessions))
     told = sessions.join(_overlaps(met), on="session", how="left").join(
         _hours_known(sessions, interventions, claim_lines), on=[*PERSON_DAY, "patient_id"], how="left"
     )
@@ -84,13 +99,16 @@ def overlapping_one_on_one(interventions: nw.LazyFrame, claim_lines: nw.LazyFram
         },
         fails=~fits,
     )
-    failed = judged.filter(nw.col("outcome") == "failed").select(*LINE)
-    return judged.join(_shown(met, sessions, failed), on=LINE, how="left").select(
-        *LINE, "outcome", "missing", "cpt", "service_date", "patient_id", "discipline", "clinic_id", "payer_id",
-        "note_id", "provider", "sessions", "timed_minutes", "units", "lost", "counted",
-        "one_on_one_overlap_minutes", "one_on_one_overlap_minutes__id", "unit_method__id",
-        therapist_id="person_id", overlap_minutes="overlap", exposed_units="lost",
+    units = kept(
+        judged.select(
+            *LINE, "outcome", "missing", "cpt", "service_date", "patient_id", "discipline", "clinic_id", "payer_id",
+            "note_id", "provider", "timed_minutes", "units", "lost", "counted",
+            "one_on_one_overlap_minutes", "one_on_one_overlap_minutes__id", "unit_method__id",
+            therapist_id="person_id", overlap_minutes="overlap", exposed_units="lost",
+        )
     )  # fmt: skip
+    failed = units.filter(nw.col("outcome") == "failed").select(*LINE)
+    return units.join(_shown(met, sessions, failed), on=LINE, how="left")
 
 
 def _overlaps(met: nw.LazyFrame) -> nw.LazyFrame:
