@@ -13,7 +13,7 @@ from compliance.checks.one_on_one.days import (
     worked,
 )  # fmt: skip
 from compliance.checks.rule import rule
-from compliance.checks.terms import codes, is_timed, judge, yes
+from compliance.checks.terms import codes, is_timed, judge, kept, yes
 from compliance.checks.units.allocation import CLOCK
 
 
@@ -62,7 +62,7 @@ def impossible_day(
     ## What it does not check
     Minutes that the notes record (CON-03) and times that overlap (CON-01).
     """
-    lines = lines_by_person(claim_lines, interventions)
+    lines = kept(lines_by_person(claim_lines, interventions))
     timed = least_minutes(lines, therapist_days).group_by(*DAY).agg(
         timed_least=nw.col("least").sum(), units=nw.col("units").sum(), unknown_units=nw.col("unknown_units").max()
     )  # fmt: skip
@@ -87,6 +87,7 @@ def impossible_day(
         },
         fails=longer,
     )
+    judged = kept(judged)
     failed = judged.filter(nw.col("outcome") == "failed").select(*DAY)
     counted = lines.filter(_counts())
     patients = (

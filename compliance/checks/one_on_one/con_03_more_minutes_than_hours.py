@@ -13,7 +13,7 @@ from compliance.checks.one_on_one.days import (
 )
 from compliance.checks.one_on_one.sessions import billed, least, one_on_one
 from compliance.checks.rule import rule
-from compliance.checks.terms import MINUTES_OF_A_DAY, codes, flag, judge, yes
+from compliance.checks.terms import MINUTES_OF_A_DAY, codes, flag, judge, kept, yes
 from compliance.checks.units.allocation import CLOCK
 
 
@@ -72,7 +72,7 @@ def more_minutes_than_hours(
     """
     evaluations = [*codes("evaluation"), *codes("reevaluation")]
     sessions = billed(one_on_one(interventions, also=evaluations), claim_lines, [])
-    sessions = sessions.drop("therapist_id").with_columns(therapist_id=nw.col("person_id"))
+    sessions = kept(sessions.select("service_date", "own", "claim_id", "line", therapist_id="person_id"))
     documented = (
         sessions.with_columns(
             told=nw.coalesce(nw.col("own"), nw.lit(0)), unmeasured=flag(nw.col("own").is_null())
@@ -102,6 +102,7 @@ def more_minutes_than_hours(
         fails=~open_question,
     )
     limit = nw.when(nw.col("case") == "day").then(nw.lit(MINUTES_OF_A_DAY)).otherwise(hours)
+    judged = kept(judged)
     failed = judged.filter(nw.col("outcome") == "failed")
     severity = nw.when(nw.col("case") == "near").then(nw.lit("info")).otherwise(nw.lit("medium"))
     return (

@@ -5,7 +5,7 @@ import narwhals as nw
 from compliance.checks.one_on_one.days import DAY, iso_day, listed
 from compliance.checks.one_on_one.sessions import billed, clock, one_on_one
 from compliance.checks.rule import rule
-from compliance.checks.terms import flag, judge, yes
+from compliance.checks.terms import flag, judge, kept, yes
 from compliance.checks.units.allocation import CLOCK, supported
 
 STRETCH = [*DAY, "begins", "ends"]
@@ -49,8 +49,18 @@ def group_billed_one_on_one(
     Times that overlap and are not the same (CON-01).
     """
     sessions = billed(one_on_one(interventions), claim_lines, [])
-    sessions = sessions.drop("therapist_id").with_columns(therapist_id=nw.col("person_id"))
-    sessions = sessions.filter(~nw.col("claim_id").is_null())
+    sessions = kept(
+        sessions.filter(~nw.col("claim_id").is_null()).select(
+            "claim_id",
+            "line",
+            "service_date",
+            "patient_id",
+            "begins",
+            "ends",
+            "own",
+            therapist_id="person_id",
+        )
+    )
     stretches = _stretches(sessions)
     days = _days(sessions, therapist_days)
     together = stretches.join(days.select(*DAY, "group_pattern_patients"), on=DAY, how="inner").filter(
@@ -67,6 +77,7 @@ def group_billed_one_on_one(
         },
         fails=~nw.col("patients").is_null(),
     )
+    judged = kept(judged)
     failed = judged.filter(nw.col("outcome") == "failed")
     at_risk = sessions.join(together.select(*STRETCH), on=STRETCH, how="inner")
     return (

@@ -17,6 +17,17 @@ from compliance.checks.units.allocation import CLOCK, POOLED
 
 DAY = ["therapist_id", "service_date"]
 VISIT = [*DAY, "patient_id", "discipline"]
+OF_LINE = (
+    "claim_id",
+    "line",
+    "service_date",
+    "patient_id",
+    "discipline",
+    "payer_id",
+    "cpt",
+    "units",
+    "unit_method",
+)
 GROUP = "97150"
 SHARED_MODES = ("group", "concurrent")
 
@@ -42,7 +53,7 @@ def worked(shifts: nw.LazyFrame) -> nw.LazyFrame:
 
 
 def lines_by_person(claim_lines: nw.LazyFrame, interventions: nw.LazyFrame) -> nw.LazyFrame:
-    """Claim lines with the one person who gave them as `therapist_id`; null where several did, or nobody is known.
+    """Claim lines (OF_LINE) with the one person who gave them, `therapist_id`; null where several did, or nobody is known.
 
     The service's deliverer, without a record of the service the note's author, else the line's own therapist (who, on
     a line with CQ or CO, is not the one who gave it). Group and concurrent services, and minutes of assistants, aides
@@ -74,8 +85,7 @@ def lines_by_person(claim_lines: nw.LazyFrame, interventions: nw.LazyFrame) -> n
     return (
         billed_once(claim_lines)
         .join(given, on=["note_id", "cpt"], how="left")
-        .with_columns(therapist_id=person)
-        .drop("one", "other", "several")
+        .select(*OF_LINE, therapist_id=person)
     )
 
 
