@@ -76,7 +76,10 @@ class ParameterValues:
             self._asking[table] = self._asking_of(rows)
         key = table, tuple(parameters)
         if key not in self._attached:
-            self._attached[key] = self._with_values(rows, self._asking[table], parameters, table)
+            attached = self._with_values(rows, self._asking[table], parameters, table)
+            if attached is not rows:
+                vars(attached)["_bare"] = rows
+            self._attached[key] = attached
         return self._attached[key]
 
     def _with_values(

@@ -303,6 +303,11 @@ def shared(derive: Callable[Asked, nw.LazyFrame]) -> Callable[Asked, nw.LazyFram
     return told
 
 
+def bare(rows: nw.LazyFrame) -> nw.LazyFrame:
+    """A table without the parameters that were attached to it: one frame for every rule, for what `shared` derives."""
+    return vars(rows).get("_bare", rows)
+
+
 def _same(these: Sequence[Any], those: Sequence[Any]) -> bool:
     """Whether two calls were given the same: frames themselves, all else by value."""
     return len(these) == len(those) and all(

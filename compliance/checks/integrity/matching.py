@@ -6,7 +6,7 @@ that a line is accused only where no reading of the records finds it a note.
 
 import narwhals as nw
 
-from compliance.checks.terms import MINUTES_OF_A_DAY, codes, flag, shared, yes
+from compliance.checks.terms import MINUTES_OF_A_DAY, codes, flag, kept, shared, yes
 
 LINE = ["claim_id", "line"]
 DISCIPLINES = ("modifier_discipline", "rendering_discipline")
@@ -26,7 +26,7 @@ def charted(
     patient did not come); `unknown` (the missing fact, where the export lacks the notes that would tell).
     """
     attended = notes.filter(nw.col("attended"))
-    here = notes_of_the_day(claim_lines, attended)
+    here = kept(notes_of_the_day(claim_lines, attended))
     elsewhere = _of_another_day(claim_lines, notes, attended, interventions, here, tolerance)
     absent = notes_of_the_day(claim_lines, notes.filter(~nw.col("attended")))
     span = _first_note(claim_lines, notes)

@@ -2,7 +2,7 @@
 
 import narwhals as nw
 
-from compliance.checks.terms import ASSISTANT_MODIFIERS, flag, has_code, yes
+from compliance.checks.terms import ASSISTANT_MODIFIERS, bare, flag, has_code, kept, shared, yes
 
 SERVICE = ("note_id", "cpt")
 
@@ -18,8 +18,16 @@ def services(
     role; of the assistant where there is one); `note_columns` of the note. A visit without interventions has the
     codes of its claim lines, all given by its author.
     """
+    given = _given(bare(interventions), bare(notes), bare(claim_lines))
+    visits = notes.filter(nw.col("attended")).select("note_id", *note_columns)
+    return given.join(visits, on="note_id", how="inner")
+
+
+@shared
+def _given(interventions: nw.LazyFrame, notes: nw.LazyFrame, claim_lines: nw.LazyFrame) -> nw.LazyFrame:
+    """`services` without columns of the note, which depend on no payer's policy: one for all rules."""
     visits = notes.filter(nw.col("attended"))
-    rows = nw.concat([_recorded(interventions), _unrecorded(visits, claim_lines)], how="vertical")
+    rows = kept(nw.concat([_recorded(interventions), _unrecorded(visits, claim_lines)], how="vertical"))
     grouped = rows.group_by(*SERVICE).agg(
         *(nw.col(name).min() for name in ("starts_at", "deliverer_rank")),
         nw.col("ends_at").max(),
@@ -37,7 +45,6 @@ def services(
     )
     return (
         grouped.drop("keyed")
-        .join(visits.select("note_id", *note_columns), on="note_id", how="inner")
         .join(_billed(claim_lines), on=list(SERVICE), how="left")
         .filter(yes("marked") | ~(yes("any_marked") & (nw.col("by_assistant") > 0)))
     )

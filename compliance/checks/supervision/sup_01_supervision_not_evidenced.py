@@ -5,7 +5,7 @@ import narwhals as nw
 from compliance.checks.rule import rule
 from compliance.checks.supervision.presence import HOME, with_presence
 from compliance.checks.supervision.services import services
-from compliance.checks.terms import codes, first, flag, judge, yes
+from compliance.checks.terms import codes, first, flag, judge, kept, yes
 
 CONTEXT = [
     "service_date", "patient_id", "discipline", "clinic_id", "payer_id", "therapist_id", "author_role", "supervisor_id",
@@ -103,7 +103,7 @@ def supervision_not_evidenced(
     given = services(interventions, notes, claim_lines, CONTEXT).filter(
         (nw.col("by_assistant") > 0) | ((nw.col("by_unknown") > 0) & (nw.col("by_therapist") == 0))
     )
-    named = _named(given, supervision_contacts, therapists)
+    named = kept(_named(kept(given), supervision_contacts, therapists))
     units = _levels(with_presence(named, shifts, therapists)).with_columns(policy_missing=_unread())
     reasons = _reasons(_judged(units), "notes.supervisor_id" in absent_columns)
     known = nw.col("policy_missing").is_null() & (nw.col("assistant_supervision") != "unknown")
