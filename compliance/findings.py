@@ -71,7 +71,6 @@ EXPOSED: dict[str, pl.DataType] = {
 }  # fmt: skip
 """What a rule may say of the part of a line that falls away (see `checks.rule.rule`); null: all of it."""
 QUOTES_SHOWN = 8
-FROM_SOURCE = "__from_source"
 SORTED = json.JSONEncoder(sort_keys=True)
 SORTED_TEXT = json.JSONEncoder(sort_keys=True, ensure_ascii=False)
 
@@ -115,22 +114,23 @@ def with_context(judged: pl.DataFrame, facts: Facts) -> pl.DataFrame:
     absent = [
         pl.lit(None, dtype=kind).alias(name) for name, kind in named.items() if name not in judged.columns
     ]
-    judged = judged.with_columns(*absent).with_columns(pl.col("line").cast(pl.Int64))
+    judged = judged.with_columns(*absent).cast({"line": pl.Int64})
     judged = _filled(judged, facts.told_by_line, ["claim_id", "line"])
     judged = _filled(judged, facts.told_by_note, ["note_id"])
     return _filled(judged, facts.told_by_plan, ["plan_id"])
 
 
 def _filled(judged: pl.DataFrame, source: pl.DataFrame, on: list[str]) -> pl.DataFrame:
-    """Coalesce each column that has gaps with the source's, joined on the key."""
+    """Fill each column that has gaps from the source's row of the same key."""
     gaps = [name for name in source.columns if name not in on and judged[name].null_count()]
     if not gaps or judged[on[0]].null_count() == judged.height:
         return judged
-    told = source.select(*on, *(pl.col(name).alias(f"{name}{FROM_SOURCE}") for name in gaps))
-    joined = judged.join(told, on=on, how="left", maintain_order="left")
-    return joined.with_columns(pl.coalesce(name, f"{name}{FROM_SOURCE}").alias(name) for name in gaps).drop(
-        f"{name}{FROM_SOURCE}" for name in gaps
-    )
+    keys, told = judged.select(on), source.select(*on, *gaps)
+    if not keys.equals(
+        source.select(on), null_equal=False
+    ):  # most rules judge every line, in the lines' order
+        told = keys.join(told, on=on, how="left", maintain_order="left")
+    return judged.with_columns(pl.coalesce(name, told[name]) for name in gaps)
 
 
 def findings(failed: Sequence[tuple[Rule, pl.DataFrame]], facts: Facts) -> pl.DataFrame:
