@@ -156,16 +156,16 @@ def read_cells(given: pl.Series, column: Column) -> CellsRead:
         values, bad = _written(cells, column, remarks)
     if isinstance(column.held_as, pl.Datetime):
         values = _before_the_end(values, remarks)
-    lost = [(given.str.contains(LOST).fill_null(False), "text in UTF-8")] if binary else []
+    lost = [(given.str.contains(LOST), "text in UTF-8")] if binary else []
     found = [*lost, *_faults(cells, values, column), *_fractions(given, column)]
-    faults = tuple((mask, wanted) for mask, wanted in found if mask.any())
+    faults = tuple((mask.fill_null(False), wanted) for mask, wanted in found if mask.any())
     for mask, _ in faults:
         bad = bad | mask
     return CellsRead(values.rename(column.name), bad, remarks, faults)
 
 
 def _before_the_end(values: pl.Series, remarks: dict[str, int]) -> pl.Series:
-    late = (values > LAST_DAY).fill_null(False)
+    late = values > LAST_DAY
     if not late.any():
         return values
     remarks[f"days after {LAST_DAY:%Y} were taken as its last, for a date without end"] = int(late.sum())
@@ -201,35 +201,34 @@ def as_text(given: pl.Series) -> pl.Series:
 def _written(cells: pl.Series, column: Column, remarks: dict[str, int]) -> tuple[pl.Series, pl.Series]:
     """Strings read, and which of them could not be."""
     values = PLAIN[column.kind](cells, column)
-    odd = cells.is_not_null() & values.is_null()
-    if odd.any():
+    bad = pl.Series("bad", [False]).new_from_index(0, cells.len())
+    if values.null_count() > cells.null_count():
+        odd = cells.is_not_null() & values.is_null()
         values = _one_by_one(cells, values, odd, column, remarks)
-    bad = cells.is_not_null() & values.is_null()
+        bad = cells.is_not_null() & values.is_null()
     if column.kind in (Kind.CODES, Kind.LABELS):
-        values = values.set((values.str.len_bytes() == 0).fill_null(False), None)
+        values = values.set(values.str.len_bytes() == 0, None)
     pattern = PATTERNS.get(f"{column.table}.{column.name}")
     if pattern:
         bad = bad | ~values.str.contains(pattern[0]).fill_null(True)
     if column.kind is Kind.KEY:
-        bad = bad | values.str.contains(SHORTENED).fill_null(False)
+        shortened = values.str.contains(SHORTENED)
+        bad = bad | shortened.fill_null(False) if shortened.any() else bad
     return values, bad
 
 
 def _faults(cells: pl.Series | None, values: pl.Series, column: Column) -> Iterator[tuple[pl.Series, str]]:
-    """Cells that read well and are refused all the same, and what would have been right."""
+    """Cells that read well and are refused all the same (null where there is no cell), and what would have been right."""
     if column.held_as in (pl.Float64, pl.Int64):
         wanted = f"{EXPECTED[column.kind]}, of at most {int(LARGEST):,}"
-        yield (values.abs() > LARGEST).fill_null(False), wanted
+        yield values.abs() > LARGEST, wanted
     if isinstance(column.held_as, pl.Datetime) and cells is not None:
         yield from _of_unknown_order(cells)
     if cells is not None and (cells.str.len_bytes() > LONGEST_CELL).any():
-        yield (
-            (cells.str.len_chars() > LONGEST_CELL).fill_null(False),
-            f"a cell of at most {LONGEST_CELL:,} characters",
-        )
+        yield cells.str.len_chars() > LONGEST_CELL, f"a cell of at most {LONGEST_CELL:,} characters"
     if column.kind is Kind.KEY:
         wanted = "an identifier of characters that can be seen, in UTF-8 or Windows-1252"
-        yield values.str.contains(UNSEEN).fill_null(False), wanted
+        yield values.str.contains(UNSEEN), wanted
 
 
 def _fractions(given: pl.Series, column: Column) -> Iterator[tuple[pl.Series, str]]:
@@ -237,12 +236,12 @@ def _fractions(given: pl.Series, column: Column) -> Iterator[tuple[pl.Series, st
     if column.kind in (Kind.KEY, Kind.CODE) and (given.dtype.is_float() or given.dtype.is_decimal()):
         number = given.cast(pl.Float64).fill_nan(None)
         whole = (number == number.round()) & (number.abs() < LARGEST)
-        yield (~whole).fill_null(False), f"{EXPECTED[column.kind]}, as text or as a whole number below 2^53"
+        yield ~whole, f"{EXPECTED[column.kind]}, as text or as a whole number below 2^53"
 
 
 def _of_unknown_order(cells: pl.Series) -> Iterator[tuple[pl.Series, str]]:
     """Dates that read month first, in a column where another can only be day first: 03/04/2026 beside 13/04/2026."""
-    apart = cells.filter(cells.str.contains(SLASHED).fill_null(False)).unique()
+    apart = cells.filter(cells.str.contains(SLASHED)).unique()
     if not apart.len():
         return
     first, second = (apart.str.extract(SLASHED, place).cast(pl.Int64) for place in (1, 2))
@@ -252,7 +251,7 @@ def _of_unknown_order(cells: pl.Series) -> Iterator[tuple[pl.Series, str]]:
         return
     doubtful = apart.filter(months & first.is_between(1, 12) & (first != second))
     yield (
-        cells.is_in(doubtful.implode()).fill_null(False),
+        cells.is_in(doubtful.implode()),
         "a date whose order is known, such as 2026-03-04, because this column also has "
         f"{day_first.min()}, which can only be day first",
     )
@@ -331,14 +330,15 @@ def _trimmed(cells: pl.Series, kind: Kind, remarks: dict[str, int]) -> pl.Series
         return cells.set(blank, None) if blank.any() else cells
     bare = cells.str.strip_chars(SPACE)
     bare = bare.set(bare.str.len_bytes() == 0, None)
-    formula = bare.str.starts_with('="').fill_null(False)
-    if formula.any():
+    if bare.str.starts_with('="').any():
         bare = bare.str.replace('^="(.*)"$', "$1")
-    nothing = bare.str.len_bytes().is_between(2, 4) & bare.str.to_lowercase().is_in(NOTHING)
-    count = int(nothing.sum() or 0)
-    if count:
-        remarks["cells that say NULL, NaN or #N/A were taken as empty"] = count
-        bare = bare.set(nothing.fill_null(False), None)
+    length = bare.str.len_bytes()
+    short = bare.filter((length >= 2) & (length <= 4)).unique()
+    words = [word for word in short.to_list() if word.lower() in NOTHING]
+    if words:
+        nothing = bare.is_in(words)
+        remarks["cells that say NULL, NaN or #N/A were taken as empty"] = int(nothing.sum())
+        bare = bare.set(nothing, None)
     return bare
 
 
@@ -347,18 +347,17 @@ def _plain_text(cells: pl.Series, column: Column) -> pl.Series:
 
 
 def _plain_date(cells: pl.Series, column: Column) -> pl.Series:
-    iso = cells.str.len_bytes() == 10
-    plain = pl.select(pl.when(iso).then(cells)).to_series()
+    plain = cells.set(cells.str.len_bytes() != 10, None)
     return _in_years(plain.str.to_date("%Y-%m-%d", strict=False).cast(pl.Datetime("us")))
 
 
 def _plain_moment(cells: pl.Series, column: Column) -> pl.Series:
     bare = cells.str.replace(" ", "T", literal=True)
     length = bare.str.len_bytes()
-    minutes = pl.select(pl.when(length == 16).then(bare)).to_series()
-    seconds = pl.select(pl.when(length == 19).then(bare)).to_series()
+    minutes, seconds = (bare.set(length != long, None) for long in (16, 19))
     read = minutes.str.to_datetime("%Y-%m-%dT%H:%M", strict=False, time_unit="us")
-    read = read.fill_null(seconds.str.to_datetime("%Y-%m-%dT%H:%M:%S", strict=False, time_unit="us"))
+    if seconds.null_count() < seconds.len():
+        read = read.fill_null(seconds.str.to_datetime("%Y-%m-%dT%H:%M:%S", strict=False, time_unit="us"))
     day = _plain_date(cells, column)
     if column.kind is Kind.END_OF_DAY:
         day = day + timedelta(hours=23, minutes=59, seconds=59)
@@ -366,22 +365,23 @@ def _plain_moment(cells: pl.Series, column: Column) -> pl.Series:
 
 
 def _in_years(read: pl.Series) -> pl.Series:
-    return read.set(~read.dt.year().is_between(YEARS.start, YEARS.stop - 1).fill_null(True), None)
+    year = read.dt.year()
+    return read.set((year < YEARS.start) | (year >= YEARS.stop), None)
 
 
 def _plain_float(cells: pl.Series, column: Column) -> pl.Series:
     read = cells.cast(pl.Float64, strict=False)
-    return read.set((~read.is_finite()).fill_null(False), None)
+    return read.set(~read.is_finite(), None)
 
 
 def _plain_upper_bound(cells: pl.Series, column: Column) -> pl.Series:
     read = _plain_float(cells, column)
-    return read.set((read < 0).fill_null(False), None)
+    return read.set(read < 0, None)
 
 
 def _plain_number(cells: pl.Series, column: Column) -> pl.Series:
     read = cells.cast(pl.Int64, strict=False)
-    return read.set((read < 0).fill_null(False), None)
+    return read.set(read < 0, None)
 
 
 def _plain_flag(cells: pl.Series, column: Column) -> pl.Series:

@@ -204,10 +204,8 @@ def _tell_swallowed(raw: RawTable, separator: str, width: int) -> None:
     """Tell of cells that hold a whole row: a quote that closes only further down makes it a part of another's cell."""
     if width < 3:
         return
-    for name in raw.cells.columns:
-        cells = raw.cells[name]
-        if cells.dtype != pl.String:
-            continue
+    of_lines = raw.cells.select(pl.col(pl.String).str.contains(r"[\r\n]").any()).row(0, named=True)
+    for name in [name for name, several in of_lines.items() if several]:
         broken = raw.cells.lazy().filter(pl.col(name).str.contains(r"[\r\n]")).select(ROW, name)
         asked = broken.filter(pl.col(name).str.count_matches(separator, literal=True) >= width - 1).collect()
         rows = [row for row, cell in asked.iter_rows() if _holds_a_row(cell, separator, width)]
