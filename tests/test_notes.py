@@ -216,6 +216,7 @@ def test_response(text, response):
         ("per STG#2", ["STG2"]),
         ("STGs 1 & 2", ["STG1", "STG2"]),
         ("LTG 1-3 addressed", ["LTG1", "LTG2", "LTG3"]),
+        ("STG 1a-2 addressed", ["STG1A", "STG2"]),
         ("Goals 1, 2 and 3.", ["GOAL1", "GOAL2", "GOAL3"]),
         ("short term goal number two", ["STG2"]),
         ("Obj 1 + Obj 2", ["OBJ1", "OBJ2"]),

@@ -179,7 +179,8 @@ def _numbers(note: list[Word], place: int) -> tuple[list[str], int]:
             break
         if not _ends_label(note, at) or (note[at].start > note[at - 1].end + 3):
             break
-        if labels and (range_dash or note[joined].spelling in ("to", "through", "thru")) and value.isdigit():
+        ranges = range_dash or note[joined].spelling in ("to", "through", "thru")
+        if labels and ranges and labels[-1].isdigit() and value.isdigit():
             labels += [str(n) for n in range(int(labels[-1]) + 1, int(value) + 1)]
         else:
             letter = note[at + 1] if at + 1 < len(note) else None

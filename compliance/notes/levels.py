@@ -4,9 +4,6 @@ Columns of `goal_levels`: note_id; goal_id; measure (level of help and numbers, 
 levels are compared: then the goal moved); moved (whether two levels, or a value with an earlier one, stand there).
 """
 
-import re
-from collections import defaultdict
-
 import polars as pl
 
 LEVEL_SCHEMA: dict[str, pl.DataType] = {
@@ -15,42 +12,47 @@ LEVEL_SCHEMA: dict[str, pl.DataType] = {
     "measure": pl.String(),
     "moved": pl.Boolean(),
 }
-_DATES = re.compile(r"\d{4}-\d{2}-\d{2}|\d{1,2}/\d{1,2}/\d{2,4}|\b\d{1,2}/(?:0?[1-46-9]|1[1-9]|2\d|3[01])\b")
-_NUMBER = re.compile(r"\d+(?:\.\d+)?")
+_DATES = r"\d{4}-\d{2}-\d{2}|\d{1,2}/\d{1,2}/\d{2,4}|\b\d{1,2}/(?:0?[1-46-9]|1[1-9]|2\d|3[01])\b"
+_NUMBER = r"\d+(?:\.\d+)?"
 
 
 def goal_levels(notes: pl.DataFrame, mentions: pl.DataFrame, links: pl.DataFrame) -> pl.DataFrame:
     """One row a note and goal that it names by label. `mentions`, `links`: the tables of `reading` and `linking`."""
-    named = links.filter((pl.col("how") == "label") & pl.col("goal_id").is_not_null()).sort(
-        "note_id", "start", "goal_id"
+    goal = ["note_id", "goal_id"]
+    labels = links.filter((pl.col("how") == "label") & pl.col("goal_id").is_not_null())
+    named = _with_words(labels.sort("note_id", "start", "goal_id").unique(goal, keep="first"), labels, notes)
+    said = mentions.filter((pl.col("kind") == "assist_level") & ~pl.col("negated"))
+    levels = (
+        named.join(said.select("note_id", "value", said_at="start"), on="note_id")
+        .filter(pl.col("said_at").is_between("end", "until", closed="left"))
+        .group_by(goal)
+        .agg(levels=pl.col("value").unique().sort())
     )
-    levels = mentions.filter((pl.col("kind") == "assist_level") & ~pl.col("negated")).select(
-        "note_id", "start", "value"
+    numbers = pl.col("words").str.replace_all(_DATES, " ").str.extract_all(_NUMBER)
+    no_levels = pl.lit([], dtype=pl.List(pl.String))
+    stated = pl.concat_list(pl.col("levels").fill_null(no_levels), numbers)
+    moved = pl.col("levels").list.len().fill_null(0) > 1
+    return (
+        named.join(levels, on=goal, how="left")
+        .select(
+            *goal, measure=pl.when(~moved & (stated.list.len() > 0)).then(stated.list.join(" ")), moved=moved
+        )
+        .cast(dict(LEVEL_SCHEMA))
+        .sort(goal)
     )
-    told: dict[str, list[tuple[int, str]]] = defaultdict(list)
-    for note_id, start, value in levels.join(
-        named.select("note_id").unique(), on="note_id", how="semi"
-    ).iter_rows():
-        told[note_id].append((start, value))
-    places: dict[str, set[int]] = defaultdict(set)
-    for note_id, start in named.select("note_id", "start").iter_rows():
-        places[note_id].add(start)
-    texts = dict(notes.select("note_id", "text").drop_nulls().iter_rows())
-    rows: dict[tuple[str, str], tuple[str | None, bool]] = {}
-    for note_id, goal_id, end in named.select("note_id", "goal_id", "end").iter_rows():
-        text = texts.get(note_id, "")
-        until = min((start for start in places[note_id] if start >= end), default=len(text))
-        found = {value for start, value in told[note_id] if end <= start < until}
-        rows.setdefault((note_id, goal_id), _measure(text[end:until], found))
-    return pl.DataFrame(
-        [(*key, *value) for key, value in rows.items()], schema=LEVEL_SCHEMA, orient="row"
-    ).sort("note_id", "goal_id")
 
 
-def _measure(words: str, levels: set[str]) -> tuple[str | None, bool]:
-    """The measure that a goal's words state, and whether they compare it with another."""
-    if len(levels) > 1:
-        return None, True
-    numbers = _NUMBER.findall(_DATES.sub(" ", words))
-    stated = [*sorted(levels), *numbers]
-    return (" ".join(stated) if stated else None), False
+def _with_words(named: pl.DataFrame, labels: pl.DataFrame, notes: pl.DataFrame) -> pl.DataFrame:
+    """Add to labels `words`, what stands after each, and `until`, where they end: at the note's next label, or with it."""
+    begins = labels.select("note_id", until="start").unique().sort("until")
+    texts = notes.select("note_id", "text").drop_nulls().unique("note_id", keep="last")
+    return (
+        named.sort("end")
+        .join_asof(
+            begins, left_on="end", right_on="until", by="note_id", strategy="forward", check_sortedness=False
+        )
+        .join(texts, on="note_id", how="left")
+        .with_columns(pl.col("text").fill_null(""))
+        .with_columns(until=pl.coalesce("until", pl.col("text").str.len_chars().cast(pl.Int64)))
+        .with_columns(words=pl.col("text").str.slice("end", pl.col("until") - pl.col("end")))
+    )

@@ -10,9 +10,10 @@ modified, discontinued, unknown_label); links; why_not (not_open, unknown_label,
 """
 
 import re
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -46,18 +47,16 @@ def link_table(notes: pl.DataFrame, goals: pl.DataFrame) -> pl.DataFrame:
     `notes`: note_id, text, plan_id, and service_date where known. `goals`: goal_id, plan_id, label, text, status,
     and status_on where known.
     """
-    by_plan = _goals_by_plan(goals)
-    dated = "service_date" in notes.columns
+    plans = _Plans(goals)
+    part_keys = cache(lambda plan: key_of(*(part for goal in plan for part in goal)))
     asked: dict[str, tuple[str, tuple[Goal, ...]]] = {}
     keys: list[tuple[str, str]] = []
-    for note in notes.iter_rows(named=True):
-        if note["text"]:
-            plan = tuple(
-                _on_the_day(by_plan.get(note["plan_id"], []), note["service_date"] if dated else None)
-            )
-            key = key_of(note["text"], *(part for goal in plan for part in goal))
-            asked[key] = (note["text"], plan)
-            keys.append((note["note_id"], key))
+    for note_id, plan_id, day, text in _with_day(notes, "text"):
+        if text:
+            plan = plans.on_the_day(plan_id, day)
+            key = key_of(text, part_keys(plan))
+            asked[key] = (text, plan)
+            keys.append((note_id, key))
     listed = pl.DataFrame(keys, schema=dict.fromkeys(("note_id", "key"), pl.String), orient="row")
     rows = remembered(
         "links", asked, lambda each: _links(*each), {n: k for n, k in LINK_SCHEMA.items() if n != "note_id"}
@@ -65,20 +64,41 @@ def link_table(notes: pl.DataFrame, goals: pl.DataFrame) -> pl.DataFrame:
     return listed.join(rows, on="key", maintain_order="left_right").select(list(LINK_SCHEMA))
 
 
-def _goals_by_plan(goals: pl.DataFrame) -> dict[str, list[dict[str, Any]]]:
-    by_plan: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for goal in goals.sort("plan_id", "goal_id").iter_rows(named=True):
-        by_plan[goal["plan_id"]].append(goal)
-    return by_plan
+def _with_day(notes: pl.DataFrame, *columns: str) -> Iterator[tuple[Any, ...]]:
+    """note_id, plan_id, service_date (null where notes have none) and `columns` of each note."""
+    day = "service_date" if "service_date" in notes.columns else pl.lit(None).alias("service_date")
+    return notes.select("note_id", "plan_id", day, *columns).iter_rows()
 
 
-def _on_the_day(goals: list[dict[str, Any]], day: Any) -> Iterator[Goal]:
-    """Goals with their status on a day: one met later was open until then, the day it was met included."""
-    for goal in goals:
-        status, since = goal["status"] or OPEN, goal.get("status_on")
-        if status != OPEN and day is not None and since is not None and day <= since:
-            status = OPEN
-        yield Goal(goal["goal_id"], goal["label"] or "", goal["text"] or "", status)
+class _Plans:
+    """The goals of every plan, as they stood on a day.
+
+    Between the days on which one of a plan's goals was closed they stand still, so that most notes of a plan have them in common.
+    """
+
+    def __init__(self, goals: pl.DataFrame) -> None:
+        self._goals: dict[str | None, list[tuple[Goal, Any]]] = defaultdict(list)
+        self._met: dict[tuple[str | None, int], tuple[Goal, ...]] = {}
+        for goal in goals.sort("plan_id", "goal_id").iter_rows(named=True):
+            written = Goal(goal["goal_id"], goal["label"] or "", goal["text"] or "", goal["status"] or OPEN)
+            since = goal.get("status_on") if written.status != OPEN else None
+            self._goals[goal["plan_id"]].append((written, since))
+        self._closed = {
+            plan_id: sorted({since for _, since in listed if since is not None})
+            for plan_id, listed in self._goals.items()
+        }
+
+    def on_the_day(self, plan_id: str | None, day: Any) -> tuple[Goal, ...]:
+        """Goals with their status on a day: one met later was open until then, the day it was met included."""
+        days = self._closed.get(plan_id, [])
+        reached = len(days) if day is None else bisect_left(days, day)
+        if (plan_id, reached) not in self._met:
+            to_come = set(days[reached:])
+            self._met[plan_id, reached] = tuple(
+                goal._replace(status=OPEN) if since in to_come else goal
+                for goal, since in self._goals.get(plan_id, [])
+            )
+        return self._met[plan_id, reached]
 
 
 @lru_cache(maxsize=50_000)
@@ -303,26 +323,21 @@ def concepts(goal_text: str) -> tuple[frozenset[str], frozenset[str]]:
 
 def searched_table(notes: pl.DataFrame, goals: pl.DataFrame) -> pl.DataFrame:
     """What was looked for in each note: note_id, searched (a sentence naming labels, actions and things)."""
-    by_plan = _goals_by_plan(goals)
-    dated = "service_date" in notes.columns
+    plans = _Plans(goals)
     sought_by = _all_sought(goal["text"] or "" for goal in goals.iter_rows(named=True))
-    rows = []
-    for note in notes.iter_rows(named=True):
-        note_id = note["note_id"]
-        plan = _on_the_day(by_plan.get(note["plan_id"], []), note["service_date"] if dated else None)
+
+    @cache
+    def said(plan: tuple[Goal, ...]) -> str:
         sought = [
             f"{goal.label or 'unlabelled goal'} ({sought_by[goal.text]})"
             for goal in plan
             if goal.status == OPEN
         ]
-        rows.append(
-            (
-                note_id,
-                f"Looked for: {'; '.join(sought)}; or two of a goal's own words."
-                if sought
-                else "The plan holds no open goal.",
-            )
-        )
+        if not sought:
+            return "The plan holds no open goal."
+        return f"Looked for: {'; '.join(sought)}; or two of a goal's own words."
+
+    rows = [(note_id, said(plans.on_the_day(plan_id, day))) for note_id, plan_id, day in _with_day(notes)]
     return pl.DataFrame(rows, schema={"note_id": pl.String, "searched": pl.String}, orient="row")
 
 

@@ -49,7 +49,7 @@ def remembered(
     if missing:
         kept = known if known.height + fresh.height <= MOST_ROWS else wanted
         _keep(kind, pl.concat([kept, fresh]))
-    return pl.concat([wanted, fresh]).filter(pl.col("place") >= 0).sort("key", "place").drop("place")
+    return pl.concat([wanted, fresh]).filter(pl.col("place") >= 0).drop("place")
 
 
 def key_of(*parts: str) -> str:
