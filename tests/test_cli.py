@@ -24,6 +24,8 @@ from compliance.synth import write
 from tests import clinic
 from tests.audits import kept_audit
 
+pytestmark = pytest.mark.xdist_group("cli")  # one worker audits the small clinic
+
 ROOT = Path(__file__).parent.parent
 WHOLE_SAMPLE = ROOT / "sample_data"
 SAMPLE = "SAMPLE"
@@ -354,7 +356,6 @@ def dollars_by_rule() -> float:
     return sum(row["dollars"] for row in rows)
 
 
-@pytest.mark.xdist_group("risk")
 @pytest.mark.parametrize("by", ["therapist", "payer", "clinic"])
 def test_the_risk_table_sums_to_the_whole(by: str, dollars_by_rule: float) -> None:
     rows = json.loads(run("risk", SAMPLE, "--by", by, "--format", "json", *AS_OF).stdout)

@@ -16,11 +16,12 @@ import polars as pl
 import pytest
 
 from compliance.audit import Audit, audit
-from compliance.checks.cases import read_cases
 from compliance.checks.rule import Rule, catalogue
 from compliance.policy import Policies, load_policies
 from compliance.records.load import Records, from_frames, load
-from tests.test_rules import clinic_of_cases
+from tests.test_rules import cases_of, clinic_of_cases
+
+pytestmark = pytest.mark.xdist_group("engines")  # one worker makes the clinic of cases
 
 SAMPLE = Path(__file__).parent.parent / "sample_data"
 AS_OF = date(2026, 7, 1)
@@ -117,7 +118,7 @@ def clinic(tmp_path_factory: pytest.TempPathFactory) -> tuple[Records, Policies,
     cases = [
         (f"{rule.code}.{number}.", case)
         for rule in catalogue().values()
-        for number, case in enumerate(read_cases(rule.cases))
+        for number, case in enumerate(cases_of(rule.code))
         if "without" not in case.said
     ]
     records, policies = clinic_of_cases(cases, tmp_path_factory.mktemp("policies"))

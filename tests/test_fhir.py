@@ -1266,7 +1266,7 @@ VALUES = st.one_of(
       st.text(max_size=12),
     st.sampled_from(["", "Patient/", "#", "urn:uuid:", "2026-13-45", "2026", "9999-12-31T00:00:00Z", "\x00", "\u202e",
       "a" * 5_000]),
-    st.sampled_from([[], {}, [None], {"coding": None}, [[]], {"reference": "#"}, {"value": 1e300}]),
+    st.sampled_from([[], {}, [None], {"coding": None}, [[]], {"reference": "#"}, {"value": 1e300}]).map(copy.deepcopy),
 )  # fmt: skip
 
 

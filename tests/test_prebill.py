@@ -14,6 +14,8 @@ from compliance.records.load import Records, load
 from compliance.review.worklist import cause_key
 from compliance.views import billing_sentence
 
+pytestmark = pytest.mark.xdist_group("prebill")  # one worker audits the sample
+
 AS_OF = date(2026, 7, 1)
 
 

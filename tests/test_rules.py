@@ -24,12 +24,19 @@ from compliance.records.load import Records, from_frames, load
 from compliance.records.models import Kind, columns
 from tests import clinic
 
+
+@cache
+def cases_of(code: str) -> list[Case]:
+    """The cases of a rule, read once."""
+    return read_cases(catalogue()[code].cases)
+
+
 CASES = [
     pytest.param(
         rule, number, case, id=f"{rule.code}: {case.sentence}", marks=pytest.mark.xdist_group(rule.code)
     )
     for rule in catalogue().values()
-    for number, case in enumerate(read_cases(rule.cases))
+    for number, case in enumerate(cases_of(rule.code))
 ]
 
 
@@ -54,7 +61,7 @@ class Audited:
             return audit(case.records(), policies_of(case, self._new_folder()), case.as_of, [rule])
         alike = groups(rule.code)[number]
         if alike not in self._done:
-            cases = read_cases(rule.cases)
+            cases = cases_of(rule.code)
             records, policies = clinic_of_cases(
                 ((mark_of(rule, n), cases[n]) for n in alike[1]), self._new_folder()
             )
@@ -78,9 +85,9 @@ def mark_of(rule: Rule, number: int) -> str:
 def groups(code: str) -> dict[int, tuple[str, tuple[int, ...]]]:
     """Of each case that is not alone, by its number: the rule and the numbers of the cases that are audited with it."""
     alike: dict[tuple[Any, ...], list[int]] = defaultdict(list)
-    for number, case in enumerate(read_cases(catalogue()[code].cases)):
+    for number, case in enumerate(cases_of(code)):
         if not {"not_run", "without"} & set(case.said):
-            alike[case.as_of, frozenset(case.frames())].append(number)
+            alike[case.as_of, frozenset(case.frames)].append(number)
     return {number: (code, tuple(numbers)) for numbers in alike.values() for number in numbers}
 
 
@@ -113,7 +120,7 @@ def clinic_of_cases(cases: Iterable[tuple[str, Case]], folder: Path) -> tuple[Re
     parts: dict[str, list[pl.DataFrame]] = defaultdict(list)
     overlays = False
     for number, (mark, case) in enumerate(cases):
-        for name, frame in case.frames().items():
+        for name, frame in case.frames.items():
             keys = [
                 column.name
                 for column in columns(name)
@@ -223,7 +230,7 @@ def told(case: Case) -> dict[str, int]:
 
 @pytest.mark.parametrize("rule", catalogue().values(), ids=catalogue())
 def test_each_rule_has_the_cases_it_owes(rule: Rule) -> None:
-    cases = read_cases(rule.cases)
+    cases = cases_of(rule.code)
     assert any(case.said.get("finds", "nothing") != "nothing" for case in cases), "a case that breaks it"
     assert any(case.said.get("finds") == "nothing" and case.said.get("passes", 0) for case in cases), (
         "one that passes"

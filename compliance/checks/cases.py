@@ -15,6 +15,7 @@ import re
 from dataclasses import dataclass
 from datetime import date
 from difflib import get_close_matches
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,7 @@ class Case:
 
     def records(self) -> Records:
         """The case's records, completed with the defaults."""
-        records = from_frames(self.frames())
+        records = from_frames(self.frames)
         refused = records.report.refusals
         if refused:
             first = refused[0]
@@ -78,6 +79,7 @@ class Case:
             )
         return records
 
+    @cached_property
     def frames(self) -> dict[str, pl.DataFrame]:
         """The tables of `records`, as text."""
         frames = {name: table(text) for name, text in self.tables.items()}
