@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import narwhals as nw
 
-from compliance.checks.terms import codes, flag, is_timed
+from compliance.checks.terms import codes, flag, is_timed, kept
 from compliance.checks.units.days import (
     DAY,
     code_minutes,
@@ -63,16 +63,23 @@ def judged_lines(
 
 
 def lost_of(lines: nw.LazyFrame, name: str, excess: nw.Expr, by: Sequence[str]) -> nw.LazyFrame:
-    """Add `name`, the units of each line that fall away of a group's `excess`: from the lowest priced, then the last."""
-    lines = lines.with_columns(
-        excess=excess, cheap=0 - nw.col("price"), billable=nw.coalesce(nw.col("units"), nw.lit(0))
+    """Add `name`, the units of each line that fall away of a group's `excess`: from the lowest priced, then the last.
+
+    Lines are put in order only in groups with an excess: few have one.
+    """
+    lines = kept(lines.with_columns(excess=excess))
+    ranked = lines.filter(nw.col("excess").max().over(*by) > 0).with_columns(
+        cheap=0 - nw.col("price"), billable=nw.coalesce(nw.col("units"), nw.lit(0))
     )
     after = nw.col("billable").sum().over(*by) - nw.col("billable").cum_sum().over(
         *by, order_by=("cheap", "claim_id", "line")
     )
-    lines = lines.with_columns(rest=nw.col("excess") - after)
+    ranked = ranked.with_columns(rest=nw.col("excess") - after)
     most = nw.when(nw.col("rest") > nw.col("billable")).then(nw.col("billable")).otherwise(nw.col("rest"))
     least = nw.when(most > 0).then(most).otherwise(nw.lit(0))
-    return lines.with_columns(nw.coalesce(least, nw.lit(0)).cast(nw.Int64).alias(name)).drop(
-        "excess", "cheap", "billable", "rest"
+    lost = ranked.select("claim_id", "line", nw.coalesce(least, nw.lit(0)).cast(nw.Int64).alias(name))
+    return (
+        lines.drop("excess")
+        .join(lost, on=["claim_id", "line"], how="left")
+        .with_columns(nw.coalesce(nw.col(name), nw.lit(0)).cast(nw.Int64).alias(name))
     )

@@ -8,7 +8,7 @@ import narwhals as nw
 import polars as pl
 
 from compliance.checks.rule import rule
-from compliance.checks.terms import fold, is_timed, judge, ruled
+from compliance.checks.terms import flag, fold, is_timed, judge, kept, ruled
 from compliance.checks.units.allocation import CLOCK, MIDPOINT, POOLED, Clock, allocate
 from compliance.checks.units.days import (
     DAY,
@@ -24,7 +24,7 @@ SECONDS_OF_A_MINUTE = 60
 
 OVERLAPS: dict[str, pl.DataType] = {
     "code": pl.String(), "twice": pl.Int64(), "other": pl.String(), "lost_pooled": pl.Int64(), "lost_midpoint": pl.Int64(),
-    "untimed_rows": pl.Int64(), "codes_of_day": pl.Int64(), "sessions": pl.String(),
+    "sessions": pl.String(),
 }  # fmt: skip
 
 
@@ -68,9 +68,15 @@ def same_minutes_twice(
     every = of_days(claim_lines)
     lines = every.filter(is_timed())
     speaking = notes_of_days(every, notes)
-    told = fold(_segments(lines, speaking, interventions), by=DAY, order_by=("code", "started_at", "ended_at", "minutes"),
+    rows = kept(_segments(lines, speaking, interventions))
+    told = fold(rows.join(_crowded(rows), on=list(DAY)), by=DAY, order_by=("code", "started_at", "ended_at", "minutes"),
                 step=_overlaps, returns=OVERLAPS)  # fmt: skip
-    lines = lines.join(told, on=[*DAY, "code"], how="left")
+    lost = [nw.coalesce(nw.col(name), nw.lit(0)).alias(name) for name in ("lost_pooled", "lost_midpoint")]
+    lines = (
+        lines.join(_of_days(rows), on=[*DAY, "code"], how="left")
+        .join(told, on=[*DAY, "code"], how="left")
+        .with_columns(*lost)
+    )
     fewer = nw.when(nw.col("lost_midpoint") < nw.col("lost_pooled")).then(nw.col("lost_midpoint"))
     fewer = fewer.otherwise(nw.col("lost_pooled"))
     way = nw.col("unit_method")
@@ -99,9 +105,15 @@ def same_minutes_twice(
 
 
 def _segments(lines: nw.LazyFrame, speaking: nw.LazyFrame, interventions: nw.LazyFrame) -> nw.LazyFrame:
-    """What the fold reads: each timed service of a billed day, with its code's price and billed units."""
+    """What the fold reads: each timed service of a billed day, with its code's price and billed units; `placed` where its
+    times are known."""
     given = interventions.filter(nw.col("attended") & is_timed()).select(
-        "note_id", "started_at", "ended_at", code=clock_code(), minutes=stated_minutes()
+        "note_id",
+        "started_at",
+        "ended_at",
+        code=clock_code(),
+        minutes=stated_minutes(),
+        placed=flag(nw.col("started_at") <= nw.col("ended_at")),
     )
     billed = (
         lines.with_columns(counted=nw.coalesce(nw.col("units"), nw.lit(0)))
@@ -112,6 +124,29 @@ def _segments(lines: nw.LazyFrame, speaking: nw.LazyFrame, interventions: nw.Laz
     rows = speaking.join(given, on="note_id").join(clock, on=list(DAY))
     no_clock = nw.any_horizontal(*(nw.col(name).is_null() for name in CLOCK), ignore_nulls=True)
     return rows.join(billed, on=[*DAY, "code"], how="left").filter(~no_clock)
+
+
+def _of_days(rows: nw.LazyFrame) -> nw.LazyFrame:
+    """Each documented code of a day: DAY, code, and of its day `untimed_rows` and `codes_of_day`."""
+    untimed = rows.with_columns(untimed_rows=1 - nw.col("placed"))
+    by_code = untimed.group_by(*DAY, "code").agg(nw.col("untimed_rows").sum())
+    of_day = by_code.group_by(*DAY).agg(nw.col("untimed_rows").sum(), codes_of_day=nw.len())
+    return by_code.select(*DAY, "code").join(of_day, on=list(DAY))
+
+
+def _crowded(rows: nw.LazyFrame) -> nw.LazyFrame:
+    """The days on which a service began before another had ended: only there can minutes stand under two codes.
+
+    If any two share time, so do two that begin one after the other.
+    """
+    seconds = {
+        name: (nw.col(name) - nw.lit(datetime(1900, 1, 1))).dt.total_seconds()
+        for name in ("started_at", "ended_at")
+    }
+    placed = rows.filter(nw.col("placed") > 0).select(*DAY, **seconds)
+    order = ["started_at", "ended_at"]
+    beside = placed.with_columns(before=nw.col("ended_at").shift(1).over(*DAY, order_by=order))
+    return beside.filter(nw.col("started_at") < nw.col("before")).select(*DAY).unique()
 
 
 def _number(value: Any) -> float:
@@ -125,7 +160,7 @@ def _overlaps(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     minutes = dict.fromkeys(price, 0)
     for row in rows:
         minutes[row["code"]] += max(0, int(_number(row["minutes"])))
-    placed = [row for row in rows if _placed(row)]
+    placed = [row for row in rows if row["placed"]]
     twice, other = dict.fromkeys(price, 0), dict.fromkeys(price, "")
     taken: dict[str, set[int]] = {}
     start = min((row["started_at"] for row in placed), default=datetime.min)
@@ -147,7 +182,7 @@ def _overlaps(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         yield {
             "code": code, "twice": twice[code], "other": other[code] or None, "lost_pooled": pooled[code],
             "lost_midpoint": min(billed[code], before) - min(billed[code], after),
-            "untimed_rows": sum(not _placed(row) for row in rows), "codes_of_day": len(price), "sessions": sessions,
+            "sessions": sessions,
         }  # fmt: skip
 
 
@@ -167,11 +202,6 @@ def _lost_in_all(
         lost[code] = min(gone, billed[code])
         gone -= lost[code]
     return lost
-
-
-def _placed(row: dict[str, Any]) -> bool:
-    begins, ends = row["started_at"], row["ended_at"]
-    return isinstance(begins, datetime) and isinstance(ends, datetime) and begins <= ends
 
 
 def _minutes_of(row: dict[str, Any], start: datetime) -> range:
