@@ -7,7 +7,7 @@ import narwhals as nw
 import polars as pl
 
 from compliance.checks.assistant_modifiers.split import Marks, Share, Split, marks, split_service, split_units
-from compliance.checks.terms import ASSISTANT_MODIFIERS, codes, flag, fold, has_code
+from compliance.checks.terms import ASSISTANT_MODIFIERS, codes, flag, fold, has_code, kept
 from compliance.checks.units.allocation import CLOCK, MIDPOINT, POOLED, allocate
 from compliance.checks.units.days import (
     DAY,
@@ -76,18 +76,21 @@ def assistant_lines(
     not documented), `missing_units`, `maybe_units`, `needless_units` (null: not told), `unmarked_units`,
     `marked_units`; of its day `day_therapist`, `day_assistant`, `day_unknown`, `day_marked`, and `noted` (null: the day
     has no note).
-    What the units lack, and a code's minutes, only where `units` are asked for.
+    What the units lack, and a code's minutes, only where `units` are asked for, and on days on which an assistant or
+    somebody unknown treated or a line is marked.
     """
-    every = of_days(claim_lines).with_columns(is_marked=flag(marked()))
-    speaking = notes_of_days(every, notes)
+    every = kept(of_days(claim_lines).with_columns(is_marked=flag(marked())))
+    speaking = kept(notes_of_days(every, notes))
     given = nw.concat([_recorded(interventions), _unrecorded(notes, every)], how="vertical")
-    rows = speaking.join(given, on="note_id")
+    rows = kept(speaking.join(given, on="note_id"))
     of_code = rows.group_by(*DAY, "code").agg(*SUMS).with_columns(*INTEGERS)
-    of_day = rows.group_by(*DAY).agg(
-        day_therapist=nw.col("by_therapist").max(),
-        day_assistant=nw.col("by_assistant").max(),
-        day_unknown=nw.col("by_unknown").max(),
-        day_note=nw.col("note_id").min(),
+    of_day = kept(
+        rows.group_by(*DAY).agg(
+            day_therapist=nw.col("by_therapist").max(),
+            day_assistant=nw.col("by_assistant").max(),
+            day_unknown=nw.col("by_unknown").max(),
+            day_note=nw.col("note_id").min(),
+        )
     )
     marks_of_day = every.group_by(*DAY).agg(day_marked=nw.col("is_marked").max())
     noted = speaking.group_by(*DAY).agg(noted=nw.col("note_id").min())
@@ -103,7 +106,10 @@ def assistant_lines(
     lines = lines.join(by_code, on=[*DAY, "code"], how="left")
     if not units:
         return lines
-    folded = _folded(every.filter(judged), of_code)
+    anothers = (nw.col("day_assistant") > 0) | (nw.col("day_unknown") > 0)
+    bearing = (of_day.filter(anothers), marks_of_day.filter(nw.col("day_marked") > 0))
+    days = nw.concat([each.select(*DAY) for each in bearing], how="vertical").unique()
+    folded = _folded(every.filter(judged), of_code).join(days, on=list(DAY), how="semi")
     told = fold(folded, by=DAY, order_by=("code",), step=_marks, returns=MARKS, alike=True)
     return lines.join(told, on=[*DAY, "code"], how="left")
 

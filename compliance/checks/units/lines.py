@@ -31,11 +31,11 @@ def judged_lines(
     unlisted code is billed); of its code what `supported_units` gives, `billed` units, `pooled_total` and
     `midpoint_total`. `counted` says which of an intervention's minutes count: all, unless told otherwise.
     """
-    every = of_days(claim_lines)
-    speaking = notes_of_days(every, notes)
-    by_code = minutes_by_code(interventions, counted)
+    every = kept(of_days(claim_lines))
+    speaking = kept(notes_of_days(every, notes))
+    by_code = kept(minutes_by_code(interventions, counted))
     minutes = day_minutes(speaking, minutes_of_notes(notes, by_code))
-    told = code_minutes(speaking, by_code, every)
+    told = kept(code_minutes(speaking, by_code, every))
     units = supported_units(told)
     totals = units.group_by(*DAY).agg(
         pooled_total=nw.col("pooled").sum(), midpoint_total=nw.col("midpoint").sum()
