@@ -118,7 +118,7 @@ def clinic(tmp_path_factory: pytest.TempPathFactory) -> tuple[Records, Policies,
     cases = [
         (f"{rule.code}.{number}.", case)
         for rule in catalogue().values()
-        for number, case in enumerate(cases_of(rule.code))
+        for number, case in enumerate(cases_of(rule.cases))
         if "without" not in case.said
     ]
     records, policies = clinic_of_cases(cases, tmp_path_factory.mktemp("policies"))

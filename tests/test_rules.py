@@ -26,9 +26,9 @@ from tests import clinic
 
 
 @cache
-def cases_of(code: str) -> list[Case]:
-    """The cases of a rule, read once."""
-    return read_cases(catalogue()[code].cases)
+def cases_of(file: Path) -> list[Case]:
+    """The cases in a rule's file, read once."""
+    return read_cases(file)
 
 
 CASES = [
@@ -36,7 +36,7 @@ CASES = [
         rule, number, case, id=f"{rule.code}: {case.sentence}", marks=pytest.mark.xdist_group(rule.code)
     )
     for rule in catalogue().values()
-    for number, case in enumerate(cases_of(rule.code))
+    for number, case in enumerate(cases_of(rule.cases))
 ]
 
 
@@ -61,7 +61,7 @@ class Audited:
             return audit(case.records(), policies_of(case, self._new_folder()), case.as_of, [rule])
         alike = groups(rule.code)[number]
         if alike not in self._done:
-            cases = cases_of(rule.code)
+            cases = cases_of(rule.cases)
             records, policies = clinic_of_cases(
                 ((mark_of(rule, n), cases[n]) for n in alike[1]), self._new_folder()
             )
@@ -85,7 +85,7 @@ def mark_of(rule: Rule, number: int) -> str:
 def groups(code: str) -> dict[int, tuple[str, tuple[int, ...]]]:
     """Of each case that is not alone, by its number: the rule and the numbers of the cases that are audited with it."""
     alike: dict[tuple[Any, ...], list[int]] = defaultdict(list)
-    for number, case in enumerate(cases_of(code)):
+    for number, case in enumerate(cases_of(catalogue()[code].cases)):
         if not {"not_run", "without"} & set(case.said):
             alike[case.as_of, frozenset(case.frames)].append(number)
     return {number: (code, tuple(numbers)) for numbers in alike.values() for number in numbers}
@@ -230,7 +230,7 @@ def told(case: Case) -> dict[str, int]:
 
 @pytest.mark.parametrize("rule", catalogue().values(), ids=catalogue())
 def test_each_rule_has_the_cases_it_owes(rule: Rule) -> None:
-    cases = cases_of(rule.code)
+    cases = cases_of(rule.cases)
     assert any(case.said.get("finds", "nothing") != "nothing" for case in cases), "a case that breaks it"
     assert any(case.said.get("finds") == "nothing" and case.said.get("passes", 0) for case in cases), (
         "one that passes"
