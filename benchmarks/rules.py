@@ -45,26 +45,21 @@ SENTENCES = [
 Frames = dict[str, pl.DataFrame]
 
 
-def records_of(lines: int) -> Frames:
-    """Synthetic tables, made by expressions, with what every rule needs: visits of three codes, one claim a visit.
-
-    Twelve visits a patient, twice a week; eight patients a therapist's day, one after the other.
-    """
-    patients_in_all = lines // len(CODES) // VISITS_OF_A_PATIENT + 1
-    people_in_all = max(4, patients_in_all // PATIENTS_OF_A_THERAPIST)
+def _visits(lines: int, people: int) -> pl.DataFrame:
+    """One row a visit: twelve a patient, twice a week; eight patients a therapist's day, one after the other."""
     visits = pl.select(n=pl.int_range(lines // len(CODES))).with_columns(
         patient=pl.col("n") // VISITS_OF_A_PATIENT, visit=pl.col("n") % VISITS_OF_A_PATIENT
     )
-    turn = pl.col("patient") // people_in_all
+    turn = pl.col("patient") // people
     wave = turn // PATIENTS_OF_A_DAY
     day = pl.lit(FIRST).dt.offset_by(pl.format("{}d", pl.col("visit") * 7 // 2 + wave * WEEKS * 7))
     begins = day.cast(pl.Datetime) + pl.duration(
         minutes=8 * 60 + turn % PATIENTS_OF_A_DAY * len(CODES) * MINUTES
     )
-    therapist = pl.format("T{}", pl.col("patient") % people_in_all)
+    therapist = pl.format("T{}", pl.col("patient") % people)
     said = pl.lit(pl.Series(SENTENCES))
     chosen = [said.gather(pl.col("n") // len(SENTENCES) ** part % len(SENTENCES)) for part in range(3)]
-    visits = visits.with_columns(
+    return visits.with_columns(
         note_id=pl.format("N{}", "n"), claim_id=pl.format("C{}", "n"), patient_id=pl.format("P{}", "patient"),
         plan_id=pl.format("PL{}", "patient"), service_date=day, therapist_id=therapist,
         kind=pl.when(pl.col("visit") == 0).then(pl.lit("evaluation")).otherwise(pl.lit("treatment")),
@@ -74,6 +69,13 @@ def records_of(lines: int) -> Frames:
         total_minutes=pl.lit(len(CODES) * MINUTES), started_at=begins,
         ended_at=begins + pl.duration(minutes=len(CODES) * MINUTES),
     )  # fmt: skip
+
+
+def records_of(lines: int) -> Frames:
+    """Synthetic tables, made by expressions, with what every rule needs: visits of three codes, one claim a visit."""
+    patients_in_all = lines // len(CODES) // VISITS_OF_A_PATIENT + 1
+    people_in_all = max(4, patients_in_all // PATIENTS_OF_A_THERAPIST)
+    visits = _visits(lines, people_in_all)
     codes = pl.DataFrame({"line": range(1, len(CODES) + 1), "cpt": CODES})
     billed = visits.select("claim_id", "note_id", "service_date", "therapist_id", "started_at").join(
         codes, how="cross"

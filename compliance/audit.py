@@ -40,6 +40,8 @@ def line_items(findings: pl.DataFrame, *columns: str) -> pl.DataFrame:
 
 VISIT = ["patient_id", "discipline", "service_date"]
 """What makes a visit: a treatment day of a patient and discipline."""
+AT_ONCE = 2
+"""Rules that are judged side by side; on two cores a third makes all of them slower."""
 COVERAGE_KEY = ("rule", "payer_id", "therapist_id", "clinic_id", "discipline", "service_date", "missing")
 COUNTS = (NOT_APPLICABLE, PASS, FAIL, CANNOT_TELL)
 
@@ -219,7 +221,7 @@ def _side_by_side(
 ) -> Iterator[Judged]:
     """What each rule judged, in the rules' order.
 
-    Two at a time on Polars, which works without Python's lock: while it joins for one rule, the next is put into
+    AT_ONCE on Polars, which works without Python's lock: while it joins for one rule, the next is put into
     expressions. Other engines hold their connection to one thread.
     """
 
@@ -227,7 +229,7 @@ def _side_by_side(
         units = scope.of(with_context(_run(rule, charts, values, absent), facts))
         return _judged(rule, units)
 
-    with ThreadPoolExecutor(2 if charts["claims"].implementation.is_polars() else 1) as workers:
+    with ThreadPoolExecutor(AT_ONCE if charts["claims"].implementation.is_polars() else 1) as workers:
         try:
             yield from workers.map(judged_by, rules)
         finally:
@@ -235,10 +237,8 @@ def _side_by_side(
 
 
 def _judged(rule: Rule, units: pl.DataFrame) -> Judged:
-    named = units.select(
-        pl.lit(rule.code).alias("rule"), "patient_id", "discipline", "service_date", "outcome"
-    )
-    return Judged(rule, units.filter(pl.col("outcome") == FAIL), _counts(rule, units), named)
+    failed = units.filter(pl.col("outcome") == FAIL)
+    return Judged(rule, failed, _counts(rule, units), units.select(*VISIT, "outcome"))
 
 
 def _not_run(code: str, lacks: str, records: Records) -> NotRun:
@@ -369,11 +369,7 @@ def _treating_role(lines: pl.DataFrame, interventions: pl.DataFrame) -> pl.DataF
 def _counts(rule: Rule, judged: pl.DataFrame) -> pl.DataFrame:
     """Count a rule's units by outcome within COVERAGE_KEY."""
     return (
-        judged.with_columns(
-            rule=pl.lit(rule.code),
-            service_date=pl.col("service_date").dt.truncate("1d"),
-            missing=pl.col("missing"),
-        )
+        judged.with_columns(rule=pl.lit(rule.code), service_date=pl.col("service_date").dt.truncate("1d"))
         .group_by(COVERAGE_KEY)
         .agg(*((pl.col("outcome") == name).sum().cast(pl.Int64).alias(name) for name in COUNTS))
     )

@@ -6,7 +6,7 @@ to the records. A rule therefore cannot use a value of the wrong day.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, get_args
 
@@ -16,10 +16,11 @@ import polars as pl
 from compliance.checks.tables import CONTEXT, HOUSE
 from compliance.checks.terms import in_polars, kept, like
 from compliance.policy import Policies, Value
+from compliance.policy.code_tables import ALWAYS
 from compliance.policy.models import UNKNOWN
 from compliance.records.models import Setting
 
-BEGINNING = date(1900, 1, 1)
+BEGINNING = ALWAYS.date()
 SETTINGS: tuple[str, ...] = get_args(Setting)
 PLACES = (*CONTEXT, "cpt")
 Place = tuple[str | None, ...]
@@ -39,6 +40,8 @@ class _Asking:
 
     rows: nw.LazyFrame
     asked: Sequence[tuple[Place, date]]
+    columns: dict[str, pl.DataFrame] = field(default_factory=dict)
+    """The values of each parameter that some rule has asked for, for each of `asked`."""
 
 
 class ParameterValues:
@@ -52,7 +55,6 @@ class ParameterValues:
         self._ids: dict[tuple[Any, ...], int] = {}
         self._asking: dict[str, _Asking | None] = {}
         self._attached: dict[tuple[str, tuple[str, ...]], nw.LazyFrame] = {}
-        self._columns: dict[tuple[str, str], pl.DataFrame] = {}
         self.shown: list[Mapping[str, Any]] = []
 
     def attach(self, rows: nw.LazyFrame, parameters: Sequence[str], table: str | None = None) -> nw.LazyFrame:
@@ -66,29 +68,29 @@ class ParameterValues:
         house's own policy (`HOUSE`: a therapist's day) ask for no payer.
 
         What the rows of a `table` that is named ask for is worked out once, and rules with the same parameters get the
-        same frame, so that they can share what they derive of it (`terms.once`).
+        same frame, so that they can share what they derive of it (`terms.shared`).
         """
         if not parameters:
             return rows
         if table is None:
-            return self._with_values(rows, self._asking_of(rows), parameters, table)
+            return self._with_values(rows, self._asking_of(rows), parameters)
         if table not in self._asking:
             self._asking[table] = self._asking_of(rows)
         key = table, tuple(parameters)
         if key not in self._attached:
-            attached = self._with_values(rows, self._asking[table], parameters, table)
+            attached = self._with_values(rows, self._asking[table], parameters)
             if attached is not rows:
-                vars(attached)["_bare"] = rows
+                vars(attached)["_without_parameters"] = rows
             self._attached[key] = attached
         return self._attached[key]
 
     def _with_values(
-        self, rows: nw.LazyFrame, told: _Asking | None, parameters: Sequence[str], table: str | None
+        self, rows: nw.LazyFrame, told: _Asking | None, parameters: Sequence[str]
     ) -> nw.LazyFrame:
         if told is None:
             return rows
         known = [each for name in parameters for each in (name, f"{name}__id")]
-        values = like(self._values(told.asked, parameters, table), rows)
+        values = like(self._values(told, parameters), rows)
         return (
             told.rows.drop(*known, strict=False)  # lines were priced by some
             .join(values, on="asked", how="left")
@@ -112,21 +114,16 @@ class ParameterValues:
         *place, edge = told.split("|")
         return tuple(part or None for part in place), self._edges[int(edge)]
 
-    def _values(
-        self, asked: Sequence[tuple[Place, date]], parameters: Sequence[str], table: str | None
-    ) -> pl.DataFrame:
-        """Each parameter's value and its id for each of `asked` by its number: asked, varies, two columns a parameter."""
-        columns = []
-        for name in dict.fromkeys(parameters):
-            known = self._columns.get((table, name)) if table is not None else None
-            column = self._column(asked, name) if known is None else known
-            if table is not None:
-                self._columns[table, name] = column
-            columns.append(column)
+    def _values(self, told: _Asking, parameters: Sequence[str]) -> pl.DataFrame:
+        """Each parameter's value and its id for each that is asked, by its number: asked, varies, two columns a parameter."""
+        for name in parameters:
+            if name not in told.columns:
+                told.columns[name] = self._column(told.asked, name)
+        columns = [told.columns[name] for name in dict.fromkeys(parameters)]
         varies = pl.coalesce(*(column["varies"] for column in columns)).alias("varies")
-        told = [each for column in columns for each in column.drop("varies")]
-        numbers = pl.int_range(len(asked), eager=True).alias("asked")
-        return pl.DataFrame([numbers, *told]).with_columns(varies)
+        values = [each for column in columns for each in column.drop("varies")]
+        numbers = pl.int_range(len(told.asked), eager=True).alias("asked")
+        return pl.DataFrame([numbers, *values]).with_columns(varies)
 
     def _column(self, asked: Sequence[tuple[Place, date]], name: str) -> pl.DataFrame:
         """One parameter for each of `asked`, in its order: its value, its id, `varies`.

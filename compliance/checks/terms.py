@@ -22,6 +22,8 @@ ONE_DAY = timedelta(days=1)
 DAYS_OF_A_WEEK = 7
 MINUTES_OF_AN_HOUR = 60
 MINUTES_OF_A_DAY = 24 * MINUTES_OF_AN_HOUR
+A_MONDAY = datetime(1900, 1, 1)
+"""Times and weeks are counted from it, as numbers that every engine shifts alike."""
 ASSISTANT_MODIFIERS = ("CQ", "CO")
 EPISODE = ("patient_id", "discipline", "episode")
 BETWEEN_LINES = "\n"
@@ -303,9 +305,9 @@ def shared(derive: Callable[Asked, nw.LazyFrame]) -> Callable[Asked, nw.LazyFram
     return told
 
 
-def bare(rows: nw.LazyFrame) -> nw.LazyFrame:
+def without_parameters(rows: nw.LazyFrame) -> nw.LazyFrame:
     """A table without the parameters that were attached to it: one frame for every rule, for what `shared` derives."""
-    return vars(rows).get("_bare", rows)
+    return vars(rows).get("_without_parameters", rows)
 
 
 def _same(these: Sequence[Any], those: Sequence[Any]) -> bool:

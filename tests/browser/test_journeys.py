@@ -100,7 +100,9 @@ WIDEST = """async selector => {
 def test_a_mark_that_is_clicked_opens_its_findings(window, dashboard, page, mark, filtered):
     with visit(window, dashboard) as visitor:
         visitor.open(page)
-        visitor.page.wait_for_timeout(1500)  # charts draw after the script has ended
+        visitor.page.wait_for_selector(
+            f"svg.marks {mark}", state="attached"
+        )  # drawn after the script has ended
         visitor.page.mouse.click(*visitor.page.evaluate(WIDEST, f"svg.marks {mark}"))
         visitor.page.wait_for_url(re.compile(f"/findings.*({filtered})"), timeout=30_000)
         visitor.clean()
@@ -118,6 +120,11 @@ def test_names_are_hidden_from_the_first_run_and_findings_are_stepped_through_by
         visitor.page.wait_for_url(lambda url: url != first)
         visitor.page.get_by_text(re.compile(r"^2 of ")).wait_for()
         visitor.clean()
+
+
+def shows(visitor, said: str | re.Pattern[str]) -> None:
+    """Wait until the page says so: an address can change before what stands under it is drawn."""
+    visitor.page.locator(".stMain").get_by_text(said).first.wait_for()
 
 
 def tick(visitor, table: int, row: int) -> None:
@@ -144,12 +151,10 @@ def test_the_officer_decides_one_cause_and_sees_it_leave_the_open_ones(window, d
         visitor.page.get_by_role("button", name=re.compile("^Confirm: ")).click()
         visitor.page.get_by_text(re.compile("^Confirmed: ")).first.wait_for(timeout=30_000)
         visitor.settle()
+        shows(visitor, re.compile("Choose one or more rows"))  # a tick stays not for what came into its place
         said = visitor.page.inner_text(".stMain")
         after = int(re.search(r"([\d,]+) findings to decide", said).group(1).replace(",", ""))
         assert after < before
-        assert "Choose one or more rows" in said, (
-            "a tick does not stay for the finding that came into its place"
-        )
         visitor.clean()
 
 
@@ -192,16 +197,16 @@ def test_the_auditor_draws_ten_answers_two_sees_the_result_and_takes_the_bundle(
             fill(visitor, label, text)
         press(visitor, "Keep this sample and review it")
         visitor.page.wait_for_url(re.compile("sample="))
-        assert "What the rules found is shown once you have answered." in visitor.page.inner_text(".stMain")
+        shows(visitor, "What the rules found is shown once you have answered.")
         press(visitor, "Error")
         fill(visitor, "Correct dollars", "5")
         press(visitor, "Save")
-        assert visitor.page.get_by_text(re.compile("^Answered in")).count()
+        shows(visitor, re.compile("^Answered in"))
         press(visitor, "Next ›")
         press(visitor, "OK")
         press(visitor, "Save")
         press(visitor, "Result")
-        assert "1 of 2 are wrong" in visitor.page.inner_text(".stMain")
+        shows(visitor, re.compile("1 of 2 are wrong"))
         press(visitor, "Bundle")
         with visitor.page.expect_download() as taken:
             visitor.page.get_by_role("button", name="To hand out (zip)").click()
@@ -254,7 +259,7 @@ def test_an_unknown_export_is_mapped_used_and_its_mapping_taken_home(window, das
         code.click()
         visitor.page.get_by_role("option", name="commercial", exact=True).click()
         visitor.settle()
-        assert "3 rows of claim lines" in visitor.page.inner_text(".stMain")
+        shows(visitor, re.compile("3 rows of claim lines"))
         with visitor.page.expect_download() as taken:
             visitor.page.get_by_role("button", name="Download the mapping").click()
         (tmp_path / "own").mkdir()

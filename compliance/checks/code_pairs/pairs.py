@@ -3,6 +3,7 @@
 import narwhals as nw
 
 from compliance.checks.terms import CANNOT_TELL, FAIL, codes, flag, has_code, judge, shared
+from compliance.policy.code_tables import ALWAYS
 
 PARAMETERS = ["code_pair_table", "code_pair_modifier_either_line"]
 CONTEXT = ("code_pair_table", "code_pair_table__id", "policy_missing")
@@ -77,7 +78,7 @@ def paired(claim_lines: nw.LazyFrame, code_pairs: nw.LazyFrame) -> nw.LazyFrame:
         "column_1_claim", "column_1_line", "column_1_note", "column_1_therapist",
         modified=nw.when((nw.col("modified_2") > 0) | ((nw.col("modified_1") > 0) & either)).then(nw.lit(1))
         .otherwise(nw.lit(0)),
-        pair_from=nw.when(nw.col("valid_from").dt.year() > 1900).then(nw.col("valid_from")).otherwise(nw.lit(None)),
+        pair_from=nw.when(nw.col("valid_from") > nw.lit(ALWAYS)).then(nw.col("valid_from")).otherwise(nw.lit(None)),
     )  # fmt: skip
     unread = flag(nw.col("code_pair_table") == UNREAD)
     return claim_lines.with_columns(unread=unread).join(rows, on=["claim_id", "line"], how="left")

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import narwhals as nw
@@ -10,6 +10,7 @@ import polars as pl
 
 from compliance.checks.rule import rule
 from compliance.checks.terms import (
+    A_MONDAY,
     DAYS_OF_A_WEEK,
     billed_once,
     codes,
@@ -102,7 +103,6 @@ RETURNS: dict[str, pl.DataType] = {
 
 TOLD: dict[str, Any] = {"week_from": None, "total": None, "exposed_units": 0, "unmeasured": False}
 """What a line of a patient who stays below every cap says of it."""
-A_MONDAY = datetime(1900, 1, 1)
 
 
 def _parted(lines: nw.LazyFrame) -> tuple[nw.LazyFrame, nw.LazyFrame]:

@@ -96,6 +96,8 @@ def note_copied(
         severity = nw.when(nw.col("case") == case).then(nw.lit(grade)).otherwise(severity)
     other = nw.col("case") == "other_patient"
     share = nw.when(other).then(nw.col("elsewhere")).otherwise(nw.col("similarity"))
+    rounded = (share * _PERCENT).round(0)
+    percent = nw.when((share < 1) & (rounded == _PERCENT)).then(rounded - 1).otherwise(rounded)
     return judge(
         units,
         applies=ruled("clone_similarity") & (later | ~nw.col("policy_missing").is_null()),
@@ -104,7 +106,7 @@ def note_copied(
     ).select(
         "note_id", "outcome", "missing", "case", "copies", "exact_copies", "minutes", "clone_similarity__id",
         "clone_similarity_patients__id", "clone_visits_doc__id", "clone_visits_repay__id", severity=severity,
-        percent=(share * _PERCENT).round(0), fault=nw.col("case"),
+        percent=percent, fault=nw.col("case"),
         like_note_id=nw.when(other).then(nw.col("other_note_id")).otherwise(nw.col("like_note_id")),
         exposed_share=nw.when(nw.col("case") == "same_minutes").then(nw.lit(0.0)).otherwise(nw.lit(1.0)),
     )  # fmt: skip

@@ -117,15 +117,16 @@ def _billed_codes(
         .group_by(*LINE)
         .agg(nw.col("holds").max(), nw.col("uncoded").max())
     )
-    judged = judge(
-        lines.join(of_notes, on=LINE),
-        cannot_tell={
-            "claim_lines.cpt": nw.col("cpt").is_null(),
-            "interventions.cpt": ~yes("holds") & (nw.col("uncoded").is_null() | yes("uncoded")),
-        },
-        fails=~yes("holds"),
+    judged = kept(
+        judge(
+            lines.join(of_notes, on=LINE),
+            cannot_tell={
+                "claim_lines.cpt": nw.col("cpt").is_null(),
+                "interventions.cpt": ~yes("holds") & (nw.col("uncoded").is_null() | yes("uncoded")),
+            },
+            fails=~yes("holds"),
+        )
     )
-    judged = kept(judged)
     failed = pairs.join(judged.filter(nw.col("outcome") == "failed").select(*LINE), on=LINE)
     listed = fold(
         failed.join(held, on="note_id").select(*LINE, "code").unique(),

@@ -77,17 +77,18 @@ def impossible_day(
     days = days.with_columns(least_minutes=_number("timed_least") + floors, units=_number("units"))
     longer = nw.col("least_minutes") > nw.col("worked_minutes")
     open_question = ~nw.coalesce(longer, nw.lit(False))
-    judged = judge(
-        days,
-        applies=(nw.col("least_minutes") > 0) | yes("unknown_units"),
-        cannot_tell={
-            "shifts.starts_at": nw.col("worked_minutes").is_null(),
-            "shifts.ends_at": yes("unended"),
-            "claim_lines.units": open_question & yes("unknown_units"),
-        },
-        fails=longer,
+    judged = kept(
+        judge(
+            days,
+            applies=(nw.col("least_minutes") > 0) | yes("unknown_units"),
+            cannot_tell={
+                "shifts.starts_at": nw.col("worked_minutes").is_null(),
+                "shifts.ends_at": yes("unended"),
+                "claim_lines.units": open_question & yes("unknown_units"),
+            },
+            fails=longer,
+        )
     )
-    judged = kept(judged)
     failed = judged.filter(nw.col("outcome") == "failed").select(*DAY)
     counted = lines.filter(_counts())
     patients = (

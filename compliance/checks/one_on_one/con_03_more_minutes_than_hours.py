@@ -92,17 +92,18 @@ def more_minutes_than_hours(
     case = nw.when(minutes > MINUTES_OF_A_DAY).then(nw.lit("day")).otherwise(case)
     days = days.with_columns(case=nw.when(over).then(nw.lit("over")).otherwise(case))
     open_question = nw.col("case").is_null()
-    judged = judge(
-        days,
-        cannot_tell={
-            "shifts.starts_at": open_question & hours.is_null(),
-            "shifts.ends_at": open_question & yes("unended"),
-            "interventions.minutes": open_question & yes("unmeasured"),
-        },
-        fails=~open_question,
+    judged = kept(
+        judge(
+            days,
+            cannot_tell={
+                "shifts.starts_at": open_question & hours.is_null(),
+                "shifts.ends_at": open_question & yes("unended"),
+                "interventions.minutes": open_question & yes("unmeasured"),
+            },
+            fails=~open_question,
+        )
     )
     limit = nw.when(nw.col("case") == "day").then(nw.lit(MINUTES_OF_A_DAY)).otherwise(hours)
-    judged = kept(judged)
     failed = judged.filter(nw.col("outcome") == "failed")
     severity = nw.when(nw.col("case") == "near").then(nw.lit("info")).otherwise(nw.lit("medium"))
     return (

@@ -66,18 +66,19 @@ def group_billed_one_on_one(
     together = stretches.join(days.select(*DAY, "group_pattern_patients"), on=DAY, how="inner").filter(
         (nw.col("patients") >= nw.col("group_pattern_patients")) & (nw.col("recorded") > nw.col("lasts"))
     )
-    judged = judge(
-        days.join(_largest(together), on=DAY, how="left").with_columns(
-            shared_units=supported(nw.col("shared_minutes"))
-        ),
-        cannot_tell={
-            "interventions.started_at": nw.col("patients").is_null()
-            & yes("unclocked")
-            & (nw.col("patients_of_day") > 1)
-        },
-        fails=~nw.col("patients").is_null(),
+    judged = kept(
+        judge(
+            days.join(_largest(together), on=DAY, how="left").with_columns(
+                shared_units=supported(nw.col("shared_minutes"))
+            ),
+            cannot_tell={
+                "interventions.started_at": nw.col("patients").is_null()
+                & yes("unclocked")
+                & (nw.col("patients_of_day") > 1)
+            },
+            fails=~nw.col("patients").is_null(),
+        )
     )
-    judged = kept(judged)
     failed = judged.filter(nw.col("outcome") == "failed")
     at_risk = sessions.join(together.select(*STRETCH), on=STRETCH, how="inner")
     return (

@@ -4,10 +4,9 @@ import narwhals as nw
 
 from compliance.checks.remote_monitoring.events import LINE, days_between, device_of_code, month, of_set
 from compliance.checks.rule import rule
-from compliance.checks.terms import first, flag, judge, ruled, whole_days, yes
+from compliance.checks.terms import DAYS_OF_A_WEEK, first, flag, judge, ruled, whole_days, yes
 
 SETUP = "98975"
-DAYS_OF_A_WEEK = 7
 
 
 @rule(

@@ -2,7 +2,15 @@
 
 import narwhals as nw
 
-from compliance.checks.terms import ASSISTANT_MODIFIERS, bare, flag, has_code, kept, shared, yes
+from compliance.checks.terms import (
+    ASSISTANT_MODIFIERS,
+    flag,
+    has_code,
+    kept,
+    shared,
+    without_parameters,
+    yes,
+)
 
 SERVICE = ("note_id", "cpt")
 
@@ -18,7 +26,7 @@ def services(
     role; of the assistant where there is one); `note_columns` of the note. A visit without interventions has the
     codes of its claim lines, all given by its author.
     """
-    given = _given(bare(interventions), bare(notes), bare(claim_lines))
+    given = _given(*map(without_parameters, (interventions, notes, claim_lines)))
     visits = notes.filter(nw.col("attended")).select("note_id", *note_columns)
     return given.join(visits, on="note_id", how="inner")
 

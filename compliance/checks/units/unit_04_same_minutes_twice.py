@@ -8,7 +8,7 @@ import narwhals as nw
 import polars as pl
 
 from compliance.checks.rule import rule
-from compliance.checks.terms import flag, fold, is_timed, judge, kept, ruled
+from compliance.checks.terms import A_MONDAY, flag, fold, is_timed, judge, kept, ruled
 from compliance.checks.units.allocation import CLOCK, MIDPOINT, POOLED, Clock, allocate
 from compliance.checks.units.days import (
     DAY,
@@ -21,8 +21,6 @@ from compliance.checks.units.days import (
 from compliance.checks.units.lines import lost_of
 
 SECONDS_OF_A_MINUTE = 60
-A_DAY = datetime(1900, 1, 1)
-"""Times are counted from it, as numbers that every engine shifts alike."""
 
 OVERLAPS: dict[str, pl.DataType] = {
     "code": pl.String(), "twice": pl.Int64(), "other": pl.String(), "lost_pooled": pl.Int64(), "lost_midpoint": pl.Int64(),
@@ -141,7 +139,9 @@ def _crowded(rows: nw.LazyFrame) -> nw.LazyFrame:
 
     If any two share time, so do two that begin one after the other.
     """
-    seconds = {name: (nw.col(name) - nw.lit(A_DAY)).dt.total_seconds() for name in ("started_at", "ended_at")}
+    seconds = {
+        name: (nw.col(name) - nw.lit(A_MONDAY)).dt.total_seconds() for name in ("started_at", "ended_at")
+    }
     placed = rows.filter(nw.col("placed") > 0).select(*DAY, **seconds)
     order = ["started_at", "ended_at"]
     beside = placed.with_columns(before=nw.col("ended_at").shift(1).over(*DAY, order_by=order))
