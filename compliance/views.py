@@ -16,6 +16,7 @@ from compliance import formats, risk
 from compliance.audit import LINE_ITEMS, VISIT, Audit, counted
 from compliance.chart_theme import SEVERITIES, SEVERITY_SIGNS
 from compliance.checks.rule import Rule, catalogue
+from compliance.missing_facts import in_words
 from compliance.prebill import released_untold
 from compliance.records.load import LoadReport, Notice
 from compliance.review.worklist import gathered
@@ -95,7 +96,7 @@ def unknowns_sentence(result: Audit, visits: int) -> str:
         had = "Every check on these visits had the facts that it needs."
         return f"{idle} The others had the facts that they need." if idle else had
     top = told.sort(["cannot_tell", "missing"], descending=[True, False]).head(3)
-    facts = ", ".join(fact_words(fact) for fact in top["missing"])
+    facts = ", ".join(in_words(fact) for fact in top["missing"])
     more = " and others" if told.height > top.height else ""
     checks = formats.plural(int(told["cannot_tell"].sum()), "check")
     if not visits:
@@ -105,10 +106,10 @@ def unknowns_sentence(result: Audit, visits: int) -> str:
 
 
 def _not_run_sentence(result: Audit) -> str:
-    """`14 of 21 rules did not run: text (notes) missing.`, or nothing."""
+    """`14 of 21 rules did not run: text of the note missing.`, or nothing."""
     if not result.not_run:
         return ""
-    lacks = list(dict.fromkeys(fact_words(lack.lacks) for lack in result.not_run))
+    lacks = list(dict.fromkeys(in_words(lack.lacks) for lack in result.not_run))
     more = " and others" if len(lacks) > _LACKS_SHOWN else ""
     of = len(result.rules)
     return (
@@ -142,14 +143,6 @@ def per_hundred(n: int, of: int) -> tuple[float, float, float] | None:
     # a quantile of chi-square with 2k degrees of freedom is twice one of the gamma distribution of shape k
     low = float(gammaincinv(n, 0.025)) if n else 0.0
     return 100 * n / of, 100 * low / of, 100 * float(gammaincinv(n + 1, 0.975)) / of
-
-
-def fact_words(fact: str) -> str:
-    """A column as a person says it: `notes.written_at` is `written at (notes)`."""
-    table, _, column = fact.partition(".")
-    if table == "policy" and column:
-        return f"{column.replace('_', ' ')} (payer policy)"
-    return f"{column.replace('_', ' ')} ({table.replace('_', ' ')})" if column else fact.replace("_", " ")
 
 
 def root_causes(valued: pl.DataFrame, shares: pl.DataFrame) -> pl.DataFrame:
@@ -823,26 +816,29 @@ def not_run_sheet(result: Audit) -> pl.DataFrame:
     """The rules that could not run, the table or column that they lack, and why, where a layout says so."""
     titles = catalogue()
     rows = [
-        (lack.rule, titles[lack.rule].title, fact_words(lack.lacks), lack.why or "")
+        (lack.rule, titles[lack.rule].title, in_words(lack.lacks), lack.lacks, lack.why or "")
         for lack in result.not_run
     ]
     sheet = pl.DataFrame(
-        rows, schema=dict.fromkeys(("Rule", "Title", "Lacks", "Why"), pl.String), orient="row"
+        rows,
+        schema=dict.fromkeys(("Rule", "Title", "Lacks", "In the records", "Why"), pl.String),
+        orient="row",
     )
     return sheet if any(lack.why for lack in result.not_run) else sheet.drop("Why")
 
 
 def unknown_sheet(coverage: pl.DataFrame) -> pl.DataFrame:
-    """The facts that were missing, the checks that could therefore not be told, and their rules."""
+    """The facts that were missing, the checks that could therefore not be told, their rules, and the column of the records."""
     told = coverage.filter(pl.col("cannot_tell") > 0).with_columns(pl.col("missing").fill_null("not stated"))
     facts = told.group_by("missing").agg(
         pl.col("cannot_tell").sum(), rules=pl.col("rule").unique().sort().str.join(", ")
     )
     facts = facts.sort(["cannot_tell", "missing"], descending=[True, False])
     return facts.select(
-        pl.Series([fact_words(each) for each in facts["missing"]], dtype=pl.String).alias("Missing fact"),
-        pl.col("cannot_tell").alias("Checks that cannot tell"),
+        pl.Series([in_words(each) for each in facts["missing"]], dtype=pl.String).alias("Missing fact"),
+        pl.col("cannot_tell").alias("Checks"),
         pl.col("rules").alias("Rules"),
+        pl.col("missing").alias("In the records"),
     )
 
 

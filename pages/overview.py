@@ -59,7 +59,7 @@ unknown = views.unknown_sheet(view.audit.coverage)
 if not unknown.is_empty():
     with right, st.container(key="card_unknown"):
         st.markdown("**What could not be told, for want of**")
-        for fact, checks, rules in unknown.head(5).iter_rows():
+        for fact, checks, rules, _ in unknown.head(5).iter_rows():
             told, counted, ruled = st.columns([5, 2.4, 2.2], vertical_alignment="center", gap="small")
             told.markdown(formats.markdown(fact))
             counted.markdown(formats.markdown(formats.plural(checks, "check")), text_alignment="right")

@@ -68,7 +68,7 @@ def test_the_interval_of_a_count_is_exact_poisson():
     ("cells", "said"),
     [
         ([("notes.signed_on", 3), ("shifts", 1)], "2 visits could not be checked in full (4 checks): "
-         "signed on (notes), shifts missing."),
+         "day of the note's signature, shifts missing."),
         ([(None, 0)], "Every check on these visits had the facts that it needs."),
     ],
 )  # fmt: skip
@@ -82,7 +82,7 @@ def test_rules_that_did_not_run_are_said_before_all_else(whole):
     idle = NotRun("DOC-01", "notes.text is absent", "notes.text"), NotRun("PR-01", "notes is absent", "notes")
     said = views.unknowns_sentence(replace(whole, coverage=none, not_run=idle), 0)
     assert said == (
-        f"2 of {len(whole.rules)} rules did not run: text (notes), notes missing. "
+        f"2 of {len(whole.rules)} rules did not run: text of the note, notes missing. "
         "The others had the facts that they need."
     )
 

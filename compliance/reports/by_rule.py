@@ -27,9 +27,11 @@ def page(subject: Subject) -> dict[str, Any]:
         "untold": untold,
         "unknown": [
             [fact, formats.count(checks), rules]
-            for fact, checks, rules in views.unknown_sheet(subject.audit.coverage).iter_rows()
+            for fact, checks, rules, _ in views.unknown_sheet(subject.audit.coverage).iter_rows()
         ],
-        "not_run": [list(row) for row in views.not_run_sheet(subject.audit).iter_rows()],
+        "not_run": [
+            list(row) for row in views.not_run_sheet(subject.audit).drop("In the records").iter_rows()
+        ],
         "refused": formats.refused(subject.records.report),
         "left_out": [each.message for each in subject.records.report.left_out],
     }

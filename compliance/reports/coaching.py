@@ -47,7 +47,7 @@ def _page(subject: Subject, therapist: str, stands: pl.DataFrame) -> dict[str, A
         "found": [_found(subject, rows, coverage) for rows in by_rule[:RULES_SHOWN]],
         "more": [catalogue()[rows["rule"][0]].title for rows in by_rule[RULES_SHOWN:]],
         "quotes": quotes(subject, own),
-        "unknown": [[fact, formats.plural(checks, "check")] for fact, checks, _ in unknown.head(FACTS_SHOWN).iter_rows()],
+        "unknown": [[fact, formats.plural(checks, "check")] for fact, checks, *_ in unknown.head(FACTS_SHOWN).iter_rows()],
         "more_unknown": max(0, unknown.height - FACTS_SHOWN),
         "of_policies": int(coverage.filter(of_policies)["cannot_tell"].sum()),
     }  # fmt: skip

@@ -15,6 +15,7 @@ import xlsxwriter
 
 from compliance import charts, formats, prebill, risk, views
 from compliance.checks.rule import catalogue
+from compliance.missing_facts import in_words
 from compliance.output import coverage_rows
 from compliance.policy.display import value_rows
 from compliance.reports.director import funnel_rows, tiles
@@ -224,9 +225,7 @@ def _coverage(subject: Subject) -> pl.DataFrame:
             row["payer_id"] and names.payer(row["payer_id"]),
             row["therapist_id"] and names.therapist(row["therapist_id"]),
             *(row[each] for each in ("passed", "failed", "cannot_tell", "not_applicable")),
-            "; ".join(
-                f"{views.fact_words(fact)}: {number}" for fact, number in row["missing"].items() if fact
-            )
+            "; ".join(f"{in_words(fact)}: {number}" for fact, number in row["missing"].items() if fact)
             or None,
             None,
         )

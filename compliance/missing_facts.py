@@ -1,0 +1,28 @@
+"""What a check lacks, in a clinic's words: the fact without which it cannot tell, or the table without which it cannot run."""
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+import yaml
+
+from compliance.strict_yaml import LOADER
+
+
+@cache
+def facts() -> Mapping[str, Mapping[str, str]]:
+    """The words of each fact by table and column, as the file has them."""
+    file = Path(__file__).with_suffix(".yaml")
+    return yaml.load(file.read_text(encoding="utf-8"), LOADER)
+
+
+def in_words(fact: str) -> str:
+    """A fact as a person says it: `notes.signed_on` is `day of the note's signature`, `claim_lines` is `claim lines`.
+
+    One that the file does not name is said by its column: `written at (notes)`.
+    """
+    table, _, column = fact.partition(".")
+    if not column:
+        return table.replace("_", " ")
+    place = "payer policy" if table == "policy" else table.replace("_", " ")
+    return facts().get(table, {}).get(column) or f"{column.replace('_', ' ')} ({place})"
