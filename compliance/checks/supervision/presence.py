@@ -111,12 +111,27 @@ def _punched(unit: nw.LazyFrame, there: nw.LazyFrame) -> nw.LazyFrame:
 
 
 def _scheduled(unit: nw.LazyFrame, shifts: nw.LazyFrame) -> nw.LazyFrame:
-    """Whether a scheduled shift of the supervisor at the clinic covers the unit."""
+    """Whether a scheduled shift of the supervisor at the clinic covers the unit.
+
+    Shifts of one day are joined by it, since years of schedules would else meet every service.
+    """
     planned = shifts.filter(nw.col("kind") == "scheduled").select(
-        "clinic_id", supervisor_id="therapist_id", from_at="starts_at", to_at="ends_at"
+        "clinic_id",
+        supervisor_id="therapist_id",
+        from_at="starts_at",
+        to_at="ends_at",
+        day=nw.col("starts_at").dt.truncate("1d"),
     )
+    own = unit.with_columns(day=nw.col("starts_at").dt.truncate("1d"))
+    where, of_one_day = ["supervisor_id", "clinic_id"], nw.col("to_at").dt.truncate("1d") == nw.col("day")
+    met = [
+        own.join(planned.filter(of_one_day), on=[*where, "day"], how="inner"),
+        own.join(planned.filter(~of_one_day).drop("day"), on=where, how="inner"),
+    ]
     return (
-        unit.join(planned, on=["supervisor_id", "clinic_id"], how="inner")
+        nw.concat(
+            [each.select(*UNIT, "starts_at", "ends_at", "from_at", "to_at") for each in met], how="vertical"
+        )
         .filter((nw.col("from_at") <= nw.col("starts_at")) & (nw.col("to_at") >= nw.col("ends_at")))
         .select(*UNIT)
         .unique()
