@@ -52,6 +52,11 @@ def pre_bill(result: Audit, lifted: Collection[str] = ()) -> list[dict[str, Any]
     ]
 
 
+def unsent(result: Audit) -> int:
+    """How many claims of an audit are not sent yet."""
+    return result.lines.filter(~pl.col("submitted").fill_null(False))["claim_id"].n_unique()
+
+
 def released_untold(claims: Iterable[Mapping[str, Any]]) -> int:
     """How many of the released claims could not be checked in full."""
     return sum(claim["decision"] == RELEASE and claim["cannot_tell"] for claim in claims)

@@ -591,6 +591,13 @@ def worklist_sheet(rows: pl.DataFrame) -> pl.DataFrame:
     )  # fmt: skip
 
 
+def pareto_sheet(rows: pl.DataFrame) -> pl.DataFrame:
+    """The same rows, dollars first, with what each and those above it hold of the whole."""
+    return worklist_sheet(rows).select(
+        "At risk", "Findings", rows["cumulative"].alias("Held with those above"), "What", "Lines"
+    )
+
+
 def standing_words(row: Mapping[str, Any]) -> str:
     """How a finding stands: `waived until Sep 1, 2026`, `asked Cy by Jul 8, 2026 (answer overdue)`."""
     until = (
@@ -658,9 +665,19 @@ def rule_named(code: str) -> str:
 
 
 def billing_sentence(
-    claims: Sequence[Mapping[str, Any]], fixes: pl.DataFrame, first: tuple[int, float], top: int
+    claims: Sequence[Mapping[str, Any]],
+    fixes: pl.DataFrame,
+    first: tuple[int, float],
+    top: int,
+    in_all: int = 0,
 ) -> str:
-    """How much is held and released of what is not sent yet, and what the first fixes would release."""
+    """How much is held and released of what is not sent yet, and what the first fixes would release.
+
+    `in_all` claims wait whatever the filters.
+    """
+    if not claims and in_all:
+        others = f"{formats.count(in_all)} {'does' if in_all == 1 else 'do'} in all"
+        return f"No claim under these filters waits to be billed; {others}."
     if not claims:
         return "Every claim of these records was sent: nothing waits to be billed."
     held = [claim for claim in claims if claim["decision"] == "hold"]

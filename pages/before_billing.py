@@ -19,7 +19,8 @@ view = parts.ready("Before billing")
 subject = reports.subject(view)
 waiting, claims, fixes = subject.waiting, subject.claims, subject.fixes
 first = [each for ids in fixes["ids"].head(FIRST) for each in ids]
-told = views.billing_sentence(claims, fixes, prebill.released_by(waiting, first, subject.lifted), FIRST)
+released = prebill.released_by(waiting, first, subject.lifted)
+told = views.billing_sentence(claims, fixes, released, FIRST, subject.unsent)
 frame.heading("Before billing", told, data.context())
 if not claims:
     parts.empty("No claim under these filters waits to be sent.")
@@ -39,10 +40,8 @@ if not fixes.is_empty():
         f"{row['rule']} {views.cause_words({**row, 'lines': row['claims']}, *people)}"
         for row in fixes.iter_rows(named=True)
     ]
-    owned = parts.named(fixes, "therapist_id")
-    owned = owned.with_columns(
-        owner=pl.coalesce("assignee", "therapist_id"), fix=parts.masked(owned, "fix")["fix"]
-    )
+    owned = parts.masked(parts.named(fixes, "therapist_id"), "assignee", "fix")
+    owned = owned.with_columns(owner=pl.coalesce("assignee", "therapist_id"))
     sheet = views.fixes_sheet(owned, words, views.next_friday(date.today()))
     money = dict.fromkeys(("Releases", "Held"), st.column_config.NumberColumn(format="dollar"))
     event = parts.sheet(
@@ -56,13 +55,13 @@ if not fixes.is_empty():
     if event["selection"]["rows"]:
         frame.go("findings", {"finding": fixes["finding_id"][event["selection"]["rows"][0]]})
 
-listed = prebill.sheet(claims, waiting)
+listed = parts.masked(prebill.sheet(claims, waiting), "fixes")
 held = listed.filter(pl.col("decision") == prebill.HOLD).height
 left, right = st.columns([3, 1], vertical_alignment="center")
 left.markdown(f"**Each claim: {formats.count(held)} held, {formats.count(listed.height - held)} released**")
 with right:
     parts.download(listed, "billing_claims", "hold_or_release.csv")
-shown = parts.masked(listed, "fixes").select(
+shown = listed.select(
     Claim="claim_id", Decision="decision", Amount="amount", Rules="rules", Fix="fixes",
     **{"Not checked in full": "cannot_tell"},
 )  # fmt: skip

@@ -264,10 +264,13 @@ def test_search_narrows_the_list_and_says_when_nothing_matches(visit):
     assert "Nothing matches" in app.info[0].value
 
 
-def test_hidden_names_show_nowhere(visit):
+def test_hidden_names_and_ids_show_nowhere_and_in_no_download(visit, monkeypatch):
+    given: list[str] = []
+    monkeypatch.setattr(parts, "download", lambda table, *_: given.append(formats.spreadsheet(table)))
     for name in PAGES:
-        said = text(visit(name, hide_names="true"))
+        said = text(visit(name, hide_names="true")) + "".join(given)
         assert not [each for each in (*NAMES, "Person 0") if each in said], name
+        assert not re.findall(rf"\b(?:P\d{{3}}|{'|'.join(clinic.THERAPISTS)})\b", said), name
 
 
 def test_hidden_names_show_in_no_refused_row_and_no_notice(visit, tmp_path):
@@ -594,6 +597,19 @@ def test_before_billing_says_what_the_command_says_of_unsent_claims(visit, tmp_p
     assert "--unsubmitted" in said
 
 
+def test_a_filter_without_unsent_claims_does_not_say_that_every_claim_was_sent(visit, tmp_path) -> None:
+    folder = clinic.write(tmp_path)
+    claims = pl.read_csv(folder / "claims.csv", infer_schema=False)
+    waits = pl.when(pl.col("payer_id") == "MCD").then(pl.lit("ready")).otherwise(pl.lit("submitted"))
+    clinic.write_table(
+        folder / "claims.csv",
+        claims.with_columns(status=waits, submitted_on=pl.lit(None, dtype=pl.String)).to_dicts(),
+    )
+    waiting = claims.filter(pl.col("payer_id") == "MCD").height
+    said = text(visit("before_billing", data=folder, payer="MCR"))
+    assert f"No claim under these filters waits to be billed; {waiting} do in all." in said
+
+
 def test_a_finding_is_decided_on_its_card_and_its_history_told(visit) -> None:
     app = visit("findings")
     app.button(key="evidence_decide").click().run()
@@ -602,6 +618,9 @@ def test_a_finding_is_decided_on_its_card_and_its_history_told(visit) -> None:
     next(each for each in app.text_area if each.key.startswith("decide_")).set_value(
         "Minutes are on paper"
     ).run()
+    offered = next(each for each in app.button if each.label.startswith("Dismiss:"))
+    assert offered.disabled and "choose a reason" in offered.label  # none is chosen for whoever dismisses
+    next(each for each in app.selectbox if (each.key or "").endswith("_why")).set_value("Other").run()
     next(each for each in app.button if each.label.startswith("Dismiss:")).click().run()
     assert not app.error and "Decide (dismissed)" in app.button(key="evidence_decide").label
     app.button(key="evidence_decide").click().run()

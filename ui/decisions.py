@@ -12,7 +12,7 @@ from compliance.review import Conflict, Decision, ReviewError, standing
 from compliance.review.decisions import ASKED, COMMENT, CONFIRMED, DISMISSED, OPEN, WAIVED
 from compliance.review.store import Store
 from compliance.views import standing_words
-from ui import data, parts
+from ui import data, filters, parts
 
 CHOICES = {
     CONFIRMED: "Confirm", DISMISSED: "Dismiss", WAIVED: "Waive", ASKED: "Ask somebody", OPEN: "Open again", COMMENT: "Comment",
@@ -45,7 +45,9 @@ def form(chosen: pl.DataFrame, store: Store, key: str) -> None:
     if status is None:
         return
     reason, expires_on, assignee, due_on = _fields(status, key)
-    if st.button(f"{CHOICES[status]}: {number}", key=f"{key}_decide", type="primary"):
+    lacks = status in (DISMISSED, WAIVED) and st.session_state.get(f"{key}_why") is None
+    told = "choose a reason first" if lacks else number
+    if st.button(f"{CHOICES[status]}: {told}", key=f"{key}_decide", type="primary", disabled=lacks):
         _decide(chosen, store, (status, reason, expires_on, assignee, due_on), key)
 
 
@@ -53,7 +55,7 @@ def _fields(status: str, key: str) -> tuple[str, date | None, str | None, date |
     """The fields that a status asks for: reason, end of the waiver, who is asked, by when."""
     expires_on, assignee, due_on, why = None, None, None, ""
     if status in (DISMISSED, WAIVED):
-        why = st.selectbox("Reason", REASONS, key=f"{key}_why")
+        why = st.selectbox("Reason", REASONS, None, key=f"{key}_why", placeholder="Choose a reason")
     if status == WAIVED:
         expires_on = st.date_input(
             "Until",
@@ -73,7 +75,7 @@ def _fields(status: str, key: str) -> tuple[str, date | None, str | None, date |
                 format="YYYY-MM-DD",
             )
     words = st.text_area("In words", key=f"{key}_words", height=70, placeholder="What you saw, where")
-    told = [part for part in (why if why != "Other" else "", words.strip()) if part]
+    told = [part for part in ("" if why == "Other" else why, words.strip()) if part]
     return ": ".join(told), expires_on, assignee, due_on
 
 
@@ -100,7 +102,9 @@ def button(finding: Mapping[str, Any]) -> None:
         return
     said_before()
     stands = standing(_alone(finding), store.decisions(), date.today()).row(0, named=True)
-    if st.button(f"Decide ({standing_words(stands)})", key="evidence_decide", type="tertiary"):
+    if st.button(
+        f"Decide ({filters.names().masked(standing_words(stands))})", key="evidence_decide", type="tertiary"
+    ):
         opened = st.session_state.get(DECIDING) == finding["finding_id"]
         st.session_state[DECIDING] = None if opened else finding["finding_id"]
 
@@ -138,7 +142,7 @@ def history(finding_id: str, store: Store) -> None:
             f"until {formats.day(row['expires_on'])}" if row["expires_on"] else "",
             f"{row['assignee']} by {formats.day(row['due_on'])}" if row["assignee"] else "",
         ]
-        told = " · ".join(part for part in more if part)
+        told = filters.names().masked(" · ".join(part for part in more if part))
         st.caption(
             formats.markdown(
                 f"{when}, {row['person']}: {STATUS_WORDS[row['status']]}{' · ' if told else ''}{told}"

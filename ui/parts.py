@@ -86,7 +86,8 @@ def _column(name: str, dtype: pl.DataType) -> Any:
     return st.column_config.NumberColumn(format="localized") if dtype.is_numeric() else None
 
 
-SHARES = ("Share", "From", "To", "Centre", "Lower limit", "Upper limit", "Cannot tell, share")
+SHARES = ("Share", "From", "To", "Centre", "Lower limit", "Upper limit", "Cannot tell, share",
+          "Held with those above")  # fmt: skip
 COLUMN_WORDS = {
     "n": "With a finding", "of": "Checked", "share_low": "From", "share_high": "To", "limit_low": "Lower limit",
     "limit_high": "Upper limit", "therapist_id": "Therapist", "payer_id": "Payer", "per_100": "Per 100 claims",

@@ -8,6 +8,7 @@ import streamlit as st
 
 from compliance import formats
 from compliance.audit import unsubmitted
+from compliance.prebill import unsent
 from compliance.reports import Subject, pdf, xlsx
 from compliance.review import lifted
 from compliance.views import Narrowed
@@ -45,7 +46,10 @@ def _subject(view: Narrowed, chosen: tuple[str, ...], off: frozenset[str]) -> Su
     store, _ = data.review()
     marks, head = (tuple(store.marks()), store.head()) if store else ((), None)
     names = filters.names()
-    return Subject(view, data.peers().audit, data.records(), data.policies(), names, chosen, off, marks, head)
+    waiting = unsent(data.audited())
+    return Subject(
+        view, data.peers().audit, data.records(), data.policies(), names, chosen, off, marks, head, waiting
+    )
 
 
 def _key(kind: str, coaching: bool) -> str:

@@ -93,7 +93,7 @@ def picture(rows: pl.DataFrame, choice: Choice) -> None:
     title = worklist.pareto_sentence(rows, choice.by, choice.order)
     drawn = charts.pareto(rows.head(SHOWN).drop("ids"), "label", choice.order, title, axis, frame.dark())
     told = f"{axis} by {BY[choice.by].lower()}, the largest first"
-    parts.chart(drawn, told, "worklist_pareto", rows.drop("ids", "key"), picks=False)
+    parts.chart(drawn, told, "worklist_pareto", views.pareto_sheet(rows), picks=False)
 
 
 def running_clocks(work: pl.DataFrame, lines: pl.DataFrame) -> None:
@@ -132,5 +132,6 @@ def chosen_table(picked: pl.DataFrame) -> None:
             [views.standing_words(row) for row in listed.iter_rows(named=True)], dtype=pl.String
         )
     )
+    told = parts.masked(told, "Standing")
     parts.sheet(told, "The chosen findings", height=min(260, 37 + 35 * told.height))
     parts.download(told, "worklist_chosen", "worklist.csv")

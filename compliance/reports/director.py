@@ -39,7 +39,8 @@ def tiles(subject: Subject) -> list[dict[str, str]]:
 def _clean(subject: Subject) -> dict[str, str]:
     claims, label = subject.claims, "Clean claims before billing"
     if not claims:
-        return {"label": label, "value": formats.NOTHING, "note": "every claim was sent"}
+        note = "none under these filters waits" if subject.unsent else "every claim was sent"
+        return {"label": label, "value": formats.NOTHING, "note": note}
     clean = sum(claim["decision"] == prebill.RELEASE for claim in claims)
     told = risk.rate(clean, len(claims))
     unsure = prebill.released_untold(claims)
@@ -89,7 +90,7 @@ def _top_fix(subject: Subject) -> dict[str, str]:
 def _billing(subject: Subject) -> str:
     first = [each for ids in subject.fixes["ids"].head(FIXES_SHOWN) for each in ids]
     released = prebill.released_by(subject.waiting, first, subject.lifted)
-    return views.billing_sentence(subject.claims, subject.fixes, released, FIXES_SHOWN)
+    return views.billing_sentence(subject.claims, subject.fixes, released, FIXES_SHOWN, subject.unsent)
 
 
 def fixes(subject: Subject, top: int = FIXES_SHOWN) -> dict[str, Any]:

@@ -25,7 +25,8 @@ class Subject:
     `peers` is the audit under the same filters but for the therapists: what one of them is compared with. `chosen` are
     the filters in words, none for the whole. `lifted` are ids of findings that reviewers dismissed or waived: they
     hold no claim. `marks` are the marked days of the review data: the first ends the baseline of the chart by week. `head`
-    is number and hash of the last entry of its trail, which whoever keeps the report can hold the trail against.
+    is number and hash of the last entry of its trail, which whoever keeps the report can hold the trail against. `unsent`
+    claims wait to be billed whatever the filters.
     """
 
     view: Narrowed
@@ -37,6 +38,7 @@ class Subject:
     lifted: frozenset[str] = field(default_factory=frozenset)
     marks: tuple[tuple[date, str], ...] = ()
     head: tuple[int, str] | None = None
+    unsent: int = 0
 
     @classmethod
     def of(
@@ -60,7 +62,10 @@ class Subject:
         elif scope.since or scope.until:
             word = "from" if scope.since else "until"
             told.append(f"Service {word} {formats.day(scope.since or scope.until)}")
-        return cls(view, view.audit, records, policies, names, tuple(told), lifted, tuple(marks), head)
+        unsent = prebill.unsent(result)
+        return cls(
+            view, view.audit, records, policies, names, tuple(told), lifted, tuple(marks), head, unsent
+        )
 
     @property
     def audit(self) -> Audit:
