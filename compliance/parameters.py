@@ -25,6 +25,11 @@ SETTINGS: tuple[str, ...] = get_args(Setting)
 PLACES = (*CONTEXT, "cpt")
 Place = tuple[str | None, ...]
 """What a row asks a value for: its cell of each of PLACES."""
+DAY_OF = {
+    "claim_lines": "claim_lines.service_date", "notes": "notes.service_date", "interventions": "notes.service_date",
+    "plans_of_care": "plans_of_care.starts_on",
+}  # fmt: skip
+"""What dates the rows of a table: a value of a policy is known of a day alone."""
 DTYPES: dict[str, pl.DataType] = {
     "integer": pl.Int64(), "number": pl.Float64(), "boolean": pl.Boolean(), "choice": pl.String(),
     "text": pl.String(), "list": pl.String(),
@@ -73,9 +78,9 @@ class ParameterValues:
         if not parameters:
             return rows
         if table is None:
-            return self._with_values(rows, self._asking_of(rows), parameters)
+            return self._with_values(rows, self._asking_of(rows, None), parameters)
         if table not in self._asking:
-            self._asking[table] = self._asking_of(rows)
+            self._asking[table] = self._asking_of(rows, table)
         key = table, tuple(parameters)
         if key not in self._attached:
             attached = self._with_values(rows, self._asking[table], parameters)
@@ -98,13 +103,13 @@ class ParameterValues:
             .drop("asked", "varies")
         )
 
-    def _asking_of(self, rows: nw.LazyFrame) -> _Asking | None:
+    def _asking_of(self, rows: nw.LazyFrame, table: str | None) -> _Asking | None:
         """What the rows ask for; None where they carry no context."""
         columns = rows.collect_schema().names()
         if not set(CONTEXT) <= set(columns):
             return None
         text = _asked(self._codes if "cpt" in columns else [], self._edges)
-        asking = kept(rows.with_columns(told=text, policy_missing=_unknown_payer()))
+        asking = kept(rows.with_columns(told=text, policy_missing=_unknown_place(DAY_OF.get(table or ""))))
         distinct = in_polars(asking.select("told").unique())["told"].sort()
         numbers = pl.DataFrame({"told": distinct, "asked": pl.int_range(len(distinct), eager=True)})
         numbered = asking.join(like(numbers, rows), on="told", how="left").drop("told")
@@ -209,12 +214,19 @@ def _moment(day: date) -> nw.Expr:
     return nw.lit(datetime(day.year, day.month, day.day)).cast(nw.Datetime("us"))
 
 
-def _unknown_payer() -> nw.Expr:
-    """The fact without which nobody knows whose policy judges a row; null where it is known, or is the house's."""
+def _unknown_place(day: str | None) -> nw.Expr:
+    """The fact without which nobody knows whose policy of which day judges a row; null where it is known, or is the house's.
+
+    `day` names the column that dates the rows; None where rows without a day ask for nothing.
+    """
     of_house = nw.coalesce(nw.col("policy") == HOUSE, nw.lit(False))
-    kind = nw.when(nw.col("policy").is_null()).then(nw.lit("payers.kind")).otherwise(nw.lit(None))
+    nothing = nw.lit(None, dtype=nw.String)
+    undated = (
+        nw.when(nw.col("service_date").is_null()).then(nw.lit(day)).otherwise(nothing) if day else nothing
+    )
+    kind = nw.when(nw.col("policy").is_null()).then(nw.lit("payers.kind")).otherwise(undated)
     missing = nw.when(nw.col("payer_id").is_null()).then(nw.lit("claims.payer_id")).otherwise(kind)
-    return nw.when(of_house).then(nw.lit(None, dtype=nw.String)).otherwise(missing)
+    return nw.when(of_house).then(nothing).otherwise(missing)
 
 
 def _shown(name: str, value: Value, policies: Policies) -> dict[str, Any]:

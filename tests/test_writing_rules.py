@@ -25,6 +25,7 @@ from compliance.policy import load_policies
 from compliance.policy.code_tables import KINDS
 from compliance.records.models import empty
 from tests import test_rules
+from tests.test_engines import ENGINES
 
 ROOT = Path(__file__).parent.parent
 STEM = "xx_01_note_not_signed"
@@ -58,12 +59,15 @@ def declared(folder: Path, module: str, stem: str = STEM) -> Rule:
     return rules._registered["XX-01"]
 
 
-def test_the_example_of_contributing_finds_what_its_cases_say(tmp_path: Path) -> None:
+def test_the_example_of_contributing_finds_what_its_cases_say_on_every_engine(tmp_path: Path) -> None:
     rule = declared(tmp_path, block("python"))
     rule.cases.write_text(block("yaml"), encoding="utf-8")
     cases = read_cases(rule.cases)
     for case in cases:
         test_rules.holds(rule, case, tmp_path)
+        policies = test_rules.policies_of(case, tmp_path)
+        for native in ENGINES.values():
+            test_rules.assert_holds(audit(case.records(), policies, case.as_of, [rule], native=native), case)
     test_rules.test_each_rule_has_the_cases_it_owes(rule)
     assert "cannot_tell: claims.payer_id" in block("yaml"), "an unknown payer is shown"
     assert "## An example that breaks it" in rulebook.page(rule, load_policies(), rulebook.DOCS_ON)

@@ -273,17 +273,24 @@ class ChartTables:
         )
 
     def _with_amount(self, lines: nw.LazyFrame) -> nw.LazyFrame:
-        """Add `amount` and its `amount_basis`: the first known of what was allowed, the payer's fee, the expected, the charge."""
+        """Add `amount` and its `amount_basis`: the first known of what was allowed, the payer's fee, the expected, the charge.
+
+        The payer's fee is what a unit pays before reductions: where the payer reduces further units of the day, it is
+        reduced as the schedule's price is, and no more than the charge is paid.
+        """
+        in_full = nw.col("units") * (nw.col("unit_price") + nw.col("first_unit_more"))
+        share = nw.when((in_full > 0) & (nw.col("worth") > 0)).then(nw.col("worth") / in_full)
+        reduced = nw.col("fee") * nw.coalesce(share, nw.lit(1.0))
         dollars = {
-            "allowed": "allowed",
-            "fee": "fee schedule",
-            "expected": "Medicare fee schedule",
-            "charge": "charge",
+            "allowed": nw.col("allowed"),
+            "fee schedule": nw.when(reduced > nw.col("charge")).then(nw.col("charge")).otherwise(reduced),
+            "Medicare fee schedule": nw.col("expected"),
+            "charge": nw.col("charge"),
         }
         basis = nw.lit("unknown")
-        for column, name in reversed(dollars.items()):
-            basis = nw.when(~nw.col(column).is_null()).then(nw.lit(name)).otherwise(basis)
-        amount = nw.coalesce(*(nw.col(column) for column in dollars), nw.lit(0.0))
+        for name, known in reversed(dollars.items()):
+            basis = nw.when(~known.is_null()).then(nw.lit(name)).otherwise(basis)
+        amount = nw.coalesce(*dollars.values(), nw.lit(0.0))
         return self._price(lines).with_columns(amount=amount, amount_basis=basis)
 
     @cached_property

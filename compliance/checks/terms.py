@@ -318,6 +318,11 @@ def _same(these: Sequence[Any], those: Sequence[Any]) -> bool:
     )
 
 
+def cents(dollars: nw.Expr) -> nw.Expr:
+    """Dollars to the cent, half up."""
+    return (((dollars * 100 + 0.5 + 1e-9) // 1) / 100).round(2)
+
+
 def whole_days(duration: nw.Expr) -> nw.Expr:
     """The whole days of a duration; negative where the later moment came first."""
     return duration.dt.total_minutes() // MINUTES_OF_A_DAY

@@ -99,7 +99,7 @@ def note_not_signed(
     exported = nw.lit("therapists.credential" not in absent_columns)
     return judge(
         units,
-        applies=ruled("note_sign_days") | nw.col("service_date").is_null(),
+        applies=ruled("note_sign_days"),
         cannot_tell={
             "notes.service_date": nw.col("service_date").is_null(),
             "notes.cosigned_on": yes("countersigned") & nw.col("signature_on").is_null(),

@@ -77,7 +77,7 @@ def filed_too_late(claim_lines: nw.LazyFrame, claims: nw.LazyFrame, as_of: datet
     unsourced = (nw.col("frequency_code") == "7") & nw.col("original_on").is_null()
     return judge(
         lines.with_columns(policy_missing=_unread()),
-        applies=ruled("timely_filing_days", "timely_filing_months") | nw.col("service_date").is_null(),
+        applies=ruled("timely_filing_days", "timely_filing_months"),
         cannot_tell={
             "claim_lines.service_date": nw.col("service_date").is_null(),
             "claims.submitted_on": nw.col("submitted") & nw.col("filed_on").is_null(),

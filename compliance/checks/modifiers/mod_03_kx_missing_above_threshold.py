@@ -4,7 +4,7 @@ import narwhals as nw
 
 from compliance.checks.modifiers.therapy_lines import code_kinds
 from compliance.checks.rule import rule
-from compliance.checks.terms import flag, has_code, judge, yes
+from compliance.checks.terms import cents, flag, has_code, judge, yes
 
 BUCKET = ["patient_id", "year", "bucket"]
 LINE = ["claim_id", "line"]
@@ -74,7 +74,8 @@ def kx_missing_above_threshold(
       none is needed.
     - PT and SLP share one bucket, OT has its own. January begins anew.
     - What counts is the allowed amount, deductible and coinsurance included, after the multiple-procedure reduction and before
-      the assistant's. Where no remittance came, the fee schedule's amount stands for it. A charge is no allowed amount: where
+      the assistant's. Where no remittance came, the payer's fee or the fee
+      schedule's amount stands for it, reduced in the same way. A charge is no allowed amount: where
       it could decide, it cannot be told.
     - Dollars at other providers count as well: the latest amount on or before the day of service. An amount that includes
       this clinic's own replaces what was added up here to its day.
@@ -147,14 +148,15 @@ def _of_buckets(claim_lines: nw.LazyFrame, therapy_codes: nw.LazyFrame) -> nw.La
         .otherwise(nw.when(nw.col("discipline") == "OT").then(nw.lit("OT")))
     )
     unpriced = nw.col("amount_basis").is_in(UNPRICED)
+    amount = cents(nw.coalesce(nw.col("amount"), nw.lit(0.0)))  # payers add up what they allow, in cents
     therapy = ~nw.col("code_kind").is_null() | ~nw.col("modifier_discipline").is_null()
     return lines.with_columns(
         bucket=bucket,
         year=nw.coalesce(nw.col("service_date").dt.year(), nw.lit(0)).cast(nw.Int64),
         counts=flag(therapy & (nw.col("kx_required") | ~nw.col("policy_missing").is_null())),
         kx=flag(has_code("modifiers", "KX")),
-        own=nw.when(unpriced).then(nw.lit(0.0)).otherwise(nw.coalesce(nw.col("amount"), nw.lit(0.0))),
-        own_most=nw.coalesce(nw.col("amount"), nw.lit(0.0)),
+        own=nw.when(unpriced).then(nw.lit(0.0)).otherwise(amount),
+        own_most=amount,
         is_unpriced=flag(unpriced),
         chargeless=flag(nw.col("amount_basis") == "unknown"),
     )

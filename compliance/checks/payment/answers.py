@@ -63,11 +63,6 @@ def _or_none(column: str) -> nw.Expr:
     return nw.coalesce(nw.col(column), nw.lit(0.0))
 
 
-def cents(dollars: nw.Expr) -> nw.Expr:
-    """Dollars to the cent, half up."""
-    return (((dollars * 100 + 0.5 + 1e-9) // 1) / 100).round(2)
-
-
 def larger(one: nw.Expr, other: nw.Expr) -> nw.Expr:
     """The larger of two numbers; null where the first is."""
     return nw.when(one < other).then(other).otherwise(one)

@@ -2,10 +2,10 @@
 
 import narwhals as nw
 
-from compliance.checks.payment.answers import answers, cents, larger
+from compliance.checks.payment.answers import answers, larger
 from compliance.checks.payment.expected import with_payment, with_price
 from compliance.checks.rule import rule
-from compliance.checks.terms import judge, ruled
+from compliance.checks.terms import cents, judge, ruled
 
 PRICE = ["conversion_factor", "practice_expense_reduction", "pays_by_fee_schedule"]
 SHARE = ["coinsurance", "part_b_deductible", "assistant_payment_factor", "sequestration"]

@@ -83,7 +83,7 @@ def cosignature_missing(notes: nw.LazyFrame, therapists: nw.LazyFrame, as_of: da
         .then(elapsed)
         .otherwise(nw.lit(as_of).cast(nw.Datetime("us")) - nw.col("service_date"))
     )
-    units = units.with_columns(days=whole_days(elapsed).cast(nw.Int64))
+    units = units.with_columns(days=whole_days(elapsed))
     overdue = nw.col("days") > nw.col("cosign_days")
     case = first(
         ("late", nw.col("signed") & overdue),
