@@ -243,6 +243,8 @@ def _judged(rule: Rule, units: pl.DataFrame) -> Judged:
 
 def _not_run(code: str, lacks: str, records: Records) -> NotRun:
     how = "is empty in every row" if lacks in records.unfilled_columns else "is absent"
+    if lacks in {line.table for line in records.report.tables}:  # a file names the table
+        how = "counts as absent"
     why = records.reasons.get(lacks)
     return NotRun(code, f"{lacks} {how}" + (f": {why}" if why else ""), lacks, why)
 

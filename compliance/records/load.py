@@ -56,6 +56,8 @@ FILLED = {
     "rtm": ("device", "device_cleared", "ordered_on"),
 }
 """What every clinic's charts and claims fill, if not in each row; a reason for a delay or a co-signature may well be rare."""
+NEVER_EMPTY = ("plans_of_care", "goals", "notes", "interventions", "claims", "claim_lines")
+"""Tables without a row of which there is no chart, or no claim. Of all others (contacts, overpayments …) there may be none."""
 MANY_ROWS = 50
 """In so many rows of a chart table a column without any value was not filled by the export."""
 HASHED_ROWS = 100_000
@@ -68,9 +70,9 @@ class Records:
     """A clinic's records.
 
     `tables`: every table of `models.TABLES` with every column of its schema, typed; absent ones are empty or null.
-    `absent_tables`: tables that no file carried; `absent_columns`: columns (`table.column`) of present tables that no
-    file carried, or that are empty in every one of many rows. `fingerprint`: the same for the same content, in whatever
-    files and order it came.
+    `absent_tables`: tables that no file carried, or that lost all their rows (`_without_rows`); `absent_columns`: columns
+    (`table.column`) of present tables that no file carried, or that are empty in every one of many rows. `fingerprint`:
+    the same for the same content, in whatever files and order it came.
     """
 
     tables: dict[str, pl.DataFrame]
@@ -137,7 +139,28 @@ def _load(found: Found, own: Sequence[Layout] = ()) -> Records:
     records = _assembled(raws, exchanged, report)
     if not raws and not any(line.rows_read for line in report.tables):
         raise InputError(_why_nothing(exchanged, report))
-    return records
+    return _without_rows(records)
+
+
+def _without_rows(records: Records) -> Records:
+    """The records, tables that a file names and that must have lost their rows among the absent ones, with the reason.
+
+    A header alone, or rows of which none could be read, do not say that nobody wrote a note. Such a table must have had
+    rows: some were refused, rows of other tables name them, or no clinic is without. Frames in memory are taken at their word.
+    """
+    named = {
+        column.refers_to.partition(".")[0]
+        for table, rows in records.tables.items()
+        for column in columns(table)
+        if column.refers_to and rows[column.name].null_count() < rows.height
+    }
+    lost = {
+        line.table: "no row of it could be read" if line.rows_refused else "it has no row"
+        for line in records.report.tables
+        if not line.rows_loaded and (line.rows_refused or line.table in {*named, *NEVER_EMPTY})
+    }
+    records.report.reasons |= {table: why for table, why in lost.items() if table not in records.reasons}
+    return replace(records, absent_tables=records.absent_tables | set(lost))
 
 
 def _why_nothing(exchanged: list[Source], report: LoadReport) -> str:

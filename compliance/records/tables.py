@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Iterable
+from collections.abc import Collection
 from pathlib import Path
 
 import polars as pl
@@ -239,7 +239,7 @@ def without_repeats(
     return pl.concat([single, once]).sort("order").drop("order"), repeated, told
 
 
-def dangling(tables: dict[str, pl.DataFrame], present: Iterable[str]) -> list[Notice]:
+def dangling(tables: dict[str, pl.DataFrame], present: Collection[str]) -> list[Notice]:
     """Rows that refer to a row which is not there, by column: how many, and the first few."""
     told = []
     for table in present:
@@ -257,6 +257,9 @@ def dangling(tables: dict[str, pl.DataFrame], present: Iterable[str]) -> list[No
             if tables[target].height:
                 said = f"{rows} {which.len():,} {column.name} that {target} lacks: {shown}"
             else:
-                said = f"{rows} a {column.name}, but there is no {target} table"
+                lack = (
+                    f"no row of {target} was loaded" if target in present else f"there is no {target} table"
+                )
+                said = f"{rows} a {column.name}, but {lack}"
             told.append(Notice("reference", f"{table}.{column.name}: {said}", None, table, lost.len()))
     return told
