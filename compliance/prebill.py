@@ -66,8 +66,8 @@ def fixes(result: Audit, key: pl.Expr, lifted: Collection[str] = ()) -> pl.DataF
     """What to fix, blockers first, then by the dollars that the fix alone releases.
 
     `key` gathers findings to one fix (`review.worklist.cause_key`). Columns: key, severity (the worst), rule, subject,
-    therapist_id, patient_id, message, fix, ids, findings, claims (held by it), released (dollars of the claims that nothing
-    else holds), held (dollars of all the claims that it holds).
+    therapist_id, patient_id, payer_id, service_date, message, fix, ids, findings, claims (held by it), released (dollars of
+    the claims that nothing else holds), held (dollars of all the claims that it holds).
     """
     held = blocking(result, lifted)
     told = result.findings.with_columns(key=key).join(held, on="finding_id", how="semi")
@@ -90,7 +90,16 @@ def fixes(result: Audit, key: pl.Expr, lifted: Collection[str] = ()) -> pl.DataF
         .group_by("key", maintain_order=True)
         .agg(
             pl.col(
-                "severity", "rule", "subject", "therapist_id", "patient_id", "message", "fix", "place"
+                "severity",
+                "rule",
+                "subject",
+                "therapist_id",
+                "patient_id",
+                "payer_id",
+                "service_date",
+                "message",
+                "fix",
+                "place",
             ).first(),
             ids=pl.col("finding_id"),
             findings=pl.len().cast(pl.Int64),

@@ -4,6 +4,7 @@ Pure: an audit and its filtered parts in, Polars frames and plain sentences out.
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -19,12 +20,13 @@ from compliance.checks.rule import Rule, catalogue
 from compliance.missing_facts import in_words
 from compliance.prebill import released_untold
 from compliance.records.load import LoadReport, Notice
-from compliance.review.worklist import gathered
+from compliance.review.worklist import SINGLE, gathered
 from compliance.rulebook import FAMILIES, by_family
 from compliance.whatif import Difference
 
 REAL = pl.col("severity") != "info"
-Naming = Callable[[str | None], str]
+Called = Callable[[str, str | None], str]
+"""What the id of a column (`therapist_id`) is called on screen or paper."""
 SUBJECT_WORDS = {
     "line": "line", "note": "note", "plan": "plan of care", "goal": "goal", "claim": "claim",
     "authorization": "authorization", "patient_day": "patient day", "patient_month": "patient month",
@@ -149,8 +151,7 @@ def root_causes(valued: pl.DataFrame, shares: pl.DataFrame) -> pl.DataFrame:
     """What to fix first: one row a cause, by dollars, then by findings.
 
     One unsigned plan or one overdue report is one cause, however many lines it puts at risk; findings of single
-    lines and notes are gathered by rule and therapist. Columns: rule, therapist_id, patient_id, finding_id (of the
-    largest), findings, lines, dollars, message.
+    lines and notes are gathered by rule and therapist. Columns: as `gathered`, and finding_id (of the largest).
     """
     work = valued.filter(REAL).with_columns(change=pl.lit("same"))
     return gathered(work, shares, "cause", "dollars").with_columns(finding_id=pl.col("ids").list.first())
@@ -281,18 +282,43 @@ def weeks_shown(weeks: pl.DataFrame) -> tuple[pl.DataFrame, str]:
 LONG_PAUSE, FEW_VISITS = 8, 0.05
 
 
-def cause_words(cause: Mapping[str, Any], therapist: Naming, patient: Naming) -> str:
+def cause_labels(causes: pl.DataFrame, called: Called) -> list[str]:
+    """Root causes in words, no two alike: those that would be bear the day of service, and then a number.
+
+    `causes` has rule, subject, therapist_id, patient_id, payer_id, service_date, findings and lines.
+    """
+    rows = causes.to_dicts()
+    words = [cause_words(row, called) for row in rows]
+    alike = Counter(words)
+    for place, row in enumerate(rows):
+        if alike[words[place]] > 1 and row["findings"] == 1 and row["service_date"]:
+            words[place] += f", {formats.day(row['service_date'])}"
+    seen: Counter[str] = Counter()
+    for place, said in enumerate(words):
+        seen[said] += 1
+        words[place] += f" ({seen[said]})" if seen[said] > 1 else ""
+    return words
+
+
+def cause_words(cause: Mapping[str, Any], called: Called) -> str:
     """A root cause as one line: the rule's title, whose, and how much hangs on it."""
-    title = catalogue()[cause["rule"]].title
-    if cause["findings"] > 1 or cause["subject"] in ("line", "note", "goal"):
-        who = _called("therapist", therapist(cause["therapist_id"]))
-        much = formats.plural(int(cause["findings"]), SUBJECT_WORDS[cause["subject"]])
-    else:
-        who, much = (
-            _called("patient", patient(cause["patient_id"])),
-            formats.plural(int(cause["lines"]), "line"),
-        )
-    return f"{title}: {who}, {much}"
+    title, subject = catalogue()[cause["rule"]].title, cause["subject"]
+    gathers = cause["findings"] > 1 or subject in SINGLE
+    of_therapist = gathers or subject in ("therapist", "therapist_day")
+    whose = "therapist" if of_therapist else "payer" if subject == "payer" else "patient"
+    who = _called(whose, called(f"{whose}_id", cause[f"{whose}_id"]))
+    if gathers:
+        return f"{title}: {who}, {formats.plural(int(cause['findings']), SUBJECT_WORDS[subject])}"
+    when = f", {formats.day(cause['service_date'])}" if subject == "therapist_day" else ""
+    return f"{title}: {who}{when}" + (
+        f", {formats.plural(int(cause['lines']), 'line')}" if cause["lines"] else ""
+    )
+
+
+def owner(cause: Mapping[str, Any], called: Called) -> str:
+    """Who puts a root cause right: its therapist; but nobody clears their own licence or exclusion."""
+    judges_licence = any(each.startswith("therapists.license") for each in catalogue()[cause["rule"]].needs)
+    return "Compliance officer" if judges_licence else called("therapist_id", cause["therapist_id"])
 
 
 def _called(what: str, name: str) -> str:

@@ -35,13 +35,11 @@ if not fixes.is_empty():
     fixes = fixes.with_columns(finding_id=pl.col("ids").list.first()).join(
         owners, on="finding_id", how="left", maintain_order="left"
     )
-    people = parts.people("therapist_id"), parts.people("patient_id")
-    words = [
-        f"{row['rule']} {views.cause_words({**row, 'lines': row['claims']}, *people)}"
-        for row in fixes.iter_rows(named=True)
-    ]
-    owned = parts.masked(parts.named(fixes, "therapist_id"), "assignee", "fix")
-    owned = owned.with_columns(owner=pl.coalesce("assignee", "therapist_id"))
+    said = views.cause_labels(fixes.with_columns(lines="claims"), parts.called)
+    words = [f"{rule} {each}" for rule, each in zip(fixes["rule"], said, strict=True)]
+    own = [views.owner(row, parts.called) for row in fixes.iter_rows(named=True)]
+    owned = parts.masked(fixes, "assignee", "fix")
+    owned = owned.with_columns(owner=pl.coalesce("assignee", pl.Series(own, dtype=pl.String)))
     sheet = views.fixes_sheet(owned, words, views.next_friday(date.today()))
     money = dict.fromkeys(("Releases", "Held"), st.column_config.NumberColumn(format="dollar"))
     event = parts.sheet(

@@ -45,12 +45,11 @@ with left, st.container(horizontal=True, key="card_tiles"):
 
 with right, st.container(key="card_causes"):
     st.markdown("**What to fix first**")
-    for place, cause in enumerate(
-        views.root_causes(view.valued, view.shares).head(8).iter_rows(named=True), 1
-    ):
+    causes = views.root_causes(view.valued, view.shares).head(8)
+    said = views.cause_labels(causes, parts.called)
+    for place, cause in enumerate(causes.iter_rows(named=True), 1):
         told, dollars, opened = st.columns([7, 1.5, 1.1], vertical_alignment="center", gap="small")
-        people = parts.people("therapist_id"), parts.people("patient_id")
-        told.markdown(formats.markdown(f"{place}. {views.cause_words(cause, *people)}"))
+        told.markdown(formats.markdown(f"{place}. {said[place - 1]}"))
         dollars.markdown(f"**{formats.markdown(formats.money(cause['dollars']))}**", text_alignment="right")
         if opened.button("Open", key=f"cause_{place}", type="tertiary", help=cause["rule"]):
             frame.go("findings", {"finding": cause["finding_id"]})

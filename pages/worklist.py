@@ -8,6 +8,7 @@ import streamlit as st
 from compliance import formats, views
 from compliance.review import ReviewError, standing
 from compliance.review import worklist as gathering
+from compliance.review.store import Store
 from ui import data, decisions, frame, parts, worklist
 
 frame.enter()
@@ -38,29 +39,37 @@ choice = worklist.tools(since, named)
 shown = work.filter(pl.col("status") == choice.status)
 if choice.change:
     shown = shown.filter(pl.col("change") == choice.change)
+
+
+def listed(rows: pl.DataFrame, kept: Store) -> pl.DataFrame:
+    """The causes as bars and as rows to choose; returns the findings of the chosen ones."""
+    # a tick stands for its row: it goes when other findings are listed
+    key = f"worklist_rows_{hash((choice, *shown['finding_id']))}"
+    left, right = st.columns([1.15, 1], gap="small")
+    with left:
+        worklist.picture(rows, choice)
+    with right:
+        event = parts.sheet(
+            views.worklist_sheet(rows), "Causes, one a row; choosing rows opens the form that decides their findings at once",
+            height=300, row_height=parts.ROW_HEIGHT, key=key, on_select="rerun",
+            selection_mode="multi-row", column_config={"What": st.column_config.TextColumn(width=290)},
+        )  # fmt: skip
+        places = [place for place in event["selection"]["rows"] if place < rows.height]
+        picked = gathering.chosen(work, [rows.row(place, named=True) for place in places])
+        if picked.is_empty():
+            st.caption("Choose one or more rows to decide their findings.")
+        else:
+            with st.container(key="card_decide"):
+                decisions.form(picked, kept, "worklist_form")
+    return picked
+
+
 if shown.is_empty():
-    parts.explain(f"No finding is {worklist.STATUSES[choice.status].lower()} here.")
-rows = worklist.rows_of(shown, view.shares, choice)
-listed = hash(
-    (choice, *shown["finding_id"])
-)  # a tick stands for its row: it goes when other findings are listed
-left, right = st.columns([1.15, 1], gap="small")
-with left:
-    worklist.picture(rows, choice)
-with right:
-    event = parts.sheet(
-        views.worklist_sheet(rows), "Causes, one a row; choosing rows opens the form that decides their findings at once",
-        height=300, row_height=parts.ROW_HEIGHT, key=f"worklist_rows_{listed}", on_select="rerun",
-        selection_mode="multi-row", column_config={"What": st.column_config.TextColumn(width=290)},
-    )  # fmt: skip
-    places = [place for place in event["selection"]["rows"] if place < rows.height]
-    picked = gathering.chosen(work, [rows.row(place, named=True) for place in places])
-    if picked.is_empty():
-        st.caption("Choose one or more rows to decide their findings.")
-    else:
-        with st.container(key="card_decide"):
-            decisions.form(picked, store, "worklist_form")
-if not picked.is_empty():
-    worklist.chosen_table(picked)
+    told = f"{choice.change} and {choice.status}" if choice.change else choice.status
+    parts.explain(f"No finding is {told} here.")
+else:
+    picked = listed(worklist.rows_of(shown, view.shares, choice), store)
+    if not picked.is_empty():
+        worklist.chosen_table(picked)
 worklist.running_clocks(work, view.audit.lines)
 worklist.no_longer_found(since.changed, counted)

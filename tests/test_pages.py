@@ -693,3 +693,26 @@ def test_a_report_with_names_is_not_given_on_a_page_that_hides_them(visit) -> No
     app.switch_page("pages/meeting.py").run()
     assert not app.exception
     assert "Download compliance" not in "".join(each.proto.label for each in app.get("download_button"))
+
+
+def test_an_empty_worklist_says_so_once_and_shows_no_grid(visit) -> None:
+    app = visit("worklist")
+    app.selectbox(key="worklist_change").set_value("reopened").run()
+    assert "No finding is reopened and open here" in app.info[0].value
+    assert not [each for each in app.dataframe if "What" in each.value.columns]
+    assert not any("Choose one or more rows" in each.value for each in app.caption)
+
+
+def test_the_worklist_leads_to_the_evidence(visit, monkeypatch) -> None:
+    drawn = parts.sheet
+
+    def first_chosen(table: pl.DataFrame, told: str, **more):
+        event = drawn(table, told, **more)
+        return {"selection": {"rows": [0]}} if more.get("key", "").startswith("worklist_rows") else event
+
+    monkeypatch.setattr(parts, "sheet", first_chosen)
+    app = visit("worklist")
+    assert any("chosen" in each.value for each in app.markdown)
+    app.button(key="worklist_open").click().run()
+    assert not app.exception and app.title[0].value == "Findings"
+    assert app.query_params["finding"]

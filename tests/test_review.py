@@ -769,6 +769,7 @@ def worked(*changes: str) -> pl.DataFrame:
     return pl.DataFrame(
         [
             {**finding(number, subject="plan" if number else "line"), "therapist_id": "T1", "patient_id": "P1",
+             "payer_id": "MCR", "service_date": datetime(2026, 3, 4),
              "dollars": 10.0 * (number + 1), "status": "open", "note": None, "change": change}
             for number, change in enumerate(changes)
         ],
@@ -792,6 +793,8 @@ def test_causes_are_gathered_from_the_largest_down_and_their_shares_sum_to_one()
         worklist.pareto_sentence(rows, "cause", "dollars", top=1)
         == "The first 1 of 3 causes hold 42.9 % of the dollars."
     )
+    assert worklist.pareto_sentence(rows, "cause", "dollars") == "These 3 causes hold all of the dollars."
+    assert worklist.pareto_sentence(rows.head(1), "cause", "dollars") == "One cause holds all of the dollars."
     by_rule = worklist.gathered(work, shares, "rule", "findings")
     assert by_rule.select("findings", "new", "reopened").rows() == [(4, 2, 1)]
     none = worklist.gathered(work.clear(), shares, "cause", "dollars")

@@ -23,6 +23,11 @@ def whole(tmp_path_factory):
     return audit(records, load_policies(), date(2026, 6, 30))
 
 
+def called(column, key):
+    """Ids as they are."""
+    return str(key)
+
+
 def test_filters_keep_parts_and_whole_together(whole):
     view = views.narrowed(whole, Filters().apply)
     payers = [views.narrowed(whole, Filters(payers=(each,)).apply) for each in clinic.PAYERS]
@@ -53,8 +58,38 @@ def test_root_causes_gather_single_notes_by_therapist_and_add_up(whole):
         .is_unique()
         .all()
     )
-    said = views.cause_words(causes.row(0, named=True), str, str)
+    said = views.cause_words(causes.row(0, named=True), called)
     assert said.startswith(catalogue()[causes["rule"][0]].title)
+
+
+def cause(**cells):
+    told = {"rule": "PR-01", "subject": "period", "therapist_id": "T1", "patient_id": "P1", "payer_id": "MCR",
+            "service_date": datetime(2026, 3, 4), "findings": 1, "lines": 1}  # fmt: skip
+    return told | cells
+
+
+def test_a_cause_without_a_patient_is_called_by_its_therapist_and_day_or_by_its_payer():
+    day = cause(rule="CON-02", subject="therapist_day", patient_id=None, payer_id=None, lines=0)
+    assert views.cause_words(day, called).endswith(": therapist T1, Mar 4, 2026")
+    denied = cause(rule="PAY-02", subject="payer", patient_id=None, therapist_id=None)
+    assert views.cause_words(denied, called).endswith(": payer MCR, 1 line")
+
+
+def test_no_two_causes_have_the_same_label():
+    later = cause(service_date=datetime(2026, 3, 9))
+    said = views.cause_labels(pl.DataFrame([cause(), later, later, cause(patient_id="P2")]), called)
+    title = catalogue()["PR-01"].title
+    assert said == [
+        f"{title}: patient P1, 1 line, Mar 4, 2026",
+        f"{title}: patient P1, 1 line, Mar 9, 2026",
+        f"{title}: patient P1, 1 line, Mar 9, 2026 (2)",
+        f"{title}: patient P2, 1 line",
+    ]
+
+
+def test_nobody_is_asked_to_clear_their_own_licence():
+    assert views.owner(cause(rule="INT-10", subject="line"), called) == "Compliance officer"
+    assert views.owner(cause(), called) == "T1"
 
 
 def test_the_interval_of_a_count_is_exact_poisson():

@@ -222,6 +222,11 @@ def people(column: str) -> Callable[[str | None], str]:
     return named.get(column, lambda value: value or "–")
 
 
+def called(column: str, key: str | None) -> str:
+    """What one id of a column is called on screen."""
+    return people(column)(key)
+
+
 def named(table: pl.DataFrame, *columns: str) -> pl.DataFrame:
     """The table with ids replaced by what they are called on screen, sentences likewise where names are hidden."""
     shown = [

@@ -75,20 +75,16 @@ def tools(since: data.Since, named: Mapping[int, str]) -> Choice:
 def rows_of(shown: pl.DataFrame, shares: pl.DataFrame, choice: Choice) -> pl.DataFrame:
     """The rows of the list with the words that name each (`label`)."""
     rows = worklist.gathered(shown, shares, choice.by, choice.order)
-    people = parts.people("therapist_id"), parts.people("patient_id")
-    labels = [
-        views.rule_named(row["rule"])
-        if choice.by == "rule"
-        else f"{row['rule']} {views.cause_words(row, *people)}"
-        for row in rows.iter_rows(named=True)
-    ]
+    if choice.by == "rule":
+        labels = [views.rule_named(rule) for rule in rows["rule"]]
+    else:
+        said = views.cause_labels(rows, parts.called)
+        labels = [f"{rule} {each}" for rule, each in zip(rows["rule"], said, strict=True)]
     return rows.with_columns(label=pl.Series(labels, dtype=pl.String))
 
 
 def picture(rows: pl.DataFrame, choice: Choice) -> None:
     """The largest rows as bars, with what they hold together."""
-    if rows.is_empty():
-        return
     axis = "Dollars at risk" if choice.order == "dollars" else "Findings"
     title = worklist.pareto_sentence(rows, choice.by, choice.order)
     drawn = charts.pareto(rows.head(SHOWN).drop("ids"), "label", choice.order, title, axis, frame.dark())
@@ -124,14 +120,23 @@ def no_longer_found(changed: pl.DataFrame, counted: Mapping[str, int]) -> None:
 
 
 def chosen_table(picked: pl.DataFrame) -> None:
-    """The findings of the chosen rows, each with how it stands."""
-    st.markdown(f"**{formats.plural(picked.height, 'finding')} chosen**")
-    listed = views.listed(picked)
-    told = views.findings_sheet(parts.named(listed, "therapist_id", "patient_id", "payer_id")).with_columns(
+    """The findings of the chosen rows, each with how it stands and the way to its evidence."""
+    found = views.listed(picked)
+    with st.container(horizontal=True, vertical_alignment="center", key="worklist_chosen_head"):
+        st.markdown(f"**{formats.plural(found.height, 'finding')} chosen**", width="content")
+        opens = st.button("Open the evidence", key="worklist_open", type="tertiary",
+                          help="Of the first; choosing a row below opens that one's.")  # fmt: skip
+    told = views.findings_sheet(parts.named(found, "therapist_id", "patient_id", "payer_id")).with_columns(
         Standing=pl.Series(
-            [views.standing_words(row) for row in listed.iter_rows(named=True)], dtype=pl.String
+            [views.standing_words(row) for row in found.iter_rows(named=True)], dtype=pl.String
         )
     )
     told = parts.masked(told, "Standing")
-    parts.sheet(told, "The chosen findings", height=min(260, 37 + 35 * told.height))
+    event = parts.sheet(
+        told, "The chosen findings; choosing a row opens its evidence", height=min(260, 37 + 35 * told.height),
+        key=f"worklist_chosen_{hash(tuple(found['finding_id']))}", on_select="rerun", selection_mode="single-row",
+    )  # fmt: skip
     parts.download(told, "worklist_chosen", "worklist.csv")
+    rows = event["selection"]["rows"] or ([0] if opens else [])
+    if rows:
+        frame.go("findings", {"finding": found["finding_id"][rows[0]]})

@@ -1,6 +1,6 @@
 """The director's page: one sentence, four figures, three pictures, and what to fix by Friday; as data for the template."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import polars as pl
@@ -100,27 +100,27 @@ def fixes(subject: Subject, top: int = FIXES_SHOWN) -> dict[str, Any]:
     """
     due = f"What to fix by {formats.day(views.next_friday(subject.as_of))}"
     if not subject.fixes.is_empty():
-        rows = [_fix(subject, {**row, "lines": row["claims"]}, "held") for row in _first(subject.fixes, top)]
+        rows = _fixes(subject, subject.fixes.head(top).with_columns(lines="claims"), "held")
         heading, dollars, more = f"{due}, blockers first", "holds", subject.fixes.height - len(rows)
     else:
         causes = views.root_causes(subject.view.valued, subject.view.shares)
-        rows = [_fix(subject, row, "dollars") for row in _first(causes, top)]
+        rows = _fixes(subject, causes.head(top), "dollars")
         heading, dollars, more = f"{due}, by dollars at risk", "at risk", causes.height - len(rows)
     return {"heading": heading, "dollars": dollars, "rows": rows, "more": more}
 
 
-def _first(table: pl.DataFrame, top: int) -> Iterator[dict[str, Any]]:
-    return table.head(top).iter_rows(named=True)
-
-
-def _fix(subject: Subject, row: Mapping[str, Any], dollars: str) -> dict[str, str]:
-    return {
-        "rule": row["rule"],
-        "what": views.cause_words(row, subject.names.therapist, subject.names.patient),
-        "who": subject.names.therapist(row["therapist_id"]),
-        "dollars": formats.money(row[dollars]),
-        "releases": _released(row.get("released")),
-    }
+def _fixes(subject: Subject, causes: pl.DataFrame, dollars: str) -> list[dict[str, str]]:
+    words = views.cause_labels(causes, subject.called)
+    return [
+        {
+            "rule": row["rule"],
+            "what": what,
+            "who": views.owner(row, subject.called),
+            "dollars": formats.money(row[dollars]),
+            "releases": _released(row.get("released")),
+        }
+        for row, what in zip(causes.iter_rows(named=True), words, strict=True)
+    ]
 
 
 def _released(dollars: float | None) -> str:

@@ -35,9 +35,9 @@ def cause_key() -> pl.Expr:
 def gathered(work: pl.DataFrame, shares: pl.DataFrame, by: By, order: Order) -> pl.DataFrame:
     """One row a cause, rule or finding, the largest first.
 
-    Columns: key, rule, subject, therapist_id, patient_id, message (of its largest finding), ids (of its findings),
-    findings, lines, dollars, new and reopened (counts), share and cumulative (of the order's sum, 0 to 1; null where the
-    sum is 0).
+    Columns: key, rule, subject, therapist_id, patient_id, payer_id, service_date, message (of its largest finding), ids
+    (of its findings), findings, lines, dollars, new and reopened (counts), share and cumulative (of the order's sum, 0 to 1;
+    null where the sum is 0).
     """
     key = {"cause": cause_key(), "rule": pl.col("rule"), "finding": pl.col("finding_id")}[by]
     lines = shares.group_by("finding_id").agg(touched=pl.len())
@@ -47,7 +47,9 @@ def gathered(work: pl.DataFrame, shares: pl.DataFrame, by: By, order: Order) -> 
         .sort(["dollars", "finding_id"], descending=[True, False])
         .group_by("key", maintain_order=True)
         .agg(
-            pl.col("rule", "subject", "therapist_id", "patient_id", "message").first(),
+            pl.col(
+                "rule", "subject", "therapist_id", "patient_id", "payer_id", "service_date", "message"
+            ).first(),
             ids=pl.col("finding_id"),
             findings=pl.len().cast(pl.Int64),
             lines=pl.col("touched").fill_null(0).sum().cast(pl.Int64),
@@ -77,9 +79,11 @@ def pareto_sentence(rows: pl.DataFrame, by: By, order: Order, top: int = 5) -> s
     share = sum(each or 0.0 for each in rows["share"].head(top))
     if not share:
         return "No dollars are at risk." if order == "dollars" else "No findings."
-    many = {"cause": "causes", "rule": "rules", "finding": "findings"}[by]
-    first = min(top, rows.height)
-    return f"The first {first} of {rows.height:,} {many} hold {percent(round(share, 9))} of the {order}."
+    if rows.height == 1:
+        return f"One {by} holds all of the {order}."
+    if rows.height <= top:
+        return f"These {rows.height} {by}s hold all of the {order}."
+    return f"The first {top} of {rows.height:,} {by}s hold {percent(round(share, 9))} of the {order}."
 
 
 def chosen(work: pl.DataFrame, rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
