@@ -14,7 +14,7 @@ import yaml
 DEEPEST = 20
 """Levels of lists and mappings within each other; a policy file has three."""
 MOST_BYTES = 1_000_000
-"""Reading this much takes seconds; the largest of our own files has 20 thousand."""
+"""Reading this much takes seconds; the largest of our own files has some 30 thousand."""
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """PyYAML over libyaml where it was built with it: our files are read at every start, eight times as fast as in Python."""
 FAR_TOO_DEEP = "maximum nesting depth"
@@ -33,9 +33,9 @@ def shown(value: Any) -> str:
     return CUT.repr(value)
 
 
-def did_you_mean(name: str, known: Iterable[Any]) -> str:
-    """` Did you mean 'x'?`, or nothing where no known name is near."""
-    near = get_close_matches(str(name)[:60], [str(other) for other in known], n=1)
+def did_you_mean(name: str, known: Iterable[Any], cutoff: float = 0.6) -> str:
+    """` Did you mean 'x'?`, or nothing where no known name is near: alike by `cutoff` (0 to 1; short names need less)."""
+    near = get_close_matches(str(name)[:60], [str(other) for other in known], n=1, cutoff=cutoff)
     return f" Did you mean {near[0]!r}?" if near else ""
 
 
@@ -95,12 +95,18 @@ def read(path: Path, wrong: type[Exception]) -> Any:
     return parsed(_text(path, wrong), path, wrong)
 
 
-def parsed(text: str, path: Path, wrong: type[Exception]) -> Any:
-    """What a text says, `path` being its name in messages. Raises `wrong`."""
+def read_own(path: Path) -> Any:
+    """What a YAML file that comes with the program says: aliases are allowed. Raises ValueError, a key twice included."""
+    return parsed(_text(path, ValueError), path, ValueError, aliases=True)
+
+
+def parsed(text: str, path: Path, wrong: type[Exception], *, aliases: bool = False) -> Any:
+    """What a text says, `path` being its name in messages. Raises `wrong`; at any alias, unless `aliases`."""
     if len(text) > MOST_BYTES:
         raise wrong(f"{path.name}: more than {MOST_BYTES // 1_000_000} MB. Split it.")
     try:
-        _refuse_deep(text)
+        if not aliases:
+            _refuse_deep(text)
         return yaml.load(text, _Strict)
     except _Mistake as error:
         raise wrong(f"{path.name}, {error}") from None

@@ -197,7 +197,7 @@ def test_the_pre_bill_gate_says_hold_or_release_for_each_claim() -> None:
     ("arguments", "said"),
     [
         (("check", "nowhere"), "nowhere"),
-        (("check", SAMPLE, "--rule", "PRR"), "PRR: no such rule. Did you mean PR?"),
+        (("check", SAMPLE, "--rule", "PRR"), "PRR: no such rule. Did you mean 'PR'?"),
         (("check", SAMPLE, "--rule", ""), "An empty rule code. Give a rule or a family, such as AST."),
         (("check", SAMPLE, "--from", "13/45/2026"), "--from"),
         (("check", SAMPLE, "--format", "parquet"), "--output"),

@@ -138,9 +138,23 @@ def test_a_slip_in_a_cases_column_is_one_line(tmp_path: Path) -> None:
         "- case: A slip\n  notes: |\n    kind | supervisr_id\n    treatment | T1\n  finds: nothing\n"
     )
     with pytest.raises(
-        ValueError, match=r"case 'A slip': notes has no column supervisr_id; did you mean supervisor_id\?"
+        ValueError, match=r"case 'A slip': notes has no column supervisr_id\. Did you mean 'supervisor_id'\?"
     ):
         read_cases(file)[0].records()
+
+
+def test_a_word_that_a_case_says_twice_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "cases.yaml"
+    file.write_text("- case: A slip\n  finds: nothing\n  finds: |\n    note_id\n    N1\n")
+    with pytest.raises(ValueError, match=r"cases\.yaml, line 3: finds is there twice"):
+        read_cases(file)
+
+
+def test_cases_may_say_the_same_by_an_alias(tmp_path: Path) -> None:
+    file = tmp_path / "cases.yaml"
+    file.write_text("- case: One\n  policy: &late {cosign_days: 3}\n- case: Two\n  policy: *late\n")
+    one, two = read_cases(file)
+    assert one.policy == two.policy == {"cosign_days": 3}
 
 
 def test_the_names_of_made_tables_are_those_that_are_made() -> None:

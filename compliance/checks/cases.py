@@ -5,7 +5,7 @@ A case file is a list of cases beside its rule. Conventions, the only ones:
 - tables are text, columns parted by `|`, the first row names them; an empty cell is an absent fact;
 - several dates in one cell are several rows (`2026-03-02, 03-04` takes the year of the one before);
 - columns that are not named take the stated defaults (patient P1, PT, payer as `payer:` says, 97530, therapist T1);
-- rows that others refer to (claims, patients, payers, therapists, the clinic, the plan) are added where not given;
+- rows that others refer to (claims, the payer, therapists, the clinic) are added where not given;
 - each line was allowed its charge, unless the case gives remittances or fees or says `unpaid: true`;
 - `finds`, `cannot_tell` and `passes` say what must come out: a table, `nothing`, or (passes) a number.
 """
@@ -14,16 +14,15 @@ import io
 import re
 from dataclasses import dataclass
 from datetime import date
-from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import polars as pl
-import yaml
 
 from compliance.records.load import Records, from_frames
 from compliance.records.models import TABLES, schema
+from compliance.strict_yaml import did_you_mean, read_own
 
 DEFAULT_AS_OF = date(2026, 12, 31)
 SAID = ("case", "example", "source", "note", "payer", "policy", "setting", "state", "as_of", "finds", "cannot_tell",
@@ -103,20 +102,19 @@ class Case:
         known = {**schema(name), **(schema("claims") if name == "claim_lines" else {})}
         for column in frame.columns:
             if column not in known:
-                near = get_close_matches(column, known, n=1)
-                hint = f"; did you mean {near[0]}?" if near else ""
-                raise ValueError(f"case {self.sentence!r}: {name} has no column {column}{hint}")
+                hint = did_you_mean(column, known)
+                raise ValueError(f"case {self.sentence!r}: {name} has no column {column}.{hint}")
 
 
 def read_cases(path: Path) -> list[Case]:
     """The cases of a file, none where it is absent.
 
-    Raises ValueError naming the file, the case and the word that is not understood.
+    Raises ValueError naming the file, the case and the word that is not understood, or that is there twice.
     """
     if not path.exists():
         return []
     cases = []
-    for number, entry in enumerate(yaml.load(path.read_text(encoding="utf-8"), Loader=_DatesOnly), 1):
+    for number, entry in enumerate(read_own(path), 1):
         tables = {name: text for name, text in entry.items() if name in TABLES}
         unknown = set(entry) - set(tables) - set(SAID)
         if unknown or "case" not in entry:
@@ -125,10 +123,6 @@ def read_cases(path: Path) -> list[Case]:
             )
         cases.append(Case(entry["case"], {k: v for k, v in entry.items() if k in SAID}, tables))
     return cases
-
-
-class _DatesOnly(yaml.SafeLoader):
-    """YAML as usual; tables are literal blocks, so nothing in them turns into something else."""
 
 
 def table(text: str) -> pl.DataFrame:

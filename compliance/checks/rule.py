@@ -237,12 +237,10 @@ class UnknownRule(ValueError):
     """A rule code that no rule bears."""
 
     def __init__(self, wanted: str, known: list[str]) -> None:
-        import difflib
-
         families = sorted({c.partition("-")[0] for c in known})
         if not wanted.strip():
             super().__init__(f"An empty rule code. Give a rule or a family, such as {families[0]}.")
             return
-        near = difflib.get_close_matches(wanted.upper(), known + families, n=1, cutoff=0.4)
-        hint = f" Did you mean {near[0]}?" if near else f" Families: {', '.join(families)}."
+        near = did_you_mean(wanted.upper(), known + families, cutoff=0.4)
+        hint = near or f" Families: {', '.join(families)}."
         super().__init__(f"{wanted}: no such rule.{hint}")

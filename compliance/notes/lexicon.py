@@ -22,10 +22,8 @@ from itertools import islice, product
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
-
 from compliance.notes.words import Word, number_of, words
-from compliance.strict_yaml import LOADER
+from compliance.strict_yaml import read_own
 
 FOLDER = Path(__file__).with_name("lexicons")
 NUMBER = "{n}"
@@ -299,7 +297,7 @@ def _split(phrase: str, separator: str) -> list[str]:
 @cache
 def lexicon(name: str) -> dict[str, Any]:
     """One lexicon file as written; raises ValueError when a required entry is missing."""
-    content = yaml.load((FOLDER / f"{name}.yaml").read_text(encoding="utf-8"), LOADER)
+    content = read_own(FOLDER / f"{name}.yaml")
     missing = [entry for entry in ("description", "source", "verified") if entry not in content]
     if missing:
         raise ValueError(f"{name}.yaml lacks {', '.join(missing)}; every lexicon states them.")

@@ -4,11 +4,10 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
-import yaml
 from pydantic import Field
 
 from compliance.policy.models import Border
-from compliance.strict_yaml import LOADER
+from compliance.strict_yaml import read_own
 
 
 class Code(Border):
@@ -31,8 +30,7 @@ class RemittanceCodes(Border):
 @cache
 def remittance_codes() -> RemittanceCodes:
     """The codes as the file has them."""
-    file = Path(__file__).parent / "remittance_codes.yaml"
-    return RemittanceCodes.model_validate(yaml.load(file.read_text(encoding="utf-8"), LOADER))
+    return RemittanceCodes.model_validate(read_own(Path(__file__).parent / "remittance_codes.yaml"))
 
 
 def not_denials() -> tuple[str, ...]:

@@ -3,8 +3,9 @@
 from functools import cache
 from pathlib import Path
 
-import yaml
 from pydantic import BaseModel, ConfigDict
+
+from compliance.strict_yaml import read_own
 
 FILE = Path(__file__).with_name("conventions.yaml")
 
@@ -53,4 +54,4 @@ class Conventions(BaseModel):
 @cache
 def conventions() -> Conventions:
     """The conventions as shipped."""
-    return Conventions.model_validate(yaml.safe_load(FILE.read_text(encoding="utf-8")))
+    return Conventions.model_validate(read_own(FILE))

@@ -1,20 +1,16 @@
 """Words that the synthetic clinics use: tasks, conditions and remarks, each in a YAML file beside this module."""
 
 from functools import cache
-from importlib import resources
+from pathlib import Path
 from random import Random
 from typing import Any
 
-import yaml
+from compliance.strict_yaml import read_own
 
 
 @cache
 def _read(name: str) -> dict[str, Any]:
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    return yaml.load(
-        resources.files("compliance.synth").joinpath(f"{name}.yaml").read_text(encoding="utf-8"),
-        Loader=loader,
-    )
+    return read_own(Path(__file__).parent / f"{name}.yaml")
 
 
 def tasks() -> dict[str, dict[str, Any]]:
