@@ -49,7 +49,7 @@ TOLD = ("service_date", "patient_id", "payer_id", "clinic_id", "discipline", "su
 PLUMBING = frozenset(
     (*WHO_AND_WHEN, *WHERE, "outcome", "missing", "severity", "case", "subject", "policy", "policy_missing", "payer_kind",
      "exposed_from", "exposed_to", "exposed_cpt", "exposed_share", "exposed_units", "exposed_as", "exposed_lines", "exposed_role",
-     "submitted", "fact", "unit_row")
+     "submitted", "unit_row")
 )  # fmt: skip
 EXPOSED_BY: dict[str, dict[str, pl.DataType]] = {
     "line": {"claim_id": pl.String(), "line": pl.Int64()},

@@ -128,13 +128,17 @@ def rule(
 
     `needs` lists the columns (`notes.kind`) without which the rule says *not run*; of `a.b or c.d` one suffices. `message`
     and `fix` are formatted from the facts; where a rule fails in several ways they are mappings chosen by its column `case`.
-    `quotes` names the kinds of mentions (`passive`) whose words are quoted as evidence from the finding's note.
+    A column `severity` gives each unit its own; besides SEVERITIES it may say `block_or_repay`: high until the unit, or a
+    line of it, is submitted, medium from then on. `quotes` names the kinds of mentions (`passive`) whose words are quoted
+    as evidence from the finding's note; columns `quote`, `quote_start`, `quote_end` (offsets in the text of `note_id`) and
+    `quote_kind` quote one place more.
     `exposes` says which lines a finding puts at risk: the `line` itself; the `lines` that `exposed_lines` lists
-    (`C1/1`, `C1/2`, parted by `terms.BETWEEN_LINES`); all lines of the `note` (only the codes in `exposed_cpt` where the
-    rule returns it); or the lines of the patient and discipline on the `days` from `exposed_from` to `exposed_to`. The
-    whole of a line falls away, and the day is priced anew (`compliance/money.py`), unless the rule returns
-    `exposed_units` (so many units of the line), `exposed_as` (the code that the line should have been) or
-    `exposed_share` (0 to 1, a plain share of the dollars).
+    (`C1/1`, `C1/2`, parted by `terms.BETWEEN_LINES`); all lines of the `note`; or the lines of the patient and discipline
+    on the `days` from `exposed_from` to `exposed_to` (null: without end). A rule may narrow a note's or days' lines to the
+    codes in `exposed_cpt` (a list in one cell), and days' to those whose treating role is `exposed_role`. The whole of a
+    line falls away, and the day is priced anew (`compliance/money.py`), unless the rule returns `exposed_units` (so many
+    units of the line), `exposed_as` (the code that the line should have been) or `exposed_share` (0 to 1, a plain share of
+    the dollars).
     `scope` says what must stay together when records are split. `also` lists other codes that the rule goes by.
 
     Raises RuleError for a word that means nothing here: it would otherwise be a rule that never runs.

@@ -16,7 +16,8 @@ from uuid import uuid4
 
 import narwhals as nw
 import polars as pl
-import yaml
+
+from compliance.strict_yaml import read_own
 
 ONE_DAY = timedelta(days=1)
 DAYS_OF_A_WEEK = 7
@@ -25,6 +26,10 @@ MINUTES_OF_A_DAY = 24 * MINUTES_OF_AN_HOUR
 A_MONDAY = datetime(1900, 1, 1)
 """Times and weeks are counted from it, as numbers that every engine shifts alike."""
 ASSISTANT_MODIFIERS = ("CQ", "CO")
+DISCIPLINE_MODIFIERS = {"PT": "GP", "OT": "GO", "SLP": "GN"}
+"""The modifier that says of which discipline's plan of care a line is."""
+INSTITUTIONS = ("rehab_agency", "corf", "hospital_outpatient", "snf_part_b", "home_health_part_b")
+"""Settings that bill on the institutional form."""
 EPISODE = ("patient_id", "discipline", "episode")
 BETWEEN_LINES = "\n"
 """Parts the names of lines in `exposed_lines` (`C1/1`): a claim's key may hold spaces, and no control character."""
@@ -51,7 +56,7 @@ class CodeSet:
 @cache
 def code_sets() -> Mapping[str, CodeSet]:
     """Every set by its name."""
-    told = yaml.safe_load((Path(__file__).parent / "codes.yaml").read_text(encoding="utf-8"))
+    told = read_own(Path(__file__).parent / "codes.yaml")
     return {
         name: CodeSet(
             name,
@@ -65,7 +70,7 @@ def code_sets() -> Mapping[str, CodeSet]:
 
 
 def codes(name: str) -> tuple[str, ...]:
-    """The codes of a set by its name: `evaluation`, `reevaluation`, `monitoring`."""
+    """The codes of a set by its name in `codes.yaml`, such as `evaluation`."""
     return code_sets()[name].codes
 
 
@@ -152,12 +157,11 @@ def billed_once(claim_lines: nw.LazyFrame) -> nw.LazyFrame:
     return claim_lines.filter(~nw.coalesce(nw.col("resubmitted"), nw.lit(False)))
 
 
-def block_or_repay() -> nw.Expr:
-    """The severity of a line that must not be billed: `high` until it is submitted, `medium` once it is.
-
-    Reads `submitted` of the line. Source: the reading of BLOCK/REPAY, one for all rules.
-    """
-    return nw.when(nw.col("submitted")).then(nw.lit("medium")).otherwise(nw.lit("high"))
+def is_institutional() -> nw.Expr:
+    """1 where a line's claim is institutional, by `form`, else by `setting`; 0 where not; null where neither is known."""
+    form, setting = nw.col("form"), nw.col("setting")
+    by_setting = nw.when(~setting.is_null()).then(flag(setting.is_in(INSTITUTIONS)))
+    return nw.when(~form.is_null()).then(flag(form == "institutional")).otherwise(by_setting)
 
 
 def fold(

@@ -34,7 +34,6 @@ EVALUATION_CHARGE = 210.0
 FACTORS = {"medicare": 1.0, "medicare_advantage": 0.97, "medicaid": 0.64, "commercial": 1.18, "tricare": 0.95,
 "workers_comp": 1.32,
            "auto": 1.41, "self_pay": 0.9}  # fmt: skip
-MODIFIER_OF = {"PT": "GP", "OT": "GO", "SLP": "GN"}
 ASSISTANT_MODIFIER = {"PT": "CQ", "OT": "CO"}
 PAYS_ASSISTANTS_LESS = ("medicare", "tricare", "medicare_advantage")
 KEEPS_PAIRS = ("medicare", "medicare_advantage")

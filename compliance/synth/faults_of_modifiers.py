@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import date
 
+from compliance.checks.terms import DISCIPLINE_MODIFIERS
 from compliance.synth import billing
 from compliance.synth.faults_of_units import medicare
 from compliance.synth.spoiling import Row, Spoiler, Visited
@@ -75,7 +76,7 @@ def mod_01(spoiler: Spoiler, number: int) -> None:
     """A line without GP, GO or GN."""
     for visit in spoiler.visits(lambda each: medicare(each) and _far_from_kx(spoiler, each)):
         line = visit.lines[0]
-        _remove(line, *billing.MODIFIER_OF.values())
+        _remove(line, *DISCIPLINE_MODIFIERS.values())
         spoiler.take(visit)
         spoiler.add("MOD-01", "The line bears none of GP, GO and GN.", visit, line=line)
         return

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
 
-from compliance.synth import billing
+from compliance.checks.terms import DISCIPLINE_MODIFIERS
 from compliance.synth.calendar import next_open
 from compliance.synth.faults_of_units import medicare
 from compliance.synth.spoiling import Row, Spoiler, Visited
@@ -183,7 +183,7 @@ def _earlier_evaluation(spoiler: Spoiler, visit: Visited, day: date, sent: date)
     spoiler.claims[claim_id] = claim
     line = _moved(visit.lines[0], back) | {
         "claim_id": claim_id, "line": 1, "note_id": visit.lines[0]["note_id"] and note_id,
-        "modifiers": [billing.MODIFIER_OF[visit.note["discipline"]]],
+        "modifiers": [DISCIPLINE_MODIFIERS[visit.note["discipline"]]],
     }  # fmt: skip
     rows["claim_lines"].append(line)
     return line

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from compliance.checks.terms import DISCIPLINE_MODIFIERS
 from compliance.synth import billing
 from compliance.synth.calendar import next_open
 from compliance.synth.spoiling import Row, Spoiler, Visited
@@ -130,7 +131,7 @@ def add_line(
     first = visit.lines[0]
     line = {
         **first, "claim_id": claim["claim_id"], "line": len(monitored.lines) + 1, "service_date": on, "cpt": cpt,
-        "modifiers": [billing.MODIFIER_OF[visit.note["discipline"]]], "units": 1, "note_id": None,
+        "modifiers": [DISCIPLINE_MODIFIERS[visit.note["discipline"]]], "units": 1, "note_id": None,
         "therapist_id": visit.note["therapist_id"],
     }  # fmt: skip
     spoiler.rows["claim_lines"].append(line)

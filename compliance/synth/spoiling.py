@@ -14,7 +14,7 @@ from datetime import date, timedelta
 from random import Random
 from typing import Any
 
-from compliance.synth import billing
+from compliance.checks.terms import DISCIPLINE_MODIFIERS
 from compliance.synth.episodes import UNTIMED
 from compliance.synth.settling import mark_kx, price_days
 from compliance.synth.staff import PAYERS
@@ -162,7 +162,7 @@ class Spoiler:
         if not debatable:
             self.planted.append(rule)
         discipline = next(
-            (name for name, code in billing.MODIFIER_OF.items() if code in line["modifiers"]), None
+            (name for name, code in DISCIPLINE_MODIFIERS.items() if code in line["modifiers"]), None
         )
         self.rows["truth"].append(
             {
@@ -309,7 +309,7 @@ class Spoiler:
             if not given:
                 continue
             codes = {row["cpt"] for row in given}
-            modifier = billing.MODIFIER_OF[note["discipline"]]
+            modifier = DISCIPLINE_MODIFIERS[note["discipline"]]
             lines = [
                 line
                 for line in by_day[note["patient_id"], note["service_date"]]

@@ -6,6 +6,7 @@ from datetime import date, datetime, time, timedelta
 from random import Random
 from typing import Any
 
+from compliance.checks.terms import DISCIPLINE_MODIFIERS
 from compliance.synth import billing
 from compliance.synth.calendar import next_open
 from compliance.synth.charting import evaluation_text, report_text
@@ -546,7 +547,7 @@ class Filing:
         place: str,
     ) -> None:
         patient, discipline = episode.patient, episode.discipline
-        modifiers = [billing.MODIFIER_OF[discipline]]
+        modifiers = [DISCIPLINE_MODIFIERS[discipline]]
         if (
             visit.clinician.role == "assistant"
             and discipline in billing.ASSISTANT_MODIFIER

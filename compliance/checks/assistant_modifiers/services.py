@@ -7,7 +7,15 @@ import narwhals as nw
 import polars as pl
 
 from compliance.checks.assistant_modifiers.split import Marks, Share, Split, marks, split_service, split_units
-from compliance.checks.terms import ASSISTANT_MODIFIERS, codes, flag, fold, has_code, kept
+from compliance.checks.terms import (
+    ASSISTANT_MODIFIERS,
+    DISCIPLINE_MODIFIERS,
+    codes,
+    flag,
+    fold,
+    has_code,
+    kept,
+)
 from compliance.checks.units.allocation import CLOCK, MIDPOINT, POOLED, allocate
 from compliance.checks.units.days import (
     DAY,
@@ -35,18 +43,20 @@ def marked(column: str = "modifiers") -> nw.Expr:
 
 def modifier() -> nw.Expr:
     """The modifier of an assistant of the line's discipline."""
-    named = nw.when(nw.col("discipline") == "PT").then(nw.lit("CQ"))
-    return named.otherwise(
-        nw.when(nw.col("discipline") == "OT").then(nw.lit("CO")).otherwise(nw.lit("CQ or CO"))
-    )
+    return _of_discipline(*ASSISTANT_MODIFIERS)
 
 
 def partner() -> nw.Expr:
     """The discipline's modifier that stands before it."""
-    named = nw.when(nw.col("discipline") == "PT").then(nw.lit("GP"))
-    return named.otherwise(
-        nw.when(nw.col("discipline") == "OT").then(nw.lit("GO")).otherwise(nw.lit("GP or GO"))
-    )
+    return _of_discipline(DISCIPLINE_MODIFIERS["PT"], DISCIPLINE_MODIFIERS["OT"])
+
+
+def _of_discipline(physical: str, occupational: str) -> nw.Expr:
+    """The modifier of a line of physical or of occupational therapy; both where its discipline is not known."""
+    discipline = nw.col("discipline")
+    other = nw.when(discipline == "OT").then(nw.lit(occupational))
+    other = other.otherwise(nw.lit(f"{physical} or {occupational}"))
+    return nw.when(discipline == "PT").then(nw.lit(physical)).otherwise(other)
 
 
 def withheld() -> nw.Expr:

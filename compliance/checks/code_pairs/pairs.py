@@ -2,7 +2,7 @@
 
 import narwhals as nw
 
-from compliance.checks.terms import CANNOT_TELL, FAIL, codes, flag, has_code, judge, shared
+from compliance.checks.terms import CANNOT_TELL, FAIL, codes, flag, has_code, is_institutional, judge, shared
 from compliance.policy.code_tables import ALWAYS
 
 PARAMETERS = ["code_pair_table", "code_pair_modifier_either_line"]
@@ -15,8 +15,6 @@ NEVER, SEPARABLE = ["0", "0?"], ["1", "1?"]
 With a question mark: which of the two codes is column 2 was not read, so it is not known which line falls away.
 """
 UNORDERED = ["0?", "1?"]
-INSTITUTIONAL = ("hospital_outpatient", "snf_part_b", "rehab_agency", "corf", "home_health_part_b")
-"""Settings that bill institutional claims, where the claim does not say its form."""
 UNREAD, CLOSEST = "unknown", "legacy"
 """A payer whose table nobody has read is held against the widest one that was, to see whether it could matter."""
 TABLES_OF = {
@@ -89,17 +87,10 @@ def _of_provider(claim_lines: nw.LazyFrame) -> nw.LazyFrame:
     table = nw.col("code_pair_table")
     return claim_lines.with_columns(
         biller=nw.coalesce(nw.col("billing_npi"), nw.col("clinic_id"), nw.lit("")),
-        institutional=flag(institutional()),
+        institutional=nw.coalesce(is_institutional(), nw.lit(0)),
         modified_2=flag(has_code("modifiers", codes("pair_modifiers"))),
         pair_table=nw.when(table == UNREAD).then(nw.lit(CLOSEST)).otherwise(table),
     )
-
-
-def institutional() -> nw.Expr:
-    """Whether a line's claim is institutional: as its form says, else by the clinic's setting."""
-    by_setting = nw.coalesce(nw.col("setting").is_in(INSTITUTIONAL), nw.lit(False))
-    by_form = nw.col("form") == "institutional"
-    return nw.when(nw.col("form").is_null()).then(by_setting).otherwise(by_form)
 
 
 def _in_tables(code_pairs: nw.LazyFrame) -> nw.LazyFrame:

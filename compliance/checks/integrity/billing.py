@@ -1,11 +1,6 @@
-"""What the rules on signatures and edits know of a note's billing, and of a claim's form."""
+"""What the rules on signatures and edits know of a note's billing."""
 
 import narwhals as nw
-
-from compliance.checks.terms import flag
-
-INSTITUTIONS = ("rehab_agency", "corf", "hospital_outpatient", "snf_part_b", "home_health_part_b")
-"""Settings that bill on the institutional form, where the claim does not say which it is."""
 
 
 def billed_on(claim_lines: nw.LazyFrame, claims: nw.LazyFrame) -> nw.LazyFrame:
@@ -17,10 +12,3 @@ def billed_on(claim_lines: nw.LazyFrame, claims: nw.LazyFrame) -> nw.LazyFrame:
     return (
         lines.group_by("note_id").agg(claimed_on=nw.col("submitted_on").min()).with_columns(billed=nw.lit(1))
     )
-
-
-def is_institutional() -> nw.Expr:
-    """1 where a line's claim is institutional, by `form`, else by `setting`; 0 where not; null where neither is known."""
-    form, setting = nw.col("form"), nw.col("setting")
-    by_setting = nw.when(~setting.is_null()).then(flag(setting.is_in(INSTITUTIONS)))
-    return nw.when(~form.is_null()).then(flag(form == "institutional")).otherwise(by_setting)

@@ -2,10 +2,9 @@
 
 import narwhals as nw
 
-from compliance.checks.integrity.billing import is_institutional
 from compliance.checks.integrity.matching import LINE, is_session
 from compliance.checks.rule import rule
-from compliance.checks.terms import codes, first, flag, judge, yes
+from compliance.checks.terms import codes, first, flag, is_institutional, judge, yes
 
 HELPERS = ("assistant", "student", "aide")
 

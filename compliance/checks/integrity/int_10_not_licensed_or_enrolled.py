@@ -2,10 +2,9 @@
 
 import narwhals as nw
 
-from compliance.checks.integrity.billing import is_institutional
 from compliance.checks.integrity.matching import LINE
 from compliance.checks.rule import rule
-from compliance.checks.terms import first, flag, judge, yes
+from compliance.checks.terms import first, flag, is_institutional, judge, yes
 
 CASES = ("excluded", "expired", "not_yet", "not_enrolled")
 LICENSED = ("therapist", "assistant")

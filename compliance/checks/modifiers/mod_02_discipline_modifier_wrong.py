@@ -2,9 +2,9 @@
 
 import narwhals as nw
 
-from compliance.checks.modifiers.therapy_lines import MODIFIER_OF, asked, modifier_of, therapy_lines
+from compliance.checks.modifiers.therapy_lines import asked, modifier_of, therapy_lines
 from compliance.checks.rule import rule
-from compliance.checks.terms import codes, has_code, judge, yes
+from compliance.checks.terms import DISCIPLINE_MODIFIERS, codes, has_code, judge, yes
 
 
 @rule(
@@ -135,6 +135,6 @@ def _on_line() -> nw.Expr:
     """The modifiers of the three that a line bears, in the order GP, GO, GN."""
     parts = [
         nw.when(has_code("modifiers", modifier)).then(nw.lit(f"{modifier} ")).otherwise(nw.lit(""))
-        for modifier in MODIFIER_OF.values()
+        for modifier in DISCIPLINE_MODIFIERS.values()
     ]
     return nw.concat_str(parts).str.strip_chars()

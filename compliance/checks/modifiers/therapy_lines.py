@@ -2,9 +2,7 @@
 
 import narwhals as nw
 
-from compliance.checks.terms import flag, has_code, shared
-
-MODIFIER_OF = {"PT": "GP", "OT": "GO", "SLP": "GN"}
+from compliance.checks.terms import DISCIPLINE_MODIFIERS, flag, has_code, shared
 
 
 @shared
@@ -15,7 +13,7 @@ def therapy_lines(claim_lines: nw.LazyFrame, therapy_codes: nw.LazyFrame) -> nw.
     that may give it, null = any), `named` (how many of GP, GO and GN the line bears), `listed` (1 where some row says what
     the payer wants of them, else 0).
     """
-    named = [flag(has_code("modifiers", modifier)) for modifier in MODIFIER_OF.values()]
+    named = [flag(has_code("modifiers", modifier)) for modifier in DISCIPLINE_MODIFIERS.values()]
     return claim_lines.with_columns(
         named=named[0] + named[1] + named[2],
         listed=flag(~nw.col("discipline_modifier_required__id").is_null()),
@@ -43,6 +41,6 @@ def asked() -> nw.Expr:
 def modifier_of(discipline: str) -> nw.Expr:
     """GP, GO or GN of a column that holds a discipline; null where it holds none."""
     named = nw.lit(None, dtype=nw.String)
-    for name, modifier in MODIFIER_OF.items():
+    for name, modifier in DISCIPLINE_MODIFIERS.items():
         named = nw.when(nw.col(discipline) == name).then(nw.lit(modifier)).otherwise(named)
     return named

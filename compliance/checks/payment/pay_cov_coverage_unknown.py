@@ -4,7 +4,7 @@ import narwhals as nw
 
 from compliance.checks.payment.coverage import UNKNOWN, with_authorization, with_coverage, with_partner
 from compliance.checks.rule import rule
-from compliance.checks.terms import FAIL, block_or_repay, first, has_code, judge, ruled
+from compliance.checks.terms import FAIL, first, has_code, judge, ruled
 
 PARAMETERS = ["coverage", "bundled_with", "abn_modifiers", "conversion_factor"]
 CODE = ["payer_id", "cpt"]
@@ -111,7 +111,7 @@ def _of_lines(judged: nw.LazyFrame) -> nw.LazyFrame:
     without_dollars = nw.coalesce(nw.col("case").is_in(["contradictory", "notice_late"]), nw.lit(False))
     never = nw.col("outcome").is_null()
     return judged.with_columns(
-        severity=block_or_repay(),
+        severity=nw.lit("block_or_repay"),
         subject=nw.lit("line"),
         lines_billed=nw.when(never).then(nw.col("line")),
         first_on=nw.when(never).then(nw.col("service_date")),

@@ -6,13 +6,11 @@ from typing import Any
 import narwhals as nw
 import polars as pl
 
-from compliance.checks.terms import fold, judge
+from compliance.checks.terms import fold, is_institutional, judge, ruled
 
 DIAGNOSIS_PARAMETERS = ["diagnosis_match_characters"]
 LETTERS = "ABCDEFGHIJKL"
 """The claim form's own names of positions 1 to 12."""
-WITHOUT_POINTERS = ("hospital_outpatient", "snf_part_b", "rehab_agency", "corf", "home_health_part_b")
-"""Settings that bill on the institutional form, whose lines have no pointers."""
 MATCH = ("pointed", "listed", "planned", "characters")
 
 
@@ -40,7 +38,7 @@ def judged_by_plan(lines: nw.LazyFrame, plans_of_care: nw.LazyFrame, claims: nw.
     )  # fmt: skip
     return judge(
         units.join(read, on=list(MATCH), how="left"),
-        applies=~nw.col("diagnosis_match_characters").is_null() | ~nw.col("policy_missing").is_null(),
+        applies=ruled(*DIAGNOSIS_PARAMETERS),
         cannot_tell={
             "claim_lines.note_id": nw.col("planned_for").is_null(),
             "plans_of_care.diagnosis_codes": nw.col("plan_diagnoses").is_null(),
@@ -56,9 +54,7 @@ def judged_by_plan(lines: nw.LazyFrame, plans_of_care: nw.LazyFrame, claims: nw.
 
 def with_pointers(lines: nw.LazyFrame, claims: nw.LazyFrame) -> nw.LazyFrame:
     """Lines with `pointers`: their own, else on the institutional form, which has none, all diagnoses of the claim."""
-    institutional = (nw.col("form") == "institutional") | (
-        nw.col("form").is_null() & nw.col("setting").is_in(WITHOUT_POINTERS)
-    )
+    institutional = nw.coalesce(is_institutional(), nw.lit(0)) == 1
     all_of_claim = (
         nw.when(institutional).then(nw.col("claim_diagnosis_codes")).otherwise(nw.lit(None, dtype=nw.String))
     )

@@ -6,7 +6,7 @@ import narwhals as nw
 
 from compliance.checks.plans_of_care.certification import established_days, on_their_days
 from compliance.checks.rule import rule
-from compliance.checks.terms import block_or_repay, codes, judge
+from compliance.checks.terms import codes, judge
 
 UNPLANNED = (*codes("evaluation"), *codes("reevaluation"), *codes("monitoring"))
 """Codes that this rule leaves alone: evaluations make the plan; remote monitoring has a rule of its own."""
@@ -70,7 +70,7 @@ def no_plan_before_treatment(
     units = on_their_days(lines.select("claim_id", "line", "note_id", "cpt", "submitted", *DAY), planned)
     fails = nw.col("case").is_in(["before_plan", "no_plan"])
     return judge(
-        units.with_columns(severity=block_or_repay()),
+        units.with_columns(severity=nw.lit("block_or_repay")),
         cannot_tell={
             "claim_lines.service_date": nw.col("service_date").is_null(),
             "notes.discipline": nw.col("discipline").is_null(),

@@ -6,9 +6,9 @@ import narwhals as nw
 import polars as pl
 
 from compliance.checks.progress_reports.periods import PERIOD_PARAMETERS, report_periods
-from compliance.checks.progress_reports.terms import author_doubt, first_missing
+from compliance.checks.progress_reports.terms import author_doubt
 from compliance.checks.rule import rule
-from compliance.checks.terms import ONE_DAY, fold, judge
+from compliance.checks.terms import ONE_DAY, first, fold, judge
 
 CORE = ("no_goals", "no_measure", "no_assessment")
 """The elements of which two missing ones put payment at risk."""
@@ -233,14 +233,12 @@ def _elements(reports: nw.LazyFrame, absent_columns: frozenset[str]) -> nw.LazyF
         no_plan=nw.col("reads_plan").is_null() & ~discharge & ~silent,
         no_signature=nw.col("signed_on").is_null() & ~no_signatures,
     ).with_columns(
-        unknown=first_missing(
-            {
-                "notes.text": silent,
-                "notes.plan_id": nw.col("plan_id").is_null(),
-                "goals.plan_id": nw.col("plan_goals").is_null(),
-                "notes.period_from": undated & ~in_text & unexported,
-                "notes.signed_on": nw.col("signed_on").is_null() & no_signatures,
-            }
+        unknown=first(
+            ("notes.text", silent),
+            ("notes.plan_id", nw.col("plan_id").is_null()),
+            ("goals.plan_id", nw.col("plan_goals").is_null()),
+            ("notes.period_from", undated & ~in_text & unexported),
+            ("notes.signed_on", nw.col("signed_on").is_null() & no_signatures),
         )
     )
     named = nw.concat_str(nw.lit("goals "), nw.coalesce(nw.col("goals_unnamed"), nw.lit("")), nw.lit(", "))

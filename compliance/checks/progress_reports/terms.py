@@ -1,16 +1,8 @@
 """Words that the rules on progress reports share."""
 
-from collections.abc import Mapping
-
 import narwhals as nw
 
-
-def first_missing(facts: Mapping[str, nw.Expr]) -> nw.Expr:
-    """The name of the first fact that is missing; null where none is."""
-    missing = nw.lit(None, dtype=nw.String)
-    for fact, unknown in reversed(list(facts.items())):
-        missing = nw.when(unknown).then(nw.lit(fact)).otherwise(missing)
-    return missing
+from compliance.checks.terms import first
 
 
 def report_severity() -> nw.Expr:
@@ -33,9 +25,7 @@ def of_own_discipline() -> nw.Expr:
 
 def author_doubt() -> nw.Expr:
     """The missing fact where a note's author, or what the author is, is unknown; else null."""
-    return first_missing(
-        {
-            "notes.therapist_id": nw.col("therapist_id").is_null(),
-            "therapists.role": nw.col("author_role").is_null(),
-        }
+    return first(
+        ("notes.therapist_id", nw.col("therapist_id").is_null()),
+        ("therapists.role", nw.col("author_role").is_null()),
     )

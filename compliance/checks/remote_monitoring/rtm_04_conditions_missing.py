@@ -4,9 +4,7 @@ import narwhals as nw
 
 from compliance.checks.remote_monitoring.events import LINE, of_set
 from compliance.checks.rule import rule
-from compliance.checks.terms import first, flag, has_code, judge, ruled, yes
-
-MODIFIERS = ("GP", "GO", "GN")
+from compliance.checks.terms import DISCIPLINE_MODIFIERS, first, flag, has_code, judge, ruled, yes
 
 
 @rule(
@@ -63,7 +61,7 @@ def conditions_missing(
     recorded = yes("recorded")
     case = first(
         ("plan", yes("planned") & ~yes("in_force")),
-        ("modifier", yes("in_force") & ~has_code("modifiers", MODIFIERS)),
+        ("modifier", yes("in_force") & ~has_code("modifiers", DISCIPLINE_MODIFIERS.values())),
         (
             "device",
             recorded

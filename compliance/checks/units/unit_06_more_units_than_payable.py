@@ -2,9 +2,8 @@
 
 import narwhals as nw
 
-from compliance.checks.code_pairs.pairs import institutional
 from compliance.checks.rule import rule
-from compliance.checks.terms import billed_once, flag, judge
+from compliance.checks.terms import billed_once, flag, is_institutional, judge
 
 UNREAD, CLOSEST = "unknown", "practitioner"
 """A payer whose table nobody has read is held against Medicare's practitioner table, to see whether it could matter."""
@@ -72,12 +71,13 @@ def more_units_than_payable(claim_lines: nw.LazyFrame, unit_limits: nw.LazyFrame
     chosen = nw.when(table == UNREAD).then(nw.lit(CLOSEST)).otherwise(table)
     for value, named in TABLES_OF.items():
         chosen = nw.when(table == value).then(nw.lit(named)).otherwise(chosen)
+    by_facility = nw.coalesce(is_institutional(), nw.lit(0)) == 1
     lines = billed_once(claim_lines).with_columns(
         limits=chosen,
         unread=flag(table == UNREAD),
         provider=nw.concat_str(
             [nw.coalesce(nw.col("billing_npi"), nw.col("clinic_id"), nw.lit("")),
-             nw.when(institutional()).then(nw.lit("")).otherwise(nw.coalesce(nw.col("therapist_id"), nw.lit("")))],
+             nw.when(by_facility).then(nw.lit("")).otherwise(nw.coalesce(nw.col("therapist_id"), nw.lit("")))],
             separator="|",
         ),
     )  # fmt: skip
