@@ -1,11 +1,12 @@
 """INT-08: a service was billed twice."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 import narwhals as nw
 
 from compliance.checks.rule import rule
-from compliance.checks.terms import codes, first, flag, has_code, judge
+from compliance.checks.terms import ASSISTANT_MODIFIERS, codes, first, flag, has_code, judge
 
 DAY = ["patient_id", "payer_id", "order", "service_date", "discipline", "cpt"]
 SAME = [*DAY, "units", "therapist_id", "marks", "length"]
@@ -47,8 +48,9 @@ def billed_twice(claim_lines: nw.LazyFrame, claims: nw.LazyFrame) -> nw.LazyFram
       are duplicates, whatever their modifiers say: a claim that is sent again needs frequency code 7.
     - A code that stands twice for a patient, payer, day and discipline, on one claim or two, needs a modifier for the
       separate session on all but one of its lines: 59, XE, XP, XS, XU, 76 or 77.
-    - Lines that differ in CQ, CO, KX, GA, GX, GY or GZ are parts of one service that are paid differently; they are
-      not the same line twice.
+    - Lines of one claim that differ in CQ, CO, KX, GA, GX, GY or GZ are parts of one service that are paid differently;
+      they are not the same line twice. On two claims only CQ and CO tell parts apart: a claim that is sent again with KX is
+      the service again.
     - The later line is at fault: by the day of submission, then by claim and line.
     - A claim that was voided, or that a replacement names, is no longer there. A replacement that names no claim
       cannot be told.
@@ -62,16 +64,23 @@ def billed_twice(claim_lines: nw.LazyFrame, claims: nw.LazyFrame) -> nw.LazyFram
     )  # fmt: skip
     lines = claim_lines.join(sent, on="claim_id", how="left").with_columns(
         when=nw.coalesce(nw.col("submitted_on"), nw.lit(UNSENT).cast(nw.Datetime("us"))),
-        marks=_marks("modifiers_known"),
-        parts=_marks("payment_modifiers"),
+        marks=_marks(codes("modifiers_known")),
+        parts=_marks(codes("payment_modifiers")),
+        assisted=_marks(ASSISTANT_MODIFIERS),
         length=nw.coalesce(nw.col("modifiers").str.len_chars(), nw.lit(0)),
         separate=flag(has_code("modifiers", codes("separate_session"))),
     )
     replaces = (nw.col("frequency_code") == "7") & nw.col("original_claim_id").is_null()
-    lines = lines.with_columns(same_key=_key(SAME), again_key=_key([*DAY, "parts", "separate"]))
-    lines = _earlier(_earlier(lines, "same"), "again")
+    lines = lines.with_columns(
+        same_key=_key(SAME),
+        again_key=_key([*DAY, "parts", "separate"]),
+        resent_key=_key([*DAY, "units", "therapist_id", "assisted", "separate"]),
+    )
+    for name in ("same", "again", "resent"):
+        lines = _earlier(lines, name)
+    lines = _with_the_first(lines)
     duplicate = ~nw.col("same_claim").is_null() & (nw.col("same_claim") != nw.col("claim_id"))
-    twice = (nw.col("separate") == 0) & ~nw.col("again_claim").is_null()
+    twice = (nw.col("separate") == 0) & ~nw.col("first_claim").is_null()
     lines = lines.with_columns(case=first(("duplicate", duplicate), ("twice", twice)))
     exact = nw.col("case") == "duplicate"
     found = ~nw.col("case").is_null()
@@ -86,17 +95,30 @@ def billed_twice(claim_lines: nw.LazyFrame, claims: nw.LazyFrame) -> nw.LazyFram
         fails=found,
     ).select(
         "claim_id", "line", "outcome", "missing", "case", "cpt", "units", "modifiers", fault=nw.col("case"),
-        first_claim=nw.when(exact).then(nw.col("same_claim")).otherwise(nw.col("again_claim")),
-        first_line=nw.when(exact).then(nw.col("same_line")).otherwise(nw.col("again_line")),
+        first_claim=nw.when(exact).then(nw.col("same_claim")).otherwise(nw.col("first_claim")),
+        first_line=nw.when(exact).then(nw.col("same_line")).otherwise(nw.col("first_line")),
     )  # fmt: skip
 
 
-def _marks(name: str) -> nw.Expr:
+def _with_the_first(lines: nw.LazyFrame) -> nw.LazyFrame:
+    """Add `first_claim` and `first_line`: the line that this one repeats, on the same claim or on another."""
+    again = ~nw.col("again_claim").is_null()
+    resent = nw.col("resent_claim") != nw.col("claim_id")
+    return lines.with_columns(
+        nw.when(again)
+        .then(nw.col(f"again_{name}"))
+        .otherwise(nw.when(resent).then(nw.col(f"resent_{name}")))
+        .alias(f"first_{name}")
+        for name in ("claim", "line")
+    )
+
+
+def _marks(modifiers: Iterable[str]) -> nw.Expr:
     """Which modifiers of a set a line bears, as one text: their order on the claim does not matter."""
     return nw.concat_str(
         *(
             nw.when(has_code("modifiers", code)).then(nw.lit(f"{code} ")).otherwise(nw.lit(""))
-            for code in codes(name)
+            for code in modifiers
         )
     )
 

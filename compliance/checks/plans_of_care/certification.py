@@ -33,6 +33,7 @@ CERTIFICATION = (
     "certification_verbal_sign_days",
     "certification_interval_days",
     "certification_delay_days",
+    "certification_credentials",
     "certification_barred_credentials",
     "signature_exception",
     "signature_exception_transmit_days",
@@ -54,6 +55,7 @@ TYPED: dict[str, pl.DataType] = {
     "policy_missing": pl.String(),
     **{name: pl.Int64() for name in CERTIFICATION},
     "certification_required": pl.Boolean(), "signature_exception": pl.Boolean(),
+    "certification_credentials": pl.String(),
     "certification_barred_credentials": pl.String(),
     **{f"{name}__id": pl.Int64() for name in CERTIFICATION},
 }  # fmt: skip
@@ -354,7 +356,7 @@ class Chart:
             "interval_from": interval.starts, "interval_to": interval.ends,
             "interval_ends_by": ENDS_BY[interval.set_by], "due_on": interval.due, "deadline": found.deadline,
             "certified_on": plan.certified_on, "certified_by": plan.certified_by,
-            "barred_credential": barred(plan.certified_by, rules.barred) or barred(plan.order_by, rules.barred),
+            "barred_credential": barred(plan.certified_by, rules) or barred(plan.order_by, rules),
             "order_signed_on": plan.order_signed_on, "order_by": plan.order_by, "sent_on": plan.sent_on,
             "renewed_by": None, **{f"{name}__id": row.get(f"{name}__id") for name in CERTIFICATION}, **facts,
         }  # fmt: skip
@@ -394,7 +396,7 @@ def _of_later_plans(
     plan = interval.plan
     yield chart.told(interval.former, how, rules, row, about="later", renewed_by=plan.plan_id,
                      certified_on=plan.certified_on, certified_by=plan.certified_by, due_on=interval.due,
-                     barred_credential=barred(plan.certified_by, rules.barred))  # fmt: skip
+                     barred_credential=barred(plan.certified_by, rules))  # fmt: skip
 
 
 def _within(rules: Rules) -> Verdict:
@@ -499,7 +501,8 @@ def _rules_of(
     verbal: int | None,
     interval: int | None,
     delay: int | None,
-    credentials: str | None,
+    able: str | None,
+    barring: str | None,
     exception: bool | None,
     transmit: int | None,
     unknown: str | None,
@@ -513,6 +516,7 @@ def _rules_of(
         delay_days=delay or 0,
         exception=bool(exception),
         transmit_days=transmit or 0,
-        barred=tuple((credentials or "").split()),
+        able=frozenset((able or "").split()),
+        barring=frozenset((barring or "").split()),
         unknown=unknown,
     )

@@ -13,8 +13,6 @@ from typing import Literal, NamedTuple
 
 from compliance.checks.terms import ONE_DAY
 
-PHYSICIAN = ("MD", "DO")
-"""A dentist who is also a physician may certify."""
 FIRST_WITHIN = timedelta(days=30)
 """An evaluation, or a first treatment, that lies longer before a plan does not show that the plan is the first of its
 episode: another, which the records lack, may lie between (our reading)."""
@@ -36,7 +34,8 @@ class Rules:
     delay_days: int = 0
     exception: bool = False
     transmit_days: int = 0
-    barred: tuple[str, ...] = ()
+    able: frozenset[str] = frozenset()
+    barring: frozenset[str] = frozenset()
     unknown: str | None = None
 
 
@@ -112,22 +111,23 @@ class Verdict:
 
 
 @lru_cache
-def barred(name: str | None, credentials: tuple[str, ...]) -> str | None:
+def barred(name: str | None, rules: Rules) -> str | None:
     """The credential behind a name that may neither order nor certify; null where there is none.
 
-    "J. Roe, D.C." is `DC`. A physician's degree beside it counts more.
+    "J. Roe, D.C." is `DC`; a dentist who is also a physician may. What comes first is a name: "P.T. Moss" is nobody's credential.
     """
     if not name:
         return None
     said = "".join(letter if letter.isalnum() else " " for letter in name.upper().replace(".", "")).split()
-    if any(word in PHYSICIAN for word in said):
+    behind = said[1:] or said
+    if any(word in rules.able for word in behind):
         return None
-    return next((word for word in said if word in credentials), None)
+    return next((word for word in behind if word in rules.barring), None)
 
 
 def signed_on(plan: Plan, rules: Rules) -> datetime | None:
     """The day of a signature that counts."""
-    return None if barred(plan.certified_by, rules.barred) else plan.certified_on
+    return None if barred(plan.certified_by, rules) else plan.certified_on
 
 
 def intervals(
@@ -323,7 +323,7 @@ def _by_exception(interval: Interval, rules: Rules) -> Verdict | None:
     ):
         return None
     last = interval.covers_from + timedelta(days=rules.transmit_days)
-    if plan.order_signed_on > plan.sent_on or plan.sent_on > last or barred(plan.order_by, rules.barred):
+    if plan.order_signed_on > plan.sent_on or plan.sent_on > last or barred(plan.order_by, rules):
         return None
     return Verdict("order_late" if plan.order_signed_on > interval.covers_from else "passed")
 

@@ -119,7 +119,7 @@ def evaluation_missing_or_routine(
         step=lambda patient: _of_patient(patient, absent_columns),
         returns=RETURNS,
     )
-    units = _with_lines(typed_rows(judged), claim_lines)
+    units = _placed(_with_lines(typed_rows(judged), claim_lines), treatment_days)
     return judge(
         like(units, claim_lines),
         applies=(nw.col("about") == "episode")
@@ -194,6 +194,14 @@ def _with_lines(units: pl.DataFrame, claim_lines: nw.LazyFrame) -> pl.DataFrame:
         .agg(exposed_lines=named.str.join(BETWEEN_LINES))
     )
     return units.join(found, on=key, how="left")
+
+
+def _placed(units: pl.DataFrame, treatment_days: nw.LazyFrame) -> pl.DataFrame:
+    """Units with the therapist, clinic and (where they have none) payer of their day."""
+    where = ["payer_id", "clinic_id", "therapist_id"]
+    days = typed_rows(treatment_days.select(*DAY, *where)).rename({"payer_id": "payer_of_day"})
+    payer = pl.coalesce("payer_id", "payer_of_day")
+    return units.join(days, on=list(DAY), how="left").with_columns(payer_id=payer).drop("payer_of_day")
 
 
 # -- one patient and discipline ----------------------------------------------------------------------------------
