@@ -309,7 +309,11 @@ def _run(rule: Rule, charts: ChartTables, values: ParameterValues, absent: froze
             name: plain[name] if name in plain else values.attach(charts[name], rule.parameters, name)
             for name in rule.tables
         }
-    judged = _polars(rule.function(**arguments))
+    try:
+        judged = _polars(rule.function(**arguments))
+    except Exception as error:
+        error.add_note(f"{rule.code} was being judged")
+        raise
     _refuse_lacking(rule, judged.columns)
     return judged
 

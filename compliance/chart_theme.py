@@ -41,7 +41,6 @@ TOKENS: dict[Mode, dict[str, str]] = {
         "cannot_tell": "#A3AFBA",
     },
 }
-TEXT_TOKENS = ("ink", "muted", "accent", "high", "medium", "low", "info", "cannot_tell")
 
 SEVERITY_SIGNS = {"high": "▲", "medium": "◆", "low": "●", "info": "○"}
 # Vega has no open circle among filled symbols: the inner circle runs the other way round and so stays empty.

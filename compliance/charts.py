@@ -547,8 +547,6 @@ def unknown_bars(
     return alt.layer(bars, text).properties(title=title, height=_height(shown.height, 24, AROUND_DOTS))
 
 
-# -- pictures of the evidence card: small, one finding each ----------------------------------------------------
-
 LONGEST_TITLE_LINE = 48
 BAR, ROW = 20, 40
 """Pixels of a bar of these pictures, and of the row that it stands in with what is written above it."""

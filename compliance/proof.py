@@ -38,9 +38,6 @@ CENT = 0.015
 """Dollars below which a step of a payment is rounding."""
 
 
-# -- minutes against units -------------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True)
 class Units:
     """Timed minutes of a patient-day, the units that they support, and those billed.
@@ -147,9 +144,6 @@ def by_code(text: Any) -> dict[str, int]:
     return {code: int(number) for code, number in found}
 
 
-# -- treatment days --------------------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True)
 class Day:
     """A counted treatment day (its number), or what happened between them (number None, and `told`)."""
@@ -199,8 +193,6 @@ def _place(on: date, due: date | None) -> str:
 def _day(text: Any) -> date | None:
     return date.fromisoformat(str(text)[:10]) if text else None
 
-
-# -- sessions on a time line -----------------------------------------------------------------------------------
 
 SESSION = re.compile(
     r"^(\d{4}-\d\d-\d\dT\d\d:\d\d)[^/]*/(\d{4}-\d\d-\d\dT\d\d:\d\d)\S*(?: (\S+))?(?: (.+))?$"
@@ -257,8 +249,6 @@ def shared_sentence(stretches: pl.DataFrame, what: str, facts: Facts) -> str:
     return f"{formats.plural(minutes, 'minute')} with {many} {what}s at once by the clock{least}"
 
 
-# -- code pairs ------------------------------------------------------------------------------------------------
-
 INDICATORS = {
     "0": "never paid together: no modifier separates them",
     "1": "paid together only as separate services, which a modifier (59, XE, XP, XS or XU) must say",
@@ -302,9 +292,6 @@ def pair(facts: Facts) -> Pair | None:
     )
 
 
-# -- thresholds ------------------------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True)
 class Threshold:
     """A year's dollars against a threshold; `counted` says what they count: `at least, known here`."""
@@ -338,8 +325,6 @@ def threshold(facts: Facts) -> Threshold | None:
         float(total), tuple(limits), str(facts.get("counted") or ""), str(facts.get("bucket") or "")
     )
 
-
-# -- a payment's steps -----------------------------------------------------------------------------------------
 
 TAKEN = {
     "reduction": "reduced (further units, charge)",

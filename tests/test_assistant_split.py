@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from compliance.checks.assistant_modifiers.split import Marks, Share, Split, marks, split_service, split_units
-from compliance.checks.units.allocation import POOLED, Clock, allowed_vectors
+from compliance.checks.units.allocation import POOLED, Clock, allocate
 
 CMS = Clock(unit=15, first=8)
 FROM_2022 = Share(percent=10, final_unit=True)
@@ -22,7 +22,7 @@ def test_worked_examples(example: dict[str, Any]) -> None:
     """Each is `[without, bearing, doubtful]` units a code."""
     codes = {str(code): told for code, told in example["codes"].items()}
     timed = {code: sum(told) for code, told in codes.items() if code != "97150"}
-    (units,) = allowed_vectors(timed, CMS, POOLED)
+    (units,) = allocate(timed, CMS, POOLED).vectors()
     for code, expected in example["expected"].items():
         therapist, assistant = codes[str(code)]
         found = (
@@ -38,7 +38,12 @@ def test_the_parts_are_the_supported_units(therapist: int, assistant: int, final
     units = CMS.units(therapist + assistant)
     split = split_units(therapist, assistant, units, CMS, Share(10, final_unit))
     assert split.without + split.bearing + split.doubtful == units
-    assert min(split.without, split.bearing, split.doubtful) >= 0
+    of_therapist = min(therapist // CMS.unit, units)
+    assert split.without >= of_therapist, "a full quarter hour of the therapist bears none"
+    assert split.bearing >= min(assistant // CMS.unit, units - of_therapist), (
+        "a full one of the assistant does"
+    )
+    assert 0 <= split.doubtful <= 1, "the tests decide on the last unit alone"
 
 
 @given(MINUTES, MINUTES)

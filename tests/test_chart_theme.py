@@ -8,11 +8,12 @@ import pandas as pd
 import pytest
 
 from compliance import chart_theme
-from compliance.chart_theme import SEVERITIES, SEVERITY_SIGNS, TEXT_TOKENS, TOKENS, contrast
+from compliance.chart_theme import SEVERITIES, SEVERITY_SIGNS, TOKENS, contrast
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIG = tomllib.loads((ROOT / ".streamlit/config.toml").read_text(encoding="utf-8"))
 READABLE = 4.5  # WCAG 2.2, SC 1.4.3
+TEXT_TOKENS = ("ink", "muted", "accent", "high", "medium", "low", "info", "cannot_tell")
 
 
 def test_contrast_is_measured_as_wcag_does():

@@ -49,9 +49,6 @@ def linked(text: str, **goals: str | tuple[str, str]) -> set[str]:
     return set(links.filter("links", speaks)["goal_id"])
 
 
-# -- levels of assistance ------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("text", "level"),
     [
@@ -118,9 +115,6 @@ def test_stated_absence_of_cues_is_a_level_of_cueing():
     assert facts("97530: toilet transfers x12, no cues needed.")["cueing"] is True
 
 
-# -- sections and codes --------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     "text",
     [
@@ -148,9 +142,6 @@ def test_list_of_charges_makes_no_sections():
 def test_note_with_one_code_speaks_as_a_whole():
     said = facts("Toilet transfers x6, CGA. Fatigue 4/10. 97530 25 min")
     assert (said["assistance"], said["response"]) == ("contact_guard", "yes")
-
-
-# -- activity ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -184,9 +175,6 @@ def test_what_was_done_is_told_from_what_was_planned_or_hoped(text, expected):
     assert [name for name, holds in found.items() if holds] == [expected]
 
 
-# -- response ------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("text", "response"),
     [
@@ -205,9 +193,6 @@ def test_what_was_done_is_told_from_what_was_planned_or_hoped(text, expected):
 )
 def test_response(text, response):
     assert facts(f"97530 23 min. {text}")["response"] == response
-
-
-# -- goals ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -321,9 +306,6 @@ def test_goal_is_measurable_with_measure_function_and_time(text, measurable):
     assert goal_facts(goals_of(STG1=text))["measurable"].to_list() == [measurable]
 
 
-# -- words for other rules -----------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("text", "kind", "value"),
     [
@@ -342,9 +324,6 @@ def test_goal_is_measurable_with_measure_function_and_time(text, measurable):
 )
 def test_words_for_other_rules(text, kind, value):
     assert (kind, value) in {(mention.kind, mention.value) for mention in read(text)}
-
-
-# -- spelling and offsets ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -377,9 +356,6 @@ def test_note_without_text_gives_no_fact():
     assert told["has_text"].to_list() == [False, False]
     assert told["response"].to_list() == [None, None]
     assert mention_table(notes).schema == pl.Schema(MENTION_SCHEMA)
-
-
-# -- phenomena met in notes that were read blind ---------------------------------------------------------------
 
 
 def said(text: str, kind: str) -> list[tuple[str, str]]:
@@ -578,9 +554,6 @@ def test_wider_spaces_change_no_verdict(note, space):
     assert {k: v for k, v in before.items() if not k.startswith("n_")} == {
         k: v for k, v in after.items() if not k.startswith("n_")
     }
-
-
-# -- the labelled notes --------------------------------------------------------------------------------------
 
 
 def test_labelled_notes_are_read_as_two_auditors_would():

@@ -6,10 +6,11 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from compliance.checks.progress_reports.periods import NEVER_DUE, Day, Report, periods
+from compliance.checks.progress_reports.periods import Day, Report, periods
 
 ONE_DAY = timedelta(days=1)
 START = datetime(2026, 3, 2)  # a Monday
+NEVER_DUE = datetime(9999, 12, 31)
 
 
 def at(text: str) -> datetime:

@@ -70,9 +70,6 @@ def frame_of(number: int = 40) -> Frame:
     return build_frame(many(number), Criteria())
 
 
-# Frames
-
-
 def test_a_frame_counts_what_it_leaves_out_at_the_first_reason() -> None:
     frame = build_frame(
         lines(
@@ -150,9 +147,6 @@ def test_a_sheet_gives_back_what_was_written_and_runs_nothing(rows: list[list[st
     text = sheet_text(["one", "two"], rows)
     assert [list(row.values()) for row in sheet_rows(text)] == rows
     assert sheet_text(["a"], [["=1+1"], ["-5.00"]]) == "a\n'=1+1\n-5.00\n"
-
-
-# Draws
 
 
 def test_the_draw_is_the_lowest_hashes_of_seed_and_unit() -> None:
@@ -233,9 +227,6 @@ def test_too_small_a_sample_for_its_strata_is_refused() -> None:
         draw(frame_of().units, Design(41, 1))
 
 
-# Plans
-
-
 def test_a_plan_says_what_its_size_buys() -> None:
     cents = [3662] * 1000
     found = plan("discovery", cents, "line", rate=0.05, confidence=0.95)
@@ -265,9 +256,6 @@ def test_a_plan_says_what_its_size_buys() -> None:
 def test_a_plan_that_cannot_be_is_refused(asked: dict[str, Any], said: str) -> None:
     with pytest.raises(SamplingError, match=said):
         plan(asked.pop("purpose"), [100] * 10, "line", **asked)
-
-
-# Worksheets
 
 
 def filled(drawn: pl.DataFrame, *changes: tuple[int, str, str]) -> bytes:
@@ -386,9 +374,6 @@ def test_a_file_that_is_no_worksheet_is_refused(content: bytes, said: str) -> No
 def test_any_bytes_are_read_or_refused(content: bytes) -> None:
     with pytest.raises(WorksheetError):
         read_worksheet(content, DRAWN)
-
-
-# Reviews
 
 
 def answered(
@@ -599,9 +584,6 @@ def test_the_rules_verdict_is_error_where_dollars_are_at_risk() -> None:
         "line#C3#1": ("ok", ()),
         "line#C4#1": ("cannot tell", ()),
     }
-
-
-# Bundles
 
 
 def bundle_of(size: int = 30, by: str | None = None) -> Bundle:

@@ -6,6 +6,7 @@ import re
 import sys
 import weakref
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -130,6 +131,23 @@ def test_a_sentence_for_each_case_is_owed(tmp_path: Path) -> None:
         RuleError, match=r"XX-01: its message has no sentence for the case None\. There are late"
     ):
         audit(read_cases(rule.cases)[0].records(), load_policies(), date(2026, 7, 1), [rule])
+
+
+def test_whatever_comes_out_of_a_rule_names_the_rule(tmp_path: Path) -> None:
+    rule = declared(tmp_path, block("python"))
+    rule.cases.write_text(block("yaml"), encoding="utf-8")
+
+    def divided(notes: nw.LazyFrame) -> nw.LazyFrame:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError) as raised:
+        audit(
+            read_cases(rule.cases)[0].records(),
+            load_policies(),
+            date(2026, 7, 1),
+            [replace(rule, function=divided)],
+        )
+    assert raised.value.__notes__ == ["XX-01 was being judged"]
 
 
 def test_a_slip_in_a_cases_column_is_one_line(tmp_path: Path) -> None:

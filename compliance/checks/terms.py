@@ -23,6 +23,7 @@ ONE_DAY = timedelta(days=1)
 DAYS_OF_A_WEEK = 7
 MINUTES_OF_AN_HOUR = 60
 MINUTES_OF_A_DAY = 24 * MINUTES_OF_AN_HOUR
+PERCENT = 100
 A_MONDAY = datetime(1900, 1, 1)
 """Times and weeks are counted from it, as numbers that every engine shifts alike."""
 ASSISTANT_MODIFIERS = ("CQ", "CO")

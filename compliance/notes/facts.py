@@ -162,8 +162,6 @@ FACT_COLUMNS = [
 ]  # fmt: skip
 
 
-# -- goals ---------------------------------------------------------------------------------------------------
-
 _UNIT = r"(?:reps?|lbs?|#|ft|feet|m|meters?|steps?|stairs?|secs?|seconds?|mins?|minutes?|hours?|h|%|percent|x|times|"
 _MEASURE = re.compile(
     r"(?i)(\d+(?:\.\d+)?[+-]?\s?-?" + _UNIT

@@ -298,9 +298,6 @@ def _apply_sections(note: list[Word], headings: list[Heading], made: Frame) -> N
                 made.when[place] = _WHEN[heading.name]
 
 
-# -- codes ---------------------------------------------------------------------------------------------------
-
-
 @dataclass
 class Anchor:
     """A CPT code or the name of one, standing at words `first` to `last` (exclusive)."""
@@ -486,9 +483,6 @@ def _blank_line(note: list[Word], first: int, end: int) -> int:
         ):
             return place
     return end
-
-
-# -- time ----------------------------------------------------------------------------------------------------
 
 
 def _segments(note: list[Word], made: Frame) -> list[tuple[int, int]]:
@@ -713,8 +707,6 @@ _NOT_PURPOSE = frozenset(
     ]
 )
 
-
-# -- negation ------------------------------------------------------------------------------------------------
 
 _NEGATION_STOPS = frozenset(
     [

@@ -135,9 +135,6 @@ def _visit_before(bodies: pl.DataFrame) -> pl.DataFrame:
     ).cast(dict(LIKENESS_SCHEMA))
 
 
-# -- other patients ------------------------------------------------------------------------------------------
-
-
 def _other_patients(bodies: pl.DataFrame) -> pl.DataFrame:
     """Each note beside the earlier note of another patient that it is most like, from a floor of similarity on."""
     long = bodies.filter(pl.col("patient_id").is_not_null() & (pl.col("done").str.len_chars() >= SHORTEST))

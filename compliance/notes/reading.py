@@ -466,8 +466,6 @@ def boilerplate() -> frozenset[str]:
     return frozenset(str(word) for group in lexicon("boilerplate")["values"].values() for word in group)
 
 
-# -- changes -------------------------------------------------------------------------------------------------
-
 _ACTIVITIES = TASKS | {"exercise", "gait", "neuro", "selfcare", "passive", "paired"}
 _NEW = frozenset({"added", "initiated", "introduced", "new_activity", "trial", "substituted"})
 _PARAMETERS = frozenset({"lb", "lbs", "#", "reps", "sets", "weight", "load", "resistance", "band", "height", "seat", "level",
@@ -518,9 +516,6 @@ def _named_codes(note: list[Word], around: Frame) -> Iterator[_Span]:
     for match in around.code_names:
         if match.last - match.first > 1:
             yield _Span(match.first, match.last, "code_named", match.sense.value)
-
-
-# -- levels that are no plain phrases ------------------------------------------------------------------------
 
 
 def _shares(note: list[Word]) -> Iterator[_Span]:
@@ -653,9 +648,6 @@ def _acts(note: list[Word], place: int) -> bool:
     return long_enough and following.spelling not in told["verbs"]
 
 
-# -- purposes ------------------------------------------------------------------------------------------------
-
-
 def _purposes(note: list[Word], around: Frame, spans: Iterable[_Span]) -> set[_Span]:
     """Tasks that only say what an exercise is for: "3x10 SLR for stairs"."""
     drills = [s for s in spans if s.kind in ("exercise", "neuro", "passive")]
@@ -676,8 +668,6 @@ def _purposes(note: list[Word], around: Frame, spans: Iterable[_Span]) -> set[_S
             found.add(span)
     return found
 
-
-# -- measured change -----------------------------------------------------------------------------------------
 
 _LOADS = frozenset(
     {

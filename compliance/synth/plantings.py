@@ -165,9 +165,6 @@ class Planter:
         self.rows.append(Planted(rule, why, episode, **keys))
 
 
-# Notes
-
-
 def _plain(episode: Episode, visit: Visit) -> bool:
     """A visit with 97530, by no student, on no day of a report."""
     return "97530" in visit.minutes and visit.student is None and visit.day not in _reported(episode)
@@ -405,9 +402,6 @@ def doc_09(planter: Planter, number: int) -> None:
         why = f"A condition ({code}) is treated once that no physician signed for."
         planter.add("POC-06", why, episode, subject="line", visit=visit, code="97530", debatable=True)
         return
-
-
-# Supervision
 
 
 def _assisted(episode: Episode, visit: Visit) -> bool:
@@ -687,9 +681,6 @@ def sup_07(planter: Planter, number: int) -> None:
                 "SUP-07", why, episode, subject="line", visit=able[0], code=next(iter(able[0].minutes))
             )
             return
-
-
-# Reports
 
 
 def _long_enough(episode: Episode, days: int, reports: int = 1) -> bool:

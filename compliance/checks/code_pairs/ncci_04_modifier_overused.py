@@ -4,12 +4,11 @@ import narwhals as nw
 
 from compliance.checks.code_pairs.pairs import PARAMETERS, paired
 from compliance.checks.rule import rule
-from compliance.checks.terms import codes, flag, has_code, judge
+from compliance.checks.terms import PERCENT, codes, flag, has_code, judge
 
 LINE = ["claim_id", "line"]
 RATE = ["modifier_59_rate", "modifier_59_times_peers", "modifier_59_lines"]
 DAY = ["patient_id", "service_date", "payer_id", "cpt"]
-PERCENT = 100
 
 
 @rule(

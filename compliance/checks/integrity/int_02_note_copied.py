@@ -3,7 +3,7 @@
 import narwhals as nw
 
 from compliance.checks.rule import rule
-from compliance.checks.terms import first, flag, judge, ruled, yes
+from compliance.checks.terms import PERCENT, first, flag, judge, ruled, yes
 
 PATIENT = ["patient_id", "discipline"]
 SEVERITY = {"same_minutes": "medium", "other_patient": "low", "copies": "low"}
@@ -96,8 +96,8 @@ def note_copied(
         severity = nw.when(nw.col("case") == case).then(nw.lit(grade)).otherwise(severity)
     other = nw.col("case") == "other_patient"
     share = nw.when(other).then(nw.col("elsewhere")).otherwise(nw.col("similarity"))
-    rounded = (share * _PERCENT).round(0)
-    percent = nw.when((share < 1) & (rounded == _PERCENT)).then(rounded - 1).otherwise(rounded)
+    rounded = (share * PERCENT).round(0)
+    percent = nw.when((share < 1) & (rounded == PERCENT)).then(rounded - 1).otherwise(rounded)
     return judge(
         units,
         applies=ruled("clone_similarity") & (later | ~nw.col("policy_missing").is_null()),
@@ -110,9 +110,6 @@ def note_copied(
         like_note_id=nw.when(other).then(nw.col("other_note_id")).otherwise(nw.col("like_note_id")),
         exposed_share=nw.when(nw.col("case") == "same_minutes").then(nw.lit(0.0)).otherwise(nw.lit(1.0)),
     )  # fmt: skip
-
-
-_PERCENT = 100
 
 
 def _compared(notes: nw.LazyFrame, note_likeness: nw.LazyFrame, interventions: nw.LazyFrame) -> nw.LazyFrame:

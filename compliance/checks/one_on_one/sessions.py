@@ -7,12 +7,11 @@ from collections.abc import Sequence
 
 import narwhals as nw
 
-from compliance.checks.terms import ASSISTANT_MODIFIERS, flag, has_code, is_timed
+from compliance.checks.terms import ASSISTANT_MODIFIERS, MINUTES_OF_AN_HOUR, flag, has_code, is_timed
 
 ONE_ON_ONE = ("one_on_one", "cotreat")
 """Modes in which a person is with one patient; an empty mode of a timed code reads as one-on-one."""
 UNSKILLED = ("aide", "student")
-HOUR = 60
 PERSON_DAY = ("person_id", "service_date")
 WINDOW = (*PERSON_DAY, "patient_id", "begins", "ends")
 
@@ -171,8 +170,8 @@ def pairs(sessions: nw.LazyFrame) -> nw.LazyFrame:
 
 def clock(column: str) -> nw.Expr:
     """Minutes of the day as text, 540 as `09:00`, for evidence."""
-    hour = nw.col(column) // HOUR
-    parts = [hour, nw.col(column) - hour * HOUR]
+    hour = nw.col(column) // MINUTES_OF_AN_HOUR
+    parts = [hour, nw.col(column) - hour * MINUTES_OF_AN_HOUR]
     two = [nw.concat_str([nw.lit("0"), part.cast(nw.String)]).str.slice(-2) for part in parts]
     return nw.concat_str(two, separator=":")
 

@@ -165,8 +165,6 @@ class _Changes:
         names = ("plan_id", "payer_id", "policy_missing", *PARAMETERS, *IDS)
         return {**dict.fromkeys(RETURNS), **{name: row[name] for name in names}, "service_date": on}
 
-    # -- goals
-
     def _goals(self, plan: Row) -> Row:
         changes = [*self._of_plan(plan), *self._within(plan)]
         unsigned = [
@@ -236,8 +234,6 @@ class _Changes:
             each["changed_on"] for each in self.plans.values() if _by_physician(each["change_signed_by"])
         ]
         return any(signed and on <= signed <= due for signed in given)
-
-    # -- conditions
 
     def _conditions(self, lines: Sequence[Row]) -> Row:
         characters = lines[0][CHARACTERS] or 0

@@ -29,7 +29,6 @@ PERIOD_PARAMETERS = (
 )
 """What a payer's policy says about periods; every rule that reads them declares these."""
 
-NEVER_DUE = datetime(9999, 12, 31)
 TROUBLE = ("late", "missing", "open", "undischarged")
 
 Outcome = Literal["passed", "late", "missing", "open", "running", "undischarged", "unknown", "no_rule"]

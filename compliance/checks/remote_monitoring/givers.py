@@ -8,14 +8,13 @@ import polars as pl
 
 from compliance.checks.assistant_modifiers.split import Marks, Share, Split, marks, split_service
 from compliance.checks.remote_monitoring.events import LINE, days_between, month
-from compliance.checks.terms import flag, fold
+from compliance.checks.terms import PERCENT, flag, fold
 
 SETUP, FIRST, FURTHER = "98975", "98980", "98981"
 MANAGING = ("management", "interactive_contact")
 SETTING = "clinics.setting"
 UNCOUNTED = ("aide", "student", "speech_assistant")
 """Whose minutes a therapist may not bill."""
-PERCENT = 100
 
 
 def given(lines: nw.LazyFrame, rtm: nw.LazyFrame, therapists: nw.LazyFrame) -> nw.LazyFrame:

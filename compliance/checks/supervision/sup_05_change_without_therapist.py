@@ -6,7 +6,18 @@ import narwhals as nw
 
 from compliance.checks.rule import rule
 from compliance.checks.supervision.services import services
-from compliance.checks.terms import ONE_DAY, codes, first, flag, in_polars, judge, kept, ruled, yes
+from compliance.checks.terms import (
+    MINUTES_OF_AN_HOUR,
+    ONE_DAY,
+    codes,
+    first,
+    flag,
+    in_polars,
+    judge,
+    kept,
+    ruled,
+    yes,
+)
 
 CONTEXT = ["service_date", "patient_id", "discipline", "clinic_id", "payer_id", "therapist_id", "plan_id", "visit_ends_at",
            "has_text", "text", "change_documentation_hours", "change_documentation_hours__id", "policy_missing"]  # fmt: skip
@@ -21,7 +32,6 @@ GOAL = (
     r"|(?:goal|ltg|stg)s? ?#?[0-9]* ?(?:was |were |is |are |has been |have been )?"
     r"(?:changed|modified|revised|upgraded|updated|discontinued|added|advanced)"
 )
-HOUR_MINUTES = 60
 NO, ONE = nw.lit(0).cast(nw.Int64), nw.lit(1).cast(nw.Int64)
 _OFTEN = r"(?:frequency|freq|[0-9] ?x ?/ ?w|[0-9] ?(?:x|times) (?:a|per) we?e?k|times (?:a|per) week)"
 _ORDERED = r"chang|revis|modif|updat|authori[sz]|approv|order|agree|new |ok to|okay to|may "
@@ -138,7 +148,7 @@ def change_without_therapist(
     )
     units = nw.concat([whole.select(UNIT), new.select(UNIT)], how="vertical")
     elapsed = (nw.lit(as_of).cast(nw.Datetime("us")) - nw.col("visit_ends_at")).dt.total_minutes()
-    in_time = elapsed <= nw.col("change_documentation_hours") * HOUR_MINUTES
+    in_time = elapsed <= nw.col("change_documentation_hours") * MINUTES_OF_AN_HOUR
     kind = first(
         ("new_code", nw.col("unplanned") > 0),
         ("goal_or_frequency", nw.col("edited") > 0),
@@ -237,7 +247,9 @@ def _heard(visits: nw.LazyFrame, entries: nw.LazyFrame) -> nw.LazyFrame:
     """Entries that bear on each visit: `in_time` where in the window, `last_note` where the therapist's last note."""
     hours = (nw.col("said_at") - nw.col("visit_ends_at")).dt.total_minutes()
     since = nw.col("previous_on").is_null() | (nw.col("said_at") >= nw.col("previous_on"))
-    by_deadline = nw.coalesce(hours <= nw.col("change_documentation_hours") * HOUR_MINUTES, nw.lit(False))
+    by_deadline = nw.coalesce(
+        hours <= nw.col("change_documentation_hours") * MINUTES_OF_AN_HOUR, nw.lit(False)
+    )
     return (
         visits.select(
             "note_id", *PATIENT, "visit_ends_at", "previous_on", "therapist_on", "change_documentation_hours"
@@ -313,7 +325,7 @@ def _signed_changes(visits: nw.LazyFrame, plans: nw.LazyFrame) -> nw.LazyFrame:
     return (
         visits.select("note_id", *PATIENT, "visit_ends_at", "previous_on", "change_documentation_hours")
         .join(signed, on=PATIENT, how="inner")
-        .filter(since & (hours <= nw.col("change_documentation_hours") * HOUR_MINUTES))
+        .filter(since & (hours <= nw.col("change_documentation_hours") * MINUTES_OF_AN_HOUR))
         .select("note_id")
         .unique()
         .with_columns(plan_signed=ONE)

@@ -87,11 +87,6 @@ def allocate(minutes: Mapping[str, int], clock: Clock, method: str) -> Allocatio
     return Allocation(sure, tied, extra)
 
 
-def allowed_vectors(minutes: Mapping[str, int], clock: Clock, method: str) -> list[dict[str, int]]:
-    """Every allowed allocation of `minutes`, as units by code (see `allocate`)."""
-    return list(allocate(minutes, clock, method).vectors())
-
-
 def supported(minutes: nw.Expr) -> nw.Expr:
     """Units that a total of minutes supports, by the row's `timed_unit_minutes` and `first_unit_minutes`."""
     units = (minutes + nw.col("timed_unit_minutes") - nw.col("first_unit_minutes")) // nw.col(
