@@ -218,6 +218,16 @@ def _day(text: str | None, option: str, default: date | None = None) -> date | N
         _refuse(f"{option}: {text!r} is not a date (expected 2026-03-01)")
 
 
+def _in_order(asked: "Scope | Criteria") -> None:
+    if asked.since and asked.until and asked.since > asked.until:
+        _refuse(f"--from {asked.since} lies after --to {asked.until}: no date of service can match")
+
+
+def _table_or_json(command: str, format: Format) -> None:
+    if format not in (Format.table, Format.json):
+        _refuse(f"{command} writes table or json, not {format.value}")
+
+
 @cli.command(epilog="Example: compliance check sample_data --rule SUP --format csv --output findings.csv")
 def check(
     path: DataPath,
@@ -272,8 +282,7 @@ def check(
         until=_day(to, "--to"),
         unsubmitted=unsubmitted,
     )
-    if scope.since and scope.until and scope.since > scope.until:
-        _refuse(f"--from {scope.since} lies after --to {scope.until}: no date of service can match")
+    _in_order(scope)
     _ready(output, format, records=path)
     planted = None if truth is None else _planted(truth)
     records, chosen, result = _audited(path, policies, as_of, rule, scope, layouts=layouts)
@@ -491,8 +500,7 @@ def validate(
     from compliance.records.layouts.reading import MAP_IT
     from compliance.records.load import InputError, load
 
-    if format not in (Format.json, Format.table):
-        _refuse(f"validate writes table or json, not {format.value}")
+    _table_or_json("validate", format)
     guides = _held_to_guides(path, format) if strict else None
     if write_layout is not None:
         _unknown_exports(path, layouts, write_layout)
@@ -709,8 +717,7 @@ def report(
     if kind not in (".pdf", ".xlsx"):
         _refuse(f"--output {output}: a report is a .pdf or an .xlsx (expected report.pdf)")
     scope = Scope(payers=tuple(payer or ()), since=_day(from_, "--from"), until=_day(to, "--to"))
-    if scope.since and scope.until and scope.since > scope.until:
-        _refuse(f"--from {scope.since} lies after --to {scope.until}: no date of service can match")
+    _in_order(scope)
     _ready(output, Format.table, records=path)
     records, chosen, result = _audited(
         path,
@@ -872,10 +879,8 @@ def sample(
         unit.value, dollars.value, tuple(payer or ()), tuple(therapist or ()), tuple(clinic or ()),
         tuple(each.upper() for each in code or ()), _day(from_, "--from"), _day(to, "--to"), not unpaid,
     )  # fmt: skip
-    if criteria.since and criteria.until and criteria.since > criteria.until:
-        _refuse(f"--from {criteria.since} lies after --to {criteria.until}: no date of service can match")
-    if format not in (Format.table, Format.json):
-        _refuse(f"sample writes table or json, not {format.value}")
+    _in_order(criteria)
+    _table_or_json("sample", format)
     for option, file in (("--output", output), ("--worksheet", worksheet)):
         _new(option, file)
     if output is not None and output == worksheet:
@@ -1047,8 +1052,7 @@ def estimate(
     from compliance.sampling.told import review_told
     from compliance.sampling.worksheet import read_worksheet
 
-    if format not in (Format.table, Format.json):
-        _refuse(f"estimate writes table or json, not {format.value}")
+    _table_or_json("estimate", format)
     if output is not None:
         _ready(output, Format.table)
         if output.exists() and (not _bytes(output).startswith(ZIP) or (drawn and output.samefile(drawn))):

@@ -18,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from compliance.audit import COUNTS, Audit
-from compliance.checks.rule import SEVERITIES
+from compliance.checks.rule import SEVERITIES, catalogue
 from compliance.formats import money, plural, rate, refused, spreadsheet, terminal
 from compliance.policy import Policies
 from compliance.prebill import released_untold
@@ -49,8 +49,6 @@ def finding_rows(result: Audit) -> list[dict[str, Any]]:
 
 def coverage_rows(result: Audit) -> list[dict[str, Any]]:
     """Coverage as the contract says: per rule, payer and therapist the four counts, and the missing facts."""
-    from compliance.checks.rule import catalogue
-
     key = ["rule", "payer_id", "therapist_id"]
     counted = result.coverage.group_by(key).agg(pl.col(COUNTS).sum()).sort(key, nulls_last=True)
     told = (
@@ -93,7 +91,7 @@ def as_json(result: Audit, records: Records, policies: Policies, claims: Claims)
 
 def as_jsonl(result: Audit, records: Records, policies: Policies, claims: Claims) -> str:
     """One finding a line."""
-    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in finding_rows(result))
+    return _lines(finding_rows(result))
 
 
 def as_csv(result: Audit, records: Records, policies: Policies, claims: Claims) -> str:
@@ -275,5 +273,9 @@ def frame_text(table: pl.DataFrame, kind: str) -> str:
     if kind == "json":
         return json.dumps(table.to_dicts(), indent=2, ensure_ascii=False) + "\n"
     if kind == "jsonl":
-        return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in table.to_dicts())
+        return _lines(table.to_dicts())
     return spreadsheet(table)
+
+
+def _lines(rows: list[dict[str, Any]]) -> str:
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)

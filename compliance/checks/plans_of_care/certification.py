@@ -234,9 +234,6 @@ def _cases(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         }
 
 
-# -- rows for the fold -----------------------------------------------------------------------------------------
-
-
 def _chart_rows(
     plans_of_care: nw.LazyFrame, treatment_days: nw.LazyFrame, notes: nw.LazyFrame, episodes: nw.LazyFrame
 ) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
@@ -309,9 +306,6 @@ def _openings(episodes: nw.LazyFrame) -> nw.LazyFrame:
 def _typed(rows: nw.LazyFrame) -> pl.DataFrame:
     """Rows for the fold, typed alike: it reads plans and days together."""
     return typed_rows(rows).cast({name: TYPED[name] for name in rows.collect_schema().names()})  # type: ignore[arg-type]
-
-
-# -- one patient and discipline ----------------------------------------------------------------------------------
 
 
 class Chart:

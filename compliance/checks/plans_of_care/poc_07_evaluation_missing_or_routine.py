@@ -204,9 +204,6 @@ def _placed(units: pl.DataFrame, treatment_days: nw.LazyFrame) -> pl.DataFrame:
     return units.join(days, on=list(DAY), how="left").with_columns(payer_id=payer).drop("payer_of_day")
 
 
-# -- one patient and discipline ----------------------------------------------------------------------------------
-
-
 def _of_patient(rows: list[Row], absent: frozenset[str]) -> Iterator[Row]:
     by_kind: dict[str, list[Row]] = {kind: [] for kind in ("day", "planned", "stated", "again")}
     for row in rows:
