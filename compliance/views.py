@@ -642,7 +642,7 @@ def clocks_sentence(running: pl.DataFrame, owed: float) -> str:
     days = first["days_left"]
     left = f"{formats.plural(days, 'day')} left" if days >= 0 else f"{formats.plural(-days, 'day')} ago"
     return (
-        f"{formats.plural(running.height, 'confirmed overpayment')}, {dollars}: the first is to be returned by "
+        f"{formats.plural(running.height, 'confirmed overpayment')}, {dollars} that payers paid: the first is to be returned by "
         f"{formats.day(first['due_on'])} ({left}). While it is investigated in good faith the clock may stand still."
     )
 
@@ -651,8 +651,8 @@ def clocks_sheet(running: pl.DataFrame) -> pl.DataFrame:
     """The running clocks with headings."""
     return running.select(
         **{"Return by": "due_on", "Days left": "days_left", "If investigated, at latest": "latest_on"},
-        Identified="identified_on", Amount=pl.col("dollars").round(2), Payer="payer_id", Rule="rule", Claim="claim_id",
-        Found="message",
+        **{"Identified": "identified_on", "Paid by the payer": pl.col("dollars").round(2)},
+        Payer="payer_id", Rule="rule", Claim="claim_id", Found="message",
     )  # fmt: skip
 
 

@@ -652,7 +652,9 @@ def test_a_word_taken_back_and_a_finding_worth_knowing_count_for_no_rules_health
 
 
 def test_a_confirmed_overpayment_starts_its_clock_and_a_finding_alone_starts_none() -> None:
-    lines = pl.DataFrame({"claim_id": ["C1", "C2"], "line": [1, 1], "allowed": [30.0, None]})
+    lines = pl.DataFrame(
+        {"claim_id": ["C1", "C2"], "line": [1, 1], "allowed": [30.0, None], "payer_paid": [24.0, None]}
+    )
     of_c2 = finding(2)["lines"].replace("C1", "C2")
     work = pl.DataFrame(
         [
@@ -667,8 +669,9 @@ def test_a_confirmed_overpayment_starts_its_clock_and_a_finding_alone_starts_non
     told = clocks(work, lines, {"M": "medicare", "A": "auto"}, load_policies(), date(2026, 8, 1))
     row = told.row(0, named=True)
     assert told.height == 1, "open, unpaid, and a payer without such a rule have no clock"
+    # the patient owed a fifth of the 10 dollars: the payer gets back what it paid
     assert (row["dollars"], row["identified_on"], row["due_on"]) == (
-        10.0,
+        8.0,
         date(2026, 7, 1),
         date(2026, 8, 30),
     )
@@ -708,7 +711,10 @@ def decided_on(*said: tuple[str, str]) -> pl.DataFrame:
 def clock_of(decided: pl.DataFrame, recorded: pl.DataFrame | None = None) -> dict[str, Any] | None:
     found = table(finding(1, payer_id="M", claim_id="C1", amount_at_risk=10.0))
     work = found.join(standing(found, decided, TODAY), on="finding_id")
-    lines = pl.DataFrame({"claim_id": ["C1"], "line": [1], "allowed": [30.0]})
+    lines = pl.DataFrame(
+        {"claim_id": ["C1"], "line": [1], "allowed": [30.0], "payer_paid": [None]},
+        schema_overrides={"payer_paid": pl.Float64},
+    )
     told = clocks(work, lines, {"M": "medicare"}, load_policies(), TODAY, recorded)
     return told.row(0, named=True) if told.height else None
 
@@ -728,11 +734,14 @@ def test_a_line_of_two_confirmed_findings_is_owed_once() -> None:
         finding_id=pl.Series(found["finding_id"])
     )
     work = found.join(standing(found, decided, TODAY), on="finding_id")
-    lines = pl.DataFrame({"claim_id": ["C1"], "line": [1], "allowed": [30.0]})
+    lines = pl.DataFrame(
+        {"claim_id": ["C1"], "line": [1], "allowed": [30.0], "payer_paid": [None]},
+        schema_overrides={"payer_paid": pl.Float64},
+    )
     running = clocks(work, lines, {"M": "medicare"}, load_policies(), TODAY)
     assert running["dollars"].sort().to_list() == [10.0, 25.0]
     assert owed(running, work, lines) == 25.0
-    assert "2 confirmed overpayments, $25: the first" in views.clocks_sentence(running, 25.0)
+    assert "2 confirmed overpayments, $25 that payers paid: the first" in views.clocks_sentence(running, 25.0)
 
 
 @pytest.mark.parametrize("case", CLOCK_CASES)

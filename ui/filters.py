@@ -79,10 +79,11 @@ class Filters:
     def apply(self, rows: pl.DataFrame) -> pl.DataFrame:
         """The rows that the filters let through; a filter whose column the frame lacks does not act.
 
-        A row without a value (a therapist-day has no patient and no payer) shows under every choice.
+        A row without a value (a therapist-day has no patient and no payer) shows under every choice but that of a
+        therapist: what nobody did is not theirs, here as in the command.
         """
         kept = [
-            pl.col(column).is_in(list(self.chosen(key))) | pl.col(column).is_null()
+            pl.col(column).is_in(list(self.chosen(key))) | (pl.col(column).is_null() & (key != "therapist"))
             for key, column in COLUMNS.items()
             if self.chosen(key) and column in rows.columns
         ]

@@ -77,7 +77,7 @@ def sheet(table: pl.DataFrame, alt_text: str, **more: Any) -> Any:
 
 
 def _column(name: str, dtype: pl.DataType) -> Any:
-    if name in ("At risk", "Dollars", "Amount"):
+    if name in ("At risk", "Dollars", "Amount", "Paid by the payer"):
         return DOLLARS
     if dtype in (pl.Date, pl.Datetime("us")):
         return DAY

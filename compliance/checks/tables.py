@@ -164,14 +164,16 @@ class ChartTables:
 
     @cached_property
     def amounts(self) -> nw.LazyFrame:
-        """Allowed dollars a line and what the deductible took of them (`deducted`), from its latest remittance; several of
-        one day add up."""
+        """Allowed dollars a line, what the payer paid of them (`payer_paid`) and what the deductible took (`deducted`), from
+        its latest remittance; several of one day add up."""
         remittances = self._records["remittances"]
         by_day = remittances.group_by("claim_id", "line", "paid_on").agg(
             nw.col("allowed").sum(),
             n=nw.col("allowed").count(),
             deducted=nw.col("deductible").sum(),
             deductions=nw.col("deductible").count(),
+            payer_paid=nw.col("paid").sum(),
+            payments=nw.col("paid").count(),
         )
         latest = by_day.group_by("claim_id", "line").agg(paid_on=nw.col("paid_on").max())
         return (
@@ -182,6 +184,7 @@ class ChartTables:
                 "line",
                 "allowed",
                 deducted=nw.when(nw.col("deductions") > 0).then(nw.col("deducted")).otherwise(nw.lit(None)),
+                payer_paid=nw.when(nw.col("payments") > 0).then(nw.col("payer_paid")).otherwise(nw.lit(None)),
             )
         )
 

@@ -21,6 +21,9 @@ CLOCK_SCHEMA: dict[str, pl.DataType] = {
     "dollars": pl.Float64(), "identified_on": pl.Date(), "due_on": pl.Date(), "latest_on": pl.Date(), "days_left": pl.Int64(),
 }  # fmt: skip
 
+PAID = (pl.col("amount") * pl.col("part")).alias("amount")
+"""Dollars of a line at risk that the payer paid, and gets back."""
+
 
 def clocks(
     work: pl.DataFrame,
@@ -32,11 +35,11 @@ def clocks(
 ) -> pl.DataFrame:
     """One row a confirmed finding with paid dollars whose payer sets a day of return: CLOCK_SCHEMA, the nearest first.
 
-    `work` is `worklist.with_standing`; `lines` the audit's, of which those that a remittance allowed dollars for count as
-    paid; `payers` names each payer's policy; `recorded` the records' overpayments. `latest_on` is the day if an
-    investigation takes all the time that it may.
+    `work` is `worklist.with_standing`; `lines` the audit's: those that a remittance allowed dollars for count, with the part
+    that the payer paid of them; `payers` names each payer's policy; `recorded` the records' overpayments. `latest_on` is the
+    day if an investigation takes all the time that it may.
     """
-    paid = lines.filter(pl.col("allowed") > 0).select("claim_id", "line")
+    paid = _paid(lines)
     confirmed = work.filter(pl.col("confirmed_at").is_not_null() & (pl.col("amount_at_risk") > 0))
     held = _recorded(recorded)
     rows = []
@@ -49,10 +52,19 @@ def clocks(
 
 def owed(running: pl.DataFrame, work: pl.DataFrame, lines: pl.DataFrame) -> float:
     """Dollars of the running clocks (`clocks`) together: a line that several findings hit counts once, for the largest."""
-    paid = lines.filter(pl.col("allowed") > 0).select("claim_id", "line")
+    paid = _paid(lines)
     findings = work.filter(pl.col("finding_id").is_in(running["finding_id"].implode()))
-    once = line_items(findings).join(paid, on=["claim_id", "line"], how="semi").group_by("claim_id", "line")
-    return float(once.agg(pl.col("amount").max())["amount"].sum())
+    once = line_items(findings).join(paid, on=["claim_id", "line"]).group_by("claim_id", "line")
+    return float(once.agg(PAID.max())["amount"].sum())
+
+
+def _paid(lines: pl.DataFrame) -> pl.DataFrame:
+    """Lines that a remittance allowed dollars for, with the payer's `part` of them: the rest was the patient's.
+
+    Where the remittance does not say what was paid, all of it.
+    """
+    part = (pl.col("payer_paid") / pl.col("allowed")).clip(0, 1).fill_null(1.0)
+    return lines.filter(pl.col("allowed") > 0).select("claim_id", "line", part=part)
 
 
 def _recorded(overpayments: pl.DataFrame | None) -> dict[str, dict[str, Any]]:
@@ -85,10 +97,8 @@ def _clock(
     days = policies.value(policy, RETURN, identified) if policy else None
     if days is None or not isinstance(days.value, int):
         return None
-    of_it = line_items(pl.DataFrame({"lines": [finding["lines"]]})).join(
-        paid, on=["claim_id", "line"], how="semi"
-    )
-    dollars = float(of_it["amount"].sum())
+    of_it = line_items(pl.DataFrame({"lines": [finding["lines"]]})).join(paid, on=["claim_id", "line"])
+    dollars = float(of_it.select(PAID.sum()).item())
     if dollars <= 0:
         return None
     suspended = policies.value(policy, SUSPENSION, identified) if policy else None
