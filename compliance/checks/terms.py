@@ -263,14 +263,18 @@ def kept(rows: nw.LazyFrame) -> nw.LazyFrame:
     return rows
 
 
-def typed_rows(rows: nw.LazyFrame) -> pl.DataFrame:
-    """Rows in Polars, where engines' ways to keep nulls of whole numbers (NaN) and dates end."""
+def typed_rows(rows: nw.LazyFrame, kinds: Mapping[str, pl.DataType] | None = None) -> pl.DataFrame:
+    """Rows in Polars, where engines' ways to keep nulls of whole numbers (NaN) and dates end.
+
+    `kinds` is the type of every column, for rows of several tables that a fold reads together.
+    """
     table = in_polars(rows)
     floats = [name for name, kind in table.schema.items() if kind.is_float()]
     days = [name for name, kind in table.schema.items() if kind.is_temporal()]
     keys = [name for name in ("line",) if name in table.columns]
     table = table.with_columns(pl.col(floats).fill_nan(None), pl.col(days).cast(pl.Datetime("us")))
-    return table.with_columns(pl.col(keys).cast(pl.Int64))
+    table = table.with_columns(pl.col(keys).cast(pl.Int64))
+    return table.cast({name: kinds[name] for name in table.columns}) if kinds else table  # type: ignore[arg-type]
 
 
 def like(frame: pl.DataFrame, model: nw.LazyFrame) -> nw.LazyFrame:

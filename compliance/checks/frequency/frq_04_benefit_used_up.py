@@ -119,8 +119,8 @@ def benefit_used_up(
         row=nw.lit("authorization"),
         held_codes="cpt",
     )
-    limits, authorized = _typed(held), _typed(granted)
-    beyond, within = _parted(_typed(lines), limits)
+    limits, authorized = typed_rows(held, READ), typed_rows(granted, READ)
+    beyond, within = _parted(typed_rows(lines, READ), limits)
     judged = fold(
         nw.from_native(pl.concat([beyond, limits, authorized], how="diagonal").lazy()),
         by=PATIENT_AND_PAYER,
@@ -141,11 +141,6 @@ def benefit_used_up(
         .with_columns(fault=nw.col("case"))
         .drop("unknown", "payer_id", "patient_id")
     )
-
-
-def _typed(rows: nw.LazyFrame) -> pl.DataFrame:
-    table = typed_rows(rows)
-    return table.cast({name: READ[name] for name in table.columns})  # type: ignore[arg-type]
 
 
 def _parted(lines: pl.DataFrame, limits: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:

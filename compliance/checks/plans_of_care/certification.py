@@ -305,7 +305,7 @@ def _openings(episodes: nw.LazyFrame) -> nw.LazyFrame:
 
 def _typed(rows: nw.LazyFrame) -> pl.DataFrame:
     """Rows for the fold, typed alike: it reads plans and days together."""
-    return typed_rows(rows).cast({name: TYPED[name] for name in rows.collect_schema().names()})  # type: ignore[arg-type]
+    return typed_rows(rows, TYPED)
 
 
 class Chart:

@@ -115,7 +115,7 @@ def change_not_signed(
         *PATIENT, "plan_id", "claim_id", "line", "service_date", "pointers", "payer_id", "policy_missing", *PARAMETERS, *IDS,
         row=nw.lit("line"), listed="claim_diagnosis_codes",
     )  # fmt: skip
-    rows = pl.concat([_typed(each) for each in (plans, own, lines)], how="diagonal")
+    rows = pl.concat([typed_rows(each, READ) for each in (plans, own, lines)], how="diagonal")
     judged = fold(
         nw.from_native(rows.lazy()),
         by=PATIENT,
@@ -137,11 +137,6 @@ def change_not_signed(
         },
         fails=~nw.col("case").is_null(),
     ).with_columns(fault=nw.col("case")).drop("unknown", *PATIENT)  # fmt: skip
-
-
-def _typed(rows: nw.LazyFrame) -> pl.DataFrame:
-    table = typed_rows(rows)
-    return table.cast({name: READ[name] for name in table.columns})  # type: ignore[arg-type]
 
 
 class _Changes:

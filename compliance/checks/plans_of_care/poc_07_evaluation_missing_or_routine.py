@@ -171,8 +171,7 @@ def _reevaluations(claim_lines: nw.LazyFrame, notes: nw.LazyFrame, mentions: nw.
 
 def _typed(rows: nw.LazyFrame) -> pl.DataFrame:
     """Rows for the fold, typed alike; those that name no patient, discipline or day speak of nobody."""
-    table = typed_rows(rows)
-    return table.cast({name: READ[name] for name in table.columns}).drop_nulls(list(PATIENT))  # type: ignore[arg-type]
+    return typed_rows(rows, READ).drop_nulls(list(PATIENT))
 
 
 def _with_lines(units: pl.DataFrame, claim_lines: nw.LazyFrame) -> pl.DataFrame:
