@@ -59,7 +59,17 @@ def _head(finding: Mapping[str, Any], rule: Rule) -> str:
         f"<div class='card-head'><h3>{parts.severity_badge(finding['severity'])} {rule.code} "
         f"{html.escape(rule.title)}</h3>"
         f"<span class='at-risk'>{at_risk}</span></div><p class='found'>{_shown(finding['message'])}.</p>"
+        f"{_counted(finding)}"
     )
+
+
+def _counted(finding: Mapping[str, Any]) -> str:
+    """What the list and the totals show of the finding's dollars: a line counts once for all its findings."""
+    counted = round(finding.get("dollars") or 0.0, 2)
+    if not 0 < counted < round(finding["amount_at_risk"], 2):
+        return ""
+    dollars = formats.money(counted, cents=True)
+    return f"<p class='muted'>In the list and in totals {dollars}: other findings share its lines.</p>"
 
 
 def _actions(finding: Mapping[str, Any], rule: Rule) -> None:
