@@ -3,7 +3,7 @@
 `audit()` is the one door: the dashboard, the commands and the tests all call it. It knows no rule by name.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -12,7 +12,7 @@ from typing import Any
 import narwhals as nw
 import polars as pl
 
-from compliance.checks.rule import OR, Rule, RuleError, catalogue
+from compliance.checks.rule import OR, Reach, Rule, RuleError, catalogue
 from compliance.checks.tables import ChartTables
 from compliance.checks.terms import CANNOT_TELL, FAIL, NOT_APPLICABLE, ONE_AT_A_TIME, PASS, in_polars, kept
 from compliance.findings import Facts, findings, with_context
@@ -156,7 +156,7 @@ def audit(
         relative_values=policies.code_tables.frames["relative_values"],
     )
     judged: list[Judged] = []
-    results = _side_by_side(judging, charts, values, _absent(records), facts, scope)
+    results = _side_by_side(judging, charts, values, records, facts, scope)
     for number, rule in enumerate(judging):
         progress(rule.code, number + 2, steps)
         judged.append(next(results))
@@ -215,7 +215,7 @@ def _side_by_side(
     rules: Sequence[Rule],
     charts: ChartTables,
     values: ParameterValues,
-    absent: frozenset[str],
+    records: Records,
     facts: Facts,
     scope: Scope,
 ) -> Iterator[Judged]:
@@ -225,15 +225,56 @@ def _side_by_side(
     expressions. Other engines hold their connection to one thread.
     """
 
+    absent = _absent(records)
+
     def judged_by(rule: Rule) -> Judged:
-        units = scope.of(with_context(_run(rule, charts, values, absent), facts))
-        return _judged(rule, units)
+        units = with_context(_run(rule, charts, values, absent), facts)
+        return _judged(rule, scope.of(unsure_of_refused(rule, units, records.lost)))
 
     with ThreadPoolExecutor(AT_ONCE if charts["claims"].implementation.is_polars() else 1) as workers:
         try:
             yield from workers.map(judged_by, rules)
         finally:
             workers.shutdown(cancel_futures=True)
+
+
+def unsure_of_refused(rule: Rule, units: pl.DataFrame, lost: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+    """The units, those that failed and that a refused row may have cleared as cannot tell (`notes.refused`).
+
+    A unit or a refused row without a patient, or without a day, may belong to any.
+    """
+    for table, reach in rule.absence_of.items():
+        for refused in (table, HANGS_ON.get(table, table)):
+            if refused in lost and units.height:
+                unsure = (pl.col("outcome") == FAIL) & _may_be_of(units, lost[refused], reach)
+                units = units.with_columns(
+                    outcome=pl.when(unsure).then(pl.lit(CANNOT_TELL)).otherwise("outcome"),
+                    missing=pl.when(unsure).then(pl.lit(f"{refused}.refused")).otherwise("missing"),
+                )
+    return units
+
+
+def _may_be_of(units: pl.DataFrame, lost: pl.DataFrame, reach: Reach) -> pl.Series:
+    """Which units a refused row may be of: of its patient, or of its patient and day."""
+    days = units["service_date"].cast(pl.Datetime("us")).dt.truncate("1d")
+    if reach == "patient":
+        lost, days = lost.with_columns(day=pl.lit(None, pl.Datetime("us"))), days.clear(units.height)
+    anybodys, named = lost.filter(pl.col("patient_id").is_null()), lost.drop_nulls("patient_id")
+    whole = named.filter(pl.col("day").is_null())["patient_id"]
+    pairs = named.drop_nulls("day").select(whose="patient_id", on="day").unique()
+    told = units.select("patient_id").with_columns(day=days)
+    same = told.join(pairs.with_columns(hit=True), left_on=["patient_id", "day"], right_on=["whose", "on"],
+                     how="left", maintain_order="left")["hit"].fill_null(False)  # fmt: skip
+    patient, day = told["patient_id"], told["day"]
+    return (
+        same
+        | patient.is_null()
+        | patient.is_in(whole.implode()).fill_null(False)
+        | (day.is_null() & patient.is_in(named["patient_id"].implode()).fill_null(False))
+        | (day.is_null() & bool(anybodys.height))
+        | day.is_in(anybodys["day"].drop_nulls().implode()).fill_null(False)
+        | bool(anybodys["day"].null_count())
+    )
 
 
 def _judged(rule: Rule, units: pl.DataFrame) -> Judged:

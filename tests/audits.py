@@ -25,8 +25,9 @@ def kept_audit(
     """What `audit` gives, from the first time that it was asked for in this run of tests."""
     absent = records.absent_tables, records.absent_columns, records.unfilled_columns
     codes = tuple(rule.code for rule in (catalogue().values() if rules is None else rules))
+    lost = tuple((name, tuple(rows.rows())) for name, rows in sorted(records.lost.items()))
     asked = (
-        records.fingerprint, *absent, tuple(sorted(records.reasons.items())),
+        records.fingerprint, *absent, lost, tuple(sorted(records.reasons.items())),
         policies.fingerprint, as_of, codes, scope,
     )  # fmt: skip
     if asked not in _kept:

@@ -1,6 +1,6 @@
 """Rows that a file must have had and that were not loaded: what hangs on them is not run or not told, never a fault."""
 
-from datetime import date
+from datetime import date, datetime
 
 import pytest
 
@@ -18,7 +18,7 @@ CLINIC = {
     "patients": "patient_id,birth_date\nP1,1950-01-01\nP2,1951-01-01\n",
     "plans_of_care": "plan_id,patient_id,discipline,starts_on,weeks,visits_per_week,diagnosis_codes,signed_on\n"
     + "".join(f"PL{n},P{n},PT,2026-03-02,8,5,M17.11,2026-03-02\n" for n in (1, 2)),
-    "goals": "goal_id,plan_id,label,text,term,status,set_on\n"
+    "goals": "goal_id,plan_id,label,text,term,status,due_on\n"
     + "".join(f"G{n},PL{n},LTG 1,Carry a basket up 12 steps,long,open,2026-03-02\n" for n in (1, 2)),
     "notes": "note_id,patient_id,plan_id,discipline,clinic_id,therapist_id,kind,service_date,signed_on,text\n"
     + "".join(
@@ -108,3 +108,51 @@ def test_authorizations_without_a_row_are_absent_where_claims_name_one():
 def test_frames_are_taken_at_their_word():
     frames = {name: table for name, table in clinic().tables.items() if name not in clinic().absent_tables}
     assert "goals" not in from_frames({**frames, "goals": frames["goals"].head(0)}).absent_tables
+
+
+def test_a_report_that_was_refused_is_no_missing_report():
+    without = "\n".join(line for line in CLINIC["notes"].splitlines() if not line.startswith("R")) + "\n"
+    assert {("PR-01", "P1"), ("PR-01", "P2")} <= set(found(audited(clinic(notes=without), "PR-01")))
+    result = audited(
+        clinic(notes=spoilt("notes", "R1").replace("R2", "X2").replace("progress_report", "addendum")),
+        "PR-01",
+    )
+    assert found(result) == [("PR-01", "P2")] and untold(result) == {"notes.refused"}
+
+
+def test_a_refused_row_that_names_nobody_may_be_of_anybody():
+    notes = spoilt("notes", "R1").replace("R1,P1,PL1", "R1,,").replace("progress_report", "addendum")
+    result = audited(clinic(notes=notes), "PR-01")
+    assert not result.findings.height and untold(result) == {"notes.refused"}
+
+
+@pytest.mark.parametrize(
+    ("table", "row", "code"), [("plans_of_care", "PL1", "POC-01"), ("goals", "G1", "POC-02")]
+)
+def test_a_plan_or_goal_that_was_refused_is_not_missing(table, row, code):
+    result = audited(clinic(**{table: spoilt(table, row)}), code)
+    assert ("P1" not in {patient for _, patient in found(result)}) and untold(result)
+
+
+def test_a_refused_row_of_a_day_leaves_the_other_days_alone():
+    """The note of the third was refused, that of the fourth is not there at all."""
+    lines = [line for line in CLINIC["notes"].splitlines() if not line.startswith("N1-2026-03-04")]
+    notes = "\n".join(lines).replace(
+        "N1-2026-03-03,P1,PL1,PT,CL1,T1,treatment", "N1-2026-03-03,P1,PL1,PT,CL1,T1,tr"
+    )
+    result = audited(clinic(notes=notes), "INT-04")
+    assert result.findings["service_date"].to_list() == [datetime(2026, 3, 4)]
+    assert untold(result) == {"notes.refused"}
+
+
+def test_a_refused_service_is_of_the_patient_and_day_of_its_note():
+    given = CLINIC["interventions"].replace("N1-2026-03-03,1,97530,30", "N1-2026-03-03,1,97530,thirty")
+    lost = clinic(interventions=given).lost
+    assert [(name, rows.rows()) for name, rows in lost.items()] == [
+        ("interventions", [("P1", datetime(2026, 3, 3))])
+    ]
+
+
+def test_the_second_of_two_rows_of_one_key_is_lost_and_known():
+    twice = CLINIC["notes"] + "R2,P1,PL1,PT,CL1,T1,progress_report,2026-03-10,2026-03-10,Other\n"
+    assert clinic(notes=twice).lost["notes"].rows() == [("P1", datetime(2026, 3, 10))]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from compliance.audit import HANGS_ON
 from compliance.checks.rule import OR, catalogue
 from compliance.missing_facts import facts, in_words
 from compliance.records.models import TABLES
@@ -25,7 +26,13 @@ def lacking() -> set[tuple[str, str]]:
         for column in need.split(OR)
     )
     needed = {(table, column) for table, _, column in needs if column}
-    return {each for each in written | needed if each[0] in (*TABLES, "policy")}
+    lost = {
+        (whole, "refused")
+        for rule in catalogue().values()
+        for table in rule.absence_of
+        for whole in (table, HANGS_ON.get(table, table))
+    }
+    return lost | {each for each in written | needed if each[0] in (*TABLES, "policy")}
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import inspect
 import pkgutil
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -44,6 +44,8 @@ AT_RISK = ("high", "medium")
 Exposure = Literal["line", "lines", "note", "days", "none"]
 Scope = Literal["patient", "therapist_day", "therapist", "payer"]
 """What one unit is judged by: one patient's records, all that one therapist did, on one day or ever, or a payer's lines."""
+Reach = Literal["patient", "day"]
+"""Whom a refused row may have cleared: the units of its patient, or those of its patient on its day."""
 OR = " or "
 """Parts columns of a need of which one suffices."""
 ARGUMENTS = (*TABLES, *TABLES_MADE, *KINDS, "as_of", "absent_columns")
@@ -79,6 +81,7 @@ class Rule:
     function: Callable[..., Any]
     module: str
     also: tuple[str, ...] = ()
+    absence_of: Mapping[str, Reach] = field(default_factory=dict)
 
     @property
     def family(self) -> str:
@@ -123,6 +126,7 @@ def rule(
     key: list[str] | None = None,
     scope: Scope = "patient",
     also: list[str] | None = None,
+    absence_of: Mapping[str, Reach] | None = None,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Declare a rule.
 
@@ -140,6 +144,8 @@ def rule(
     units of the line), `exposed_as` (the code that the line should have been) or `exposed_share` (0 to 1, a plain share of
     the dollars).
     `scope` says what must stay together when records are split. `also` lists other codes that the rule goes by.
+    `absence_of` names the tables of which the rule accuses because a row is not there, with how far one reaches: where rows of
+    them were refused, a failed unit of that patient (`patient`), or of that patient and day (`day`), cannot be told.
 
     Raises RuleError for a word that means nothing here: it would otherwise be a rule that never runs.
     """
@@ -147,6 +153,9 @@ def rule(
     _one_of(code, "subject", subject, SUBJECT_KEYS)
     _one_of(code, "exposes", exposes, get_args(Exposure))
     _one_of(code, "scope", scope, get_args(Scope))
+    for table, reach in (absence_of or {}).items():
+        _one_of(code, "absence_of", table, TABLES)
+        _one_of(code, "reach", reach, get_args(Reach))
     for need in needs:
         for column in need.split(OR):
             _known_need(code, column)
@@ -175,6 +184,7 @@ def rule(
             function=function,
             module=function.__module__,
             also=tuple(also or ()),
+            absence_of=dict(absence_of or {}),
         )
         return function
 

@@ -11,6 +11,7 @@ import shutil
 from pathlib import Path
 
 from compliance.records.load import InputError, Records
+from compliance.records.lost import as_text
 from compliance.records.models import TABLES, schema
 from compliance.records.tables import SETTLED
 
@@ -69,12 +70,17 @@ def _carried(records: Records, table: str) -> list[str]:
 
 
 def _told(records: Records, table: str) -> str:
-    """Which columns of a table count as not exported although it holds values, and why others are absent, as JSON."""
+    """Which columns of a table count as not exported although it holds values, why others are absent, and whose rows were
+    refused, as JSON."""
     absent = records.absent_columns - records.unfilled_columns
     withheld = [column for column in _carried(records, table) if f"{table}.{column}" in absent]
     why = records.reasons
     return json.dumps(
-        {"withheld": {column: why.get(f"{table}.{column}", "") for column in withheld}, "reasons": dict(why)}
+        {
+            "withheld": {column: why.get(f"{table}.{column}", "") for column in withheld},
+            "reasons": dict(why),
+            "lost": as_text(records.lost.get(table)),
+        }
     )
 
 

@@ -1,7 +1,7 @@
 """From a path, from uploaded files or from frames to records: every table, typed, and the load report."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from compliance.records.exports import (
     without_known,
 )
 from compliance.records.layouts import Layout, own_layouts
+from compliance.records.lost import lost_rows
 from compliance.records.merge import merged
 from compliance.records.models import TABLES, columns, empty_tables, schema
 from compliance.records.raw import ROW, Exchange, RawTable
@@ -72,7 +73,8 @@ class Records:
     `tables`: every table of `models.TABLES` with every column of its schema, typed; absent ones are empty or null.
     `absent_tables`: tables that no file carried, or that lost all their rows (`_without_rows`); `absent_columns`: columns
     (`table.column`) of present tables that no file carried, or that are empty in every one of many rows. `fingerprint`:
-    the same for the same content, in whatever files and order it came.
+    the same for the same content, in whatever files and order it came. `lost`: of each table that had rows refused, whose
+    and of which day they were (`lost.lost_rows`).
     """
 
     tables: dict[str, pl.DataFrame]
@@ -80,6 +82,7 @@ class Records:
     fingerprint: str
     absent_tables: frozenset[str]
     absent_columns: frozenset[str]
+    lost: Mapping[str, pl.DataFrame] = field(default_factory=dict)
 
     @property
     def reasons(self) -> Mapping[str, str]:
@@ -252,7 +255,14 @@ def _assembled(raws: list[RawTable], exchanged: list[Source], report: LoadReport
     }
     _finish(report, lines, refused, loaded, carried)
     _keep_reasons(report, set(tables), absent)
-    return Records(loaded, report, fingerprint(loaded), frozenset(TABLES) - set(tables), frozenset(absent))
+    counts = {line.table: line.rows_refused for line in report.tables}
+    lost = lost_rows(loaded, {name: each.rows for name, each in refused.items()}, counts)
+    for raw in raws:
+        if raw.lost is not None and raw.lost.height:
+            lost[raw.table] = pl.concat([raw.lost, *([lost[raw.table]] if raw.table in lost else [])])
+    return Records(
+        loaded, report, fingerprint(loaded), frozenset(TABLES) - set(tables), frozenset(absent), lost
+    )
 
 
 def _keep_reasons(report: LoadReport, present: set[str], absent: set[str]) -> None:
@@ -353,6 +363,7 @@ def _intervention_clocks(tables: dict[str, pl.DataFrame], refused: dict[str, Ref
         refused["interventions"].add(
             rows, "interventions", name, "a date with the time, or a note with a service_date"
         )
+        refused["interventions"].leave_out(typed.filter(lost))
         typed = typed.filter(~lost)
     tables["interventions"] = typed.drop("day of the note")
 
@@ -377,6 +388,7 @@ def _crowded_days(tables: dict[str, pl.DataFrame], refused: dict[str, Refused]) 
         rows = lines.select(FILE, ROW).with_columns(day["found"]).filter(crowded)
         wanted = f"at most {MOST_LINES_OF_A_DAY:,} claim lines of a patient's day"
         refused["claim_lines"].add(rows, "claim_lines", None, wanted)
+        refused["claim_lines"].leave_out(lines.filter(crowded))
         tables["claim_lines"] = lines.filter(~crowded)
 
 

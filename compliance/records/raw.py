@@ -33,7 +33,8 @@ UNREADABLE_PARQUET = (pl.exceptions.PolarsError, pl.exceptions.PanicException, O
 class RawTable:
     """A file's rows before their cells are read: columns of any type under our names, and `ROW`.
 
-    `settled`: rows that are equal are several all the same, as loading them before has found (`convert`).
+    `settled`: rows that are equal are several all the same, as loading them before has found (`convert`). `lost`: whose rows it
+    has refused before.
     Of an export (`compliance/records/layouts/`): `headers` are the file's own names of our columns; `withheld` the columns,
     with the reason, that count as not exported although rows are there; `reasons` why other tables and columns
     (`table.column`) are not in the export; `fills`: rows whose key another file has too add nothing.
@@ -54,6 +55,7 @@ class RawTable:
     fills: bool = False
     refusals_not_kept: int = 0
     files: pl.Series | None = None
+    lost: pl.DataFrame | None = None
 
     @property
     def file_names(self) -> list[str]:

@@ -9,6 +9,7 @@ import polars as pl
 
 from compliance.formats import plural, terminal
 from compliance.records.cells import TIME_ALONE, CellsRead, as_text, expected, read_cells
+from compliance.records.lost import TELLING, from_text
 from compliance.records.models import CLOCK_DAY, TABLES, Column, Kind, columns, schema
 from compliance.records.raw import (
     MOST_COLUMNS,
@@ -64,7 +65,8 @@ def _settle(raw: RawTable, said: str | None) -> None:
             {str(name): terminal(str(why)) for name, why in told[part].items()}
             for part in ("withheld", "reasons")
         )
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        raw.lost = from_text(told.get("lost", []))
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError, pl.exceptions.PolarsError):
         return
     raw.settled = True
     raw.withheld = {name: why for name, why in withheld.items() if name in raw.cells.columns and name != ROW}
@@ -93,11 +95,17 @@ def numbered(cells: pl.DataFrame) -> pl.DataFrame:
 
 
 class Refused:
-    """Refusals of a table, kept up to a limit and counted beyond it."""
+    """Refusals of a table, kept up to a limit and counted beyond it; `rows`: what the rows that were left out say of whose and
+    when they are."""
 
     def __init__(self) -> None:
         self.kept: list[Refusal] = []
         self.beyond = 0
+        self.rows: list[pl.DataFrame] = []
+
+    def leave_out(self, rows: pl.DataFrame) -> None:
+        """Remember typed rows that are not loaded."""
+        self.rows.append(rows.select(name for name in TELLING if name in rows.columns))
 
     def add(self, rows: pl.DataFrame, table: str, column: str | None, wanted: str) -> None:
         """Refuse the rows of a frame with columns FILE, ROW and `found`."""
@@ -142,7 +150,10 @@ def read_table(raw: RawTable, refused: Refused) -> tuple[pl.DataFrame, list[Noti
         ]
     typed = pl.DataFrame([*read.values(), file, place])
     typed, usable = _clocks(typed, usable, raw.table, refused)
-    return (typed if usable.all() else typed.filter(usable)), told
+    if usable.all():
+        return typed, told
+    refused.leave_out(typed.filter(~usable))
+    return typed.filter(usable), told
 
 
 def _refuse(rows: pl.DataFrame, cells: CellsRead, column: Column, refused: Refused) -> None:
@@ -235,6 +246,7 @@ def without_repeats(
             for place, group in rows.group_by("held", maintain_order=True):
                 wanted = f"one row for each {', '.join(keys)}; {place[0]} has this one with other values"
                 refused.add(group, table, keys[0] if len(keys) == 1 else None, wanted)
+            refused.leave_out(later)
         once = first
     return pl.concat([single, once]).sort("order").drop("order"), repeated, told
 

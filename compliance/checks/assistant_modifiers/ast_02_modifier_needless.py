@@ -22,6 +22,7 @@ from compliance.checks.units.lines import lost_of
     unit="billed line with CQ or CO",
     cites=["cms-cq-co", "cy2022-pfs-final-rule", "mcpm-5-20.1"],
     needs=["notes.note_id", "claim_lines.modifiers", "claim_lines.units"],
+    absence_of={"interventions": "day"},
     parameters=[
         "assistant_modifier_required", "assistant_payment_factor", "assistant_de_minimis_percent",
         "assistant_final_unit_rule", "coinsurance", "unit_method", "timed_unit_minutes", "first_unit_minutes",

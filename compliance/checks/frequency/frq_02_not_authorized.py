@@ -23,6 +23,7 @@ Row = dict[str, Any]
     unit="line of a payer that authorizes",
     cites=["house-default"],
     needs=["authorizations.patient_id", "claim_lines.service_date"],
+    absence_of={"authorizations": "patient"},
     parameters=[REQUIRED],
     exposes="line",
     message={

@@ -25,6 +25,7 @@ SEVERITIES = {"often": "medium", "unstated": "medium", "under": "info"}
     unit="plan of care",
     cites=["mbpm-15-220.1.2", "42-cfr-410.61", "house-default"],
     needs=["plans_of_care.patient_id"],
+    absence_of={"plans_of_care": "patient"},
     parameters=PARAMETERS,
     exposes="lines",
     message={

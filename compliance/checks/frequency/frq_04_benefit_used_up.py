@@ -41,6 +41,7 @@ RETURNS: dict[str, pl.DataType] = {
     unit="line under a limit of visits or dollars",
     cites=["house-default"],
     needs=["claim_lines.service_date", "claim_lines.cpt"],
+    absence_of={"authorizations": "patient"},
     parameters=PARAMETERS,
     exposes="line",
     message={

@@ -31,6 +31,7 @@ BEFORE = r"(?i)prior (?:level|function)|previous (?:level|function)|plof|p\.l\.o
     unit="plan of care under which a payer with required documents was billed",
     cites=["arkansas-medicaid-review", "house-default"],
     needs=["plans_of_care.patient_id", "claim_lines.service_date"],
+    absence_of={"documents": "patient", "notes": "patient", "plans_of_care": "patient"},
     parameters=PARAMETERS,
     exposes="lines",
     message="The record of the plan of {begins_on} lacks {lacking}, which the payer requires",

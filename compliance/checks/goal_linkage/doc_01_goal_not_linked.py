@@ -40,6 +40,7 @@ PLACES = 10_000_000
     unit="note of 97530",
     cites=["lcd-l33631", "house-default"],
     needs=["notes.text", "goals.goal_id"],
+    absence_of={"goals": "patient"},
     parameters=PARAMETERS,
     exposes="note",
     message={**UNLINKED, **{f"{case}_again": said + AGAIN for case, said in UNLINKED.items()}},

@@ -25,6 +25,7 @@ LACKS = {
     unit="goal",
     cites=["house-default"],
     needs=["goals.text"],
+    absence_of={"goal_measures": "patient"},
     parameters=[ELEMENTS],
     exposes="none",
     message="Goal {label} lacks {lacking}: “{goal_text}”",

@@ -19,6 +19,7 @@ FUNCTION = ("adl", "iadl", "functional_activity", "gait")
     unit="plan of care with treatment",
     cites=["lcd-l33631", "house-default"],
     needs=["notes.text", "notes.kind", "plans_of_care.plan_id"],
+    absence_of={"goals": "patient", "notes": "patient"},
     exposes="days",
     message="Neither the evaluation nor the goals of the plan treated from {service_date} name a loss of function or "
     "an activity of daily living",

@@ -27,6 +27,7 @@ EXPLAINED = (
     unit="goal with two reports or more",
     cites=["mbpm-15-220.3-d", "house-default"],
     needs=["goals.plan_id", "notes.kind", "notes.text", "plans_of_care.patient_id"],
+    absence_of={"goal_measures": "patient", "notes": "patient"},
     parameters=["plateau_reports", "plateau_treatment_days", "plateau_reports_repay"],
     exposes="days",
     message="{label} stood at {measure} in {reports} reports in a row, {from_on} to {to_on}, over {treatment_days} treatment "

@@ -15,6 +15,7 @@ from compliance.checks.terms import judge
     unit="claim line",
     cites=["cms-compliance-tips-pt", "ssa-1833-e"],
     needs=["notes.patient_id", "notes.service_date", "claim_lines.service_date"],
+    absence_of={"notes": "day"},
     parameters=["note_date_tolerance_days"],
     exposes="line",
     message={

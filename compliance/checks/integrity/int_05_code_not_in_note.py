@@ -34,6 +34,7 @@ TOLD = ["claim_id", "line", "note_id", "outcome", "missing", "case", "severity",
     unit="code on a claim or in a visit's note",
     cites=["cms-compliance-tips-pt", "ssa-1833-e"],
     needs=["notes.patient_id", "notes.service_date", "interventions.cpt", "claim_lines.cpt"],
+    absence_of={"interventions": "day", "claim_lines": "day"},
     parameters=[*CLOCK],
     exposes="line",
     message={

@@ -15,6 +15,7 @@ from compliance.checks.terms import judge
     unit="claim line with a note",
     cites=["ssa-1833-e", "house-default"],
     needs=["notes.patient_id", "notes.service_date", "claim_lines.service_date"],
+    absence_of={"notes": "day"},
     parameters=["note_date_tolerance_days"],
     exposes="line",
     message="{cpt} was billed for {service_date}, but its note is of {note_on}",

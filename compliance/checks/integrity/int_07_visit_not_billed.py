@@ -19,6 +19,7 @@ from compliance.checks.units.allocation import CLOCK
     unit="visit",
     cites=["house-default"],
     needs=["notes.service_date", "claims.patient_id", "claim_lines.service_date"],
+    absence_of={"claim_lines": "day"},
     parameters=["unbilled_visit_days", "note_date_tolerance_days", *CLOCK],
     exposes="none",
     message={

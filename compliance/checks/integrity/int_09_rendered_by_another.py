@@ -17,6 +17,7 @@ HELPERS = ("assistant", "student", "aide")
     unit="claim line with a note",
     cites=["42-cfr-410.60", "house-default"],
     needs=["claim_lines.therapist_id", "notes.therapist_id", "therapists.role"],
+    absence_of={"interventions": "day"},
     parameters=["assistant_may_render"],
     exposes="line",
     message={

@@ -18,6 +18,7 @@ LICENSED = ("therapist", "assistant")
     unit="claim line",
     cites=["oig-exclusions", "42-cfr-410.60", "ngs-denial-codes"],
     needs=["claim_lines.service_date", "therapists.license_expires_on"],
+    absence_of={"enrolments": "patient"},
     parameters=["therapist_enrolment_required"],
     exposes="line",
     message={

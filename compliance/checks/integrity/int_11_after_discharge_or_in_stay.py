@@ -18,6 +18,7 @@ STAYS = ("inpatient", "snf_part_a", "home_health", "hospice")
     unit="claim line",
     cites=["mcpm-consolidated-billing", "house-default"],
     needs=["claim_lines.service_date", "claims.patient_id", "notes.kind"],
+    absence_of={"notes": "patient", "plans_of_care": "patient"},
     parameters=["stays_bar_billing"],
     exposes="line",
     message={

@@ -25,6 +25,7 @@ from compliance.checks.units.allocation import CLOCK
     unit="person and day with billed lines",
     cites=["mcpm-5-20.2", "house-default"],
     needs=["shifts.starts_at", "shifts.ends_at", "claim_lines.units"],
+    absence_of={"shifts": "day"},
     parameters=["unit_method", "evaluation_least_minutes", "group_least_minutes", *CLOCK],
     exposes="lines",
     message="What {provider} billed on {service_date} for {patients} patients takes at least {least_minutes} minutes; "

@@ -25,6 +25,7 @@ from compliance.checks.units.allocation import CLOCK
     unit="person and day with one-on-one minutes",
     cites=["cms-11-scenarios", "house-default"],
     needs=["interventions.minutes"],
+    absence_of={"shifts": "day"},
     parameters=["documented_share_of_shift", "documented_share_noted", "unit_method", *CLOCK],
     exposes="lines",
     message={

@@ -18,6 +18,7 @@ ELSEWHERE = ("02", "10", "12")
     unit="claim line",
     cites=["house-default", "cms-11-scenarios"],
     needs=["claim_lines.therapist_id"],
+    absence_of={"shifts": "day"},
     exposes="line",
     message={
         "employment": "{provider} was not employed on {service_date} (from {employed_from} to {employed_to}), when {cpt} was "

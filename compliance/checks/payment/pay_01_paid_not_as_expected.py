@@ -23,6 +23,7 @@ STEPS = ["price_in_full", "reduction", "expected_allowed", "deductible_taken", "
     unit="claim line that its primary payer answered",
     cites=["mppr-therapy", "ssa-1833", "cms-cq-co", "cms-sequestration"],
     needs=["remittances.paid", "claim_lines.cpt", "claim_lines.modifiers"],
+    absence_of={"claim_lines": "day", "remittances": "patient"},
     parameters=PARAMETERS,
     exposes="line",
     message={

@@ -21,6 +21,7 @@ DAY = ["patient_id", "discipline", "service_date"]
     unit="treatment line",
     cites=["42-cfr-410.61", "cgs-cert-plans"],
     needs=["claim_lines.cpt", "claim_lines.service_date", "plans_of_care.patient_id"],
+    absence_of={"plans_of_care": "patient"},
     exposes="line",
     message={
         "before_plan": "{cpt} on {service_date} came before the plan of care, which was established {established_on}",

@@ -33,6 +33,7 @@ PLAN_NOTES = ("evaluation", "recertification")
     unit="plan of care",
     cites=["42-cfr-410.61", "mbpm-15-220.1.2", "cgs-cert-plans", "oig-therapy-audits"],
     needs=["plans_of_care.plan_id", "plans_of_care.patient_id"],
+    absence_of={"goals": "patient", "notes": "patient"},
     exposes="lines",
     message="The plan of care of {begins_on} lacks {lacking}",
     fix="Amend the plan: add {lacking}; send the amended plan for signature. Date the amendment the day it is written.",

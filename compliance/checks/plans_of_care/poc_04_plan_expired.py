@@ -20,6 +20,7 @@ AT_RISK = ("never", "late")
     unit="plan of care",
     cites=["42-cfr-424.24", "mbpm-15-220.1.3", "mbpm-15-220.1.2"],
     needs=["plans_of_care.certified_on", "plans_of_care.patient_id"],
+    absence_of={"plans_of_care": "patient"},
     parameters=list(CERTIFICATION),
     exposes="lines",
     message={

@@ -46,6 +46,7 @@ RETURNS: dict[str, pl.DataType] = {
     unit="plan of care, once for its goals and once for the conditions treated under it",
     cites=["mbpm-15-220.1.2", "42-cfr-410.61", "house-default"],
     needs=["plans_of_care.certified_on", "plans_of_care.patient_id"],
+    absence_of={"plans_of_care": "patient"},
     parameters=PARAMETERS,
     exposes="lines",
     message={

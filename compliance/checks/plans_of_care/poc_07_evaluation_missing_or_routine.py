@@ -41,6 +41,7 @@ RETURNS: dict[str, pl.DataType] = {
     unit="episode, and day with a billed re-evaluation",
     cites=["mbpm-15-220", "42-cfr-410.61", "house-default"],
     needs=["notes.kind", "claim_lines.cpt", "claim_lines.service_date"],
+    absence_of={"notes": "patient", "plans_of_care": "patient", "episodes": "patient"},
     parameters=ROUTINE,
     exposes="lines",
     message={

@@ -17,6 +17,7 @@ JUDGED_ELSEWHERE = codes("therapeutic_activities")
     unit="line of another code than 97530",
     cites=["house-default"],
     needs=["claim_lines.cpt", "plans_of_care.diagnosis_codes"],
+    absence_of={"plans_of_care": "patient"},
     parameters=DIAGNOSIS_PARAMETERS,
     exposes="line",
     message="Line {line} of claim {claim_id} bills {cpt} for {line_diagnoses}; the plan treats {plan_diagnoses}",

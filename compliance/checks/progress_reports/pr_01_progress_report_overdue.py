@@ -20,6 +20,7 @@ PARTICIPATION = ("active_participation_required", "delayed_participation_allowed
     unit="progress report period",
     cites=["mbpm-15-220.3-d", "42-cfr-410.61"],
     needs=["notes.kind", "notes.service_date", "notes.patient_id"],
+    absence_of={"notes": "patient"},
     parameters=list(PERIOD_PARAMETERS),
     exposes="days",
     message={

@@ -26,6 +26,7 @@ DELAYED = (
     unit="progress report period with assistants' visits",
     cites=["mbpm-15-220-a", "mbpm-15-220.3-d"],
     needs=["notes.kind", "interventions", "therapists.role"],
+    absence_of={"interventions": "patient"},
     parameters=list(PERIOD_PARAMETERS),
     exposes="days",
     message={

@@ -42,6 +42,7 @@ PERIOD_IN_TEXT = rf"(?i){DAY}\s?(?:-|–|—|to|through|thru|until|→|->)\s?{DA
     unit="report of a period by a therapist",
     cites=["mbpm-15-220.3-d"],
     needs=["notes.kind", "notes.text", "therapists.role"],
+    absence_of={"goal_measures": "patient"},
     parameters=[*PERIOD_PARAMETERS, "report_missing_elements_repay"],
     exposes="days",
     message="The {written} of {service_date} lacks {lacking}",

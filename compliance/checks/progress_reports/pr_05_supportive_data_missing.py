@@ -24,6 +24,7 @@ ASSISTANCE = ("assist_level", "cueing")
     unit="run of 97530 visits since the last supportive entry",
     cites=["lcd-l33631"],
     needs=["claim_lines.cpt", "claim_lines.service_date", "notes.text"],
+    absence_of={"notes": "patient"},
     parameters=["supportive_data_visits"],
     exposes="days",
     message="{visits} visits of 97530 from {period_from} without an entry that measures the loss in daily living "

@@ -18,6 +18,7 @@ UNPRICED = "98976"
     unit="line of device supply",
     cites=["cms-rtm-2026"],
     needs=["rtm.date", "rtm.kind", "claim_lines.cpt"],
+    absence_of={"rtm": "patient"},
     parameters=["monitoring_period_days", "monitoring_long_days", "monitoring_short_days"],
     exposes="line",
     message={

@@ -18,6 +18,7 @@ MONTH = ["patient_id", "discipline", "payer_id", "month"]
     unit="line of monitoring management",
     cites=["cms-rtm-2026"],
     needs=["rtm.date", "rtm.kind", "rtm.minutes", "claim_lines.cpt"],
+    absence_of={"rtm": "patient"},
     parameters=["monitoring_minutes", "monitoring_short_minutes"],
     exposes="line",
     message={

@@ -15,6 +15,7 @@ from compliance.checks.terms import DISCIPLINE_MODIFIERS, first, flag, has_code,
     unit="line of remote monitoring",
     cites=["rtm-guide", "cms-rtm-2026"],
     needs=["claim_lines.modifiers"],
+    absence_of={"rtm": "patient", "plans_of_care": "patient"},
     parameters=["monitoring_conditions_required"],
     exposes="line",
     message={

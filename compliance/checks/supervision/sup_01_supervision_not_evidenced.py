@@ -31,6 +31,7 @@ FIX = (
     unit="code that an assistant gave on a visit",
     cites=["42-cfr-410.60", "42-cfr-410.59", "cy2025-pfs-final-rule", "tricare-85-fr-15061", "tricare-manual-2025"],
     needs=["notes.note_id", "therapists.role"],
+    absence_of={"shifts": "day", "supervision_contacts": "day"},
     parameters=["assistant_supervision", "state_assistant_supervision", "remote_monitoring_supervision",
                 "virtual_counts_as_direct", "supervision_contact_required"],
     exposes="line",

@@ -64,6 +64,7 @@ ACTIVITIES = [
     unit="assistant's visit, and each code on it that the plan and the therapist's notes lack",
     cites=["42-cfr-410.61", "mbpm-15-230"],
     needs=["notes.therapist_id", "therapists.role"],
+    absence_of={"notes": "patient", "plans_of_care": "patient", "supervision_contacts": "patient"},
     parameters=["change_documentation_hours"],
     exposes="note",
     message={

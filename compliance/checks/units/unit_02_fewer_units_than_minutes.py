@@ -18,6 +18,7 @@ from compliance.checks.units.lines import judged_lines
     unit="billed day with a timed code",
     cites=["mcpm-5-20.2"],
     needs=["notes.note_id", "claim_lines.units", "interventions.minutes or interventions.started_at or notes.timed_minutes"],
+    absence_of={"claim_lines": "day"},
     parameters=["unit_method", "timed_unit_minutes", "first_unit_minutes"],
     exposes="none",
     message="{timed_minutes} timed minutes on {service_date} support {units_supported} units, the claims bill {units_billed}: "

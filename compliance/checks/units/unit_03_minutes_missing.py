@@ -17,6 +17,7 @@ CASES = ("none", "timed_missing", "total_missing", "timed_over_total", "sum", "c
     unit="visit note",
     cites=["mcpm-5-20.3", "mcpm-5-20.2", "cert-missing-time"],
     needs=["notes.note_id", "interventions.minutes or interventions.started_at or notes.timed_minutes or notes.total_minutes"],
+    absence_of={"interventions": "day"},
     parameters=["minutes_tolerance"],
     exposes="note",
     message={
