@@ -5,6 +5,7 @@ does not speak for this one. Each word of a note gets these attributes before ph
 """
 
 import re
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -166,8 +167,10 @@ def _starts_sentence(note: list[Word], place: int, made: Frame) -> bool:
     return at < 0 or made.sentence[at] != made.sentence[place] or note[at].spelling in SENTENCE_ENDS
 
 
-def _line_end(note: list[Word], place: int) -> int:
-    while place < len(note) and note[place].spelling != "\n":
+def _line_end(note: list[Word], place: int, until: int | None = None) -> int:
+    """The end of the line; no farther than `until`, so that a line of many headings is not read to its end for each."""
+    until = len(note) if until is None else until
+    while place < until and note[place].spelling != "\n":
         place += 1
     return place
 
@@ -251,19 +254,19 @@ def _single_letter(note: list[Word], match: Match) -> bool:
 
 def _section_end(note: list[Word], heading: Heading, following: int) -> int:
     """Long sections run to the next heading or an empty line; others to the end of the line."""
-    end = _line_end(note, heading.body)
+    end = _line_end(note, heading.body, following)
     if heading.name not in LONG_SECTION:
-        return min(end, _sentence_end(note, heading.body)) if heading.name in _ONE_SENTENCE else end
+        return _sentence_end(note, heading.body, end) if heading.name in _ONE_SENTENCE else end
     if heading.name == "subjective":
         if following == len(note):
-            return end if end < len(note) else _sentence_end(note, heading.body)
+            return end if end < len(note) else _sentence_end(note, heading.body, end)
         told = (at for at in range(heading.body, min(end, following)) if CODE.fullmatch(note[at].spelling))
         if (code := next(told, None)) is not None:
             return code  # what stands under a code was done
     while end + 1 < following and note[end + 1].spelling != "\n" and not _starts_code(note, end + 1):
-        end = _line_end(note, end + 1)
+        end = _line_end(note, end + 1, following)
     if end == heading.body:
-        end = _line_end(note, min(end + 1, len(note)))
+        end = _line_end(note, min(end + 1, len(note)), following)
     return end
 
 
@@ -271,15 +274,15 @@ def _starts_code(note: list[Word], place: int) -> bool:
     """Whether a line opens with a code and its minutes, and so tells of what was done under it."""
     if not CODE.fullmatch(note[place].spelling):
         return False
-    opening = note[place + 1 : min(place + 6, _line_end(note, place))]
+    opening = note[place + 1 : _line_end(note, place, min(place + 6, len(note)))]
     return any(word.spelling in _MINUTES for word in opening)
 
 
 _MINUTES = frozenset({"min", "mins", "minutes", "minute"})
 
 
-def _sentence_end(note: list[Word], place: int) -> int:
-    while place < len(note) and note[place].spelling not in SENTENCE_ENDS:
+def _sentence_end(note: list[Word], place: int, until: int) -> int:
+    while place < until and note[place].spelling not in SENTENCE_ENDS:
         place += 1
     return place
 
@@ -317,14 +320,15 @@ def _apply_codes(
     if len({anchor.code for anchor in anchors}) < 2:
         return
     sections = [anchor for anchor in _without_billing_list(note, anchors) if not _is_denied(note, anchor)]
-    listed = [anchor.first for anchor in anchors if anchor not in sections]
+    told = {anchor.first for anchor in sections}
+    listed = [anchor.first for anchor in anchors if anchor.first not in told]
     anchors = sections
     ending = [h for h in headings if h.name in ("assessment", "plan", "subjective", "response", "billing",
                                                 "goal", "home_program", "education", "signature")]  # fmt: skip
     named = Counter(h.name for h in ending)
     # a form that repeats its fields has them for each code: they end no section
     stops = [h.first for h in ending if named[h.name] == 1]
-    stops += listed
+    stops = sorted({*stops, *listed})
     covered = 0
     for at, anchor in enumerate(anchors):
         following = anchors[at + 1].first if at + 1 < len(anchors) else len(note)
@@ -334,7 +338,7 @@ def _apply_codes(
             covered = _clause_end(note, anchor.last)
             _assign(made, anchor.last, covered, anchor.code)
         else:
-            end = min([following, *(stop for stop in stops if stop > anchor.last)])
+            end = min(following, _next(stops, anchor.last + 1, following))
             if at + 1 < len(anchors) and _is_trailing(note, anchors[at + 1], made):
                 end = min(end, _trailing_start(note, anchors[at + 1], made, anchor.last))
             end = _blank_line(note, anchor.last, end)
@@ -357,17 +361,20 @@ def _is_denied(note: list[Word], anchor: Anchor) -> bool:
 
 def _own_line(note: list[Word], anchors: list[Anchor], end: int) -> int:
     """Where each code has its line, the last one's ends with it: what stands below speaks of the whole visit."""
-    lines = [(anchor.last, _line_end(note, anchor.last)) for anchor in anchors]
-    filled = all(
-        _starts_line(note, anchor.first)
-        and sum(not _says_units(word) for word in note[first:last]) >= _FEWEST_WORDS
-        for anchor, (first, last) in zip(anchors, lines, strict=True)
-    )
-    below = lines[-1][1] + 1
+    if not all(_starts_line(note, anchor.first) and _fills_line(note, anchor) for anchor in anchors):
+        return end
+    line_end = _line_end(note, anchors[-1].last)
+    below = line_end + 1
     listed = (below < len(note) and note[below].spelling in "•–*") or (
         below < len(note) and note[below].sort == "number"
     )
-    return min(end, lines[-1][1]) if filled and not listed else end
+    return end if listed else min(end, line_end)
+
+
+def _fills_line(note: list[Word], anchor: Anchor) -> bool:
+    """Whether words follow a code in its line."""
+    said = note[anchor.last : _line_end(note, anchor.last)]
+    return sum(not _says_units(word) for word in said) >= _FEWEST_WORDS
 
 
 def _assign(made: Frame, first: int, last: int, code: str) -> None:
@@ -477,11 +484,11 @@ def _clause_end(note: list[Word], place: int) -> int:
 
 def _blank_line(note: list[Word], first: int, end: int) -> int:
     """Where an empty line ends a section that has begun."""
+    begun = False
     for place in range(first, min(end, len(note)) - 1):
-        if note[place].spelling == "\n" == note[place + 1].spelling and any(
-            not _says_units(word) for word in note[first:place]
-        ):
+        if begun and note[place].spelling == "\n" == note[place + 1].spelling:
             return place
+        begun = begun or not _says_units(note[place])
     return end
 
 
@@ -505,6 +512,8 @@ _COMPARING = frozenset(
 def _apply_time(note: list[Word], cues: dict[str, list[Match]], made: Frame) -> None:
     """Mark clauses of the past, of plans, of purposes and of goals."""
     segments = _segments(note, made)
+    clauses = _Clauses(note, made)
+    unmarked = list(range(len(note) + 1))
     by_place = {match.first: match for match in cues.get("time", [])}
     sticky: tuple[int, str] | None = None
     for first, last in segments:
@@ -518,23 +527,32 @@ def _apply_time(note: list[Word], cues: dict[str, list[Match]], made: Frame) -> 
             if name == "today":
                 sticky = None
                 continue
-            start, end, when = _reach(note, made, match, name, first, last)
+            start, end, when = _reach(clauses, made, match, name, first, last)
             if name in ("past", "future", "goal_quote") and _opens_sentence(note, made, match):
                 sticky = (made.sentence[first], when)
-            _mark(made, start, end, when)
+            _mark(made, unmarked, start, end, when)
         if sticky and not any(match.sense.value == "today" for match in triggers):
-            _mark(made, first, last, sticky[1])
+            _mark(made, unmarked, first, last, sticky[1])
 
 
-def _mark(made: Frame, first: int, last: int, when: str) -> None:
-    for place in range(first, last):
-        if made.when[place] == TODAY:
-            made.when[place] = when
+def _mark(made: Frame, unmarked: list[int], first: int, last: int, when: str) -> None:
+    """Mark words of today. `unmarked` leads from each place over those passed before, which many cues of a sentence share."""
+    passed: list[int] = []
+    place = first
+    while place < last:
+        if unmarked[place] == place:
+            if made.when[place] == TODAY:
+                made.when[place] = when
+            unmarked[place] = place + 1
+        passed.append(place)
+        place = unmarked[place]
+    for each in passed:
+        unmarked[each] = place
 
 
 def _opens_sentence(note: list[Word], made: Frame, match: Match) -> bool:
     at, words_before = match.first - 1, 0
-    while at >= 0 and made.sentence[at] == made.sentence[match.first]:
+    while at >= 0 and made.sentence[at] == made.sentence[match.first] and words_before <= 2:
         words_before += note[at].sort == "word"
         at -= 1
     return words_before <= 2
@@ -544,7 +562,7 @@ _PAST_BEFORE, _PAST_AFTER = 14, 20
 
 
 def _reach(
-    note: list[Word], made: Frame, match: Match, name: str, first: int, last: int
+    clauses: "_Clauses", made: Frame, match: Match, name: str, first: int, last: int
 ) -> tuple[int, int, str]:
     """Over which words a cue of time holds, and what it makes of them."""
     if name == "past":  # dictation has no stops: a clause without end is not all of the past
@@ -552,15 +570,16 @@ def _reach(
     if name == "past_after":  # "from min A", "was CGA": what follows
         return match.first, last, HISTORY
     if name == "home":
-        start, end = _sentence_span(note, made, match.first)
-        return start, _done_here(note, match.last, end), HISTORY
+        start, end = _sentence_span(made, match.first)
+        return start, clauses.done_here(match.last, end), HISTORY
     if name == "future":
-        return _plan_start(note, made, match), _sentence_span(note, made, match.first)[1], PLAN
+        return clauses.plan_start(match), _sentence_span(made, match.first)[1], PLAN
     if name == "future_subject":  # "stairs to be started": what comes before is planned
-        return _clause_start(note, made, match.first), last, PLAN
+        return clauses.start[match.first], last, PLAN
     if name == "goal_quote":
-        return match.first, _sentence_span(note, made, match.first)[1], GOAL
-    return match.first, _purpose_end(note, made, match.last), AIM if name == "aim" else GOAL
+        return match.first, _sentence_span(made, match.first)[1], GOAL
+    purpose_end = clauses.purpose_end(match.last, _sentence_span(made, max(match.last - 1, 0))[1])
+    return match.first, purpose_end, AIM if name == "aim" else GOAL
 
 
 _PATIENTS = frozenset({"pt", "patient", "client", "child", "resident"})
@@ -568,37 +587,15 @@ _DID = frozenset({"stood", "sat", "did", "got", "rose", "put", "took", "went", "
                   "swung", "bent", "knelt", "drove", "cut", "rode", "swept", "set"})  # fmt: skip
 
 
-def _done_here(note: list[Word], place: int, end: int) -> int:
-    """Where a run-on account of home ends: at a clause that says what the patient did (", pt lifted a box")."""
-    for at in range(place, end - 2):
-        verb = note[at + 2].spelling
-        if (
-            note[at].spelling in ",;"
-            and note[at + 1].spelling in _PATIENTS
-            and (verb.endswith("ed") or verb in _DID)
-        ):
-            return at
-    return end
+def _next(places: list[int], place: int, otherwise: int) -> int:
+    """The first of ordered places from `place` on."""
+    at = bisect_left(places, place)
+    return places[at] if at < len(places) else otherwise
 
 
-def _clause_start(note: list[Word], made: Frame, place: int) -> int:
-    """The start of a clause, brackets within it included."""
-    while (
-        place > 0
-        and note[place - 1].spelling not in ",:–"
-        and made.sentence[place - 1] == made.sentence[place]
-    ):
-        place -= 1
-    return place
-
-
-def _sentence_span(note: list[Word], made: Frame, place: int) -> tuple[int, int]:
-    number, first, last = made.sentence[place], place, place
-    while first > 0 and made.sentence[first - 1] == number:
-        first -= 1
-    while last < len(note) and made.sentence[last] == number:
-        last += 1
-    return first, last
+def _sentence_span(made: Frame, place: int) -> tuple[int, int]:
+    number = made.sentence[place]
+    return bisect_left(made.sentence, number), bisect_right(made.sentence, number)
 
 
 _PLANNING = frozenset(
@@ -633,41 +630,75 @@ _PLANNING = frozenset(
 )
 
 
-def _plan_start(note: list[Word], made: Frame, match: Match) -> int:
-    """A plan begins at its verb: "CGA for carrying 10 lb, progress to 15 lb next visit" plans only the last part."""
-    start, lowest = match.first, _sentence_span(note, made, match.first)[0]
-    best = None
-    for place in range(match.first - 1, lowest - 1, -1):
-        if note[place].spelling in _PLANNING:
-            best = place
-        if note[place].spelling in (",", "(", "–", ":"):
-            if best is not None:
-                break
-            if match.first - place > 1:
-                best = place + 1
-                break
-    return start if best is None else best
+_OPENS_PLAN = frozenset({",", "(", "–", ":"})
 
 
-def _purpose_end(note: list[Word], made: Frame, place: int) -> int:
-    """A purpose ends with its clause; a bare list after a comma still belongs to it."""
-    _, end = _sentence_span(note, made, max(place - 1, 0))
-    at = place
-    while at < end:
-        sign = note[at].spelling
-        if sign in '():–"':
-            return at
-        if sign == ",":
-            clause = at + 1
-            while clause < end and note[clause].spelling not in SEGMENT_ENDS:
-                clause += 1
-            inner = note[at + 1 : clause]
-            if len(inner) > 5 or any(
-                word.sort == "number" or word.spelling in _NOT_PURPOSE for word in inner
-            ):
-                return at
-        at += 1
-    return end
+class _Clauses:
+    """Where clauses of a note begin and end, found once for all its cues of time: a sentence may hold thousands."""
+
+    def __init__(self, note: list[Word], made: Frame) -> None:
+        self.start: list[int] = []
+        """Of each word, the start of its clause, brackets within it included."""
+        self._plans: list[tuple[int | None, int | None]] = []
+        """Of each word, the last sign before it in its sentence, and the first verb of planning between the two."""
+        sign = verb = None
+        start = 0
+        for place, word in enumerate(note):
+            opens = place == 0 or made.sentence[place - 1] != made.sentence[place]
+            if opens:
+                sign = verb = None
+            if opens or note[place - 1].spelling in ",:–":
+                start = place
+            self.start.append(start)
+            self._plans.append((sign, verb))
+            if word.spelling in _OPENS_PLAN:
+                sign, verb = place, None
+            elif verb is None and word.spelling in _PLANNING:
+                verb = place
+        self._patient_acts = [place for place in range(len(note) - 2) if _patient_acts(note, place)]
+        self._purpose_ends = [place for place in range(len(note)) if _ends_purpose(note, place)]
+
+    def done_here(self, place: int, end: int) -> int:
+        """Where a run-on account of home ends: at a clause that says what the patient did (", pt lifted a box")."""
+        at = _next(self._patient_acts, place, end)
+        return at if at < end - 2 else end
+
+    def plan_start(self, match: Match) -> int:
+        """A plan begins at its verb: "CGA for carrying 10 lb, progress to 15 lb next visit" plans only the last part."""
+        sign, verb = self._plans[match.first]
+        if verb is None and sign is not None and sign == match.first - 1:  # the cue itself opens the clause
+            sign, verb = self._plans[sign]
+        if verb is not None:
+            return verb
+        return match.first if sign is None else sign + 1
+
+    def purpose_end(self, place: int, end: int) -> int:
+        """A purpose ends with its clause; a bare list after a comma still belongs to it."""
+        return min(end, _next(self._purpose_ends, place, end))
+
+
+def _patient_acts(note: list[Word], place: int) -> bool:
+    """Whether a clause begins here that says what the patient did."""
+    if note[place].spelling not in ",;" or note[place + 1].spelling not in _PATIENTS:
+        return False
+    verb = note[place + 2].spelling
+    return verb.endswith("ed") or verb in _DID
+
+
+_LONGEST_LISTED = 5
+
+
+def _ends_purpose(note: list[Word], place: int) -> bool:
+    """Whether a sign ends a purpose before it: a bracket, a colon, or a comma before more than a bare list."""
+    if note[place].spelling != ",":
+        return note[place].spelling in '():–"'
+    clause = place + 1
+    while clause < len(note) and note[clause].spelling not in SEGMENT_ENDS:
+        clause += 1
+    listed = note[place + 1 : clause]
+    return len(listed) > _LONGEST_LISTED or any(
+        word.sort == "number" or word.spelling in _NOT_PURPOSE for word in listed
+    )
 
 
 _NOT_PURPOSE = frozenset(
@@ -734,6 +765,7 @@ _NEGATION_STOPS = frozenset(
 
 def _apply_negation(note: list[Word], cues: dict[str, list[Match]], made: Frame) -> None:
     """Deny the words after "no", "denies", "deferred", and those before "deferred", "not addressed"."""
+    listed: set[tuple[int, str, bool]] = set()
     for match in cues.get("negation", []):
         name = match.sense.value
         if name == "after":
@@ -752,6 +784,10 @@ def _apply_negation(note: list[Word], cues: dict[str, list[Match]], made: Frame)
             denied_trouble = denies and note[place - 1].spelling in _TROUBLES
             if name != "refusal" and word.spelling in _NEGATION_STOPS and not denied_trouble:
                 break
+            if word.spelling == "or":
+                if (place, name, denies) in listed:
+                    break  # an earlier word denied the same list from here on
+                listed.add((place, name, denies))
             counted = 0 if word.spelling == "or" else counted + (word.sort != "sign")
             if counted > reach:
                 break
@@ -816,12 +852,14 @@ def _silence_empty_fields(note: list[Word], made: Frame) -> None:
         stops = following.spelling == "." and following.start > name.end
         if opens and (stops or following.spelling == "\n"):
             made.silent[place + 1] = True
+    silenced = 0
     for place, word in enumerate(note):
         if word.spelling == "circle" and place and note[place - 1].spelling == "(":
             first = place
-            while first > 0 and note[first - 1].spelling not in ":\n":
+            while first > silenced and note[first - 1].spelling not in ":\n":
                 first -= 1
             made.silent[first : place + 1] = [True] * (place + 1 - first)
+            silenced = place + 1
 
 
 def _names_field(note: list[Word], place: int) -> bool:

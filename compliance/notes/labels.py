@@ -99,7 +99,7 @@ def references(note: list[Word]) -> Iterator[Reference]:
         prefix, after = head
         labels, last = _numbers(note, after)
         if labels:
-            yield from (Reference(place, last, f"{prefix}{label}") for label in labels)
+            yield from (Reference(place, last, f"{prefix}{label}") for label in dict.fromkeys(labels))
         else:
             yield from _group(note, place, after, prefix)
         place = max(last, after)
@@ -246,6 +246,8 @@ def free_references(note: list[Word], label: str) -> Iterator[Reference]:
     wanted = [word.spelling for word in words(label) if word.sort in ("word", "number")]
     normal = normal_label(label)
     for place in range(len(note) - len(wanted) + 1):
+        if note[place].spelling != wanted[0]:
+            continue
         found = note[place : place + len(wanted)]
         close = all(after.start - before.end <= 1 for before, after in pairwise(found))
         if [word.spelling for word in found] != wanted or not close:

@@ -18,7 +18,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
-from itertools import islice, product
+from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -140,7 +140,8 @@ class Phrases:
             if place is None:
                 continue
             best: dict[Sense, int] = {}
-            for at, following in enumerate(islice(spellings, first + 1, None), first + 1):
+            for at in range(first + 1, len(spellings)):
+                following = spellings[at]
                 for sense in place.senses:
                     best[sense] = at
                 after = place.after

@@ -13,7 +13,8 @@ import re
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
+from itertools import islice
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -106,17 +107,19 @@ def _links(text: str, plan: tuple[Goal, ...]) -> tuple[tuple[Any, ...], ...]:
     mentions = read(text)
     free = [goal for goal in plan if goal.label and is_named_freely(goal.label)]
     rows = [*_by_own_code(text, free)] if free else []
-    covered = [(row[7], row[8]) for row in rows]
-    rows += [row for row in _by_label(text, mentions, plan) if not _overlaps(row[7], row[8], covered)]
+    covered = _Covered(text, ((row[7], row[8]) for row in rows))
+    rows += [row for row in _by_label(text, mentions, plan) if not covered.meets(row[7], row[8])]
     linked = {row[0] for row in rows if row[4]}
     left_out = {row[0] for row in rows if row[5] == "not_addressed"}
     done = [
         m for m in mentions if m.kind in ("action", "object") and m.when in (TODAY, GOAL) and not m.negated
     ]
     codes = tuple(dict.fromkeys(m.code for m in mentions))
+    settled = linked | left_out
+    by_value = _by_value(done)
     for goal in plan:
-        if goal.status == OPEN and goal.goal_id not in linked | left_out:
-            rows += _by_meaning(text, done, codes, goal)
+        if goal.status == OPEN and goal.goal_id not in settled:
+            rows += _by_meaning(text, by_value, codes, goal)
     open_ones = [goal for goal in plan if goal.status == OPEN and goal.goal_id not in left_out]
     served = {row[6] for row in rows if row[4]}
     if open_ones and None not in served:
@@ -125,12 +128,13 @@ def _links(text: str, plan: tuple[Goal, ...]) -> tuple[tuple[Any, ...], ...]:
 
 
 def _by_label(text: str, mentions: tuple[Mention, ...], plan: tuple[Goal, ...]) -> Iterator[tuple[Any, ...]]:
+    labels = _Labels(plan)
     for mention in mentions:
         if mention.kind != "goal_ref":
             continue
         words = text[mention.start : mention.end]
         place = (mention.code, mention.start, mention.end, words)
-        named = list(_named(mention.value, plan))
+        named = labels.named(mention.value)
         if not named and mention.value[:3] not in ("ALL", "ONE", "WOR"):
             yield (None, mention.value, "none", "unknown_label", False, "unknown_label", *place)
         for goal in named:
@@ -152,8 +156,17 @@ def _by_own_code(text: str, goals: list[Goal]) -> Iterator[tuple[Any, ...]]:
                    start, end, text[start:end])  # fmt: skip
 
 
-def _overlaps(start: int, end: int, spans: list[tuple[int, int]]) -> bool:
-    return any(start < last and first < end for first, last in spans)
+class _Covered:
+    """The characters of a text that some spans cover."""
+
+    def __init__(self, text: str, spans: Iterable[tuple[int, int]]) -> None:
+        self._covers = bytearray(len(text))
+        for start, end in spans:
+            self._covers[start:end] = b"x" * (end - start)
+
+    def meets(self, start: int, end: int) -> bool:
+        """Whether one of the characters from `start` to `end` is covered."""
+        return self._covers.find(b"x", start, end) >= 0
 
 
 def _why_not(mention: Mention, goal: Goal) -> str | None:
@@ -164,20 +177,47 @@ def _why_not(mention: Mention, goal: Goal) -> str | None:
     return {PLAN: "planned", HISTORY: "history"}.get(mention.when)
 
 
-def _named(reference: str, plan: tuple[Goal, ...]) -> Iterator[Goal]:
-    """The goals that a reference means; the open one where a plan holds a label twice."""
-    if reference.startswith(("ALL", "ONE", "WORDS")):
-        yield from _group(reference, plan)
-        return
-    labels = {goal: normal_label(goal.label) for goal in plan}
-    same = [goal for goal, label in labels.items() if label == reference]
-    if not same:
-        prefix, number = prefix_and_number(reference)
-        alike = [goal for goal, label in labels.items() if prefix_and_number(label)[1] == number and number]
-        same = [goal for goal in alike if _may_mean(prefix, prefix_and_number(labels[goal])[0])]
-        if len({goal.label for goal in same}) > 1 and prefix not in ("", "GOAL", "OBJ"):
-            same = []
-    yield from [goal for goal in same if goal.status == OPEN] or same[:1]
+class _Labels:
+    """The goals of a plan by their labels: it may hold thousands, and a note name one of them again and again."""
+
+    def __init__(self, plan: tuple[Goal, ...]) -> None:
+        self._plan = plan
+        self._known: dict[str, list[Goal]] = {}
+
+    @cached_property
+    def _by_label(self) -> dict[str, list[Goal]]:
+        by_label: dict[str, list[Goal]] = defaultdict(list)
+        for goal in dict.fromkeys(self._plan):
+            by_label[normal_label(goal.label)].append(goal)
+        return by_label
+
+    @cached_property
+    def _by_number(self) -> dict[str, list[tuple[str, Goal]]]:
+        """Goals with the goal word of their label, by its number."""
+        by_number: dict[str, list[tuple[str, Goal]]] = defaultdict(list)
+        for goal in dict.fromkeys(self._plan):
+            prefix, number = prefix_and_number(normal_label(goal.label))
+            by_number[number].append((prefix, goal))
+        return by_number
+
+    def named(self, reference: str) -> list[Goal]:
+        """The goals that a reference means; the open one where a plan holds a label twice."""
+        if reference not in self._known:
+            self._known[reference] = list(self._named(reference))
+        return self._known[reference]
+
+    def _named(self, reference: str) -> Iterator[Goal]:
+        if reference.startswith(("ALL", "ONE", "WORDS")):
+            yield from _group(reference, self._plan)
+            return
+        same = self._by_label.get(reference, [])
+        if not same:
+            prefix, number = prefix_and_number(reference)
+            alike = self._by_number.get(number, []) if number else []
+            same = [goal for planned, goal in alike if _may_mean(prefix, planned)]
+            if len({goal.label for goal in same}) > 1 and prefix not in ("", "GOAL", "OBJ"):
+                same = []
+        yield from [goal for goal in same if goal.status == OPEN] or same[:1]
 
 
 def _may_mean(written: str, planned: str) -> bool:
@@ -201,24 +241,38 @@ def _group(reference: str, plan: tuple[Goal, ...]) -> Iterator[Goal]:
         yield from open_ones
 
 
+def _by_value(done: list[Mention]) -> dict[tuple[str, str], list[Mention]]:
+    """Mentions of actions and things by what they say."""
+    by_value: dict[tuple[str, str], list[Mention]] = defaultdict(list)
+    for mention in done:
+        by_value[mention.kind, mention.value].append(mention)
+    return by_value
+
+
+def _said(by_value: dict[tuple[str, str], list[Mention]], kind: str, values: Iterable[str]) -> list[Mention]:
+    """The mentions of some values, in the order of the note."""
+    said = (mention for value in values for mention in by_value.get((kind, value), ()))
+    return sorted(said, key=lambda mention: (mention.start, mention.end, mention.value))
+
+
 def _by_meaning(
-    text: str, done: list[Mention], codes: tuple[str | None, ...], goal: Goal
+    text: str,
+    done: dict[tuple[str, str], list[Mention]],
+    codes: tuple[str | None, ...],
+    goal: Goal,
 ) -> Iterator[tuple[Any, ...]]:
-    """An action and a thing that the goal and today's work (`done`) have in common, in one section."""
+    """An action and a thing that the goal and today's work (`done`, by value) have in common, in one section."""
     actions, things = concepts(goal.text)
     if _OF_A_CHILD.match(goal.text):
         things -= {"child"}  # who is treated is not what is held
-    all_acted = [m for m in done if m.kind == "action" and m.value in actions]
-    all_met = [m for m in done if m.kind == "object" and m.value in things]
+    all_acted, all_met = _said(done, "action", actions), _said(done, "object", things)
     if not all_acted or not all_met:
         return
     for code in codes:
         acted = [m for m in all_acted if m.code in (code, None)]
         met = [m for m in all_met if m.code in (code, None)]
-        if acted and met:
-            start, end = _nearest(acted, met)
-            if end - start > _FARTHEST:
-                continue
+        if nearest := _nearest(acted, met):
+            start, end = nearest
             yield (
                 goal.goal_id,
                 goal.label,
@@ -246,15 +300,17 @@ def _by_words(text: str, codes: tuple[str | None, ...], goals: list[Goal]) -> It
     task of another name tells nothing ("garden bed" of a goal for getting out of bed).
     """
     said = list(_content(text))
-    tasks = [(m.start, m.end) for m in read(text) if m.kind in TASKS]
-    by_goal = [(goal, {word for word, *_ in _content(goal.text, goal=True)}) for goal in goals]
-    common = set.intersection(*(own for _, own in by_goal)) if len(goals) > 1 else set()
+    tasks = _Covered(text, ((m.start, m.end) for m in read(text) if m.kind in TASKS))
+    by_goal = [(goal, _own_words(goal.text)) for goal in goals]
+    common = frozenset.intersection(*(own for _, own in by_goal)) if len(goals) > 1 else frozenset()
     for code in codes:
-        spoken = [each for each in said if each[3] in (code, None)]
+        spoken = {
+            word: (start, end) for word, start, end, of in said if of in (code, None) and word not in common
+        }
         for goal, own in by_goal:
-            met = {word: (start, end) for word, start, end, _ in spoken if word in own - common}
+            met = {word: spoken[word] for word in own if word in spoken}
             links = len(met) >= _WORDS_SHARED
-            if links or any(not _overlaps(*place, tasks) for place in met.values()):
+            if links or any(not tasks.meets(*place) for place in met.values()):
                 start, end = min(met.values())[0], max(place[1] for place in met.values())
                 how, why_not = ("meaning", None) if links else ("none", "perhaps")
                 yield (
@@ -269,6 +325,12 @@ def _by_words(text: str, codes: tuple[str | None, ...], goals: list[Goal]) -> It
                     end,
                     text[start:end],
                 )
+
+
+@lru_cache(maxsize=20_000)
+def _own_words(goal_text: str) -> frozenset[str]:
+    """The words of a goal that say what is done and with what."""
+    return frozenset(word for word, *_ in _content(goal_text, goal=True))
 
 
 _SHORTEST_OWN = 3
@@ -306,9 +368,18 @@ _FARTHEST = 45
 _OF_A_CHILD = re.compile(r"(?i)\W*(?:the )?(?:child|kid|student)\b")
 
 
-def _nearest(acted: list[Mention], met: list[Mention]) -> tuple[int, int]:
-    pairs = ((min(a.start, b.start), max(a.end, b.end)) for a in acted for b in met)
-    return min(pairs, key=lambda span: span[1] - span[0])
+def _nearest(acted: list[Mention], met: list[Mention]) -> tuple[int, int] | None:
+    """The shortest stretch of an action and a thing, both in the order of the note; None where all are too far apart."""
+    starts = [thing.start for thing in met]
+    spans = (
+        (min(action.start, thing.start), max(action.end, thing.end))
+        for action in acted
+        for thing in met[
+            bisect_left(starts, action.start - _FARTHEST) : bisect_left(starts, action.start + _FARTHEST)
+        ]
+    )
+    near = [span for span in spans if span[1] - span[0] <= _FARTHEST]
+    return min(near, key=lambda span: span[1] - span[0], default=None)
 
 
 @lru_cache(maxsize=20_000)
@@ -321,6 +392,10 @@ def concepts(goal_text: str) -> tuple[frozenset[str], frozenset[str]]:
     )
 
 
+_MOST_SAID = 50
+"""Goals of a plan whose search is told in full; a plan of thousands would repeat a book beside each visit."""
+
+
 def searched_table(notes: pl.DataFrame, goals: pl.DataFrame) -> pl.DataFrame:
     """What was looked for in each note: note_id, searched (a sentence naming labels, actions and things)."""
     plans = _Plans(goals)
@@ -330,11 +405,12 @@ def searched_table(notes: pl.DataFrame, goals: pl.DataFrame) -> pl.DataFrame:
     def said(plan: tuple[Goal, ...]) -> str:
         sought = [
             f"{goal.label or 'unlabelled goal'} ({sought_by[goal.text]})"
-            for goal in plan
-            if goal.status == OPEN
+            for goal in islice((goal for goal in plan if goal.status == OPEN), _MOST_SAID)
         ]
         if not sought:
             return "The plan holds no open goal."
+        if unsaid := sum(goal.status == OPEN for goal in plan) - len(sought):
+            sought.append(f"{unsaid:,} goals more")
         return f"Looked for: {'; '.join(sought)}; or two of a goal's own words."
 
     rows = [(note_id, said(plans.on_the_day(plan_id, day))) for note_id, plan_id, day in _with_day(notes)]

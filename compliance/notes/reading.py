@@ -7,6 +7,7 @@ history, plan, goal); negated; code (the CPT in whose section the words stand; n
 A mention counts today for a code when `when` is today, it is not negated, and code is null or that code.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from functools import cache, lru_cache
 from typing import NamedTuple
@@ -165,9 +166,10 @@ def _name_of(note: list[Word], around: Frame, label: _Span) -> range:
     sentence, last = around.sentence[label.first], label.last
     begins = label.first == 0 or around.sentence[label.first - 1] != sentence
     aimed = not begins and note[label.first - 1].spelling in _TOWARDS
-    while last < len(note) and around.sentence[last] == sentence and note[last].spelling != ".":
-        last += 1
     longest = _LONGEST_GOAL_NAME if begins else _LONGEST_AIM if aimed else 0
+    end = min(len(note), label.last + longest + 1)  # one word more tells that the name is too long to be one
+    while last < end and around.sentence[last] == sentence and note[last].spelling != ".":
+        last += 1
     plain = all(word.sort == "word" for word in note[label.last : last])
     return range(label.last, last if plain and last - label.last <= longest else label.last)
 
@@ -215,7 +217,8 @@ def _spans(note: list[Word], text: str, around: Frame) -> list[_Span]:
     passive = {
         s.last - 1 for s in found if s.kind == "passive" or (s.kind, s.value) == ("exercise", "plain_stretch")
     }
-    found = [_by_whom(note, around, span, passive) for span in found]
+    beside = _beside_passive(note, around, passive)
+    found = [_by_whom(note, around, span, beside) for span in found]
     cues = {span.last for span in found if span.kind == "cueing"}
     return [
         span
@@ -258,10 +261,15 @@ def _is_by_patient(note: list[Word], around: Frame, span: _Span) -> bool:
     """Whether a verb of speech is the patient's: it opens its sentence, or a person treated stands before it."""
     if (span.kind, span.value) != ("response", "speech"):
         return True
-    sentence = around.sentence[span.first]
-    before = [note[place].spelling for place in range(span.first) if around.sentence[place] == sentence]
-    spoken = [word for word in before if word.isalpha()]
-    return len(spoken) <= 1 or bool(_PEOPLE_TREATED & set(spoken[-_SPEAKER_REACH:]))
+    spoken: list[str] = []
+    place = span.first - 1
+    while (
+        place >= 0 and around.sentence[place] == around.sentence[span.first] and len(spoken) < _SPEAKER_REACH
+    ):
+        if note[place].spelling.isalpha():
+            spoken.append(note[place].spelling)
+        place -= 1
+    return len(spoken) <= 1 or bool(_PEOPLE_TREATED & set(spoken))
 
 
 _TREATING = frozenset({"ot", "therapist", "pt", "pta", "cota", "cht", "me"})
@@ -270,23 +278,26 @@ _JOINT_MOTIONS = frozenset({"shoulder", "arm", "hip", "knee", "ankle", "hand", "
 _ONE_AFTER_OTHER = frozenset({"then", "followed", "after", "before", "x", "with"})
 
 
-def _beside_passive(note: list[Word], around: Frame, span: _Span, passive: set[int]) -> bool:
-    """Whether a joint's motion ends a clause that a treatment begins: "NMES wrist ext 15 min", "slow stretch into ER"."""
-    sentence = around.sentence[span.first]
-    for place in range(span.first - 1, -1, -1):
-        word = note[place]
-        if around.sentence[place] != sentence or word.spelling in ",;:" or word.spelling in _ONE_AFTER_OTHER:
-            return False
-        if place in passive:
-            return True
-    return False
+def _beside_passive(note: list[Word], around: Frame, passive: set[int]) -> set[int]:
+    """Where a joint's motion ends a clause that a treatment begins: "NMES wrist ext 15 min", "slow stretch into ER"."""
+    found: set[int] = set()
+    treated = False
+    for place, word in enumerate(note):
+        treated = treated and around.sentence[place - 1] == around.sentence[place]
+        if treated:
+            found.add(place)
+        if word.spelling in ",;:" or word.spelling in _ONE_AFTER_OTHER:
+            treated = False
+        elif place in passive:
+            treated = True
+    return found
 
 
-def _by_whom(note: list[Word], around: Frame, span: _Span, passive: set[int]) -> _Span:
+def _by_whom(note: list[Word], around: Frame, span: _Span, beside_passive: set[int]) -> _Span:
     """An exercise that the therapist does to the patient is passive: "flexion/ER by OT", "PROM flexion"."""
     if span.kind != "exercise" or span.value == "sets_reps":
         return span
-    if span.value in _JOINT_MOTIONS and _beside_passive(note, around, span, passive):
+    if span.value in _JOINT_MOTIONS and span.first in beside_passive:
         return span._replace(kind="passive", value="motion")
     sentence = around.sentence[span.first]
     for place in range(span.last, min(span.last + _BY_REACH, len(note) - 1)):
@@ -389,17 +400,30 @@ _PAIR_REACH = 8
 def _pairs(found: list[_Span], around: Frame) -> Iterator[_Span]:
     """An action and a thing near each other in one sentence: a task that no lexicon lists by name."""
     plain = {*lexicon("concepts_action")["plain"], *lexicon("concepts_object")["plain"]}
-    things = [span for span in found if span.kind == "object" and span.value not in plain]
+    things = _by_first_word(span for span in found if span.kind == "object" and span.value not in plain)
     for action in found:
         if action.kind != "action" or action.value in plain:
             continue
-        for thing in things:
+        for thing in _within(things, action.first - _PAIR_REACH, action.first + _PAIR_REACH):
             first, last = min(action.first, thing.first), max(action.last, thing.last)
             apart = action.last <= thing.first or thing.last <= action.first
             same = around.sentence[action.first] == around.sentence[thing.first]
             if apart and same and last - first <= _PAIR_REACH:
                 yield _Span(first, last, "paired", action.value)
                 break
+
+
+def _by_first_word(spans: Iterable[_Span]) -> dict[int, list[_Span]]:
+    by_place: dict[int, list[_Span]] = defaultdict(list)
+    for span in spans:
+        by_place[span.first].append(span)
+    return by_place
+
+
+def _within(by_place: dict[int, list[_Span]], first: int, last: int) -> Iterator[_Span]:
+    """Spans that begin from `first` to `last`."""
+    for place in range(first, last + 1):
+        yield from by_place.get(place, ())
 
 
 _NO_ACTIVITY_YET = frozenset({"adl_general", "technique", "general", "sets_reps"})
@@ -482,6 +506,8 @@ def _changed(note: list[Word], found: list[_Span], around: Frame) -> list[_Span]
     activities = [
         span for span in found if span.kind in _ACTIVITIES and span.value not in ("sets_reps", "general")
     ]
+    longest = max((each.last - each.first for each in activities), default=0)
+    by_place = _by_first_word(activities)
     kept: list[_Span] = []
     for span in found:
         if span.kind != "change_verb":
@@ -490,7 +516,7 @@ def _changed(note: list[Word], found: list[_Span], around: Frame) -> list[_Span]
         sentence = around.sentence[span.first]
         near = [
             each
-            for each in activities
+            for each in _within(by_place, span.first - _CHANGE_REACH - longest, span.last + _CHANGE_REACH)
             if around.sentence[each.first] == sentence
             and each.first - span.last < _CHANGE_REACH
             and span.first - each.last < _CHANGE_REACH
@@ -651,6 +677,10 @@ def _acts(note: list[Word], place: int) -> bool:
 def _purposes(note: list[Word], around: Frame, spans: Iterable[_Span]) -> set[_Span]:
     """Tasks that only say what an exercise is for: "3x10 SLR for stairs"."""
     drills = [s for s in spans if s.kind in ("exercise", "neuro", "passive")]
+    drilled: dict[int, int] = {}
+    for drill in drills:
+        sentence = around.sentence[drill.first]
+        drilled[sentence] = min(drill.first, drilled.get(sentence, drill.first))
     titles = {s.last for s in spans if s.kind == "generic_title"}
     found: set[_Span] = set()
     for span in spans:
@@ -661,10 +691,8 @@ def _purposes(note: list[Word], around: Frame, spans: Iterable[_Span]) -> set[_S
         if "for" not in preceding or around.when[span.first] != TODAY:
             continue
         place = max(at for at in range(max(0, span.first - 3), span.first) if note[at].spelling == "for")
-        sentence = around.sentence[span.first]
-        drilled = any(s.first < place and around.sentence[s.first] == sentence for s in drills)
         nouned = place > 0 and note[place - 1].spelling in _PURPOSE_NOUNS
-        if drilled or nouned or place in titles:
+        if drilled.get(around.sentence[span.first], place) < place or nouned or place in titles:
             found.add(span)
     return found
 
@@ -726,7 +754,7 @@ def _comparisons(note: list[Word], found: Iterable[_Span]) -> Iterator[_Span]:
         word = note[place].spelling
         if word not in _NOW:
             continue
-        after = _first_value(note, undated[at + 1 :][:_VALUE_REACH], values)
+        after = _first_value(note, undated[at + 1 : at + 1 + _VALUE_REACH], values)
         before = undated[max(0, at - _COMPARISON_REACH) : at][::-1]
         first = (
             _value_before(note, before, values)

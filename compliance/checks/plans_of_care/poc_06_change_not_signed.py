@@ -147,6 +147,7 @@ class _Changes:
         self.as_of = as_of
         self.plans = {row["plan_id"]: row for row in rows if row["row"] == "plan"}
         self.goals = [row for row in rows if row["row"] == "goal"]
+        self.goal_by_id = {(goal["plan_id"], goal["goal_id"]): goal for goal in reversed(self.goals)}
         self.lines = [row for row in rows if row["row"] == "line" and row["service_date"]]
 
     def told(self) -> Iterator[Row]:
@@ -183,9 +184,9 @@ class _Changes:
 
     def _of_plan(self, plan: Row) -> Iterator[tuple[datetime | None, str | None, str | None]]:
         """Long-term goals in words that no plan before holds: the day, nothing, the words."""
-        before = [
+        before = {
             _words(goal["text"]) for each in self._before(plan) for goal in self._long(each) if goal["text"]
-        ]
+        }
         if not before:
             return
         for goal in self._long(plan["plan_id"]):
@@ -216,8 +217,7 @@ class _Changes:
 
     def _replaced_here(self, goal: Row) -> Row | None:
         """The goal of the same plan that a goal replaces."""
-        wanted = (goal["plan_id"], goal["replaces_goal_id"])
-        return next((each for each in self.goals if (each["plan_id"], each["goal_id"]) == wanted), None)
+        return self.goal_by_id.get((goal["plan_id"], goal["replaces_goal_id"]))
 
     def _signed(self, plan: Row, on: datetime, days: int) -> bool:
         """Whether a physician signed for a change of that day in time."""
