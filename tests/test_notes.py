@@ -1,6 +1,7 @@
 """What notes say: one small case a phenomenon, the labelled notes, and texts that no therapist wrote."""
 
 import json
+import time
 from pathlib import Path
 
 import polars as pl
@@ -569,3 +570,44 @@ def test_labelled_levels_and_links_are_read_too():
     notes = labelled(LABELLED)
     right = sum(facts(note["text"])["assistance"] == note["labels"]["assistance"] for note in notes)
     assert right >= 0.85 * len(notes), json.dumps({n["id"]: facts(n["text"])["assistance"] for n in notes})
+
+
+# Each was read in time with the square of its length, or worse: a note of one such page stalled the audit.
+REPEATED = [
+    "a: ",
+    "S: ok. ",
+    "LTG 1 ",
+    "LTG 1, 2, ",
+    "1/",
+    "will plan to ",
+    "said ",
+    "stand bed ",
+    "no pain or ",
+    "\n\n",
+]
+
+
+@pytest.mark.parametrize("said", REPEATED)
+def test_a_note_is_read_in_time_with_its_length(said: str) -> None:
+    plan = goals_of(STG1="Stand from the bed", LTG1="Climb stairs", **{"OT-1": "Carry a tray"})
+    read("a: LTG 1")  # lexicons are read once
+
+    def seconds(length: int) -> float:
+        taken = []
+        for turn in range(2):
+            text = f"{turn} {said * length}"[:length]
+            begun = time.process_time()
+            link_table(notes_of(text), plan)
+            taken.append(time.process_time() - begun)
+        return min(taken)
+
+    assert seconds(32_000) < 10 * (
+        seconds(8_000) + 0.01
+    )  # 4 were in time with the length, 16 with its square
+
+
+def test_goals_by_the_thousand_are_told_by_their_first() -> None:
+    goals = goals_of(**{f"STG {n}": f"Climb {n} stairs" for n in range(1_000)})
+    (searched,) = searched_table(notes_of("Climbed stairs."), goals)["searched"]
+    assert "STG 1 " in searched
+    assert "950 goals more" in searched
