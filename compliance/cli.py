@@ -316,7 +316,7 @@ def _lifted(review: str | None, result: "Audit") -> frozenset[str]:
         return frozenset()
     from compliance.review import lifted, open_store
 
-    return lifted(result.findings, open_store(review).decisions(), result.as_of)
+    return lifted(result.findings, open_store(review, new=False).decisions(), result.as_of)
 
 
 def _marked(review: str | None) -> "tuple[list[tuple[date, str]], tuple[int, str] | None]":
@@ -325,7 +325,7 @@ def _marked(review: str | None) -> "tuple[list[tuple[date, str]], tuple[int, str
         return [], None
     from compliance.review import open_store
 
-    store = open_store(review)
+    store = open_store(review, new=False)
     return store.marks(), store.head()
 
 
@@ -763,7 +763,7 @@ def trail(
     from compliance.review import open_store
 
     _ready(output, format)
-    store = open_store(review)
+    store = open_store(review, new=False)
     if verify:
         verdict = store.verify(head)
         _write(f"{verdict.said}\n", output)

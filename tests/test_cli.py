@@ -490,3 +490,12 @@ def test_report_writes_pdf_and_workbook_and_says_nothing(tmp_path: Path) -> None
         called = run("report", folder, "--output", file, *AS_OF, *more)
         assert (called.returncode, called.stdout, called.stderr) == (0, "", "")
     assert printed.read_bytes().startswith(b"%PDF-") and book.read_bytes().startswith(b"PK\x03\x04")
+
+
+def test_review_data_that_is_not_there_is_refused_and_not_made(tmp_path: Path) -> None:
+    """A slip in the address would else read as an empty trail, verified."""
+    address = f"sqlite:///{tmp_path / 'nowhere' / 'x.db'}"
+    for asked in (("trail", "--verify"), ("trail",), ("check", SAMPLE, "--rule", "DOC-05", *AS_OF)):
+        told = run(*asked, "--review", address)
+        assert told.returncode == 2 and "no such file" in told.stderr and told.stderr.count("\n") == 1
+    assert not (tmp_path / "nowhere").exists()

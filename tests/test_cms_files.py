@@ -132,7 +132,7 @@ def test_a_file_that_is_no_archive_is_refused(tmp_path: Path) -> None:
         ("prac-2026q4.txt", PAIRS.replace("20201001", "20201301"), "row 3: effective day '20201301'"),
         ("prac-2026q4.txt", PAIRS.replace("20191231", "soon"), "row 4: deletion day 'soon'"),
         ("prac-2026q4.txt", PAIRS.replace("*\t1\tMisuse", "*\tX\tMisuse"), "row 3: modifier indicator 'X'"),
-        ("prac-2026q4.txt", PAIRS.partition("\t20191231")[0], "row 4: 4 cells .* cut off"),
+        ("prac-2026q4.txt", PAIRS.partition("\t20191231")[0], "ends within its last row, .97140"),
         (
             "prac-2026q4.txt",
             PAIRS + "97150\t97530\t\t20201001\t*\t0\tMisuse\n",
@@ -213,3 +213,27 @@ def test_editions_made_by_hand_are_read_with_care(tmp_path: Path, listed: str, r
     (tmp_path / "cms" / "tables.yaml").write_text(entry, encoding="utf-8")
     (tmp_path / "cms" / "m.csv").write_text("table,cpt,units,indicator\np,97530,5,3\n", encoding="utf-8")
     assert load_policies(tmp_path).code_tables.frames["unit_limits"].height
+
+
+@pytest.mark.parametrize("ending", ["9753", "97530,", '97530,6,"3 Date', "97530"])
+def test_a_file_that_ends_within_a_row_is_refused(tmp_path: Path, ending: str) -> None:
+    """The rest of the table is not there, and what is would count as the whole of it."""
+    text = LIMITS.rstrip("\n") + "\n"
+    (tmp_path / "prac_mue-2026q4.csv").write_text(text + ending, encoding="utf-8")
+    with pytest.raises(PolicyError, match="ends within its last row") as refused:
+        load_cms_file(tmp_path / "prac_mue-2026q4.csv", tmp_path / "ours", THERAPY)
+    assert "\n" not in str(refused.value) and not (tmp_path / "ours").exists()
+
+
+def test_codes_in_small_letters_count(tmp_path: Path) -> None:
+    (tmp_path / "prac_mue-2026q4.csv").write_text(
+        LIMITS.rstrip("\n") + '\ng0283,1,"3 Date of Service Edit: Clinical",Data\n', encoding="utf-8"
+    )
+    load_cms_file(tmp_path / "prac_mue-2026q4.csv", tmp_path / "ours", {*THERAPY, "G0283"})
+    (written,) = (tmp_path / "ours" / "cms").glob("unit_limits*.csv")
+    assert "G0283,1" in written.read_text(encoding="utf-8")
+
+
+def test_a_folder_is_called_a_folder(tmp_path: Path) -> None:
+    with pytest.raises(PolicyError, match="a folder, not a file"):
+        load_cms_file(tmp_path, tmp_path / "ours", THERAPY)

@@ -244,3 +244,24 @@ def test_an_id_that_would_fall_apart_is_refused(tmp_path):
     (tmp_path / "ours.yaml").write_text("id: a|b\nbased_on: commercial\n", encoding="utf-8")
     with pytest.raises(PolicyError, match=r"holds a \|"):
         load_policies(tmp_path)
+
+
+def test_rows_of_thousands_are_read_once_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each row is held against each other; what it speaks for is worked out once."""
+    asked = 0
+    plain = Row.narrowing.fget
+
+    def counted(row: Row) -> dict[str, str]:
+        nonlocal asked
+        asked += 1
+        return plain(row)
+
+    rows = "".join(
+        f"  - {{from: {year}-01-01, to: {year}-12-31, value: 15, source: house-default}}\n"
+        for year in range(1500, 2200)
+    )
+    (tmp_path / "medicare.yaml").write_text(f"id: medicare\ntimed_unit_minutes:\n{rows}", encoding="utf-8")
+    load_policies()
+    monkeypatch.setattr(Row, "narrowing", property(counted))
+    load_policies(tmp_path)
+    assert asked <= 2 * 700

@@ -34,6 +34,8 @@ YEAR = re.compile(r"(20\d\d)")
 YEARS = range(1990, 2100)
 YEARLY = ("relative_values", "geography")
 TABLES = {"medicaid": ("medicaid",), "hospital": ("hosp", "outpatient"), "practitioner": ("prac", "ccipra")}
+LONGEST_ENDING = 4_000
+"""Characters at a file's end that hold its last two rows."""
 HEAD = 15
 """Lines in which a file's column names stand."""
 Row = list[str]
@@ -64,11 +66,27 @@ class Text:
     head: list[Row]
     rest: Iterator[Row]
     read: int = 0
+    ending: str = ""
+    """The last two lines, where the last has no line end."""
+
+    def refuse_cut(self) -> None:
+        """Refuse a file that ends within a row: half a table would count as the whole. Raises PolicyError."""
+        if not self.ending:
+            return
+        separator = "\t" if "\t" in self.ending else ","
+        before, last = list(csv.reader(self.ending.splitlines(), delimiter=separator))
+        if len(last) < len(before) or self.ending.splitlines()[-1].count('"') % 2:
+            raise PolicyError(
+                f"{self.name}: ends within its last row, {shown(separator.join(last))}. Give the whole file as CMS ships it."
+            )
 
     def rows(self, wanted: Callable[[Row], bool]) -> Iterator[tuple[int, Row]]:
         """The rows that begin with a code and are `wanted`, with their number. Raises PolicyError for one cut short."""
         before = 0
-        for number, row in enumerate(chain(self.head, self.rest), 1):
+        for number, written in enumerate(chain(self.head, self.rest), 1):
+            row = [cell.upper() if CODE.fullmatch(cell.upper()) else cell for cell in written[:2]] + written[
+                2:
+            ]
             if not row or not CODE.fullmatch(row[0]):
                 continue
             self.read += 1
@@ -132,6 +150,7 @@ def _editions(
         if found is None:
             continue
         kind, reader = found
+        text.refuse_cut()
         try:
             rows = list(reader(text, therapy))
         except csv.Error as error:
@@ -159,7 +178,9 @@ def _text(name: str, data: bytes) -> Text:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
     rows = ([cell.strip() for cell in row] for row in reader)
     try:
-        return Text(name, list(islice(rows, HEAD)), rows)
+        lines = text[-LONGEST_ENDING:].splitlines()
+        ending = "" if text.endswith(("\n", "\r")) else "\n".join(lines[-2:])
+        return Text(name, list(islice(rows, HEAD)), rows, ending=ending if len(lines) > 1 else "")
     except csv.Error as error:
         raise PolicyError(f"{name}: not readable as text with columns: {error}.") from None
 

@@ -1,12 +1,13 @@
 """Reading policy files: every mistake is one line that names file, parameter, row and remedy."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from functools import cache
 from itertools import combinations
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
@@ -226,30 +227,46 @@ def _row(where: str, said: Any, parameter: Parameter, references: Mapping[str, R
     return row
 
 
+class _Spoken(NamedTuple):
+    """A row as it is held against the others: worked out once, for thousands of rows are held against each other."""
+
+    row: Row
+    begins: date
+    ends: date
+    narrowed: frozenset[str]
+    place: tuple[tuple[str, str], ...]
+
+
 def _refuse_ties(where: str, rows: Sequence[Row]) -> None:
     """Two rows of equal narrowness that speak for one place on one day, unless a narrower row settles it."""
-    for (n, one), (m, other) in combinations(enumerate(rows, 1), 2):
-        both = {**one.narrowing, **other.narrowing}
-        meet = both == {**other.narrowing, **one.narrowing} and len(one.narrowing) == len(other.narrowing)
-        begins = max(one.valid_from, other.valid_from)
-        ends = min(one.to or date.max, other.to or date.max)
-        if (
-            not meet
-            or begins > ends
-            or any(_settles(row, both, begins, ends) for row in rows if row not in (one, other))
+    spoken = [
+        _Spoken(row, row.valid_from, row.to or date.max, frozenset(said), tuple(said.items()))
+        for row in rows
+        for said in (row.narrowing,)
+    ]
+    by_place: dict[frozenset[tuple[str, str]], list[_Spoken]] = defaultdict(list)
+    for each in spoken:
+        by_place[frozenset(each.place)].append(each)
+    for (n, one), (m, other) in combinations(enumerate(spoken, 1), 2):
+        if one.ends < other.begins or other.ends < one.begins or len(one.narrowed) != len(other.narrowed):
+            continue
+        if one.place != other.place and one.narrowed == other.narrowed:
+            continue
+        both = frozenset({*one.place, *other.place})
+        if len(both) != len(one.narrowed | other.narrowed):
+            continue  # they name two states, or two codes
+        begins, ends = max(one.begins, other.begins), min(one.ends, other.ends)
+        if any(
+            row.begins <= begins and row.ends >= ends
+            for row in by_place[both]
+            if row.row not in (one.row, other.row)
         ):
             continue
-        places = " and ".join(_place(row) for row in (one, other))
+        places = " and ".join(_place(each.row) for each in (one, other))
         raise PolicyError(
             f"{where}, rows {n} and {m}: equally narrow ({places}) and both in force from {begins}. "
             "End one before the other begins, or narrow one further."
         )
-
-
-def _settles(row: Row, both: Mapping[str, str], begins: date, ends: date) -> bool:
-    """Whether the row speaks for exactly the place where two others meet, all the time that they do."""
-    whole = row.valid_from <= begins and (row.to or date.max) >= ends
-    return row.narrowing == both and whole
 
 
 def _place(row: Row) -> str:

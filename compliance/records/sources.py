@@ -145,7 +145,8 @@ def uploaded(files: list[tuple[str, bytes]]) -> Found:
 def texts_under(path: Path) -> list[tuple[str, bytes]]:
     """The text files of an archive, or the file itself, within the limits of archives: names and bytes. Raises InputError."""
     if not path.is_file():
-        raise InputError(f"{path}: no such file")
+        what = "a folder, not a file; give its file or a zip" if path.is_dir() else "no such file"
+        raise InputError(f"{path}: {what}")
     file = Source(path.name, "", None, path)
     if not file.read(HEAD).startswith(ARCHIVES):
         return [(path.name, file.read())] if path.suffix.lower() in TEXT_SUFFIXES else []
@@ -188,7 +189,10 @@ def _files(folder: Path, found: Found) -> Iterator[tuple[str, Path]]:
             shown = terminal(str((place / name).relative_to(folder)))
             because = _no_file(place / name)
             if because:
-                if not name.startswith(("._", "~$")) and (not _hidden(name) or table_named(_bare(name))):
+                beside = (
+                    name.startswith(("._", "~$")) and name[2:] in names
+                )  # another program's note on the file
+                if not beside and (not _hidden(name) or table_named(_bare(name))):
                     found.leave_out(shown, because, table_named(_bare(name)))
             else:
                 yield str((place / name).relative_to(folder)), place / name
@@ -223,7 +227,7 @@ def _hidden(name: str) -> bool:
 
 def _bare(name: str) -> str:
     """The stem of a file name as it would be without its first mark and its endings: `_claims.csv.gz` is `claims`."""
-    return name.lstrip("._").partition(".")[0]
+    return name.lstrip("._~$").partition(".")[0]
 
 
 def _no_file(file: Path) -> str | None:

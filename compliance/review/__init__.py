@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 __all__ = ["STATUSES", "Conflict", "Decision", "ReviewError", "Run", "lifted", "open_store", "standing"]
 
 
-def open_store(url: str | None = None) -> "Store":
-    """The review data at an address (default: `store.default_url`). Raises ReviewError, one line."""
+def open_store(url: str | None = None, new: bool = True) -> "Store":
+    """The review data at an address (default: `store.default_url`), made where it is `new`. Raises ReviewError, one line."""
     from compliance.review.store import open_store as opened
 
-    return opened(url)
+    return opened(url, new)

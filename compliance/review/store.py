@@ -66,8 +66,11 @@ def default_url() -> str | None:
     return f"sqlite:///{Path(home) / 'therapy-compliance' / 'review.db'}"
 
 
-def open_store(url: str | None = None) -> "Store":
-    """The review data at an address, its tables brought up to date. Raises ReviewError, one line."""
+def open_store(url: str | None = None, new: bool = True) -> "Store":
+    """The review data at an address, its tables brought up to date. Raises ReviewError, one line.
+
+    `new`: a file that is not there is made, else refused: what only reads must not find an empty trail in a slip.
+    """
     address = url or default_url()
     if address is None:
         raise ReviewError(f"The review data is switched off ({VARIABLE}=off).")
@@ -79,7 +82,7 @@ def open_store(url: str | None = None) -> "Store":
             f"The review data cannot be opened: not an address of a database ({expected})"
         ) from None
     try:
-        engine = _engine(parsed)
+        engine = _engine(parsed, new)
         with engine.execution_options(**{WRITES: True}).begin() as connection:
             _lock(connection)
             _migrate(connection)
@@ -91,7 +94,15 @@ def open_store(url: str | None = None) -> "Store":
     return Store(engine)
 
 
-def _engine(url: sa.URL) -> sa.Engine:
+def _is_missing(url: sa.URL) -> bool:
+    """Whether an address names a file that is not there."""
+    named = url.database if url.get_backend_name() == "sqlite" else None
+    return bool(named) and named != ":memory:" and not named.startswith("file:") and not Path(named).exists()
+
+
+def _engine(url: sa.URL, new: bool) -> sa.Engine:
+    if not new and _is_missing(url):
+        raise ReviewError(f"The review data cannot be opened ({_safe(url)}): no such file")
     if url.get_backend_name() != "sqlite":
         return sa.create_engine(url, pool_pre_ping=True)
     if url.database and url.database != ":memory:":
