@@ -253,7 +253,7 @@ def _date_input(place: Any, key: str, value: date | None) -> None:
         min_value=EARLIEST,
         max_value=LATEST,
         format="YYYY-MM-DD",
-        on_change=_hold_date,
+        on_change=_hold,
         args=(key,),
     )
 
@@ -268,16 +268,12 @@ def _multiselect(key: str, value: tuple[str, ...], options: list[str], label: Ca
         key=f"{key}_shown",
         placeholder=everything,
         label_visibility="collapsed",
-        on_change=_hold_list,
+        on_change=_hold,
         args=(key,),
     )
 
 
-def _hold_date(key: str) -> None:
-    st.session_state[key] = _text(st.session_state[f"{key}_shown"])
-
-
-def _hold_list(key: str) -> None:
+def _hold(key: str) -> None:
     st.session_state[key] = _text(st.session_state[f"{key}_shown"])
 
 
