@@ -56,7 +56,8 @@ def not_authorized(
     - Visits and units are used up in order of service. A visit is a day of treatment, unless the payer counts each line.
     - What was used before these records counts; of services up to the day of that count, only it does.
     - Where one is used up, another that also covers the day takes over.
-    - An evaluation needs no authorization, and uses none up, unless one names its code; one that lies outside is left alone.
+    - An evaluation needs no authorization, and one that lies outside is left alone. One that an authorization covers is a
+      visit of it; payers differ in that, so look at the authorization where the evaluation alone makes the difference.
     - A payer that asks for none is judged only by an authorization that its claim names.
     - Where nobody has read whether the payer asks for one, a patient without any on file cannot be told; nor can a claim
       that names one which the records lack.
@@ -198,8 +199,6 @@ def _case(line: Row, mine: list[_Authorization]) -> Row:
     within = [each for each in mine if each.within(line)]
     fitting = [each for each in within if each.covers(line)]
     free = line["cpt"] in EVALUATIONS
-    if free:
-        fitting = [each for each in fitting if each.row["authorized_codes"]]
     if not fitting:
         if free:
             return {"case": "no_rule"}
