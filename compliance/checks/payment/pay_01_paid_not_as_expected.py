@@ -75,7 +75,8 @@ def paid_not_as_expected(
     - With a copay, or where the payer has no coinsurance on file, the patient's share is what the remittance says.
     - Where a payer has fees but nobody has read whether it reduces further units, a lower payment on a day with
       several units cannot be told; a higher one can.
-    - Of several remittances the latest stands; those of one day add up. A line that was denied is no underpayment.
+    - Of several remittances the latest stands; those of one day add up. Where it takes the payment back, nothing can be told.
+    - A line that was denied is no underpayment.
     - Too little is worth knowing, with the dollars missed; too much is a repayment risk of the difference.
 
     ## What it does not check
@@ -96,7 +97,7 @@ def paid_not_as_expected(
         rows.with_columns(over=over),
         applies=_applies(),
         cannot_tell={
-            "remittances.paid": nw.col("paid").is_null(),
+            "remittances.paid": nw.col("paid").is_null() | (nw.col("paid") < 0),
             "claim_lines.units": nw.col("units").is_null(),
             "fees.amount": bare & nw.col("by_contract"),
             "policy.conversion_factor": bare & nw.col("conversion_factor").is_null(),
