@@ -23,9 +23,9 @@ MANY_BARS = 9
 AROUND_BARS, AROUND_DOTS, AROUND_HEAT = 92, 76, 128
 """Pixels that title, legend and axis take of a drawing's height."""
 STANDING_WORDS = {
-    "outside": "needs a chart review",
-    "below": "below the lower limit",
-    "near": "near the limit",
+    "outside": "above the 99.8 % limit",
+    "below": "below the 99.8 % limit",
+    "near": "beyond the 95 % limit",
     "within": "within expected variation",
 }
 
@@ -166,12 +166,18 @@ def p_chart(
         opacity=alt.condition(pick, alt.value(1), alt.value(0.35)),
     ).add_params(pick)  # fmt: skip
     told = shown.filter(pl.col("incomplete")).head(1)
-    word = alt.Chart(told).mark_text(align="right", dx=-4, dy=3, baseline="top", color=token("muted", dark)).encode(
-        x=alt.X("week:T"), y=alt.value(0), text=alt.value("not complete ▸")
+    room = shown.filter(~pl.col("incomplete")).height >= WEEKS_OF_ROOM
+    side = {"align": "right", "dx": -4} if room else {"align": "left", "dx": 4}
+    word = alt.Chart(told).mark_text(dy=3, baseline="top", color=token("muted", dark), **side).encode(
+        x=alt.X("week:T"), y=alt.value(0), text=alt.value("not complete ▸" if room else "not complete")
     )  # fmt: skip
     said = alt.TitleParams(text=title, subtitle=note) if note else title
     layers = [shade, band, centre, line, points, word, *_marked(marks, dark)]
     return alt.layer(*layers).properties(title=said, height=250)
+
+
+WEEKS_OF_ROOM = 4
+"""With fewer complete weeks, what is said of the incomplete ones does not fit before them."""
 
 
 def _marked(marks: Sequence[tuple[date, str]], dark: bool) -> list[alt.Chart]:
@@ -473,8 +479,12 @@ def mix_panels(told: pl.DataFrame, title: str, dark: bool) -> alt.FacetChart:
                  alt.Tooltip("limit_high:Q", title="upper limit", format=PERCENT)],
     )  # fmt: skip
     panels = alt.layer(band, line, points).properties(width=150, height=90)
-    facets = panels.facet(facet=alt.Facet("code:N", title=None), columns=4).properties(title=title)
-    return facets.resolve_scale(y="independent")
+    facets = panels.facet(facet=alt.Facet("code:N", title=None), columns=4)
+    # a shared axis would also stand below the places of the last row that no code fills
+    resolved = alt.Resolve(
+        scale=alt.ScaleResolveMap(y="independent"), axis=alt.AxisResolveMap(x="independent")
+    )
+    return facets.properties(title=title, resolve=resolved)
 
 
 def before_and_after(table: pl.DataFrame, key: str, title: str, axis: str, dark: bool) -> alt.LayerChart:

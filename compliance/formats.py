@@ -134,9 +134,11 @@ def day(when: date | None) -> str:
 
 
 def span(first: date | None, last: date | None) -> str:
-    """`Jan 1 – Jun 30, 2026`; both years where they differ."""
+    """`Jan 1 – Jun 30, 2026`; both years where they differ, one day where they are the same."""
     if first is None or last is None:
         return day(first or last)
+    if f"{first:%F}" == f"{last:%F}":
+        return day(first)
     start = f"{first:%b} {first.day}" if first.year == last.year else day(first)
     return f"{start} – {day(last)}"
 

@@ -95,6 +95,8 @@ def unknowns_sentence(result: Audit, visits: int) -> str:
     told = told.filter(pl.col("cannot_tell") > 0)
     idle = _not_run_sentence(result)
     if told.is_empty():
+        if result.visits.is_empty() and result.lines.is_empty():
+            return "No visit or claim was checked under these filters."
         had = "Every check on these visits had the facts that it needs."
         return f"{idle} The others had the facts that they need." if idle else had
     top = told.sort(["cannot_tell", "missing"], descending=[True, False]).head(3)
@@ -123,7 +125,7 @@ _LACKS_SHOWN = 3
 
 
 def against(now: Mapping[str, float], before: Mapping[str, float], since: date, until: date) -> str:
-    """How dollars at risk a visit changed against earlier days: `-12.4 % a visit against Jan 1 – Mar 31, 2026`.
+    """How dollars at risk per visit changed against earlier days: `-12.4 % per visit against Jan 1 – Mar 31, 2026`.
 
     By visit, for two periods seldom hold as many. The sign comes first: the tile draws its arrow from it.
     """
@@ -135,7 +137,7 @@ def against(now: Mapping[str, float], before: Mapping[str, float], since: date, 
         return f"{formats.money(before['dollars'])} {days}"
     change = is_now / was - 1
     sign = "-" if change < 0 else "+"
-    return f"{sign}{formats.percent(abs(change))} a visit against {days}"
+    return f"{sign}{formats.percent(abs(change))} per visit against {days}"
 
 
 def per_hundred(n: int, of: int) -> tuple[float, float, float] | None:
@@ -174,6 +176,20 @@ def by_severity(valued: pl.DataFrame, key: str, every: pl.Series | None = None) 
         )
         counted = pl.concat([counted, nothing])
     return counted.sort(key, "severity")
+
+
+def drawn_by(severities: pl.DataFrame) -> str:
+    """What bars of `by_severity` measure: `dollars`, or `findings` where none puts dollars at risk."""
+    return "dollars" if float(severities["dollars"].sum()) else "findings"
+
+
+def severity_sheet(severities: pl.DataFrame, key: str) -> pl.DataFrame:
+    """What bars of `by_severity` draw, in their order: the longest bar first, in it the worst severity first."""
+    value = drawn_by(severities)
+    place = pl.col("severity").replace_strict({each: at for at, each in enumerate(SEVERITIES)})
+    return severities.filter(pl.col(value) > 0).sort(
+        pl.col(value).sum().over(key), key, place, descending=[True, False, False]
+    )
 
 
 def family_titles() -> dict[str, str]:
@@ -236,29 +252,31 @@ def _beyond(weeks: pl.DataFrame) -> str:
 
 
 def help_sentence(rows: pl.DataFrame, names: Mapping[str, str]) -> str:
-    """Who needs a chart review, and that all others do not; `rows` as `risk.funnel` gives them."""
+    """Who needs a chart review, and where all others stand; `rows` as `risk.funnel` gives them."""
     outside = rows.filter(pl.col("standing") == "outside")
-    below = rows.filter(pl.col("standing") == "below").join(outside, on="therapist_id", how="anti")
-    others = rows["therapist_id"].n_unique() - outside["therapist_id"].n_unique()
-    low = below["therapist_id"].n_unique()
-    within = "within expected variation" + (
-        f", but for {formats.count(low)} below the lower limit: see whether the checks had their facts"
-        if low
-        else ""
-    )
+    others = rows.join(outside, on="therapist_id", how="anti")
+    told = [
+        f"{formats.count(number)} {words}"
+        for standing, words in STANDING_OF_OTHERS.items()
+        if (number := others.filter(pl.col("standing") == standing)["therapist_id"].n_unique())
+    ]
+    rest = f"{formats.listed(told)}." if told else ""
     if outside.is_empty():
-        return f"Nobody: {_all(others)} {within}."
+        return f"Nobody: {rest}"
     who = "; ".join(
         f"{names[row['therapist_id']]} ({row['discipline']}, {row['n']:,} of {row['of']:,} visits)"
         for row in outside.iter_rows(named=True)
     )
     verb = "needs" if outside["therapist_id"].n_unique() == 1 else "need"
-    rest = f" The other {formats.count(others)} {'is' if others == 1 else 'are'} {within}." if others else ""
-    return f"{who} {verb} a chart review.{rest}"
+    return f"{who} {verb} a chart review." + (f" The others: {rest}" if rest else "")
 
 
-def _all(number: int) -> str:
-    return "the one therapist is" if number == 1 else f"all {formats.count(number)} are"
+STANDING_OF_OTHERS = {
+    "within": "within expected variation",
+    "near": "beyond the 95 % limit",
+    "below": "below the 99.8 % limit (see whether the checks had their facts)",
+}
+"""Where a therapist stands who needs no chart review, in the words of the funnel's legend."""
 
 
 def weeks_shown(weeks: pl.DataFrame) -> tuple[pl.DataFrame, str]:
@@ -275,7 +293,8 @@ def weeks_shown(weeks: pl.DataFrame) -> tuple[pl.DataFrame, str]:
         if float(before["of"].sum()) < FEW_VISITS * float(ordered["of"].sum()):
             visits = formats.plural(int(before["of"].sum()), "earlier visit")
             span = formats.span(before["week"].to_list()[0], before["week"].to_list()[-1])
-            return ordered.filter(pl.col("week") >= begins), f"{visits} (weeks of {span}) only in the table"
+            of = "week of" if before.height == 1 else "weeks of"
+            return ordered.filter(pl.col("week") >= begins), f"{visits} ({of} {span}) only in the table"
     return ordered, ""
 
 
@@ -520,7 +539,7 @@ def therapist_sentence(rows: pl.DataFrame, names: Mapping[str, str]) -> str:
     """Who is outside what chance explains; `rows` as `risk.funnel` gives them."""
     outside = rows.filter(pl.col("standing") == "outside")
     below = rows.filter(pl.col("standing") == "below").height
-    low = f" {below} below the lower limit." if below else ""
+    low = f" {below} below the 99.8 % limit." if below else ""
     if outside.is_empty():
         number = rows["therapist_id"].n_unique()
         if number == 1:

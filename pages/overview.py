@@ -8,6 +8,9 @@ from ui import data, frame, parts, reports
 frame.enter()
 view = parts.ready("Overview")
 figures = risk.summary(view.audit)
+if view.audit.visits.is_empty() and view.audit.lines.is_empty():
+    frame.heading("Overview", "No visit and no claim lies under these filters.", data.context())
+    parts.empty("Nothing was checked there. The dates of service held stand above.")
 frame.heading("Overview", views.overview_sentence(figures), data.context())
 with st.container(horizontal=True, vertical_alignment="center", key="overview_unknowns"):
     unknowns = views.unknowns_sentence(view.audit, int(figures["visits_cannot_tell"]))
@@ -43,16 +46,19 @@ with left, st.container(horizontal=True, key="card_tiles"):
         help="A check lacked a fact; neither passed nor found.",
     )
 
-with right, st.container(key="card_causes"):
-    st.markdown("**What to fix first**")
-    causes = views.root_causes(view.valued, view.shares).head(8)
-    said = views.cause_labels(causes, parts.called)
-    for place, cause in enumerate(causes.iter_rows(named=True), 1):
-        told, dollars, opened = st.columns([7, 1.5, 1.1], vertical_alignment="center", gap="small")
-        told.markdown(formats.markdown(f"{place}. {said[place - 1]}"))
-        dollars.markdown(f"**{formats.markdown(formats.money(cause['dollars']))}**", text_alignment="right")
-        if opened.button("Open", key=f"cause_{place}", type="tertiary", help=cause["rule"]):
-            frame.go("findings", {"finding": cause["finding_id"]})
+causes = views.root_causes(view.valued, view.shares).head(8)
+if not causes.is_empty():
+    with right, st.container(key="card_causes"):
+        st.markdown("**What to fix first**")
+        said = views.cause_labels(causes, parts.called)
+        for place, cause in enumerate(causes.iter_rows(named=True), 1):
+            told, dollars, opened = st.columns([7, 1.5, 1.1], vertical_alignment="center", gap="small")
+            told.markdown(formats.markdown(f"{place}. {said[place - 1]}"))
+            dollars.markdown(
+                f"**{formats.markdown(formats.money(cause['dollars']))}**", text_alignment="right"
+            )
+            if opened.button("Open", key=f"cause_{place}", type="tertiary", help=cause["rule"]):
+                frame.go("findings", {"finding": cause["finding_id"]})
 
 unknown = views.unknown_sheet(view.audit.coverage)
 if not unknown.is_empty():
@@ -66,17 +72,13 @@ if not unknown.is_empty():
 
 with left:
     families = views.by_severity(view.valued, "family")
-    drawn = charts.stacked_by(
-        families,
-        "family",
-        "dollars",
-        views.families_title(families),
-        "dollars",
-        frame.dark(),
-        views.family_titles(),
-    )
-    alt = "Dollars at risk by family of rules, stacked by severity; choosing a bar opens its findings"
-    chosen = parts.picked(parts.chart(drawn, alt, "overview_family", families), "family")
+    value = views.drawn_by(families)
+    title = views.families_title(families)
+    drawn = charts.stacked_by(families, "family", value, title, value, frame.dark(), views.family_titles())
+    measured = "Dollars at risk" if value == "dollars" else "Findings"
+    alt = f"{measured} by family of rules, stacked by severity; choosing a bar opens its findings"
+    sheet = views.severity_sheet(families, "family")
+    chosen = parts.picked(parts.chart(drawn, alt, "overview_family", sheet), "family")
     if chosen:
         frame.go("findings", rule=chosen)
 

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -90,6 +91,8 @@ def test_nothing_is_read_on_a_guess(folder: Path):
         load(folder)
     (unknown,) = unknown_exports(folder)
     assert "Svc Dt" in guessed_text([unknown]) and " % sure" in guessed_text([unknown])
+    spaced = guessed_text([replace(unknown, file="daily (1).csv")])
+    assert "validate 'daily (1).csv' --write-layout 'daily (1).layout.yaml'" in spaced
 
 
 def test_validate_says_the_guesses_and_writes_a_layout_that_loads(folder: Path):

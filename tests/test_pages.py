@@ -716,3 +716,16 @@ def test_the_worklist_leads_to_the_evidence(visit, monkeypatch) -> None:
     app.button(key="worklist_open").click().run()
     assert not app.exception and app.title[0].value == "Findings"
     assert app.query_params["finding"]
+
+
+def test_dates_without_a_visit_are_said_and_nothing_is_drawn(visit) -> None:
+    app = visit("overview", **{"from": "2030-01-01", "to": "2030-02-01"})
+    assert "No visit and no claim lies under these filters" in text(app)
+    assert not app.dataframe and not app.metric
+    assert not any("What to fix first" in each.value for each in app.markdown)
+
+
+def test_where_no_dollars_are_at_risk_the_bars_count_findings(visit) -> None:
+    app = visit("overview", severity="low")
+    families = next(each.value for each in app.dataframe if "Family" in each.value.columns)
+    assert not families["Dollars"].any() and families["Findings"].all()

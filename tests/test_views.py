@@ -158,7 +158,7 @@ def test_sentences_name_who_needs_a_review_and_nothing_else():
     said = views.therapist_sentence(rows, {"T1": "Alvarez, Ana", "T2": "Brandt, Bo"})
     assert (
         said
-        == "1 therapist is outside what chance explains and needs a chart review: Alvarez, Ana. 1 below the lower limit."
+        == "1 therapist is outside what chance explains and needs a chart review: Alvarez, Ana. 1 below the 99.8 % limit."
     )
     quiet = views.therapist_sentence(rows.with_columns(standing=pl.lit("within")), {})
     assert quiet == "None of 2 therapists is above what chance explains."
@@ -211,8 +211,8 @@ def test_the_first_paragraph_of_a_rule_is_said_whole():
 def test_dollars_are_set_against_earlier_days_by_visit():
     days = date(2026, 1, 1), date(2026, 3, 31)
     now, before = {"visits": 100, "dollars": 900.0}, {"visits": 200, "dollars": 2000.0}
-    assert views.against(now, before, *days) == "-10.0 % a visit against Jan 1 – Mar 31, 2026"
-    assert views.against(before, now, *days) == "+11.1 % a visit against Jan 1 – Mar 31, 2026"
+    assert views.against(now, before, *days) == "-10.0 % per visit against Jan 1 – Mar 31, 2026"
+    assert views.against(before, now, *days) == "+11.1 % per visit against Jan 1 – Mar 31, 2026"
     assert views.against(now, {"visits": 200, "dollars": 0.0}, *days) == "$0 Jan 1 – Mar 31, 2026"
     assert (
         views.against(now, {"visits": 0, "dollars": 0.0}, *days)
@@ -294,12 +294,13 @@ def test_who_lies_below_the_lower_limit_is_not_called_within_expected_variation(
     )  # fmt: skip
     names = {"T1": "Ana", "T2": "Ben", "T3": "Cy"}
     assert views.help_sentence(rows, names) == (
-        "Ana (PT, 90 of 100 visits) needs a chart review. The other 2 are within expected variation, but for 1 below the lower "
-        "limit: see whether the checks had their facts."
+        "Ana (PT, 90 of 100 visits) needs a chart review. The others: 1 within expected variation and 1 below the 99.8 % limit "
+        "(see whether the checks had their facts)."
     )
-    assert views.help_sentence(rows[1:], names).startswith(
-        "Nobody: all 2 are within expected variation, but for 1 below"
-    )
+    near = rows.with_columns(standing=pl.Series(["near", "within", "within"]))
+    assert views.help_sentence(near, names) == (
+        "Nobody: 2 within expected variation and 1 beyond the 95 % limit."
+    ), "the words of the funnel's marks"
     assert views.help_sentence(rows[:1], names) == "Ana (PT, 90 of 100 visits) needs a chart review."
 
 
@@ -333,6 +334,8 @@ def test_a_few_visits_long_before_the_others_are_left_to_the_table():
     shown, said = views.weeks_shown(few)
     assert shown["of"].to_list() == [50, 60]
     assert said.startswith("3 earlier visits (weeks of May 19 – May 26, 2025)")
+    one = weeks(((2025, 5, 19), 1), ((1, 5), 50))
+    assert views.weeks_shown(one)[1].startswith("1 earlier visit (week of May 19, 2025)")
     many = weeks(((2025, 5, 19), 30), ((1, 5), 50), ((1, 12), 60))
     assert views.weeks_shown(many)[0].height == 3
     near = weeks(((1, 5), 1), ((2, 2), 60))
@@ -354,3 +357,20 @@ def test_a_payer_that_nobody_names_is_called_so_and_has_no_rate(whole):
     sheet = views.payer_sheet(nobody)
     assert sheet["Payer"].to_list() == ["none named"]
     assert sheet["Findings per 100 claims"].to_list() == ["–"]
+
+
+def test_the_table_of_stacked_bars_stands_in_their_order_without_what_they_do_not_draw():
+    bars = pl.DataFrame(
+        [("PR", "medium", 10.0, 1), ("PR", "info", 0.0, 4), ("POC", "low", 0.0, 2), ("POC", "medium", 8.0, 1),
+         ("POC", "high", 5.0, 1)],
+        schema=["family", "severity", "dollars", "findings"], orient="row",
+    )  # fmt: skip
+    told = views.severity_sheet(bars, "family")
+    assert told.select("family", "severity").rows() == [("POC", "high"), ("POC", "medium"), ("PR", "medium")]
+    free = bars.with_columns(dollars=pl.lit(0.0))
+    assert views.drawn_by(free) == "findings"
+    assert views.severity_sheet(free, "family").height == bars.height
+
+
+def test_a_span_of_one_day_is_that_day():
+    assert formats.span(date(2025, 5, 19), date(2025, 5, 19)) == "May 19, 2025"

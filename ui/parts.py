@@ -99,13 +99,17 @@ STANDING_WORDS = charts.STANDING_WORDS | {"few": "too few to say", "cannot_tell"
 
 
 def headed(table: pl.DataFrame) -> pl.DataFrame:
-    """A chart's frame as a table: headings in words, families and standings named, numbers to four digits."""
+    """A chart's frame as a table: headings in words, families and standings named, dollars to cents, others to four digits."""
     said: dict[str, Mapping[str, str]] = {
         "family": views.family_titles(),
         "standing": STANDING_WORDS,
         "state": STANDING_WORDS,
     }
-    numbers = [pl.col(name).round(4) for name, dtype in table.schema.items() if dtype == pl.Float64]
+    numbers = [
+        pl.col(name).round(2 if name == "dollars" else 4)
+        for name, dtype in table.schema.items()
+        if dtype == pl.Float64
+    ]
     texts = [pl.col(name).replace(dict(words)) for name, words in said.items() if name in table.columns]
     return table.with_columns(*numbers, *texts).rename(words)
 

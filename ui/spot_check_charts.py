@@ -155,7 +155,7 @@ def _form(shown: Opened, row: Mapping[str, Any], before: Answer | None, began: f
             before.correct / 100 if before and before.answer == ERROR and before.correct is not None else None
         )
         dollars = st.number_input(
-            "Correct dollars", 0.0, value=start, step=0.01, key=f"{key}_correct", placeholder="0.00"
+            "Correct dollars", 0.0, value=start, step=0.01, key=f"{key}_correct", placeholder=""
         )
         correct = None if dollars is None else round(dollars * 100)
     comment = st.text_area("Comment", before.comment if before else "", key=f"{key}_comment", height=70)

@@ -1,5 +1,6 @@
 """Exports among the files of a clinic: which they are, what each layout makes of them, and how they join the tables."""
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -275,10 +276,11 @@ def guessed_text(unknown: Sequence[UnknownExport]) -> str:
                 else "nothing that is read"
             )
             lines.append(f"  {terminal(each.header):<{min(width, 40)}}  {meant}")
+        layout = shlex.quote(f"{Path(export.file).stem}.layout.yaml")
         lines += [
             "",
             "To read it, write these guesses as a layout, check every line, and keep it beside the data or in a folder:",
-            f"  compliance validate {export.file} --write-layout {Path(export.file).stem}.layout.yaml",
+            f"  compliance validate {shlex.quote(export.file)} --write-layout {layout}",
             "",
         ]
     return "\n".join(lines)

@@ -18,9 +18,9 @@ AROUND = 140
 """Characters of the note that are printed before and after the words that were read."""
 STANDS = {
     "within": "Within expected variation.",
-    "near": "Within expected variation: near the limit, not beyond it.",
-    "outside": "Needs a chart review: beyond what chance explains. Nothing more is said by it.",
-    "below": "Below the lower limit: see whether the checks had their facts.",
+    "near": "Beyond the 95 % limit, within the 99.8 % limit.",
+    "outside": "Needs a chart review: above the 99.8 % limit of what chance explains. Nothing more is said by it.",
+    "below": "Below the 99.8 % limit: see whether the checks had their facts.",
 }
 
 

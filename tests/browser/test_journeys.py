@@ -20,7 +20,7 @@ def test_from_the_funnel_to_the_highlighted_note_and_on_by_link_to_a_cold_server
 ):
     with visit(window, dashboard) as visitor:
         visitor.open("/therapists")
-        outside = visitor.page.locator("svg.marks path[aria-label*='needs a chart review']").first
+        outside = visitor.page.locator("svg.marks path[aria-label*='above the 99.8 % limit']").first
         outside.click(timeout=60_000)
         visitor.page.wait_for_url(re.compile("/findings.*therapist="))
         visitor.settle()
