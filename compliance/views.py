@@ -508,10 +508,22 @@ def rate_words(table: pl.DataFrame) -> pl.Series:
     return pl.Series([formats.rate(n, of, low, high) for n, of, low, high in rows], dtype=pl.String)
 
 
+def therapists_here(result: Audit) -> pl.Expr:
+    """Whether a row's therapist has a visit, a line or a finding under the filters; nobody's row stands for findings alone.
+
+    What is judged of a therapist wherever they work passes every filter of clinics, payers and days, and tells nothing of it.
+    """
+    found = result.findings.filter(pl.col("clinic_id").is_not_null())
+    ids = pl.concat([result.visits["therapist_id"], result.lines["therapist_id"], found["therapist_id"]])
+    whose = pl.col("therapist_id")
+    nobody = whose.is_null() & pl.lit(found["therapist_id"].null_count() > 0)
+    return nobody | whose.is_in(ids.drop_nulls().unique().to_list())
+
+
 def therapist_sheet(table: pl.DataFrame) -> pl.DataFrame:
     """The risk table of therapists with the headings that people read."""
     return table.select(
-        pl.col("therapist_id").alias("Therapist"),
+        pl.col("therapist_id").replace(formats.NOTHING, "none named").alias("Therapist"),
         rate_words(table).alias("Visits with a finding"),
         pl.col("findings").alias("Findings"),
         pl.col("high").alias("▲ high"), pl.col("medium").alias("◆ medium"), pl.col("low").alias("● low"),

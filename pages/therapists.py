@@ -42,7 +42,8 @@ st.caption(
     "counts the findings that are the therapist's own."
 )
 
-table = risk.risk_table(view.audit, "therapist")
+here = views.therapists_here(view.audit)
+table = risk.risk_table(view.audit, "therapist").filter(here)
 shown = views.therapist_sheet(parts.named(table, "therapist_id"))
 event = parts.sheet(
     shown, "Therapists with their rates; choosing a row opens their findings",
@@ -68,7 +69,7 @@ if families:
 if family:
     coverage = coverage.filter(pl.col("rule").str.starts_with(f"{family}-"))
 by_family = bool(families) and not family
-cells = (risk.family_excess if by_family else risk.excess)(coverage).filter(mine)
+cells = (risk.family_excess if by_family else risk.excess)(coverage).filter(mine, here)
 if cells.height:
     drawn = charts.heat_map(
         cells, views.pairs_title(cells, "family" if by_family else "rule"), frame.dark(),
@@ -80,4 +81,4 @@ if cells.height:
         frame.go(
             "findings", therapist=parts.picked(events, "therapist_id"), rule=parts.picked(events, "rule")
         )
-    st.caption(views.chance_words(risk.excess(coverage).filter(mine)))
+    st.caption(views.chance_words(risk.excess(coverage).filter(mine, here)))

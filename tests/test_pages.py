@@ -729,3 +729,10 @@ def test_where_no_dollars_are_at_risk_the_bars_count_findings(visit) -> None:
     app = visit("overview", severity="low")
     families = next(each.value for each in app.dataframe if "Family" in each.value.columns)
     assert not families["Dollars"].any() and families["Findings"].all()
+
+
+def test_under_a_clinic_only_its_therapists_stand(visit) -> None:
+    app = visit("therapists", clinic="CL2")
+    told = next(each.value for each in app.dataframe if "Visits with a finding" in each.value.columns)
+    idle = told[told["Visits with a finding"].str.contains("none checked") & (told["Findings"] == 0)]
+    assert len(told) and idle.empty and "–" not in set(told["Therapist"])
