@@ -47,7 +47,9 @@ def priced(lines: nw.LazyFrame, relative_values: nw.LazyFrame, geography: nw.Laz
         .with_columns(
             unit_price=nw.col("full_price") - nw.col("first_unit_more"),
             price_day=nw.concat_str(
-                [nw.coalesce(nw.col(name).cast(nw.String), nw.lit("")) for name in day], separator="|"
+                [nw.coalesce(nw.col(name).cast(nw.String), nw.lit("")) for name in day]
+                + [nw.when(nw.col("patient_id").is_null()).then(nw.col("claim_id")).otherwise(nw.lit(""))],
+                separator="|",
             ),
         )
     )

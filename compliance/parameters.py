@@ -14,7 +14,7 @@ import narwhals as nw
 import polars as pl
 
 from compliance.checks.tables import CONTEXT, HOUSE
-from compliance.checks.terms import in_polars, kept, like
+from compliance.checks.terms import first, in_polars, kept, like
 from compliance.policy import Policies, Value
 from compliance.policy.code_tables import ALWAYS
 from compliance.policy.models import UNKNOWN
@@ -30,6 +30,8 @@ DAY_OF = {
     "plans_of_care": "plans_of_care.starts_on",
 }  # fmt: skip
 """What dates the rows of a table: a value of a policy is known of a day alone."""
+PATIENT_OF = {"claim_lines": "claims.patient_id"}
+"""Whose the rows of a table are: a line of nobody is never added to, or held against, another line of nobody."""
 DTYPES: dict[str, pl.DataType] = {
     "integer": pl.Int64(), "number": pl.Float64(), "boolean": pl.Boolean(), "choice": pl.String(),
     "text": pl.String(), "list": pl.String(),
@@ -109,7 +111,7 @@ class ParameterValues:
         if not set(CONTEXT) <= set(columns):
             return None
         text = _asked(self._codes if "cpt" in columns else [], self._edges)
-        asking = kept(rows.with_columns(told=text, policy_missing=_unknown_place(DAY_OF.get(table or ""))))
+        asking = kept(rows.with_columns(told=text, policy_missing=_unknown_place(table or "")))
         distinct = in_polars(asking.select("told").unique())["told"].sort()
         numbers = pl.DataFrame({"told": distinct, "asked": pl.int_range(len(distinct), eager=True)})
         numbered = asking.join(like(numbers, rows), on="told", how="left").drop("told")
@@ -214,19 +216,20 @@ def _moment(day: date) -> nw.Expr:
     return nw.lit(datetime(day.year, day.month, day.day)).cast(nw.Datetime("us"))
 
 
-def _unknown_place(day: str | None) -> nw.Expr:
-    """The fact without which nobody knows whose policy of which day judges a row; null where it is known, or is the house's.
+def _unknown_place(table: str) -> nw.Expr:
+    """The fact without which nobody knows whose policy of which day judges a row, and of whom; null where all are known.
 
-    `day` names the column that dates the rows; None where rows without a day ask for nothing.
+    Null as well for rows that the house's own policy judges. `table` says which of them its rows are asked for.
     """
     of_house = nw.coalesce(nw.col("policy") == HOUSE, nw.lit(False))
-    nothing = nw.lit(None, dtype=nw.String)
-    undated = (
-        nw.when(nw.col("service_date").is_null()).then(nw.lit(day)).otherwise(nothing) if day else nothing
-    )
-    kind = nw.when(nw.col("policy").is_null()).then(nw.lit("payers.kind")).otherwise(undated)
-    missing = nw.when(nw.col("payer_id").is_null()).then(nw.lit("claims.payer_id")).otherwise(kind)
-    return nw.when(of_house).then(nothing).otherwise(missing)
+    asked = {
+        "claims.payer_id": "payer_id",
+        "payers.kind": "policy",
+        DAY_OF.get(table): "service_date",
+        PATIENT_OF.get(table): "patient_id",
+    }
+    missing = first(*((fact, nw.col(column).is_null()) for fact, column in asked.items() if fact))
+    return nw.when(of_house).then(nw.lit(None, dtype=nw.String)).otherwise(missing)
 
 
 def _shown(name: str, value: Value, policies: Policies) -> dict[str, Any]:

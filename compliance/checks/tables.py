@@ -300,7 +300,8 @@ class ChartTables:
     def _bare_notes(self) -> nw.LazyFrame:
         """Notes with their author and whether they are a visit; no payer yet.
 
-        A plan, or a note that is amended, of another patient is not named: the chart's key was mistyped.
+        A plan, or a note that is amended, of another patient is not named: the chart's key was mistyped. A note without a
+        patient is of the patient whose claim names it.
         """
         authors = self._records["therapists"].select(
             "therapist_id", author="name", author_role="role", author_credential="credential",
@@ -316,6 +317,9 @@ class ChartTables:
         attended = (unsaid | (nw.col("outcome") == "attended")) & (nw.col("kind") != "missed_visit")
         return self._keep(
             self._records["notes"]
+            .join(self._noted_patients, on="note_id", how="left")
+            .with_columns(patient_id=_first("patient_id", "claimed_of"))
+            .drop("claimed_of")
             .join(authors, on="therapist_id", how="left")
             .join(treated, on="note_id", how="left")
             .join(plans, on="plan_id", how="left")
@@ -338,18 +342,31 @@ class ChartTables:
         )
 
     @cached_property
+    def _noted_patients(self) -> nw.LazyFrame:
+        """The patient of the lines that name a note, where they are of one: note_id, claimed_of."""
+        named = self._line_context.filter(~nw.col("note_id").is_null() & ~nw.col("patient_id").is_null())
+        return (
+            named.group_by("note_id")
+            .agg(claimed_of=nw.col("patient_id").min(), last=nw.col("patient_id").max())
+            .filter(nw.col("claimed_of") == nw.col("last"))
+            .select("note_id", "claimed_of")
+        )
+
+    @cached_property
     def claim_lines(self) -> nw.LazyFrame:
         """Standing lines, each with its claim's payer and clinic, its note, discipline, episode and `amount`.
 
         `note_id` is the line's own, if not of another patient, else the visit note of the same patient, date and
-        discipline (one that holds the code comes first). `amount` is allowed dollars, else the payer's fee, else what the
+        discipline (one that holds the code comes first). A line whose claim names no patient is of the patient of the note
+        that it names. `amount` is allowed dollars, else the payer's fee, else what the
         Medicare fee schedule pays where the payer follows it (`expected`), else the charge (`amount_basis` says which).
         `resubmitted` marks a denied line whose service was billed again: what counts units takes `terms.billed_once`.
         """
-        named = self._records["notes"].select("note_id", noted_of="patient_id")
+        named = self._bare_notes.select("note_id", noted_of="patient_id")
         lines = (
             self._line_context.join(named, on="note_id", how="left")
             .with_columns(
+                patient_id=_first("patient_id", "noted_of"),
                 line_discipline=_first("modifier_discipline", "rendering_discipline"),
                 note_id=nw.when(_same_patient("noted_of")).then(nw.col("note_id")),
             )

@@ -62,6 +62,7 @@ def plateau(
     - A maintenance plan is no plateau. Nor is a row in which a report speaks of maintenance, of a change of plan or
       goals, or of what set the patient back, or in which the plan was changed. A goal that was met, modified or
       discontinued is not judged.
+    - Where a report of the plan has no date, a goal that did not stand still in the others cannot be told.
     - A goal whose measure fewer than two reports state cannot be told; nor can a plateau of a plan that does not say
       whether it is to maintain.
 
@@ -72,7 +73,9 @@ def plateau(
     reports = notes.filter(nw.col("kind").is_in(REPORT_KINDS) & nw.col("attended"))
     stated = _stated(reports, goal_measures, goal_levels)
     rows = _longest(_streaks(stated), reports, treatment_days)
-    counted = reports.group_by("plan_id").agg(plan_reports=nw.len())
+    counted = reports.group_by("plan_id").agg(
+        plan_reports=nw.len(), undated=flag(nw.col("service_date").is_null()).max()
+    )
     plans = plans_of_care.select(
         "plan_id", "patient_id", "discipline", "maintenance", "changed_on", "policy_missing", "payer_id", "clinic_id",
         "plateau_reports", "plateau_treatment_days", "plateau_reports_repay", "plateau_reports__id",
@@ -102,6 +105,7 @@ def plateau(
         & restores
         & (nw.coalesce(several, nw.lit(False)) | ~nw.col("policy_missing").is_null()),
         cannot_tell={
+            "notes.service_date": (nw.col("stands") == 0) & (nw.col("undated") == 1),
             "goal_measures": nw.coalesce(nw.col("stated"), nw.lit(0)) < nw.col("plateau_reports"),
             "plans_of_care.maintenance": (nw.col("stands") == 1) & nw.col("maintenance").is_null(),
         },

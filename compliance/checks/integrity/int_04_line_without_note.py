@@ -49,7 +49,8 @@ def line_without_note(
       So is a note of any other day that the line names.
     - A patient without any note of the discipline in the export cannot be told, nor a line before the first of
       them: the export may begin later than the claims.
-    - A line that names a note which the export lacks cannot be told.
+    - A line that names a note which the export lacks cannot be told, nor one that a note of its patient without a day, or
+      of its day without a patient, may document.
     - Remote monitoring has no visit note and is not judged.
 
     ## What it does not check

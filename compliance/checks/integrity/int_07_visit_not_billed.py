@@ -52,7 +52,8 @@ def visit_not_billed(
       visit under a wrong date (INT-06).
     - Claims that were voided, or replaced by another, bill nothing.
     - The day of service is day 0. Until the days allowed have passed nothing is said.
-    - A patient without any claim has no known payer: whether the visit is to be billed cannot be told.
+    - A patient without any claim has no known payer: whether the visit is to be billed cannot be told. Nor can a visit of
+      a day on which a claim of its payer stands that names no patient.
     - Self-pay visits need no claim.
     - The dollars are the payer's fee, else what a unit of the code brought on the patient's other lines: each code by
       its own minutes, before reductions.
@@ -73,10 +74,15 @@ def visit_not_billed(
         .with_columns(days=whole_days(since))
     )
     unpriced = nw.col("missed_dollars").is_null()
+    place = ["service_date", "payer_id"]
+    of_nobody = claim_lines.filter(nw.col("patient_id").is_null()).select(*place, of_nobody=nw.lit(1))
+    visits = visits.join(of_nobody.unique(), on=place, how="left")
+    due = nw.col("days") > nw.col("unbilled_visit_days")
     return judge(
         visits.with_columns(case=nw.when(unpriced).then(nw.lit("unpriced")).otherwise(nw.lit("priced"))),
         applies=ruled("unbilled_visit_days"),
-        fails=~yes("billed") & (nw.col("days") > nw.col("unbilled_visit_days")),
+        cannot_tell={"claims.patient_id": ~yes("billed") & due & yes("of_nobody")},
+        fails=~yes("billed") & due,
     ).select(
         "note_id", "outcome", "missing", "case", "days", "missed_dollars", "unbilled_visit_days", "unbilled_visit_days__id"
     )  # fmt: skip

@@ -2,7 +2,7 @@
 
 import narwhals as nw
 
-from compliance.checks.integrity.matching import LINE
+from compliance.checks.integrity.matching import LINE, is_session
 from compliance.checks.rule import rule
 from compliance.checks.terms import first, flag, is_institutional, judge, yes
 
@@ -60,6 +60,8 @@ def not_licensed_or_enrolled(
     - Enrolment is asked of the rendering therapist of a professional claim, where the payer's policy asks it
       (Medicare, private practice): `enrolled_on`, or a row of `enrolments` for the payer that covers the day.
     - For every other payer, rows of `enrolments` for the therapist and that payer decide where there are any.
+    - A line whose note, or whose note's record of who gave the code, is not there cannot be told where nobody known is at
+      fault. Remote monitoring has no visit note: there the rendering therapist is asked.
     - A licence without a last day, or a required enrolment without a date, cannot be told.
 
     ## What it does not check
@@ -69,7 +71,11 @@ def not_licensed_or_enrolled(
     lines = _enrolled(claim_lines, enrolments, claims)
     people = _judged_people(lines, interventions, therapists)
     worst = people.group_by(*LINE).agg(
-        nw.col("place").min(), nw.col("unlicensed").max(), nw.col("unenrolled").max(), nw.col("unknown").max()
+        nw.col("place").min(),
+        nw.col("unlicensed").max(),
+        nw.col("unenrolled").max(),
+        nw.col("unknown").max(),
+        gave=nw.col("gave").max(),
     )
     at_fault = people.join(worst.select(*LINE, worst="place"), on=LINE).filter(
         ~nw.col("place").is_null() & (nw.col("place") == nw.col("worst"))
@@ -81,7 +87,10 @@ def not_licensed_or_enrolled(
         .unique()
     )
     units = lines.join(worst, on=LINE, how="left").join(named, on=LINE, how="left")
+    uncoded = interventions.filter(nw.col("cpt").is_null()).select("note_id", uncoded=nw.lit(1)).unique()
+    units = units.join(uncoded, on="note_id", how="left")
     found = ~nw.col("place").is_null()
+    nobody = ~found & is_session() & ~yes("gave")
     case = first(*((name, nw.col("place") == place) for place, name in enumerate(CASES)))
     return judge(
         units.with_columns(case=nw.when(found).then(case)),
@@ -91,6 +100,9 @@ def not_licensed_or_enrolled(
             "therapists.role": ~found & yes("unknown"),
             "therapists.license_expires_on": ~found & yes("unlicensed"),
             "therapists.enrolled_on": ~found & yes("unenrolled"),
+            "claim_lines.cpt": ~found & nw.col("cpt").is_null(),
+            "interventions.cpt": nobody & yes("uncoded"),
+            "interventions.therapist_id": nobody,
         },
         fails=found,
     ).select(
@@ -123,22 +135,22 @@ def _judged_people(
 ) -> nw.LazyFrame:
     """One row a line and person who rendered or gave it, with the place of its gravest fault in CASES, or null.
 
-    Columns: claim_id, line, whose (name), place, since (the day that the fault counts from), and 1 where a fact lacks:
-    unlicensed, unenrolled, unknown (the person's role).
+    Columns: claim_id, line, whose (name), gave (1: gave it), place, since (the day that the fault counts from), and 1
+    where a fact lacks: unlicensed, unenrolled, unknown (the person's role).
     """
     key = lines.select(
         *LINE, "note_id", "cpt", "service_date", "therapist_id", "professional", "listed", "covered",
         "therapist_enrolment_required",
     )  # fmt: skip
     rendering = key.filter(~nw.col("therapist_id").is_null()).with_columns(
-        who=nw.col("therapist_id"), renders=nw.lit(1)
+        who=nw.col("therapist_id"), renders=nw.lit(1), gave=nw.lit(0)
     )
     given = interventions.filter(~nw.col("deliverer_id").is_null() & ~nw.col("cpt").is_null())
     gave = key.join(
         given.select("note_id", "cpt", who="deliverer_id").unique(), on=["note_id", "cpt"]
-    ).with_columns(renders=nw.lit(0))
+    ).with_columns(renders=nw.lit(0), gave=nw.lit(1))
     columns = [
-        *LINE, "service_date", "who", "renders", "professional", "listed", "covered", "therapist_enrolment_required",
+        *LINE, "service_date", "who", "renders", "gave", "professional", "listed", "covered", "therapist_enrolment_required",
     ]  # fmt: skip
     people = nw.concat([rendering.select(columns), gave.select(columns)], how="vertical").join(
         therapists.select(

@@ -10,7 +10,9 @@ from compliance.checks.terms import MINUTES_OF_A_DAY, codes, flag, kept, shared,
 
 LINE = ["claim_id", "line"]
 DISCIPLINES = ("modifier_discipline", "rendering_discipline")
-UNKNOWN = ("claims.patient_id", "claim_lines.service_date", "notes.note_id", "notes.service_date", "notes")
+UNKNOWN = (
+    "claims.patient_id", "claim_lines.service_date", "notes.note_id", "notes.patient_id", "notes.service_date", "notes",
+)  # fmt: skip
 """The facts without which it cannot be told whether a note documents a line."""
 
 
@@ -35,6 +37,8 @@ def charted(
         claim_lines.join(_marked(here, "here"), on=LINE, how="left")
         .join(elsewhere, on=LINE, how="left")
         .join(_marked(absent, "no_show"), on=LINE, how="left")
+        .join(_maybe_noted(claim_lines, notes, "service_date", "patient_id"), on=LINE, how="left")
+        .join(_maybe_noted(claim_lines, notes, "patient_id", "service_date"), on=LINE, how="left")
         .join(span, on=LINE, how="left")
         .join(named, on="note_id", how="left")
     )
@@ -44,6 +48,8 @@ def charted(
     unknown = nw.lit(None, dtype=nw.String)
     for fact, missing in (
         ("notes", unnoted & before),
+        ("notes.service_date", unnoted & yes("without_service_date")),
+        ("notes.patient_id", unnoted & yes("without_patient_id")),
         ("notes.service_date", unnoted & lost & yes("named")),
         ("notes.note_id", unnoted & lost & ~yes("named")),
         ("claim_lines.service_date", nw.col("service_date").is_null()),
@@ -84,6 +90,19 @@ def notes_of_the_day(claim_lines: nw.LazyFrame, notes: nw.LazyFrame) -> nw.LazyF
 
 def _marked(pairs: nw.LazyFrame, name: str) -> nw.LazyFrame:
     return pairs.select(*LINE).unique().with_columns(nw.lit(1).alias(name))
+
+
+def _maybe_noted(claim_lines: nw.LazyFrame, notes: nw.LazyFrame, lacks: str, on: str) -> nw.LazyFrame:
+    """The lines that a note without `lacks`, alike in `on`, clinic and discipline, may document: claim_id, line, `without_…`."""
+    maybe = notes.filter(nw.col("attended") & nw.col(lacks).is_null())
+    maybe = maybe.select(on, noted_at="clinic_id", noted_discipline="discipline").unique()
+    here, there = nw.col("clinic_id"), nw.col("noted_at")
+    met = (
+        claim_lines.select(*LINE, on, "clinic_id", *DISCIPLINES)
+        .join(maybe, on=on)
+        .filter(same_discipline() & (here.is_null() | there.is_null() | (here == there)))
+    )
+    return _marked(met, f"without_{lacks}")
 
 
 def _of_another_day(

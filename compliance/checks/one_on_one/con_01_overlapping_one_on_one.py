@@ -9,6 +9,7 @@ from compliance.checks.one_on_one.sessions import (
     clock_times,
     least,
     most,
+    of_unknown_role,
     one_on_one,
     pairs,
     said,
@@ -89,12 +90,17 @@ def overlapping_one_on_one(interventions: nw.LazyFrame, claim_lines: nw.LazyFram
         _hours_known(sessions, interventions, claim_lines), on=[*PERSON_DAY, "patient_id"], how="left"
     )
     units = _with_lost(_judged_lines(interventions, claim_lines, told), interventions)
+    key = ["note_id", "cpt"]
+    units = units.join(of_unknown_role(interventions, key), on=key, how="left")
     fits = nw.col("overlap") == 0
     judged = judge(
         units,
-        applies=(yes("matched") | (nw.col("recorded") == 0)) & ruled("one_on_one_overlap_minutes"),
+        applies=(yes("matched") | yes("unroled") | (nw.col("recorded") == 0))
+        & ruled("one_on_one_overlap_minutes"),
         cannot_tell={
+            "therapists.role": fits & yes("unroled"),
             "notes.therapist_id": fits & yes("unnamed"),
+            "notes.service_date": fits & yes("undated"),
             "interventions.started_at": fits & (yes("unclocked") | (nw.col("recorded") == 0)),
         },
         fails=~fits,
@@ -175,12 +181,15 @@ def _judged_lines(
     """Every timed line with its sessions' overlap, who gave them, and what is not known of them."""
     by_line = (
         sessions.filter(~nw.col("claim_id").is_null())
-        .with_columns(unnamed=flag(nw.col("person_id").is_null()))
+        .with_columns(
+            unnamed=flag(nw.col("person_id").is_null()), undated=flag(nw.col("service_date").is_null())
+        )
         .group_by(*LINE)
         .agg(
             nw.col("person_id").min(),
             nw.col("overlap").sum(),
             nw.col("unnamed").max(),
+            nw.col("undated").max(),
             provider=nw.col("deliverer").min(),
             unclocked=nw.col("unclocked").max(),
             vague=nw.col("vague").max(),

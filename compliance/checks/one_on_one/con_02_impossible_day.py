@@ -12,6 +12,7 @@ from compliance.checks.one_on_one.days import (
     untimed_floors,
     worked,
 )  # fmt: skip
+from compliance.checks.one_on_one.sessions import of_unknown_role
 from compliance.checks.rule import rule
 from compliance.checks.terms import codes, is_timed, judge, kept, yes
 from compliance.checks.units.allocation import CLOCK
@@ -71,6 +72,7 @@ def impossible_day(
         therapist_days.join(untimed_floors(lines), on=DAY, how="left")
         .join(timed, on=DAY, how="left")
         .join(worked(shifts), on=DAY, how="left")
+        .join(of_unknown_role(interventions, DAY), on=DAY, how="left")
     )
     floors = _number("evaluations") * nw.col("evaluation_least_minutes") + _number("groups") * nw.col(
         "group_least_minutes"
@@ -81,10 +83,11 @@ def impossible_day(
     judged = kept(
         judge(
             days,
-            applies=(nw.col("least_minutes") > 0) | yes("unknown_units"),
+            applies=(nw.col("least_minutes") > 0) | yes("unknown_units") | yes("unroled"),
             cannot_tell={
                 "shifts.starts_at": nw.col("worked_minutes").is_null(),
                 "shifts.ends_at": yes("unended"),
+                "therapists.role": open_question & yes("unroled"),
                 "claim_lines.units": open_question & yes("unknown_units"),
             },
             fails=longer,

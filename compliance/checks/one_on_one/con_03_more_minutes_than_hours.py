@@ -11,7 +11,7 @@ from compliance.checks.one_on_one.days import (
     untimed_floors,
     worked,
 )
-from compliance.checks.one_on_one.sessions import billed, least, one_on_one
+from compliance.checks.one_on_one.sessions import billed, least, of_unknown_role, one_on_one
 from compliance.checks.rule import rule
 from compliance.checks.terms import MINUTES_OF_A_DAY, codes, flag, judge, kept, yes
 from compliance.checks.units.allocation import CLOCK
@@ -81,7 +81,9 @@ def more_minutes_than_hours(
         .group_by(*DAY)
         .agg(documented_minutes=nw.col("told").sum(), unmeasured=nw.col("unmeasured").max())
     )
-    days = therapist_days.join(documented, on=DAY, how="inner").join(worked(shifts), on=DAY, how="left")
+    days = therapist_days.join(documented, on=DAY, how="left").join(worked(shifts), on=DAY, how="left")
+    days = days.join(of_unknown_role(interventions, DAY), on=DAY, how="left")
+    days = days.filter(~nw.col("documented_minutes").is_null() | yes("unroled"))
     days = days.join(
         _billed_units(lines_by_person(claim_lines, interventions), therapist_days), on=DAY, how="left"
     )
@@ -97,6 +99,7 @@ def more_minutes_than_hours(
         judge(
             days,
             cannot_tell={
+                "therapists.role": open_question & yes("unroled"),
                 "shifts.starts_at": open_question & hours.is_null(),
                 "shifts.ends_at": open_question & yes("unended"),
                 "interventions.minutes": open_question & yes("unmeasured"),

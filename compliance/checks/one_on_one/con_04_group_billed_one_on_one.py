@@ -3,7 +3,7 @@
 import narwhals as nw
 
 from compliance.checks.one_on_one.days import DAY, iso_day, listed
-from compliance.checks.one_on_one.sessions import billed, clock, one_on_one
+from compliance.checks.one_on_one.sessions import billed, clock, of_unknown_role, one_on_one
 from compliance.checks.rule import rule
 from compliance.checks.terms import flag, judge, kept, yes
 from compliance.checks.units.allocation import CLOCK, supported
@@ -62,7 +62,7 @@ def group_billed_one_on_one(
         )
     )
     stretches = _stretches(sessions)
-    days = _days(sessions, therapist_days)
+    days = _days(sessions, therapist_days, interventions)
     together = stretches.join(days.select(*DAY, "group_pattern_patients"), on=DAY, how="inner").filter(
         (nw.col("patients") >= nw.col("group_pattern_patients")) & (nw.col("recorded") > nw.col("lasts"))
     )
@@ -74,7 +74,8 @@ def group_billed_one_on_one(
             cannot_tell={
                 "interventions.started_at": nw.col("patients").is_null()
                 & yes("unclocked")
-                & (nw.col("patients_of_day") > 1)
+                & (nw.col("patients_of_day") > 1),
+                "therapists.role": nw.col("patients").is_null() & yes("unroled"),
             },
             fails=~nw.col("patients").is_null(),
         )
@@ -104,8 +105,8 @@ def _stretches(sessions: nw.LazyFrame) -> nw.LazyFrame:
     )
 
 
-def _days(sessions: nw.LazyFrame, therapist_days: nw.LazyFrame) -> nw.LazyFrame:
-    """Days with billed one-on-one services: `patients_of_day`, and `unclocked` where a service has no times."""
+def _days(sessions: nw.LazyFrame, therapist_days: nw.LazyFrame, interventions: nw.LazyFrame) -> nw.LazyFrame:
+    """Days with billed one-on-one services: `patients_of_day`, `unclocked` where a service has no times, `unroled`."""
     by_patient = (
         sessions.with_columns(unclocked=flag(nw.col("begins").is_null()))
         .group_by(*DAY, "patient_id")
@@ -114,7 +115,9 @@ def _days(sessions: nw.LazyFrame, therapist_days: nw.LazyFrame) -> nw.LazyFrame:
     by_day = by_patient.group_by(*DAY).agg(
         patients_of_day=nw.col("patient_id").count(), unclocked=nw.col("unclocked").max()
     )
-    return therapist_days.join(by_day, on=DAY, how="inner")
+    days = therapist_days.join(by_day, on=DAY, how="left")
+    days = days.join(of_unknown_role(interventions, DAY), on=DAY, how="left")
+    return days.filter(~nw.col("patients_of_day").is_null() | yes("unroled"))
 
 
 def _largest(together: nw.LazyFrame) -> nw.LazyFrame:

@@ -35,8 +35,10 @@ def clock_times(interventions: nw.LazyFrame) -> nw.LazyFrame:
     """Add `begins`, `ends` (minutes of the day, null where not usable), `exact` (0: they are the visit's), `lasts`.
 
     Start and end come from the service itself where it has both, else from its note: a service lies within its visit.
-    An end that is not after its start is no time.
+    An end that is not after its start is no time. A service whose note has no day is of the day of its start.
     """
+    starts = [nw.col(name).dt.truncate("1d") for name in ("started_at", "note_started_at")]
+    interventions = interventions.with_columns(service_date=nw.coalesce(nw.col("service_date"), *starts))
     own = ~nw.col("started_at").is_null() & ~nw.col("ended_at").is_null()
     begins = nw.when(own).then(nw.col("started_at")).otherwise(nw.col("note_started_at"))
     ends = nw.when(own).then(nw.col("ended_at")).otherwise(nw.col("note_ended_at"))
@@ -63,6 +65,16 @@ def own_minutes() -> nw.Expr:
         nw.col("student_minutes"), nw.lit(0)
     )
     return told - alone - others
+
+
+def of_unknown_role(interventions: nw.LazyFrame, by: Sequence[str]) -> nw.LazyFrame:
+    """Whose minutes are not known: `by` and `unroled` (1), where an assistant's minutes are recorded of a person without a role.
+
+    Of a therapist they are another's, of an assistant the person's own.
+    """
+    whose = nw.col("deliverer_role").is_null() & (nw.coalesce(nw.col("assistant_alone"), nw.lit(0)) > 0)
+    rows = interventions.filter(nw.col("attended") & whose & ~nw.col("deliverer_id").is_null())
+    return rows.with_columns(therapist_id=nw.col("deliverer_id")).select(*by, unroled=nw.lit(1)).unique()
 
 
 def by_skilled() -> nw.Expr:
