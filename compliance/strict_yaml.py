@@ -3,6 +3,7 @@
 Each function takes the kind of error to raise, so that what reads policies raises theirs and what reads layouts its own.
 """
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
@@ -19,6 +20,8 @@ LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """PyYAML over libyaml where it was built with it: our files are read at every start, eight times as fast as in Python."""
 FAR_TOO_DEEP = "maximum nesting depth"
 """What libyaml says of a thousand levels, which it meets in looking ahead, before we can count them."""
+MISREAD = re.compile(r"[-+]?(?:0[0-9_]+|[0-9_]+(?::[0-9]+)+)")
+"""Numbers that YAML takes for octal ones or for sixtieths."""
 CUT = Repr()
 CUT.maxstring = CUT.maxother = 60
 CUT.maxlevel = 2
@@ -68,6 +71,20 @@ class _Strict(LOADER):
                 raise _Mistake(f"line {line}: {bare(key.value)} is there twice. Keep one.")
             seen.add(key.value)
         return super().construct_mapping(node, deep)
+
+
+def _number(loader: Any, node: Any) -> int:
+    """A whole number; YAML would read 010 as 8 and 1:15 as 75."""
+    if MISREAD.fullmatch(node.value):
+        line = node.start_mark.line + 1
+        raise _Mistake(
+            f"line {line}: {bare(node.value)} would be read as {loader.construct_yaml_int(node)}. "
+            "Quote it where it is text, or write the number without leading zeros and colons."
+        )
+    return loader.construct_yaml_int(node)
+
+
+_Strict.add_constructor("tag:yaml.org,2002:int", _number)
 
 
 def bare(name: Any) -> str:

@@ -265,3 +265,35 @@ def test_rows_of_thousands_are_read_once_each(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(Row, "narrowing", property(counted))
     load_policies(tmp_path)
     assert asked <= 2 * 700
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "why"),
+    [
+        ("a.yaml", "id: Medicare\nbased_on: medicare\ntimed_unit_minutes: [{ROW, value: 10}]", "nearly 'medicare'"),
+        ("a.yaml", "id: medicar\ntimed_unit_minutes: [{ROW, value: 10}]", "nearly 'medicare'"),
+        ("a.yaml", "id: Workers Comp\ntimed_unit_minutes: [{ROW, value: 10}]", "nearly 'workers_comp'"),
+        ("a.yaml", "id: medicare\ntimed_unit_minutes:\n- {ROW, value: 010}", "line 3: 010 would be read as 8"),
+        ("a.yaml", "id: medicare\ntimed_unit_minutes:\n- {ROW, value: 1:15}", "line 3: 1:15 would be read as 75"),
+        ("a.yaml", "id: medicare\ntimed_unit_minutes:\n- {from: 20200101, value: 8, source: house-default}",
+         "from 20200101 cannot be read: no day; write it such as"),
+        ("medicaid.json", "{}", "medicaid.json: not read; policies are YAML"),
+        ("remittance_codes.yaml", "garbage: [", "remittance_codes.yaml: .* would not be read"),
+    ],
+)  # fmt: skip
+def test_what_would_have_no_effect_is_refused_in_one_line(
+    tmp_path: Path, name: str, text: str, why: str
+) -> None:
+    (tmp_path / "medicare.yaml").write_text(
+        "id: medicare\ntimed_unit_minutes: [{from: 2020-01-01, value: 15, source: house-default}]"
+    )
+    row = "from: 2020-01-01, source: house-default"
+    (tmp_path / ("medicare.yaml" if "id: medicare\n" in text else name)).write_text(text.replace("ROW", row))
+    with pytest.raises(PolicyError, match=why) as refused:
+        load_policies(tmp_path)
+    assert "\n" not in str(refused.value)
+
+
+def test_an_id_that_goes_on_from_a_known_one_is_its_own(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("id: medicaid_tx\nbased_on: medicaid\n")
+    assert "medicaid_tx" in load_policies(tmp_path).names

@@ -151,6 +151,19 @@ def test_dates_beside_one_that_is_day_first_are_not_guessed(cells, meant):
     )
 
 
+@pytest.mark.parametrize(
+    ("cells", "meant"),
+    [
+        (["62,50", "1.250", "1,250", "80", "12.50"], [False, False, False, True, True]),
+        (["$ 1.062,5", "1,250"], [False, False]),
+        (["1,250", "1,250.00", "1,250,000"], [True, True, True]),
+    ],
+)
+def test_dollars_beside_one_with_a_decimal_comma_are_not_guessed(cells, meant):
+    result = read(Kind.MONEY, *cells)
+    assert (result.values.is_not_null() & ~result.bad).to_list() == meant
+
+
 def of(table, name, *cells):
     column = next(column for column in columns(table) if column.name == name)
     result = read_cells(pl.Series(list(cells)), column)

@@ -1,9 +1,10 @@
 """Reading policy files: every mistake is one line that names file, parameter, row and remedy."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
+from difflib import get_close_matches
 from functools import cache
 from itertools import combinations
 from pathlib import Path
@@ -22,6 +23,8 @@ ABOUT = ("parameters.yaml", "references.yaml", "remittance_codes.yaml")
 SUFFIXES = (".yaml", ".yml")
 MOST_ROWS = 2_000
 """Rows of one parameter in one file; each is held against each other."""
+NEAR = 0.85
+"""How like a known id another may be before it is taken for a slip (`difflib`)."""
 HEAD = ("id", "name", "based_on")
 KEYS = ("from", "to", "value", "source", "verified", "note", "setting", "state", "discipline", "cpt")
 
@@ -55,11 +58,39 @@ def _with_overlay(folder: Path) -> Policies:
             "parameters.yaml: the parameters are the program's own and this file would not be read. "
             "Rename it if it is a policy, such as ours.yaml, or remove it."
         )
+    _refuse_unread(folder)
     base = _built_in()
     own = folder / "references.yaml"
     references = {**base.references, **(_references(own) if own.exists() or own.is_symlink() else {})}
     tables = joined(base.code_tables.editions, read_editions(folder / "cms"))
     return replace(_assemble(_files(folder), base, base.parameters, references), code_tables=tables)
+
+
+def _refuse_unread(folder: Path) -> None:
+    """Files that look like policies and would not be read: whoever wrote them would take them to be in force."""
+    if (folder / "remittance_codes.yaml").exists():
+        raise PolicyError(
+            "remittance_codes.yaml: the meanings of these codes are the program's own and this file would not be read. "
+            "Rename it if it is a policy, such as ours.yaml, or remove it."
+        )
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() == ".json":
+            raise PolicyError(
+                f"{bare(path.name)}: not read; policies are YAML. Write it as .yaml, or remove it."
+            )
+
+
+def _refuse_near(path: Path, id_: str, names: Iterable[str]) -> None:
+    """An id that is a known one but for its case or a letter would be a second policy, which no payer has."""
+    if id_ in names:
+        return
+    said = id_.casefold().replace("-", "_").replace(" ", "_")
+    near = get_close_matches(said, names, n=1, cutoff=NEAR)
+    if near and (said == near[0] or not said.startswith(near[0])):
+        raise PolicyError(
+            f"{path.name}: id {shown(id_)} is nearly {near[0]!r}, which is known. Write `id: {near[0]}` to lay it over "
+            "that policy, or choose an id of its own."
+        )
 
 
 def laid_over(policies: Policies, text: str, name: str) -> Policies:
@@ -100,6 +131,8 @@ def _assemble(
     for path in files:
         said = read_mapping(path)
         _head(path, said)
+        if base is not None:
+            _refuse_near(path, said["id"], base.names)
         layer = _layer(
             path, said, parameters, references, overlays=base is not None and said["id"] in base.names
         )

@@ -84,6 +84,13 @@ class Dated(Border):
     verified: bool | str = False
     note: str | None = None
 
+    @field_validator("valid_from", "to", mode="before")
+    @classmethod
+    def _as_day(cls, day: Any) -> Any:
+        if isinstance(day, (int, float)):
+            raise ValueError("no day; write it such as 2020-01-31")
+        return day
+
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         if self.to and self.to < self.valid_from:

@@ -79,6 +79,9 @@ RANGE = re.compile(r"^(\d+(?:\.\d+)?)\s*(?:-|–|to)\s*(\d+(?:\.\d+)?)$", re.ASC
 TIMES = re.compile(r"^(\d+(?:\.\d+)?)\s*[x×](?:\s*(?:/|per|a)?\s*(?:wk|week|w))?$", re.IGNORECASE | re.ASCII)
 LARGEST = 2.0**53  # beyond it a float no longer holds every whole number
 SHORTENED = r"^\d(?:\.\d+)?[eE]\+\d+$"
+DECIMAL_COMMA = r"^\D*\d[\d.]*,\d{1,2}[^\d.,]*$"
+ONE_THOUSAND = r"^[^\d.,]*\d{1,3}[.,]\d{3}[^\d.,]*$"
+"""One sign before three digits, which may part thousands or be the decimal one."""
 SLASHED = r"^([0-9]{1,2})[-/]([0-9]{1,2})[-/][0-9]{4}(?:[T ]|$)"
 """Dates whose order only the habit of their writer tells."""
 LOST = "\ufffd"
@@ -224,6 +227,8 @@ def _faults(cells: pl.Series | None, values: pl.Series, column: Column) -> Itera
         yield values.abs() > LARGEST, wanted
     if isinstance(column.held_as, pl.Datetime) and cells is not None:
         yield from _of_unknown_order(cells)
+    if column.kind is Kind.MONEY and cells is not None:
+        yield from _of_unknown_sign(cells)
     if cells is not None and (cells.str.len_bytes() > LONGEST_CELL).any():
         yield cells.str.len_chars() > LONGEST_CELL, f"a cell of at most {LONGEST_CELL:,} characters"
     if column.kind is Kind.KEY:
@@ -255,6 +260,17 @@ def _of_unknown_order(cells: pl.Series) -> Iterator[tuple[pl.Series, str]]:
         "a date whose order is known, such as 2026-03-04, because this column also has "
         f"{day_first.min()}, which can only be day first",
     )
+
+
+def _of_unknown_sign(cells: pl.Series) -> Iterator[tuple[pl.Series, str]]:
+    """Dollars such as 1.250 or 1,250, in a column where another cell's comma can only be a decimal one: 62,50."""
+    decimal = cells.filter(cells.str.contains(DECIMAL_COMMA))
+    if decimal.len():
+        yield (
+            cells.str.contains(ONE_THOUSAND).fill_null(False),
+            "dollars whose decimal sign is known, such as 1250.00, because this column also has "
+            f"{decimal.min()}, whose comma can only be a decimal sign",
+        )
 
 
 def _as_strings(given: pl.Series, column: Column, remarks: dict[str, int]) -> pl.Series | None:
