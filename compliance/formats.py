@@ -44,6 +44,11 @@ def plural(number: int, one: str, many: str | None = None) -> str:
     return f"{count(number)} {one if number == 1 else many or one + 's'}"
 
 
+def these(number: int, noun: str, one: str, many: str) -> str:
+    """`1 row repeats`, `12 rows repeat`: a number of things with the verb that agrees."""
+    return f"{plural(number, noun)} {one if number == 1 else many}"
+
+
 COUNTED = (
     "days|units|minutes|visits|patients|lines|hours|weeks|months|years|reports|sessions|treatments|denials|characters|elements|"
     "re-evaluations"

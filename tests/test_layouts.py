@@ -207,7 +207,7 @@ def test_appointments_are_no_notes(text, patients):
     assert "appointments" in records.reasons["notes"]
     assert "left out" not in notices(records)
     nobody = loaded(text + text.splitlines()[1].replace(patients[0], "", 1) + "\n")
-    assert "1 rows have no " in notices(nobody)
+    assert "1 row has no " in notices(nobody)
 
 
 def test_tuva_medical_claim():

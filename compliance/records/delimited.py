@@ -15,7 +15,7 @@ from itertools import islice
 
 import polars as pl
 
-from compliance.formats import plural
+from compliance.formats import plural, these
 from compliance.records.models import schema
 from compliance.records.raw import (
     BATCH_ROWS,
@@ -93,7 +93,10 @@ def _mixed(data: bytes, file: str) -> tuple[str, list[Notice]]:
             other += 1
             lines.append(line.decode("cp1252", errors="replace"))
     told = Notice(
-        "encoding", f"{file}: {other:,} lines are not UTF-8 and were read as Windows-1252", file, count=other
+        "encoding",
+        f"{file}: {these(other, 'line', 'is', 'are')} not UTF-8; read as Windows-1252",
+        file,
+        count=other,
     )
     return _text("\n".join(lines), file, [told])
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from compliance.formats import plural, terminal
+from compliance.formats import plural, terminal, these
 from compliance.records.cells import TIME_ALONE, CellsRead, as_text, expected, read_cells
 from compliance.records.lost import TELLING, from_text
 from compliance.records.models import CLOCK_DAY, TABLES, Column, Kind, columns, schema
@@ -232,7 +232,7 @@ def without_repeats(
     repeated = several.height - once.height
     told = []
     if repeated:
-        said = f"{table}: {repeated:,} rows repeat another row in every cell and were kept once"
+        said = f"{table}: {these(repeated, 'row', 'repeats', 'repeat')} another row in every cell; kept once"
         told.append(Notice("duplicate", said, None, table, repeated))
     if not model.repeats:
         first = once.unique(keys, keep="first", maintain_order=True)

@@ -11,6 +11,7 @@ from hashlib import sha256
 
 import polars as pl
 
+from compliance.formats import these
 from compliance.records.cells import NOTHING
 from compliance.records.layouts.models import Cell, Condition, Layout, TableMap, at, folded
 from compliance.records.models import TABLES, Column, columns
@@ -418,9 +419,7 @@ def _by_key(raw: RawTable, table: TableMap, alone: bool) -> None:
     cells = raw.cells.filter(pl.all_horizontal(pl.col(key).is_not_null() for key in needed))
     if alone and cells.height < raw.cells.height:
         lost = raw.cells.height - cells.height
-        said = (
-            f"{raw.file}: {lost:,} rows have no {raw.headers.get(needed[0]) or needed[0]} and were left out"
-        )
+        said = f"{raw.file}: {these(lost, 'row', 'has', 'have')} no {raw.headers.get(needed[0]) or needed[0]}; left out"
         raw.notices.append(Notice("cells", said, raw.file, raw.table, lost))
     lists = [name for name, cell in table.columns.items() if cell.gather and name in cells.columns]
     plain = [name for name in cells.columns if name not in (*keys, *lists, ROW)]
