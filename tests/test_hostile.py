@@ -9,6 +9,7 @@ import subprocess
 import sys
 import zipfile
 import zlib
+from collections import Counter
 from datetime import date
 from pathlib import Path
 
@@ -288,12 +289,32 @@ def clinic():
     return load(small_clinic())
 
 
+@pytest.fixture(scope="module")
+def clinic_audit(clinic):
+    return audit(clinic, load_policies(None), date.fromisoformat(AS_OF[1]))
+
+
+GROWS = {
+    (
+        "notes.patient_id",
+        "PR-05",
+    ): "the report that says so is nobody's: the day's notes are counted as without one",
+    (
+        "notes.service_date",
+        "PR-04",
+    ): "what a report is to repeat is sought in reports before it, and none is before it",
+    ("claim_lines.cpt", "INT-09"): "a line without a code takes a note of its day whose code it may not be",
+    ("claim_lines.cpt", "FRQ-03"): "days of remote monitoring, known by their codes alone, count as visits",
+}
+"""Findings, info apart, that a column without a value adds, which are not mended, and why they come."""
+
+
 @pytest.mark.parametrize(
     "column",
-    ["notes.patient_id", "notes.service_date", "claims.payer_id", "claim_lines.cpt", "claim_lines.units",
-     "interventions.minutes", "therapists.role"],
+    ["notes.patient_id", "notes.service_date", "claims.patient_id", "claims.payer_id", "claim_lines.cpt",
+     "claim_lines.units", "interventions.minutes", "therapists.role"],
 )  # fmt: skip
-def test_a_column_without_a_value_makes_no_rule_surer(column, clinic):
+def test_a_column_without_a_value_makes_no_rule_surer(column, clinic, clinic_audit):
     """All columns of all tables were tried so; these are the ones on which most rules hang."""
     name, _, emptied = column.partition(".")
     frames = {
@@ -303,16 +324,22 @@ def test_a_column_without_a_value_makes_no_rule_surer(column, clinic):
     }
     nothing = pl.lit(None, frames[name].schema[emptied]).alias(emptied)
     records = from_frames(frames | {name: frames[name].with_columns(nothing)})
-    rules = [rule for rule in select(None) if column in rule.needs][:4] or select(["MOD"])
+    rules = [rule.code for rule in select(None) if column in rule.needs][:4] or [
+        r.code for r in select(["MOD"])
+    ]
     day = date.fromisoformat(AS_OF[1])
-    before, after = (audit(each, load_policies(None), day, rules) for each in (clinic, records))
+    before, after = clinic_audit, audit(records, load_policies(None), day)
     unsure = {each.rule for each in after.not_run} | set(
         after.coverage.filter(pl.col("cannot_tell") > 0)["rule"]
     )
-    assert unsure, column
+    assert unsure & set(rules), column
     for rule in rules:
-        counts = [each.coverage.filter(pl.col("rule") == rule.code) for each in (before, after)]
+        counts = [each.coverage.filter(pl.col("rule") == rule) for each in (before, after)]
         assert counts[1]["passed"].sum() <= counts[0]["passed"].sum()
+    at_risk = [
+        Counter(each.findings.filter(pl.col("severity") != "info")["rule"]) for each in (before, after)
+    ]
+    assert set(at_risk[1] - at_risk[0]) == {rule for emptied, rule in GROWS if emptied == column}
 
 
 def sample(name):

@@ -51,7 +51,7 @@ def line_without_note(
       them: the export may begin later than the claims.
     - A line that names a note which the export lacks cannot be told, nor one that a note of its patient without a day, or
       of its day without a patient, may document.
-    - Remote monitoring has no visit note and is not judged.
+    - Remote monitoring has no visit note and is not judged; a line without a code and a note may be one.
 
     ## What it does not check
     Whether the note holds the code (INT-05), and whether what it says supports the code (DOC, UNIT). Notes that the
@@ -62,7 +62,7 @@ def line_without_note(
     return judge(
         lines.with_columns(case=nw.when(no_show).then(nw.lit("no_show")).otherwise(nw.lit("none"))),
         applies=is_session() & nw.col("other_note_id").is_null(),
-        cannot_tell=untold(),
+        cannot_tell={**untold(), "claim_lines.cpt": (nw.col("here") == 0) & nw.col("cpt").is_null()},
         fails=nw.col("here") == 0,
     ).select(
         "claim_id",
