@@ -456,3 +456,10 @@ def test_a_column_of_charts_that_is_never_filled_counts_as_not_exported(tmp_path
         text.replace("N3,P1,treatment,2026-03-04,", "N3,P1,treatment,2026-03-04,2026-03-04")
     )
     assert not load(folder).unfilled_columns
+
+
+def test_a_table_with_another_programs_mark_is_told_unless_the_table_is_beside_it(tmp_path):
+    for name in ("claims.csv", "~$claims.csv", "~$notes.csv", "._goals.csv"):
+        (tmp_path / name).write_text("claim_id\nC1\n")
+    told = " ".join(str(notice) for notice in load(tmp_path).report.left_out)
+    assert "~$notes.csv" in told and "._goals.csv" in told and "~$claims.csv" not in told
