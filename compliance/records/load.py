@@ -49,7 +49,7 @@ __all__ = [
     "load_files",
 ]
 FILLED = {
-    "plans_of_care": ("patient_id", "signed_on", "certified_on"),
+    "plans_of_care": ("patient_id", "signed_on", "certified_on", "visits_per_week"),
     "notes": ("patient_id", "kind", "service_date", "signed_on", "text"),
     "interventions": ("cpt", "minutes"),
     "claims": ("patient_id",),

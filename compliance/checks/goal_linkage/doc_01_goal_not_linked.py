@@ -12,7 +12,7 @@ from compliance.checks.goal_linkage.activity_notes import (
     visits_so_far,
 )
 from compliance.checks.rule import rule
-from compliance.checks.terms import FAIL
+from compliance.checks.terms import FAIL, flag
 
 PARAMETERS = [ELEMENTS, "unlinked_visits_repay_risk"]
 UNLINKED = {
@@ -79,7 +79,8 @@ def goal_not_linked(
     - One such note is a weakness. From the payer's number of visits in a row within an episode it is a repayment risk,
       and a reviewer decides the amount. A linked visit, or one that cannot be told, begins the count anew.
     - A payer that does not ask for the link is not judged.
-    - Without a note, its text, its plan or any goals of the plan nothing can be told.
+    - Without a note, its text, its plan or any goals of the plan nothing can be told; nor where the note may serve a goal that
+      was closed on a day that nobody recorded, or whose label or text is not known.
 
     ## What it does not check
     Whether the goal can be measured (DOC-07), and whether the activity was the best one for it.
@@ -103,6 +104,7 @@ def goal_not_linked(
             "notes.plan_id": nw.col("plan_id").is_null(),
             "goals.goal_id": nw.col("goals").is_null(),
             "notes.goal_named": nw.col("linked").is_null() & ~nw.col("perhaps").is_null(),
+            **_unknown_goals(),
         },
         fails=nw.col("linked").is_null(),
     )
@@ -119,6 +121,17 @@ def goal_not_linked(
         severity=nw.when(at_risk).then(nw.lit("medium")).otherwise(nw.lit("low")),
         exposed_share=nw.lit(0.0),
     )  # fmt: skip
+
+
+def _unknown_goals() -> dict[str, nw.Expr]:
+    """What the plan's goals do not say, where a note may link to one of them for all that: to one that was closed nobody knows
+    when, to one of an unknown label, or by words that are not there."""
+    unlinked, why = nw.col("linked").is_null(), nw.coalesce(nw.col("why"), nw.lit("unnamed"))
+    return {
+        "goals.status_on": unlinked & why.is_in(["unnamed", "not_open"]) & (nw.col("undated") > 0),
+        "goals.label": unlinked & (why == "unknown_label") & (nw.col("unlabelled") > 0),
+        "goals.text": unlinked & (why == "unnamed") & (nw.col("wordless") > 0),
+    }
 
 
 def _linked(links: nw.LazyFrame, notes: nw.LazyFrame) -> nw.LazyFrame:
@@ -173,12 +186,20 @@ def _reasons(links: nw.LazyFrame) -> nw.LazyFrame:
 
 
 def _goals_of_plans(goals: nw.LazyFrame) -> nw.LazyFrame:
-    """Of each plan the number of its goals and the first that stands open, in words."""
+    """Of each plan the number of its goals, the first that stands open, in words, and whether one lacks the day on which it was
+    closed (`undated`), its label or its text."""
     told = nw.concat_str([nw.col("label"), nw.lit(" ("), nw.col("text"), nw.lit(")")])
     example = nw.when(nw.col("status") == "open").then(told).otherwise(nw.lit(None, dtype=nw.String))
+    closed = ~nw.col("status").is_null() & (nw.col("status") != "open")
     return (
         goals.filter(~nw.col("plan_id").is_null())
-        .select("plan_id", "goal_id", open_goal=example)
+        .select(
+            "plan_id", "goal_id", open_goal=example, undated=flag(closed & nw.col("status_on").is_null()),
+            unlabelled=flag(nw.col("label").is_null()), wordless=flag(nw.col("text").is_null()),
+        )
         .group_by("plan_id")
-        .agg(goals=nw.col("goal_id").count(), open_goal=nw.col("open_goal").min())
-    )
+        .agg(
+            nw.col("undated", "unlabelled", "wordless").max(),
+            goals=nw.col("goal_id").count(), open_goal=nw.col("open_goal").min(),
+        )
+    )  # fmt: skip

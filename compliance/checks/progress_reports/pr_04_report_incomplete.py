@@ -8,7 +8,7 @@ import polars as pl
 from compliance.checks.progress_reports.periods import PERIOD_PARAMETERS, report_periods
 from compliance.checks.progress_reports.terms import author_doubt
 from compliance.checks.rule import rule
-from compliance.checks.terms import ONE_DAY, first, fold, judge
+from compliance.checks.terms import ONE_DAY, first, flag, fold, judge
 
 CORE = ("no_goals", "no_measure", "no_assessment")
 """The elements of which two missing ones put payment at risk."""
@@ -28,7 +28,15 @@ LACKS = {
     "no_plan": "the plan or why skilled care goes on",
     "no_signature": "the therapist's dated signature",
 }
-UNKNOWN = ("notes.text", "notes.plan_id", "goals.plan_id", "notes.period_from", "notes.signed_on")
+UNKNOWN = (
+    "notes.text",
+    "notes.plan_id",
+    "goals.plan_id",
+    "goals.label",
+    "goals.text",
+    "notes.period_from",
+    "notes.signed_on",
+)
 DAY = r"(?:\d{1,2}/\d{1,2}(?:/\d{2,4})?|\d{4}-\d{2}-\d{2})"
 PERIOD_IN_TEXT = rf"(?i){DAY}\s?(?:-|–|—|to|through|thru|until|→|->)\s?{DAY}"
 """How a report's text states the period that it covers: `3/2-3/23`, `3/2/26 to 3/23/26`."""
@@ -148,7 +156,10 @@ def _reports(notes: nw.LazyFrame, periods: nw.LazyFrame) -> nw.LazyFrame:
 def _with_goals(
     reports: nw.LazyFrame, goals: nw.LazyFrame, goal_links: nw.LazyFrame, goal_measures: nw.LazyFrame
 ) -> nw.LazyFrame:
-    """Add `plan_goals`, `open_goals` (how many on the report's day) and `goals_unnamed`, labels of those not named."""
+    """Add `plan_goals`, `open_goals` (how many on the report's day) and `goals_unnamed`, labels of those not named.
+
+    A goal whose label or text is not known may be named all the same: it counts in `unlabelled` or `wordless`.
+    """
     replaced = goals.select(replaces_goal_id="goal_id", replaced_on="status_on")
     named = nw.concat(
         [
@@ -169,16 +180,24 @@ def _with_goals(
             said=nw.coalesce(nw.col("label"), nw.col("text"), nw.col("goal_id")),
         )
     )
-    counted = held.group_by("note_id").agg(plan_goals=nw.len(), open_goals=nw.col("open").sum())
+    unnamed = (nw.col("open") == 1) & nw.col("named").is_null()
+    held = held.with_columns(
+        unlabelled=flag(unnamed & nw.col("label").is_null()),
+        wordless=flag(unnamed & nw.col("text").is_null()),
+    )
+    counted = held.group_by("note_id").agg(
+        nw.col("unlabelled", "wordless").max(), plan_goals=nw.len(), open_goals=nw.col("open").sum()
+    )
+    known = (nw.col("unlabelled") == 0) & (nw.col("wordless") == 0)
     # Names are strung together by the fold: no engine-neutral expression does it.
-    unnamed = fold(
-        held.filter((nw.col("open") == 1) & nw.col("named").is_null()).select("note_id", "said"),
+    labels = fold(
+        held.filter(unnamed & known).select("note_id", "said"),
         by=("note_id",),
         order_by=("said",),
         step=lambda rows: [{"goals_unnamed": ", ".join(row["said"] for row in rows)}],
         returns={"goals_unnamed": pl.String()},
     )
-    return reports.join(counted, on="note_id", how="left").join(unnamed, on="note_id", how="left")
+    return reports.join(counted, on="note_id", how="left").join(labels, on="note_id", how="left")
 
 
 def _with_stored_measures(
@@ -238,6 +257,8 @@ def _elements(reports: nw.LazyFrame, absent_columns: frozenset[str]) -> nw.LazyF
             ("notes.text", silent),
             ("notes.plan_id", nw.col("plan_id").is_null()),
             ("goals.plan_id", nw.col("plan_goals").is_null()),
+            ("goals.label", nw.col("unlabelled") > 0),
+            ("goals.text", nw.col("wordless") > 0),
             ("notes.period_from", undated & ~in_text & unexported),
             ("notes.signed_on", nw.col("signed_on").is_null() & no_signatures),
         )

@@ -51,7 +51,8 @@ def assistant_evaluated(
     - Who gave it is who delivered the code on the visit, else the author of the note.
     - Where a therapist shared in the code, the assistant took measurements: no fault.
     - Without a note the claim speaks: an assistant as rendering therapist, or CQ or CO on the line.
-    - An evaluation without a code is judged by its note's author.
+    - An evaluation without any service recorded is judged by its note's author; which of services without a code was the
+      evaluation cannot be told.
     - A co-signature does not make it the therapist's.
 
     ## What it does not check
@@ -85,10 +86,15 @@ def assistant_evaluated(
     units = nw.concat([noted.select(UNIT), billed.select(UNIT)], how="vertical")
     helper = (nw.col("by_assistant") > 0) | (nw.col("by_aide") > 0)
     alone = helper & (nw.col("by_therapist") == 0)
+    uncoded = interventions.filter(nw.col("cpt").is_null()).select("note_id").unique()
+    units = units.join(uncoded.with_columns(uncoded=nw.lit(1)), on="note_id", how="left")
     return judge(
         units,
         applies=ruled("assistant_evaluation_billable"),
-        cannot_tell={"therapists.role": ~helper & (nw.col("by_therapist") == 0) & (nw.col("by_unknown") > 0)},
+        cannot_tell={
+            "interventions.cpt": nw.col("cpt").is_null() & (nw.col("uncoded") > 0),
+            "therapists.role": ~helper & (nw.col("by_therapist") == 0) & (nw.col("by_unknown") > 0),
+        },
         fails=alone & ~nw.col("assistant_evaluation_billable"),
     ).select(
         "claim_id", "line", "note_id", "outcome", "missing", "cpt", "service_date", "patient_id", "discipline", "clinic_id",

@@ -19,6 +19,9 @@ DAY = ("day",)
 DEARER_THAN_ANY = 1_000_000
 """A unit that is not supported costs more than any price: prices only choose among equals."""
 
+UNCODED = ""
+"""Stands for the code of a service whose code is not known."""
+
 
 def clock_code(column: str = "cpt") -> nw.Expr:
     """The code whose minutes a code continues (97130 those of 97129), else the code itself."""
@@ -77,22 +80,29 @@ def skilled_minutes() -> nw.Expr:
 
 
 def minutes_by_code(interventions: nw.LazyFrame, minutes: nw.Expr | None = None) -> nw.LazyFrame:
-    """Timed codes a note: note_id, code, minutes (of the rows that tell), untold (1 where a row does not).
+    """Timed codes a note: note_id, code, minutes (of the rows that tell), untold (1 where a row does not), uncoded.
 
-    `minutes` says which of a row's minutes count: all of them (`stated_minutes`) unless told otherwise.
+    A service without a code may be one of a timed code: it stands under UNCODED, untold, as 1 in `uncoded`. `minutes`
+    says which of a row's minutes count: all of them (`stated_minutes`) unless told otherwise.
     """
     minutes = stated_minutes() if minutes is None else minutes
+    uncoded = nw.col("cpt").is_null()
+    told = nw.when(~uncoded).then(minutes)
     return (
-        interventions.filter(nw.col("attended") & is_timed())
-        .select("note_id", code=clock_code(), told=nw.coalesce(minutes, nw.lit(0)).cast(nw.Int64), untold=flag(minutes.is_null()))
+        interventions.filter(nw.col("attended") & (is_timed() | uncoded))
+        .select(
+            "note_id", code=nw.coalesce(clock_code(), nw.lit(UNCODED)), told=nw.coalesce(told, nw.lit(0)).cast(nw.Int64),
+            untold=flag(told.is_null()), uncoded=flag(uncoded),
+        )
         .group_by("note_id", "code")
-        .agg(minutes=nw.col("told").sum(), untold=nw.col("untold").max())
+        .agg(minutes=nw.col("told").sum(), untold=nw.col("untold").max(), uncoded=nw.col("uncoded").max())
         .with_columns(minutes=nw.col("minutes").cast(nw.Int64))
     )  # fmt: skip
 
 
 def minutes_of_notes(notes: nw.LazyFrame, by_code: nw.LazyFrame) -> nw.LazyFrame:
-    """Timed minutes a note: note_id, by_code (1: each code's are known), total, own_total, stated (1: some are told).
+    """Timed minutes a note: note_id, by_code (1: each code's are known), total, own_total, stated (1: some are told), uncoded
+    (1: a service has no code).
 
     `total` is the sum of the codes' where all are known, else the note's own; `own_total` the note's own where it
     has one. `total` is null where neither is known.
@@ -100,7 +110,7 @@ def minutes_of_notes(notes: nw.LazyFrame, by_code: nw.LazyFrame) -> nw.LazyFrame
     coded = (
         by_code.with_columns(told=1 - nw.col("untold"))
         .group_by("note_id")
-        .agg(coded=nw.col("minutes").sum(), untold=nw.col("untold").max(), told=nw.col("told").max())
+        .agg(nw.col("untold", "told", "uncoded").max(), coded=nw.col("minutes").sum())
     )
     known = (nw.col("untold") == 0) | (nw.col("untold").is_null() & nw.col("treated"))
     own = nw.col("timed_minutes")
@@ -113,13 +123,14 @@ def minutes_of_notes(notes: nw.LazyFrame, by_code: nw.LazyFrame) -> nw.LazyFrame
         .select(
             "note_id", "by_code", "total",
             own_total=nw.coalesce(own, nw.col("total")),
-            stated=flag(~own.is_null() | (nw.col("told") > 0)),
+            stated=flag(~own.is_null() | (nw.col("told") > 0)), uncoded=flag(nw.col("uncoded") > 0),
         )
     )  # fmt: skip
 
 
 def day_minutes(speaking: nw.LazyFrame, of_notes: nw.LazyFrame) -> nw.LazyFrame:
-    """A billed day's timed minutes, from the notes that speak for it: DAY, by_code, timed_minutes, note_minutes, stated.
+    """A billed day's timed minutes, from the notes that speak for it: DAY, by_code, timed_minutes, note_minutes, stated,
+    uncoded.
 
     `timed_minutes` is null where a note's are not known.
     """
@@ -130,7 +141,7 @@ def day_minutes(speaking: nw.LazyFrame, of_notes: nw.LazyFrame) -> nw.LazyFrame:
     )
     summed = rows.group_by(*DAY).agg(
         nw.col("by_code").min(),
-        nw.col("stated").max(),
+        nw.col("stated", "uncoded").max(),
         nw.col("timed_minutes").sum(),
         nw.col("note_minutes").sum(),
         nw.col("untold").max(),
@@ -145,7 +156,8 @@ def day_minutes(speaking: nw.LazyFrame, of_notes: nw.LazyFrame) -> nw.LazyFrame:
 def code_minutes(speaking: nw.LazyFrame, by_code: nw.LazyFrame, lines: nw.LazyFrame) -> nw.LazyFrame:
     """Documented and billed timed codes of each day: DAY, code, minutes, billed (units), price, and the day's CLOCK."""
     clock = lines.group_by(*DAY).agg(*(nw.col(name).max() for name in CLOCK))
-    documented = speaking.join(by_code, on="note_id").select(
+    coded = by_code.filter(nw.col("code") != UNCODED)
+    documented = speaking.join(coded, on="note_id").select(
         *DAY, "code", "minutes", billed=nw.lit(0).cast(nw.Int64), price=nw.lit(0.0).cast(nw.Float64)
     )
     billed = lines.filter(is_timed()).select(

@@ -135,6 +135,7 @@ def _judged(lines: nw.LazyFrame) -> nw.LazyFrame:
         fault = nw.when(nw.coalesce(holds, nw.lit(False))).then(nw.lit(name)).otherwise(fault)
     lines = lines.with_columns(case=fault)
     by_total = nw.col("by_code") == 0
+    untold = (nw.col("stated") == 0) | nw.col("timed_minutes").is_null() | (by_total & (way != POOLED))
     swapped = (nw.col("case") == "code") & (nw.col("units_billed") == nw.col("whole")) & (way == POOLED)
     return judge(
         lines,
@@ -144,8 +145,8 @@ def _judged(lines: nw.LazyFrame) -> nw.LazyFrame:
             "claim_lines.units": nw.col("units_untold") > 0,
             "policy.timed_unit_minutes": nw.col("timed_unit_minutes").is_null() | nw.col("first_unit_minutes").is_null(),
             "policy.unit_method": nw.col("unlisted") > 0,
-            "interventions.minutes": (nw.col("stated") == 0) | nw.col("timed_minutes").is_null()
-            | (by_total & (way != POOLED)),
+            "interventions.cpt": untold & (nw.col("uncoded") > 0),
+            "interventions.minutes": untold,
         },
         fails=(nw.col("lost") > 0) | (nw.col("one_way") > 0),
     ).select(

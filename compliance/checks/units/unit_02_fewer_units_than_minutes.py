@@ -79,6 +79,7 @@ def fewer_units_than_minutes(
         missed_dollars=nw.when(chosen).then(nw.col("midpoint_missed")).otherwise(nw.col("pooled_missed")),
     )
     unbilled = nw.col("units_supported") - nw.col("units_billed")
+    untold = (nw.col("stated") == 0) | nw.col("timed_minutes").is_null() | (~by_code & (way != POOLED))
     return judge(
         days.with_columns(unbilled=unbilled),
         applies=ruled("unit_method"),
@@ -87,8 +88,8 @@ def fewer_units_than_minutes(
             "claim_lines.units": nw.col("units_untold") > 0,
             "policy.timed_unit_minutes": nw.col("timed_unit_minutes").is_null() | nw.col("first_unit_minutes").is_null(),
             "policy.unit_method": nw.col("unlisted") > 0,
-            "interventions.minutes": (nw.col("stated") == 0) | nw.col("timed_minutes").is_null()
-            | ((nw.col("by_code") == 0) & (way != POOLED)),
+            "interventions.cpt": untold & (nw.col("uncoded") > 0),
+            "interventions.minutes": untold,
         },
         fails=nw.col("unbilled") > 0,
     ).select(

@@ -60,7 +60,7 @@ def minutes_missing(
     - Times contradict where an end comes before its start, where the total is longer than from start to end, or
       where a code's minutes differ from its own start and end, beyond the tolerance. A visit may take longer than
       its treatment.
-    - An export that carries no minutes cannot be told.
+    - An export that carries no minutes cannot be told; nor can the minutes of timed codes where a service has no code.
 
     ## What it does not check
     Whether the minutes support the billed units (UNIT-01); minutes that stand only in the note's words.
@@ -74,7 +74,7 @@ def minutes_missing(
     with_timed = (nw.coalesce(nw.col("rows_timed"), nw.lit(0)) > 0) | (
         nw.coalesce(nw.col("timed_line"), nw.lit(0)) > 0
     )
-    known_timed = (nw.col("rows_timed") > 0) & (nw.col("untold_timed") == 0)
+    known_timed = (nw.col("rows_timed") > 0) & (nw.col("untold_timed") == 0) & (nw.col("uncoded") == 0)
     known_all = nw.col("untold") == 0
     span, slack = window(), nw.col("minutes_tolerance")
     nothing = (
@@ -106,11 +106,13 @@ def minutes_missing(
         case = nw.when(_true(holds)).then(nw.lit(name)).otherwise(case)
     unread = {"interventions.minutes", "notes.timed_minutes"} <= absent_columns
     missing = nw.col("case").is_in(["none", "timed_missing"])
+    perhaps_timed = nw.col("case").is_null() & ~with_timed & ~timed_told
+    uncoded = (nw.col("uncoded") > 0) & ((nw.col("case") == "timed_missing") | perhaps_timed)
     return judge(
         units.with_columns(case=case),
         applies=ruled("minutes_tolerance"),
         cannot_tell={
-            "interventions.cpt": ~nw.col("treated") & nw.col("timed_line").is_null(),
+            "interventions.cpt": (~nw.col("treated") & nw.col("timed_line").is_null()) | _true(uncoded),
             "interventions.minutes": missing & nw.lit(unread),
         },
         fails=~nw.col("case").is_null(),
@@ -140,13 +142,14 @@ def _coded(interventions: nw.LazyFrame) -> nw.LazyFrame:
         untold=flag(minutes.is_null()),
         untold_timed=flag(timed & minutes.is_null()),
         told=flag(~minutes.is_null()),
+        uncoded=flag(nw.col("cpt").is_null()),
         apart=nw.coalesce(apart, nw.lit(0)),
     )
     return (
         rows.group_by("note_id")
         .agg(
             *(nw.col(name).sum() for name in ("coded_all", "coded", "rows_timed")),
-            *(nw.col(name).max() for name in ("untold", "untold_timed", "told", "apart")),
+            *(nw.col(name).max() for name in ("untold", "untold_timed", "told", "uncoded", "apart")),
         )
         .with_columns(nw.col("coded_all").cast(nw.Int64), nw.col("coded").cast(nw.Int64))
     )
