@@ -56,7 +56,8 @@ def _whose(
     for key, whole in WHOLE.items():
         if table == whole or key not in schema(table):
             continue
-        on = ["service_date"] if whole == "notes" else []
+        # a line may name a note of another day (INT-06): only a service is of its note's day
+        on = ["service_date"] if table == "interventions" and whole == "notes" else []
         known = tables[whole].select(key, "patient_id", *on)
         if whole in left:
             known = pl.concat([known, left[whole].select(key, "patient_id", *on)])
