@@ -48,10 +48,12 @@ def records() -> Records:
     )  # fmt: skip
 
 
-def goals() -> Iterator[dict[str, str]]:
+def goals() -> Iterator[dict[str, str | None]]:
+    """The goals as they stood at the visit: what is met or discontinued in the file was so by then."""
     for note in labelled():
         for number, goal in enumerate(note["goals"]):
-            yield {"goal_id": f"{note['id']}/{number}", "plan_id": note["id"], **goal}
+            closed = None if goal["status"] == "open" else BEGUN
+            yield {"goal_id": f"{note['id']}/{number}", "plan_id": note["id"], "status_on": closed, **goal}
 
 
 @cache

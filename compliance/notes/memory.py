@@ -11,6 +11,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
+from io import BytesIO
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -74,7 +75,8 @@ def _known(kind: str, schema: Mapping[str, Any]) -> pl.DataFrame:
     if folder is None:
         return empty
     try:
-        kept = pl.read_parquet(folder / f"{kind}.parquet")
+        # opened once: Polars opens a path several times, and another run may put a new file there meanwhile
+        kept = pl.read_parquet(BytesIO((folder / f"{kind}.parquet").read_bytes()))
     except (OSError, pl.exceptions.PolarsError):
         return empty
     return kept if kept.schema == empty.schema else empty
