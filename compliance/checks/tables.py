@@ -12,7 +12,7 @@ from functools import cached_property
 
 import narwhals as nw
 
-from compliance.checks.terms import MINUTES_OF_A_DAY, codes, in_polars
+from compliance.checks.terms import DISCIPLINE_MODIFIERS, MINUTES_OF_A_DAY, codes, in_polars
 from compliance.policy.remittance_codes import not_denials
 
 CONTEXT = ("policy", "setting", "state", "discipline")
@@ -264,7 +264,7 @@ class ChartTables:
         )
         by_modifier = nw.lit(None, dtype=nw.String)
         padded = nw.concat_str([nw.lit(" "), nw.col("modifiers"), nw.lit(" ")])
-        for modifier, discipline in (("GN", "SLP"), ("GO", "OT"), ("GP", "PT")):
+        for discipline, modifier in reversed(DISCIPLINE_MODIFIERS.items()):
             named = nw.coalesce(padded.str.contains(f" {modifier} ", literal=True), nw.lit(False))
             by_modifier = nw.when(named).then(nw.lit(discipline)).otherwise(by_modifier)
         lines = self._records["claim_lines"].join(claims, on="claim_id", how="inner")
