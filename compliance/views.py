@@ -16,6 +16,7 @@ from scipy.special import gammaincinv
 from compliance import formats, risk
 from compliance.audit import LINE_ITEMS, VISIT, Audit, counted
 from compliance.chart_theme import SEVERITIES, SEVERITY_SIGNS
+from compliance.charts import STANDING_WORDS
 from compliance.checks.rule import Rule, catalogue
 from compliance.missing_facts import in_words
 from compliance.prebill import released_untold
@@ -271,11 +272,8 @@ def help_sentence(rows: pl.DataFrame, names: Mapping[str, str]) -> str:
     return f"{who} {verb} a chart review." + (f" The others: {rest}" if rest else "")
 
 
-STANDING_OF_OTHERS = {
-    "within": "within expected variation",
-    "near": "beyond the 95 % limit",
-    "below": "below the 99.8 % limit (see whether the checks had their facts)",
-}
+STANDING_OF_OTHERS = {standing: STANDING_WORDS[standing] for standing in ("within", "near", "below")}
+STANDING_OF_OTHERS["below"] += " (see whether the checks had their facts)"
 """Where a therapist stands who needs no chart review, in the words of the funnel's legend."""
 
 
