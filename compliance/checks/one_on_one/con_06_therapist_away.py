@@ -3,9 +3,13 @@
 import narwhals as nw
 
 from compliance.checks.rule import rule
-from compliance.checks.terms import ASSISTANT_MODIFIERS, ONE_DAY, first, flag, has_code, judge, yes
+from compliance.checks.terms import ASSISTANT_MODIFIERS, ONE_DAY, first, flag, has_code, judge, kept, yes
 
 LINE = ["claim_id", "line"]
+ASKED = [
+    *LINE, "note_id", "cpt", "modifiers", "therapist_id", "note_therapist_id", "service_date", "patient_id", "discipline",
+    "clinic_id", "payer_id", "place_of_service",
+]  # fmt: skip
 ELSEWHERE = ("02", "10", "12")
 """CMS places of service: telehealth (02, 10) and the patient's home (12). No clock of a clinic speaks of them."""
 
@@ -64,8 +68,8 @@ def therapist_away(
     ## What it does not check
     Services outside the hours of the clock at the same clinic. Whether another therapist wrote the note (INT-09).
     """
-    lines = _with_person(claim_lines, interventions, therapists)
-    lines = _with_hours(lines, interventions, notes)
+    lines = _with_person(claim_lines.select(ASKED), interventions, therapists)
+    lines = kept(_with_hours(lines, interventions, notes))
     lines = lines.join(_clocks(lines, shifts), on=LINE, how="left").join(
         _leave(lines, shifts), on=LINE, how="left"
     )
@@ -225,19 +229,15 @@ def _leave(lines: nw.LazyFrame, shifts: nw.LazyFrame) -> nw.LazyFrame:
     away = shifts.filter(unsaid | (nw.col("kind") == "leave")).select(
         person_id="therapist_id", away_from="starts_at", away_to="ends_at", leave=nw.lit(1) - flag(unsaid)
     )
-    first_day, last = (
-        nw.col("away_from").dt.truncate("1d"),
-        nw.coalesce(nw.col("away_to"), nw.col("away_from")),
-    )
-    last_day, on = last.dt.truncate("1d"), nw.col("service_date")
-    days = (away_from := nw.col("away_from")) == first_day
-    whole = days & (last == last_day)
-    met = (
-        lines.select(*LINE, "person_id", "service_date", "begins", "ends")
-        .join(away, on="person_id", how="inner")
-        .filter((on >= first_day) & (on <= last_day))
-    )
-    until = nw.when(nw.col("away_to").is_null() | whole).then(last_day + ONE_DAY).otherwise(nw.col("away_to"))
+    away_from, last = nw.col("away_from"), nw.coalesce(nw.col("away_to"), nw.col("away_from"))
+    away = away.with_columns(
+        first_day=away_from.dt.truncate("1d"),
+        last_day=last.dt.truncate("1d"),
+    ).with_columns(whole=flag((away_from == nw.col("first_day")) & (last == nw.col("last_day"))))
+    met = _on_its_days(lines.select(*LINE, "person_id", "service_date", "begins", "ends"), away)
+    on, last_day = nw.col("service_date"), nw.col("last_day")
+    open_ended = nw.col("away_to").is_null() | yes("whole")
+    until = nw.when(open_ended).then(last_day + ONE_DAY).otherwise(nw.col("away_to"))
     timed = ~nw.col("begins").is_null()
     during = timed & nw.coalesce((nw.col("begins") < until) & (nw.col("ends") > away_from), nw.lit(False))
     all_day = (on >= away_from) & (on + ONE_DAY <= until)
@@ -251,3 +251,14 @@ def _leave(lines: nw.LazyFrame, shifts: nw.LazyFrame) -> nw.LazyFrame:
         .group_by(*LINE)
         .agg(nw.col("on_leave").max(), nw.col("part_leave").max(), nw.col("unsaid").max())
     )
+
+
+def _on_its_days(lines: nw.LazyFrame, away: nw.LazyFrame) -> nw.LazyFrame:
+    """Each line with what its person was away for on its day. What lasts a day, as most does, is found by the day."""
+    on, of_one_day = nw.col("service_date"), nw.col("first_day") == nw.col("last_day")
+    short = away.filter(of_one_day).with_columns(service_date="first_day")
+    by_day = lines.join(short, on=["person_id", "service_date"], how="inner")
+    longer = lines.join(away.filter(~of_one_day), on="person_id", how="inner").filter(
+        (on >= nw.col("first_day")) & (on <= nw.col("last_day"))
+    )
+    return nw.concat([by_day, longer.select(by_day.collect_schema().names())], how="vertical")
