@@ -188,8 +188,7 @@ class Shift(Record):
     starts_at: Moment = Field(description="From when.")
     ends_at: Clock | None = Field(None, description="Until when; a time alone is of the day of `starts_at`.")
     kind: Literal["clocked", "scheduled", "leave"] | None = Field(
-        None,
-        description="Clocked time, a schedule, or an absence; without it nobody is known to be away (CON-06 cannot tell).",
+        None, description="Clocked time, a schedule, or an absence; empty = clocked."
     )
 
 

@@ -62,8 +62,7 @@ def therapist_away(
     - At another clinic means: a clock there covers the service, and none at the claim's clinic touches it. Without hours
       of the service: every clock of the day was elsewhere.
     - Treatment at home and by telehealth is at no clinic.
-    - A day without clock and leave cannot be told: schedules do not prove presence. Nor do shifts that do not say whether
-      they were clocked, scheduled or leave.
+    - A day without clock and leave cannot be told: schedules do not prove presence. A shift without a kind is a clocked one.
 
     ## What it does not check
     Services outside the hours of the clock at the same clinic. Whether another therapist wrote the note (INT-09).
@@ -94,14 +93,12 @@ def therapist_away(
     units = lines.with_columns(case=case)
     open_question = nw.col("case").is_null()
     unclocked = ~yes("here") & ~yes("there")
-    unsaid = yes("unsaid") & ~yes("touches_here")
     return judge(
         units,
         cannot_tell={
             "interventions.therapist_id": open_question & nw.col("person_id").is_null() & yes("assisted"),
             "claim_lines.therapist_id": open_question & nw.col("person_id").is_null(),
             "notes.started_at": open_question & (vague_leave | (at_clinic & ~timed & yes("here") & yes("there"))),
-            "shifts.kind": open_question & unsaid,
             "shifts.starts_at": open_question & unclocked,
             "claims.clinic_id": open_question & at_clinic & nw.col("clinic_id").is_null(),
             "shifts.ends_at": open_question & at_clinic & timed & yes("unended_there") & ~yes("touches_here"),
@@ -191,7 +188,7 @@ def _with_hours(lines: nw.LazyFrame, interventions: nw.LazyFrame, notes: nw.Lazy
 
 def _clocks(lines: nw.LazyFrame, shifts: nw.LazyFrame) -> nw.LazyFrame:
     """Of each line the person's clock of the day, here and there: whether there is one, touches and covers the service."""
-    clocked = shifts.filter(nw.coalesce(nw.col("kind") == "clocked", nw.lit(False))).select(
+    clocked = shifts.filter(nw.coalesce(nw.col("kind"), nw.lit("clocked")) == "clocked").select(
         person_id="therapist_id", service_date=nw.col("starts_at").dt.truncate("1d"), site="clinic_id",
         on_at="starts_at", off_at="ends_at",
     )  # fmt: skip
@@ -221,13 +218,9 @@ def _clocks(lines: nw.LazyFrame, shifts: nw.LazyFrame) -> nw.LazyFrame:
 
 
 def _leave(lines: nw.LazyFrame, shifts: nw.LazyFrame) -> nw.LazyFrame:
-    """Of each line `on_leave`: leave takes in the service, or its day; `part_leave`: a part of the day, hours unknown.
-
-    `unsaid`: on its day there is what may be leave or a clock, for nobody says which.
-    """
-    unsaid = nw.col("kind").is_null()
-    away = shifts.filter(unsaid | (nw.col("kind") == "leave")).select(
-        person_id="therapist_id", away_from="starts_at", away_to="ends_at", leave=nw.lit(1) - flag(unsaid)
+    """Of each line `on_leave`: leave takes in the service, or its day; `part_leave`: a part of the day, hours unknown."""
+    away = shifts.filter(nw.coalesce(nw.col("kind") == "leave", nw.lit(False))).select(
+        person_id="therapist_id", away_from="starts_at", away_to="ends_at"
     )
     away_from, last = nw.col("away_from"), nw.coalesce(nw.col("away_to"), nw.col("away_from"))
     away = away.with_columns(
@@ -241,15 +234,10 @@ def _leave(lines: nw.LazyFrame, shifts: nw.LazyFrame) -> nw.LazyFrame:
     timed = ~nw.col("begins").is_null()
     during = timed & nw.coalesce((nw.col("begins") < until) & (nw.col("ends") > away_from), nw.lit(False))
     all_day = (on >= away_from) & (on + ONE_DAY <= until)
-    is_leave = nw.col("leave") > 0
     return (
-        met.with_columns(
-            on_leave=flag(is_leave & (during | (~timed & all_day))),
-            part_leave=flag(is_leave & ~timed & ~all_day),
-            unsaid=flag(~is_leave),
-        )
+        met.with_columns(on_leave=flag(during | (~timed & all_day)), part_leave=flag(~timed & ~all_day))
         .group_by(*LINE)
-        .agg(nw.col("on_leave").max(), nw.col("part_leave").max(), nw.col("unsaid").max())
+        .agg(nw.col("on_leave").max(), nw.col("part_leave").max())
     )
 
 
