@@ -6,9 +6,8 @@ finding says: one row a plan, payer and case, with the lines of its days.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from functools import lru_cache
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 import narwhals as nw
 import polars as pl
@@ -39,6 +38,9 @@ CERTIFICATION = (
     "signature_exception_transmit_days",
 )
 """What a payer's policy says about certification; every rule that reads it declares these."""
+IDS = tuple(f"{name}__id" for name in CERTIFICATION)
+ASKED = (*CERTIFICATION, *IDS, "policy_missing")
+"""What tells of a row what its payer asks."""
 SETTLED = ("passed", "no_rule")
 PATIENT = ("patient_id", "discipline")
 MOMENT = pl.Datetime("us")
@@ -57,7 +59,7 @@ TYPED: dict[str, pl.DataType] = {
     "certification_required": pl.Boolean(), "signature_exception": pl.Boolean(),
     "certification_credentials": pl.String(),
     "certification_barred_credentials": pl.String(),
-    **{f"{name}__id": pl.Int64() for name in CERTIFICATION},
+    **dict.fromkeys(IDS, pl.Int64()),
 }  # fmt: skip
 """Every column that the fold reads, and how it is held whatever the engine made of nulls."""
 RETURNS: dict[str, pl.DataType] = {
@@ -66,7 +68,7 @@ RETURNS: dict[str, pl.DataType] = {
     "interval_ends_by": pl.String(), "due_on": MOMENT, "deadline": MOMENT, "certified_on": MOMENT,
     "certified_by": pl.String(), "barred_credential": pl.String(), "order_signed_on": MOMENT, "order_by": pl.String(),
     "sent_on": MOMENT, "renewed_by": pl.String(),
-    **{f"{name}__id": pl.Int64() for name in CERTIFICATION},
+    **dict.fromkeys(IDS, pl.Int64()),
 }  # fmt: skip
 """What `certified_days` returns beside patient_id, discipline and `about`."""
 ESTABLISHED: dict[str, pl.DataType] = {
@@ -88,7 +90,8 @@ def certified_days(
     as_of: datetime,
     absent: frozenset[str],
 ) -> nw.LazyFrame:
-    """One row a treatment day and what is said `about` it, with RETURNS. One pass over the charts speaks for two rules.
+    """One row a treatment day with trouble and what is said `about` it, with RETURNS; of the days that stand alike and are
+    settled the first. One pass over the charts speaks for two rules.
 
     `about` is `first`, the certification of the first plan that the day stands under (POC-03), or `later`, what comes
     after an interval's end (POC-04). `case` is how the day stands, `policy_missing` the fact without which nobody can tell.
@@ -158,14 +161,26 @@ def _said(
     speak: Callable[["Chart"], Iterable[dict[str, Any]]],
     returns: Mapping[str, pl.DataType],
 ) -> pl.DataFrame:
+    rows, asked = _numbered(pl.concat(charts, how="diagonal"))
     found = fold(
-        nw.from_native(pl.concat(charts, how="diagonal").lazy()),
+        nw.from_native(rows.lazy()),
         by=PATIENT,
         order_by=("service_date", "row", "plan_id"),
-        step=lambda patient: speak(Chart(patient, as_of, absent)),
+        step=lambda patient: speak(Chart(patient, asked, as_of, absent)),
         returns=returns,
     )
     return in_polars(found)
+
+
+def _numbered(rows: pl.DataFrame) -> tuple[pl.DataFrame, list["Asked"]]:
+    """What payers ask in place of its ASKED columns as a number, `asked`, of a list: few things are, of every day."""
+    absent = [pl.lit(None, dtype=TYPED[name]).alias(name) for name in ASKED if name not in rows.columns]
+    rows = rows.with_columns(absent)
+    each = rows.select(ASKED).unique(maintain_order=True).with_row_index("asked")
+    numbered = rows.join(each, on=ASKED, how="left", nulls_equal=True, maintain_order="left").drop(ASKED)
+    return numbered, [
+        Asked(_rules(row), {name: row[name] for name in IDS}) for row in each.iter_rows(named=True)
+    ]
 
 
 def by_plan(days: nw.LazyFrame, claim_lines: nw.LazyFrame) -> nw.LazyFrame:
@@ -308,11 +323,21 @@ def _typed(rows: nw.LazyFrame) -> pl.DataFrame:
     return typed_rows(rows, TYPED)
 
 
+class Asked(NamedTuple):
+    """What a payer asks, and the ids of the values that say so."""
+
+    rules: Rules
+    ids: Mapping[str, int | None]
+
+
 class Chart:
     """One patient's plans and treatment days of one discipline, with the intervals that they make."""
 
-    def __init__(self, rows: list[dict[str, Any]], as_of: datetime, absent: frozenset[str]) -> None:
-        self.as_of, self.absent = as_of, absent
+    def __init__(
+        self, rows: list[dict[str, Any]], asked: Sequence[Asked], as_of: datetime, absent: frozenset[str]
+    ) -> None:
+        self.asked, self.as_of, self.absent = asked, as_of, absent
+        self._settled: set[tuple[Any, ...]] = set()
         self.day_rows = [row for row in rows if row["row"] == "day"]
         plan_rows = [row for row in rows if row["row"] == "plan"]
         self.plan_rows = {row["plan_id"]: row for row in plan_rows}
@@ -326,25 +351,35 @@ class Chart:
 
     def _rules_of_plan(self, row: dict[str, Any]) -> Rules:
         """The rules in force as the plan begins; where its payer is unknown, on the next treatment day."""
-        own = _rules(row)
+        own = self._rules(row)
         if own.unknown is None and own.required is not None:
             return own
         after = [day for day in self.day_rows if day["service_date"] >= row["begins"]]
-        return next((rules for day in after if (rules := _rules(day)).required is not None), own)
+        return next((rules for day in after if (rules := self._rules(day)).required is not None), own)
 
     def each_day(self) -> Iterator[tuple[Day, Rules, dict[str, Any]]]:
         """Days in order, with the payer's rules on them and their row."""
         for day, row in zip(self.days, self.day_rows, strict=True):
-            yield day, _rules(row), row
+            yield day, self._rules(row), row
+
+    def _rules(self, row: dict[str, Any]) -> Rules:
+        """What the payer asks on a row's day."""
+        return self.asked[row["asked"]].rules
 
     def told(
-        self, interval: Interval, found: Verdict, rules: Rules, row: dict[str, Any], **facts: Any
-    ) -> dict[str, Any]:
-        """A day as RETURNS has it."""
+        self, about: str, interval: Interval, found: Verdict, rules: Rules, row: dict[str, Any], **facts: Any
+    ) -> Iterator[dict[str, Any]]:
+        """A day as RETURNS has it; nothing where it is settled and stands as one before it, for only trouble is counted."""
         plan, unknown = interval.plan, found.unknown
-        if unknown is None and found.case not in SETTLED:
+        if found.case in SETTLED:
+            alike = about, plan.plan_id, row["payer_id"], found.case, unknown
+            if alike in self._settled:
+                return
+            self._settled.add(alike)
+        elif unknown is None:
             unknown = self.doubt
-        return {
+        yield {
+            "about": about,
             "service_date": row["service_date"], "payer_id": row["payer_id"], "clinic_id": row["clinic_id"],
             "plan_id": plan.plan_id, "case": found.case, "policy_missing": unknown,
             "interval_from": interval.starts, "interval_to": interval.ends,
@@ -352,7 +387,7 @@ class Chart:
             "certified_on": plan.certified_on, "certified_by": plan.certified_by,
             "barred_credential": barred(plan.certified_by, rules) or barred(plan.order_by, rules),
             "order_signed_on": plan.order_signed_on, "order_by": plan.order_by, "sent_on": plan.sent_on,
-            "renewed_by": None, **{f"{name}__id": row.get(f"{name}__id") for name in CERTIFICATION}, **facts,
+            "renewed_by": None, **self.asked[row["asked"]].ids, **facts,
         }  # fmt: skip
 
 
@@ -361,7 +396,7 @@ def _of_certification(chart: Chart) -> Iterator[dict[str, Any]]:
     for day, rules, row in chart.each_day():
         found = governing(day, chart.intervals, rules, chart.as_of, chart.absent)
         if found and found[0].first:
-            yield chart.told(found[0], found[1], rules, row, about="first")
+            yield from chart.told("first", found[0], found[1], rules, row)
         yield from _of_later_plans(chart, day, found, rules, row)
 
 
@@ -373,24 +408,24 @@ def _of_later_plans(
         ended = expired(day, chart.intervals)
         if ended:
             how = _unrenewed(ended, day.on, rules, chart.as_of)
-            yield chart.told(ended, how, rules, row, about="later", barred_credential=None)
+            yield from chart.told("later", ended, how, rules, row, barred_credential=None)
         return
     interval, how = found
     if interval.first:
         how = _within(rules)
     if how.case in SETTLED:
-        yield chart.told(interval, how, rules, row, about="later")
+        yield from chart.told("later", interval, how, rules, row)
         return
     if interval.former is None:
-        yield chart.told(interval, how, rules, row, about="later", interval_from=None, interval_to=interval.due,
-                         interval_ends_by="the plan before it, which is not in the records")  # fmt: skip
+        yield from chart.told("later", interval, how, rules, row, interval_from=None, interval_to=interval.due,
+                              interval_ends_by="the plan before it, which is not in the records")  # fmt: skip
         return
     if how.case in ("never", "late") and gap(interval.former, day.on):
         how = Verdict("cap_day", how.deadline, how.unknown)
     plan = interval.plan
-    yield chart.told(interval.former, how, rules, row, about="later", renewed_by=plan.plan_id,
-                     certified_on=plan.certified_on, certified_by=plan.certified_by, due_on=interval.due,
-                     barred_credential=barred(plan.certified_by, rules))  # fmt: skip
+    yield from chart.told("later", interval.former, how, rules, row, renewed_by=plan.plan_id,
+                          certified_on=plan.certified_on, certified_by=plan.certified_by, due_on=interval.due,
+                          barred_credential=barred(plan.certified_by, rules))  # fmt: skip
 
 
 def _within(rules: Rules) -> Verdict:
@@ -483,34 +518,17 @@ def _plan(row: dict[str, Any]) -> Plan:
     )
 
 
-def _rules(row: dict[str, Any]) -> Rules:
-    """What the payer asks on a row's day."""
-    return _rules_of(*(row.get(name) for name in (*CERTIFICATION, "policy_missing")))
-
-
-@lru_cache
-def _rules_of(
-    required: bool | None,
-    initial: int | None,
-    verbal: int | None,
-    interval: int | None,
-    delay: int | None,
-    able: str | None,
-    barring: str | None,
-    exception: bool | None,
-    transmit: int | None,
-    unknown: str | None,
-) -> Rules:
-    """The values of CERTIFICATION as Rules: few, and asked on every day."""
+def _rules(row: Mapping[str, Any]) -> Rules:
+    """The values of CERTIFICATION as Rules."""
     return Rules(
-        required=required,
-        initial_days=initial or 0,
-        verbal_days=verbal or 0,
-        interval_days=interval,
-        delay_days=delay or 0,
-        exception=bool(exception),
-        transmit_days=transmit or 0,
-        able=frozenset((able or "").split()),
-        barring=frozenset((barring or "").split()),
-        unknown=unknown,
+        required=row["certification_required"],
+        initial_days=row["certification_initial_days"] or 0,
+        verbal_days=row["certification_verbal_sign_days"] or 0,
+        interval_days=row["certification_interval_days"],
+        delay_days=row["certification_delay_days"] or 0,
+        exception=bool(row["signature_exception"]),
+        transmit_days=row["signature_exception_transmit_days"] or 0,
+        able=frozenset((row["certification_credentials"] or "").split()),
+        barring=frozenset((row["certification_barred_credentials"] or "").split()),
+        unknown=row["policy_missing"],
     )
