@@ -116,11 +116,12 @@ def change_not_signed(
         *PATIENT, "plan_id", "claim_id", "line", "service_date", "pointers", "payer_id", "policy_missing", *PARAMETERS, *IDS,
         row=nw.lit("line"), listed="claim_diagnosis_codes",
     )  # fmt: skip
-    rows = pl.concat([typed_rows(each, READ) for each in (plans, own, lines)], how="diagonal")
+    told = [typed_rows(plans, READ), typed_rows(own, READ), _pointing_alike(typed_rows(lines, READ))]
+    rows = pl.concat(told, how="diagonal")
     judged = fold(
         nw.from_native(rows.lazy()),
         by=PATIENT,
-        order_by=("service_date", "row", "claim_id", "line", "plan_id", "goal_id"),
+        order_by=("service_date", "row", "named", "plan_id", "goal_id"),
         step=lambda patient: _Changes(patient, as_of).told(),
         returns=RETURNS,
     )
@@ -138,6 +139,14 @@ def change_not_signed(
         },
         fails=~nw.col("case").is_null(),
     ).with_columns(fault=nw.col("case")).drop("unknown", *PATIENT)  # fmt: skip
+
+
+def _pointing_alike(lines: pl.DataFrame) -> pl.DataFrame:
+    """The lines of a plan and day that point alike as one row, with their names in `named`."""
+    name = pl.concat_str(pl.col("claim_id"), pl.lit("/"), pl.col("line").cast(pl.String))
+    ordered = lines.sort("claim_id", "line").with_columns(named=name).drop("claim_id", "line")
+    alike = pl.exclude("named")
+    return ordered.group_by(alike, maintain_order=True).agg(pl.col("named").str.join(BETWEEN_LINES))
 
 
 class _Changes:
@@ -268,7 +277,7 @@ class _Changes:
         return {
             "case": "condition" if self.as_of > due else "added", "service_date": first, "due_on": due, "signed_on": signed,
             "new_diagnoses": ", ".join(dict.fromkeys(code for _, codes in beyond for code in codes)),
-            "exposed_lines": BETWEEN_LINES.join(f"{row['claim_id']}/{row['line']}" for row, _ in beyond),
+            "exposed_lines": BETWEEN_LINES.join(row["named"] for row, _ in beyond),
         }  # fmt: skip
 
     def _slip(self, new: str, characters: int, own: Sequence[tuple[Row, list[str]]]) -> bool:
