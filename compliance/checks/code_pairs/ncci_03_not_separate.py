@@ -4,7 +4,7 @@ import narwhals as nw
 
 from compliance.checks.code_pairs.pairs import PAIR, PARAMETERS, SEPARABLE, of_a_table, once, paired, settled
 from compliance.checks.rule import rule
-from compliance.checks.terms import flag, is_timed, judge
+from compliance.checks.terms import flag, is_timed, judge, kept
 
 KEY = ["claim_id", "line", "column_1_claim", "column_1_line"]
 SIDES = {"1": ("column_1_note", "pair_column_1"), "2": ("note_id", "pair_column_2")}
@@ -63,12 +63,12 @@ def not_separate(
     ## What it does not check
     Whether a modifier was needed (NCCI-04) or is missing (NCCI-01); what the note's words say of the intervals.
     """
-    rows = paired(claim_lines, code_pairs)
-    rows = _with_visit(_with_overlap(_with_minutes(rows, interventions), interventions), notes)
     marked = nw.coalesce(
         nw.col("modifier_indicator").is_in(SEPARABLE) & (nw.col("modified") > 0), nw.lit(False)
     )
-    rows = rows.with_columns(case=_fault(), marked=flag(marked))
+    rows = paired(claim_lines, code_pairs).with_columns(marked=flag(marked))
+    shown = _shown(rows.filter(nw.col("marked") > 0), interventions, notes)
+    rows = rows.join(shown, on=[*KEY, "pair_column_1"], how="left").with_columns(case=_fault())
     rows = rows.with_columns(would_fail=(nw.col("marked") > 0) & ~nw.col("case").is_null())
     told = ~nw.col("case").is_null()
     timeless = (nw.col("untimed_1") > 0) | (nw.col("untimed_2") > 0)
@@ -120,6 +120,16 @@ def _fault() -> nw.Expr:
     return fault
 
 
+def _shown(pairs: nw.LazyFrame, interventions: nw.LazyFrame, notes: nw.LazyFrame) -> nw.LazyFrame:
+    """What the record shows of pairs that a modifier separates, by KEY and pair_column_1: minutes, overlaps, the visit."""
+    told_by = list(dict.fromkeys(name for side in SIDES.values() for name in side))
+    rows = kept(pairs.select(*KEY, *told_by).unique())
+    named = [rows.select(note_id=note) for note, _ in SIDES.values()]
+    interventions = interventions.join(nw.concat(named, how="vertical").unique(), on="note_id", how="semi")
+    rows = _with_visit(_with_overlap(_with_minutes(rows, interventions), interventions), notes)
+    return rows.drop(name for name in told_by if name != "pair_column_1")
+
+
 def _with_minutes(rows: nw.LazyFrame, interventions: nw.LazyFrame) -> nw.LazyFrame:
     """Add, of each side's code in its note: rows, minutes, and how many rows lack minutes, times, or both."""
     untimed = nw.col("started_at").is_null() | nw.col("ended_at").is_null()
@@ -158,9 +168,7 @@ def _with_minutes(rows: nw.LazyFrame, interventions: nw.LazyFrame) -> nw.LazyFra
 def _with_overlap(rows: nw.LazyFrame, interventions: nw.LazyFrame) -> nw.LazyFrame:
     """Add `overlaps`: how many times a row of the one code overlaps one of the other."""
     given = interventions.filter(~nw.col("started_at").is_null() & ~nw.col("ended_at").is_null())
-    both = rows.filter(~nw.col("column_1_claim").is_null()).select(
-        *KEY, *(name for side in SIDES.values() for name in side)
-    )
+    both = rows.select(*KEY, *(name for side in SIDES.values() for name in side))
     for side, (note, code) in SIDES.items():
         times = given.select(
             **{note: nw.col("note_id"), code: nw.col("cpt"), f"from_{side}": nw.col("started_at"),

@@ -25,7 +25,6 @@ TABLES_OF = {
 """The tables of CMS's file that each value of `code_pair_table` reads."""
 
 
-@shared
 def paired(claim_lines: nw.LazyFrame, code_pairs: nw.LazyFrame) -> nw.LazyFrame:
     """Claim lines with each line of their day that is column 1 of a pair in force with them; once, without, where none is.
 
@@ -34,6 +33,15 @@ def paired(claim_lines: nw.LazyFrame, code_pairs: nw.LazyFrame) -> nw.LazyFrame:
     service stands where the payer looks for it; `doubtful`, whether it is not known that the two lines are of one
     provider. A line without a pair has null in all of them.
     """
+    unread = flag(nw.col("code_pair_table") == UNREAD)
+    return claim_lines.with_columns(unread=unread).join(
+        _pairs(claim_lines, code_pairs), on=["claim_id", "line"], how="left"
+    )
+
+
+@shared
+def _pairs(claim_lines: nw.LazyFrame, code_pairs: nw.LazyFrame) -> nw.LazyFrame:
+    """What `paired` adds, by claim_id and line of column 2; no row for a line without a pair."""
     second = _of_provider(claim_lines)
     key = ["patient_id", "service_date", "payer_id", "biller"]
     rows = (
@@ -49,7 +57,7 @@ def paired(claim_lines: nw.LazyFrame, code_pairs: nw.LazyFrame) -> nw.LazyFrame:
             "code_pair_modifier_either_line",
             pair_column_2="cpt",
         )
-        .join(_in_tables(code_pairs), on=["pair_table", "pair_column_2"], how="inner")
+        .join(_in_tables(code_pairs, second), on=["pair_table", "pair_column_2"], how="inner")
         .filter(
             (nw.col("valid_from") <= nw.col("service_date"))
             & (nw.col("service_date") < nw.col("valid_until"))
@@ -71,15 +79,13 @@ def paired(claim_lines: nw.LazyFrame, code_pairs: nw.LazyFrame) -> nw.LazyFrame:
     )
     rows = _of_one_provider(rows)
     either = nw.coalesce(nw.col("code_pair_modifier_either_line"), nw.lit(True))
-    rows = rows.select(
+    return rows.select(
         "claim_id", "line", "pair_column_1", "pair_column_2", "modifier_indicator", "table_as_of", "doubtful",
         "column_1_claim", "column_1_line", "column_1_note", "column_1_therapist",
         modified=nw.when((nw.col("modified_2") > 0) | ((nw.col("modified_1") > 0) & either)).then(nw.lit(1))
         .otherwise(nw.lit(0)),
         pair_from=nw.when(nw.col("valid_from") > nw.lit(ALWAYS)).then(nw.col("valid_from")).otherwise(nw.lit(None)),
     )  # fmt: skip
-    unread = flag(nw.col("code_pair_table") == UNREAD)
-    return claim_lines.with_columns(unread=unread).join(rows, on=["claim_id", "line"], how="left")
 
 
 def _of_provider(claim_lines: nw.LazyFrame) -> nw.LazyFrame:
@@ -93,8 +99,11 @@ def _of_provider(claim_lines: nw.LazyFrame) -> nw.LazyFrame:
     )
 
 
-def _in_tables(code_pairs: nw.LazyFrame) -> nw.LazyFrame:
-    """The pairs of each value of `code_pair_table`."""
+def _in_tables(code_pairs: nw.LazyFrame, lines: nw.LazyFrame) -> nw.LazyFrame:
+    """The pairs of each value of `code_pair_table`, of codes that the lines bill: a code has hundreds of others."""
+    billed = lines.select("cpt").unique()
+    for column in ("column_1", "column_2"):
+        code_pairs = code_pairs.join(billed.rename({"cpt": column}), on=column, how="semi")
     columns = {"pair_column_1": "column_1", "pair_column_2": "column_2", "table_as_of": "as_of"}
     parts = [
         code_pairs.filter(nw.col("table").is_in(tables)).select(
@@ -125,22 +134,16 @@ def settled(unread: str = "policy.code_pair_table") -> dict[str, nw.Expr]:
 
 def once(judged: nw.LazyFrame) -> nw.LazyFrame:
     """One row a PAIR of what was judged line by line: the worst, of equals that with the first line of column 1."""
+    alone = judged.filter(nw.col("pair_column_1").is_null())
     bad = nw.when(nw.col("outcome") == FAIL).then(nw.lit("0"))
     unsure = nw.when(nw.col("outcome") == CANNOT_TELL).then(nw.lit("1")).otherwise(nw.lit("2"))
-    beside = [
-        nw.coalesce(nw.col(name).cast(nw.String), nw.lit("")) for name in ("column_1_claim", "column_1_line")
-    ]
-    judged = judged.with_columns(
-        with_code=nw.coalesce(nw.col("pair_column_1"), nw.lit("")),
-        rank=nw.concat_str([bad.otherwise(unsure), *beside], separator="|"),
+    beside = [nw.col(name).cast(nw.String) for name in ("column_1_claim", "column_1_line")]
+    pairs = judged.filter(~nw.col("pair_column_1").is_null()).with_columns(
+        rank=nw.concat_str([bad.otherwise(unsure), *beside], separator="|")
     )
-    key = ["claim_id", "line", "with_code"]
-    first = judged.group_by(*key).agg(first=nw.col("rank").min())
-    return (
-        judged.join(first, on=key)
-        .filter(nw.col("rank") == nw.col("first"))
-        .drop("with_code", "rank", "first")
-    )
+    first = pairs.group_by(PAIR).agg(first=nw.col("rank").min())
+    worst = pairs.join(first, on=PAIR).filter(nw.col("rank") == nw.col("first")).drop("rank", "first")
+    return nw.concat([alone, worst], how="vertical")
 
 
 def of_a_table(would_fail: nw.Expr) -> nw.Expr:
