@@ -8,9 +8,11 @@ import narwhals as nw
 import polars as pl
 
 from compliance.checks.rule import rule
-from compliance.checks.terms import billed_once, codes, fold, in_polars, judge, like
+from compliance.checks.terms import billed_once, codes, first, fold, in_polars, judge, kept, like, yes
 
 REQUIRED = "authorization_required"
+UNREAD = f"policy.{REQUIRED}"
+LINE = ["claim_id", "line"]
 EVALUATIONS = frozenset(codes("evaluation"))
 Row = dict[str, Any]
 
@@ -66,37 +68,67 @@ def not_authorized(
     Whether the number on the claim is right, and whether the payer granted it in time.
     """
     named = claims.select("claim_id", named="authorization_id")
-    lines = billed_once(claim_lines).join(named, on="claim_id", how="left").select(
-        "patient_id", "payer_id", "discipline", "claim_id", "line", "service_date", "cpt", "units", "named",
-        "policy_missing", REQUIRED, f"{REQUIRED}__id",
+    lines = kept(
+        billed_once(claim_lines).join(named, on="claim_id", how="left").select(
+            "patient_id", "payer_id", "discipline", *LINE, "service_date", "cpt", "units", "named", "policy_missing",
+            REQUIRED, f"{REQUIRED}__id",
+        )
     )  # fmt: skip
-    granted = authorizations.select(
-        "patient_id", "payer_id", "discipline", "authorization_id", "number", "visits", "units", "visits_used",
-        "units_used", "used_as_of", "visit_rule", "starts_on", "ends_on", authorized_codes="cpt",
+    units = lines.join(_used(lines, authorizations), on=LINE, how="left")
+    facts = authorizations.select(
+        "authorization_id", "starts_on", "ends_on", authorized_codes="cpt",
+        number=nw.coalesce(nw.col("number"), nw.col("authorization_id")),
     )  # fmt: skip
-    rows = pl.concat([_typed(lines), _typed(granted)], how="diagonal_relaxed")
-    judged = fold(
-        nw.from_native(rows.lazy()),
-        by=("patient_id",),
-        order_by=("service_date", "claim_id", "line", "authorization_id"),
-        step=_of_patient,
-        returns=RETURNS,
+    read = (nw.col("policy_missing") == UNREAD) & yes("held")
+    units = units.join(facts, on="authorization_id", how="left").with_columns(
+        case=nw.coalesce(nw.col("case"), _without_any()),
+        policy_missing=nw.when(~nw.coalesce(read, nw.lit(False))).then(nw.col("policy_missing")),
+        exposed_units=nw.when(nw.col("case") == "units").then(nw.col("excess")),
     )
-    units = like(in_polars(judged), claim_lines)
     return judge(
         units,
         applies=nw.col("case") != "no_rule",
         cannot_tell={"authorizations.authorization_id": nw.col("case") == "unlisted"},
         fails=nw.col("case") != "passed",
-    ).with_columns(fault=nw.col("case"))
+    ).select(
+        *LINE, "outcome", "missing", "case", "cpt", "service_date", "patient_id", "authorization_id", "number",
+        "authorized_codes", "granted", "starts_on", "ends_on", "excess", "exposed_units", f"{REQUIRED}__id",
+        fault=nw.col("case"),
+    )  # fmt: skip
 
 
 RETURNS: dict[str, pl.DataType] = {
-    "claim_id": pl.String(), "line": pl.Int64(), "cpt": pl.String(), "service_date": pl.Datetime("us"),
-    "case": pl.String(), "policy_missing": pl.String(), "authorization_id": pl.String(), "number": pl.String(),
-    "authorized_codes": pl.String(), "granted": pl.Int64(), "starts_on": pl.Datetime("us"),
-    "ends_on": pl.Datetime("us"), "excess": pl.Int64(), "exposed_units": pl.Int64(), f"{REQUIRED}__id": pl.Int64(),
+    "claim_id": pl.String(), "line": pl.Int64(), "case": pl.String(), "authorization_id": pl.String(),
+    "granted": pl.Int64(), "excess": pl.Int64(), "held": pl.Int64(),
 }  # fmt: skip
+
+
+def _without_any() -> nw.Expr:
+    """What is said of a line whose patient has no authorization: most lines of most clinics."""
+    asked = nw.coalesce(nw.col(REQUIRED), nw.lit(False)) | ~nw.col("policy_missing").is_null()
+    free = nw.col("service_date").is_null() | nw.coalesce(nw.col("cpt").is_in(EVALUATIONS), nw.lit(False))
+    told = first(("unlisted", asked & ~nw.col("named").is_null()), ("none", asked & ~free))
+    return nw.coalesce(told, nw.lit("no_rule"))
+
+
+def _used(lines: nw.LazyFrame, authorizations: nw.LazyFrame) -> nw.LazyFrame:
+    """RETURNS of each line of a patient with an authorization: what it uses; `held` (1: one of its payer and discipline)."""
+    granted = _typed(
+        authorizations.select(
+            "patient_id", "payer_id", "discipline", "authorization_id", "visits", "units", "visits_used", "units_used",
+            "used_as_of", "visit_rule", "starts_on", "ends_on", authorized_codes="cpt",
+        )
+    )  # fmt: skip
+    told = _typed(lines.drop(f"{REQUIRED}__id"))
+    told = told.join(granted, on="patient_id", how="semi", nulls_equal=True)
+    used = fold(
+        nw.from_native(pl.concat([told, granted], how="diagonal_relaxed").lazy()),
+        by=("patient_id",),
+        order_by=("service_date", "claim_id", "line", "authorization_id"),
+        step=_of_patient,
+        returns=RETURNS,
+    )
+    return like(in_polars(used.drop("patient_id")), lines)
 
 
 def _typed(rows: nw.LazyFrame) -> pl.DataFrame:
@@ -106,9 +138,7 @@ def _typed(rows: nw.LazyFrame) -> pl.DataFrame:
     floats = [name for name, kind in table.schema.items() if kind.is_float()]
     empty = [name for name, kind in table.schema.items() if kind == pl.Null]
     whole = [
-        name
-        for name in ("line", "units", "visits", "visits_used", "units_used", f"{REQUIRED}__id")
-        if name in table.columns
+        name for name in ("line", "units", "visits", "visits_used", "units_used") if name in table.columns
     ]
     table = table.with_columns(pl.col(floats).fill_nan(None), pl.col(days).cast(pl.Datetime("us")))
     table = table.with_columns(pl.col(empty).cast(pl.String)) if empty else table
@@ -119,7 +149,7 @@ class _Authorization:
     """An authorization and what is left of it."""
 
     def __init__(self, row: Row) -> None:
-        self.row = row
+        self.row, self.key = row, row["authorization_id"]
         self.visits = None if row["visits"] is None else row["visits"] - (row["visits_used"] or 0)
         self.units = None if row["units"] is None else row["units"] - (row["units_used"] or 0)
         self.days: set[Any] = set()
@@ -178,14 +208,9 @@ def _judged(line: Row, held: list[_Authorization], listed: dict[str, _Authorizat
     named = listed.get(line["named"] or "")
     mine = [each for each in held if each.row["discipline"] in (None, line["discipline"])]
     mine = ([named] if named else []) + [each for each in mine if each is not named]
-    unread = line["policy_missing"] == f"policy.{REQUIRED}"
-    missing = None if unread and mine else line["policy_missing"]
+    unread = line["policy_missing"] == UNREAD
     asked = line[REQUIRED] or (unread and mine) or named or line["policy_missing"]
-    told: Row = {
-        **dict.fromkeys(RETURNS),
-        **{name: line[name] for name in ("claim_id", "line", "cpt", "service_date")},
-    }
-    told |= {"policy_missing": missing, f"{REQUIRED}__id": line[f"{REQUIRED}__id"]}
+    told: Row = {"claim_id": line["claim_id"], "line": line["line"], "held": int(bool(mine))}
     if line["named"] and not named and asked:
         return told | {"case": "unlisted"}
     if not asked or line["service_date"] is None:
@@ -203,24 +228,13 @@ def _case(line: Row, mine: list[_Authorization]) -> Row:
         if free:
             return {"case": "no_rule"}
         if within:
-            return {"case": "code", **_facts(within[0])}
-        return {"case": "outside", **_facts(mine[0])} if mine else {"case": "none"}
+            return {"case": "code", "authorization_id": within[0].key}
+        return {"case": "outside", "authorization_id": mine[0].key} if mine else {"case": "none"}
     enough = next((each for each in fitting if each.lacking(line) is None), None)
     if enough is not None:
         enough.use(line)
-        return {"case": "passed", **_facts(enough)}
+        return {"case": "passed", "authorization_id": enough.key}
     what, excess = fitting[0].lacking(line) or ("visits", 0)
     granted = fitting[0].row[what]
     fitting[0].use(line) if what == "units" else None
-    units = excess if what == "units" else None
-    return {"case": what, **_facts(fitting[0]), "granted": granted, "excess": excess, "exposed_units": units}
-
-
-def _facts(held: _Authorization) -> Row:
-    return {
-        "authorization_id": held.row["authorization_id"],
-        "number": held.row["number"] or held.row["authorization_id"],
-        "authorized_codes": held.row["authorized_codes"],
-        "starts_on": held.row["starts_on"],
-        "ends_on": held.row["ends_on"],
-    }
+    return {"case": what, "authorization_id": fitting[0].key, "granted": granted, "excess": excess}
