@@ -8,8 +8,8 @@ import narwhals as nw
 from compliance.checks.rule import rule
 from compliance.checks.terms import ASSISTANT_MODIFIERS, codes, first, flag, has_code, judge
 
+LINE = ["claim_id", "line"]
 DAY = ["patient_id", "payer_id", "order", "service_date", "discipline", "cpt"]
-SAME = [*DAY, "units", "therapist_id", "marks", "length"]
 UNSENT = datetime(9999, 12, 31)
 
 
@@ -62,23 +62,9 @@ def billed_twice(claim_lines: nw.LazyFrame, claims: nw.LazyFrame) -> nw.LazyFram
     sent = claims.select(
         "claim_id", "submitted_on", "frequency_code", "original_claim_id", order=nw.coalesce(nw.col("payer_order"), nw.lit(1))
     )  # fmt: skip
-    lines = claim_lines.join(sent, on="claim_id", how="left").with_columns(
-        when=nw.coalesce(nw.col("submitted_on"), nw.lit(UNSENT).cast(nw.Datetime("us"))),
-        marks=_marks(codes("modifiers_known")),
-        parts=_marks(codes("payment_modifiers")),
-        assisted=_marks(ASSISTANT_MODIFIERS),
-        length=nw.coalesce(nw.col("modifiers").str.len_chars(), nw.lit(0)),
-        separate=flag(has_code("modifiers", codes("separate_session"))),
-    )
+    lines = claim_lines.join(sent, on="claim_id", how="left")
+    lines = lines.join(_repeated(lines), on=LINE, how="left")
     replaces = (nw.col("frequency_code") == "7") & nw.col("original_claim_id").is_null()
-    lines = lines.with_columns(
-        same_key=_key(SAME),
-        again_key=_key([*DAY, "parts", "separate"]),
-        resent_key=_key([*DAY, "units", "therapist_id", "assisted", "separate"]),
-    )
-    for name in ("same", "again", "resent"):
-        lines = _earlier(lines, name)
-    lines = _with_the_first(lines)
     duplicate = ~nw.col("same_claim").is_null() & (nw.col("same_claim") != nw.col("claim_id"))
     twice = (nw.col("separate") == 0) & ~nw.col("first_claim").is_null()
     lines = lines.with_columns(case=first(("duplicate", duplicate), ("twice", twice)))
@@ -98,6 +84,41 @@ def billed_twice(claim_lines: nw.LazyFrame, claims: nw.LazyFrame) -> nw.LazyFram
         first_claim=nw.when(exact).then(nw.col("same_claim")).otherwise(nw.col("first_claim")),
         first_line=nw.when(exact).then(nw.col("same_line")).otherwise(nw.col("first_line")),
     )  # fmt: skip
+
+
+def _repeated(lines: nw.LazyFrame) -> nw.LazyFrame:
+    """Of lines whose code stands more than once on their day, the line that each repeats, by LINE: `same_claim` and
+    `same_line`, alike in all; `first_claim` and `first_line`, of the same code."""
+    lines = lines.select(*LINE, "submitted_on", "units", "therapist_id", "modifiers", day=_key(DAY))
+    lines = lines.with_columns(times=nw.len().over("day")).filter(nw.col("times") > 1)
+    when = nw.coalesce(nw.col("submitted_on"), nw.lit(UNSENT).cast(nw.Datetime("us")))
+    lines = _with_marks(lines).with_columns(
+        when=when,
+        same_key=_key(["day", "units", "therapist_id", "marks", "length"]),
+        again_key=_key(["day", "parts", "separate"]),
+        resent_key=_key(["day", "units", "therapist_id", "assisted", "separate"]),
+    )
+    for name in ("same", "again", "resent"):
+        lines = _earlier(lines, name)
+    told = [f"{name}_{key}" for name in ("same", "first") for key in ("claim", "line")]
+    return _with_the_first(lines).select(*LINE, "separate", *told)
+
+
+def _with_marks(lines: nw.LazyFrame) -> nw.LazyFrame:
+    """Add what the modifiers say, worked out once for each of their few texts."""
+    said = nw.coalesce(nw.col("modifiers"), nw.lit(""))
+    texts = (
+        lines.select(modifiers=said)
+        .unique()
+        .with_columns(
+            marks=_marks(codes("modifiers_known")),
+            parts=_marks(codes("payment_modifiers")),
+            assisted=_marks(ASSISTANT_MODIFIERS),
+            length=nw.col("modifiers").str.len_chars(),
+            separate=flag(has_code("modifiers", codes("separate_session"))),
+        )
+    )
+    return lines.with_columns(modifiers=said).join(texts, on="modifiers", how="left")
 
 
 def _with_the_first(lines: nw.LazyFrame) -> nw.LazyFrame:
