@@ -24,6 +24,9 @@ from compliance.records.load import Records, from_frames, load
 from compliance.records.models import Kind, columns
 from tests import clinic
 
+SIGNERS = ("certified_by", "order_by", "change_signed_by")
+"""Columns of plans that hold a name, an NPI or, as keys do, a therapist's key."""
+
 
 @cache
 def cases_of(file: Path) -> list[Case]:
@@ -126,8 +129,11 @@ def clinic_of_cases(cases: Iterable[tuple[str, Case]], folder: Path) -> tuple[Re
                 for column in columns(name)
                 if column.kind is Kind.KEY and (column.refers_to or column.required)
             ]
+            people = case.frames["therapists"]["therapist_id"].implode()
+            named = {name: pl.col(name) for name in SIGNERS if name in frame.columns}
             marked = frame.with_columns(
-                (mark + pl.col(key)).alias(key) for key in keys if key in frame.columns
+                *((mark + pl.col(key)).alias(key) for key in keys if key in frame.columns),
+                **{k: pl.when(v.is_in(people)).then(mark + v).otherwise(v) for k, v in named.items()},
             )
             if name == "payers" and case.policy:
                 marked = marked.with_columns(

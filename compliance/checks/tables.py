@@ -597,16 +597,37 @@ class ChartTables:
 
     @cached_property
     def plans_of_care(self) -> nw.LazyFrame:
-        """Plans with the payer and clinic of the patient's nearest claim to the plan's start."""
+        """Plans with the payer and clinic of the patient's nearest claim to the plan's start.
+
+        Where a therapist of the records signed or ordered, by key or NPI, or the plan's author by name, `certified_by`,
+        `order_by` and `change_signed_by` say who that is: `Ann Moss, DPT (PT)`.
+        """
         plans = self._records["plans_of_care"].with_columns(
             service_date=_first("starts_on", "established_on", "evaluated_on"),
         )
+        for column in ("certified_by", "order_by", "change_signed_by"):
+            plans = self._with_therapist_named(plans, column)
         payers = self._payer_of(plans.with_columns(note_id=nw.col("plan_id"))).rename({"note_id": "plan_id"})
         clinics = self._records["clinics"].select("clinic_id", "setting", "state")
         return self._keep(
             plans.join(payers, on="plan_id", how="left")
             .with_columns(clinic_id=nw.col("claim_clinic_id"))
             .join(clinics, on="clinic_id", how="left")
+        )
+
+    def _with_therapist_named(self, plans: nw.LazyFrame, column: str) -> nw.LazyFrame:
+        """Plans whose `column` names a therapist of the records by name and credential, whatever names the therapist there."""
+        people = self._records["therapists"].with_columns(said=_person())
+        by_key = people.select("said", signer="therapist_id")
+        by_npi = people.filter(~nw.col("npi").is_null()).select("said", signer="npi")
+        signers = nw.concat([by_key, by_npi], how="vertical").group_by("signer").agg(nw.col("said").min())
+        authors = people.select("therapist_id", author="name", author_said="said")
+        own = nw.when(nw.col(column) == nw.col("author")).then(nw.col("author_said"))
+        return (
+            plans.join(signers.rename({"signer": column}), on=column, how="left")
+            .join(authors, on="therapist_id", how="left")
+            .with_columns(nw.coalesce(nw.col("said"), own, nw.col(column)).alias(column))
+            .drop("said", "author", "author_said")
         )
 
     def _with_plan(self, rows: nw.LazyFrame, key: tuple[str, ...]) -> nw.LazyFrame:
@@ -674,6 +695,19 @@ class ChartTables:
             .agg(claim_clinic_id=nw.col("claim_clinic_id").min(), submitted=nw.col("submitted").max())
             .with_columns(submitted=nw.col("submitted") > 0)
         )
+
+
+def _person() -> nw.Expr:
+    """A therapist by name, credential and discipline, as far as they are known: `Ann Moss, DPT (PT)`."""
+    credential = nw.concat_str([nw.lit(", "), nw.col("credential")])
+    discipline = nw.concat_str([nw.lit(" ("), nw.col("discipline"), nw.lit(")")])
+    nothing = nw.lit("")
+    parts = [
+        _first("name", "therapist_id"),
+        nw.coalesce(credential, nothing),
+        nw.coalesce(discipline, nothing),
+    ]
+    return nw.concat_str(parts)
 
 
 def _waiting() -> nw.Expr:

@@ -514,7 +514,7 @@ def _plan(row: dict[str, Any]) -> Plan:
         sent_on=row["sent_on"],
         order_signed_on=row["order_signed_on"],
         order_by=row["order_by"],
-        order_fits=ordered is None or ordered == row["discipline"],
+        order_fits=None if ordered is None else ordered == row["discipline"],
     )
 
 

@@ -50,7 +50,10 @@ class Day(NamedTuple):
 
 @dataclass(frozen=True)
 class Plan:
-    """A plan of care. `begins` is the first day it names; null dates were not recorded."""
+    """A plan of care. `begins` is the first day it names; null dates were not recorded.
+
+    `order_fits`: the order names the plan's discipline; null where nobody recorded which it names.
+    """
 
     plan_id: str
     begins: datetime
@@ -66,7 +69,7 @@ class Plan:
     sent_on: datetime | None = None
     order_signed_on: datetime | None = None
     order_by: str | None = None
-    order_fits: bool = True
+    order_fits: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -279,8 +282,11 @@ def verdict(
     if interval.first:
         due = interval.covers_from + timedelta(days=rules.initial_days)
     found = _by_signature(interval, on, due, rules, as_of)
-    if found.case != "passed" and not interval.unknown:
-        found = _by_exception(interval, rules) or found
+    excepted = _by_exception(interval, rules) if found.case != "passed" and not interval.unknown else None
+    if excepted and interval.plan.order_fits is None:
+        found = replace(found, unknown=found.unknown or "plans_of_care.order_discipline")
+    elif excepted:
+        found = excepted
     if found.case == "passed" or found.unknown:
         return found
     return replace(found, unknown=interval.unknown or _hidden(interval, found, rules, absent))
@@ -318,9 +324,9 @@ def _by_exception(interval: Interval, rules: Rules) -> Verdict | None:
     42 CFR 424.24(c)(5), services from 2025-01-01.
     """
     plan = interval.plan
-    if not (
-        rules.exception and interval.initial and plan.sent_on and plan.order_signed_on and plan.order_fits
-    ):
+    if not (rules.exception and interval.initial and plan.sent_on and plan.order_signed_on):
+        return None
+    if plan.order_fits is False:
         return None
     last = interval.covers_from + timedelta(days=rules.transmit_days)
     if plan.order_signed_on > plan.sent_on or plan.sent_on > last or barred(plan.order_by, rules):

@@ -80,9 +80,11 @@ def first_certification_late(
       evidence that the plan was sent within the days allowed, not before the order was signed. Only the first plan of an
       episode may go without signature so.
     - Each service is judged by the law of its day: an unsigned plan may hold for later services and not for earlier ones.
-    - An order dated after the evaluation serves, if it came before the plan was sent; it is a weakness.
-    - A chiropractor or a dentist may neither order nor certify, nor may a nurse or therapist; their signature is none. A
-      physician's or nurse practitioner's credential beside it counts more. A name without a credential counts.
+    - An order dated after the evaluation serves, if it came before the plan was sent; it is a weakness. Where nobody recorded
+      for which discipline it is, it cannot be told whether it serves.
+    - A chiropractor or a dentist may neither order nor certify, nor may a nurse or therapist; their signature is none. So is
+      that of a therapist of the records, named by key or NPI, and the author's own. A physician's or nurse practitioner's
+      credential beside it counts more. Any other name without a credential counts.
     - A signature that is late by no more than the days of delay is accepted without a reason; later, with one. Both are
       weaknesses without dollars.
     - Later without a reason, the services before the signature are at risk; without any signature, all of them.

@@ -9,6 +9,7 @@ import polars as pl
 
 from compliance.checks.plans_of_care.certification import MOMENT, PATIENT
 from compliance.checks.plans_of_care.diagnoses import bare, meant, with_pointers
+from compliance.checks.plans_of_care.intervals import Rules, barred
 from compliance.checks.rule import rule
 from compliance.checks.terms import BETWEEN_LINES, codes, fold, judge, like, typed_rows
 
@@ -16,13 +17,10 @@ DAYS, CHARACTERS = PARAMETERS = ["change_signature_days", "diagnosis_match_chara
 IDS = [f"{name}__id" for name in PARAMETERS]
 BESIDE = (*codes("evaluation"), *codes("reevaluation"), *codes("monitoring"))
 """Codes that treat nothing: an evaluation of a new condition is how its plan begins."""
-THERAPISTS = (
-    "PT", "DPT", "MPT", "PTA", "LPTA", "OT", "OTR", "OTRL", "OTD", "MOT", "OTA", "COTA", "COTAL", "SLP", "CCCSLP", "SLPA",
-)  # fmt: skip
-"""Credentials whose signature certifies nothing, without dots, dashes and strokes."""
+SIGNERS = ["certification_credentials", "certification_barred_credentials"]
 Row = dict[str, Any]
 READ: dict[str, pl.DataType] = {
-    **dict.fromkeys((*PATIENT, "row", "plan_id", "replaces_plan_id", "diagnosis_codes", "change_signed_by", "goal_id",
+    **dict.fromkeys((*PATIENT, "row", "plan_id", "replaces_plan_id", "diagnosis_codes", "certified_by", "change_signed_by", *SIGNERS, "goal_id",
                      "term", "label", "text", "status", "replaces_goal_id", "claim_id", "pointers", "listed", "payer_id",
                      "policy_missing"), pl.String()),
     **dict.fromkeys(("begins", "certified_on", "verbal_order_on", "changed_on", "status_on", "service_date"), MOMENT),
@@ -47,7 +45,7 @@ RETURNS: dict[str, pl.DataType] = {
     cites=["mbpm-15-220.1.2", "42-cfr-410.61", "house-default"],
     needs=["plans_of_care.certified_on", "plans_of_care.patient_id"],
     absence_of={"plans_of_care": "patient"},
-    parameters=PARAMETERS,
+    parameters=[*PARAMETERS, *SIGNERS],
     exposes="lines",
     message={
         "goals": "A long-term goal was changed on {changed_on} and no physician signed a plan by {due_on}",
@@ -86,7 +84,7 @@ def change_not_signed(
       modified. Words alone cannot show that a change is significant: it is a weakness without dollars.
     - A goal that was met or dropped is no change, nor are short-term goals, other codes, or another frequency.
     - A signature counts that a physician gave by the days of the policy after the change, on a plan or on the change itself,
-      also a verbal one; a therapist's does not.
+      also a verbal one; that of somebody who may not certify, such as a therapist, does not.
     - Until those days have passed it is a reminder.
     - A new condition is a diagnosis that lines point to alone, that no first plan of the patient and discipline holds, and
       that comes after and beside the plan's own. Where all lines turn from one code to another, the condition was named anew.
@@ -105,8 +103,8 @@ def change_not_signed(
         nw.col("starts_on"), nw.col("established_on"), nw.col("evaluated_on"), nw.col("signed_on")
     )
     plans = plans_of_care.select(
-        *PATIENT, "plan_id", "replaces_plan_id", "diagnosis_codes", "certified_on", "verbal_order_on", "changed_on",
-        "change_signed_by", "payer_id", "policy_missing", *PARAMETERS, *IDS, row=nw.lit("plan"), begins=begins,
+        *PATIENT, "plan_id", "replaces_plan_id", "diagnosis_codes", "certified_on", "certified_by", "verbal_order_on", "changed_on",
+        "change_signed_by", *SIGNERS, "payer_id", "policy_missing", *PARAMETERS, *IDS, row=nw.lit("plan"), begins=begins,
     )  # fmt: skip
     own = goals.join(plans_of_care.select("plan_id", *PATIENT), on="plan_id", how="inner").select(
         *PATIENT, "plan_id", "goal_id", "term", "label", "text", "status", "status_on", "replaces_goal_id", row=nw.lit("goal")
@@ -154,7 +152,7 @@ class _Changes:
 
     def __init__(self, rows: Sequence[Row], as_of: datetime) -> None:
         self.as_of = as_of
-        self.plans = {row["plan_id"]: row for row in rows if row["row"] == "plan"}
+        self.plans = {row["plan_id"]: _signed(row) for row in rows if row["row"] == "plan"}
         self.goals = [row for row in rows if row["row"] == "goal"]
         self.goal_by_id = {(goal["plan_id"], goal["goal_id"]): goal for goal in reversed(self.goals)}
         self.lines = [row for row in rows if row["row"] == "line" and row["service_date"]]
@@ -235,9 +233,7 @@ class _Changes:
         if any(signed and signed <= due for signed in own):
             return True
         given = [each[name] for each in self.plans.values() for name in ("certified_on", "verbal_order_on")]
-        given += [
-            each["changed_on"] for each in self.plans.values() if _by_physician(each["change_signed_by"])
-        ]
+        given += [each["changed_on"] for each in self.plans.values() if each["change_signed_by"]]
         return any(signed and on <= signed <= due for signed in given)
 
     def _conditions(self, lines: Sequence[Row]) -> Row:
@@ -319,7 +315,10 @@ def _words(text: str) -> str:
     return " ".join("".join(letter if letter.isalnum() else " " for letter in text.lower()).split())
 
 
-def _by_physician(name: str | None) -> bool:
-    """Whether a signature may be a physician's: somebody signed, and not with a therapist's credential."""
-    said = (name or "").upper().replace(".", "").replace("-", "").replace("/", "").replace(",", " ").split()
-    return bool(said) and not set(THERAPISTS) & set(said)
+def _signed(plan: Row) -> Row:
+    """A plan without the signatures of those who may not certify."""
+    able, barring = (frozenset((plan[name] or "").split()) for name in SIGNERS)
+    rules = Rules(able=able, barring=barring)
+    certified_on = None if barred(plan["certified_by"], rules) else plan["certified_on"]
+    changed_by = None if barred(plan["change_signed_by"], rules) else plan["change_signed_by"]
+    return plan | {"certified_on": certified_on, "change_signed_by": changed_by}
