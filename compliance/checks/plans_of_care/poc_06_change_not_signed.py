@@ -20,9 +20,9 @@ BESIDE = (*codes("evaluation"), *codes("reevaluation"), *codes("monitoring"))
 SIGNERS = ["certification_credentials", "certification_barred_credentials"]
 Row = dict[str, Any]
 READ: dict[str, pl.DataType] = {
-    **dict.fromkeys((*PATIENT, "row", "plan_id", "replaces_plan_id", "diagnosis_codes", "certified_by", "change_signed_by", *SIGNERS, "goal_id",
-                     "term", "label", "text", "status", "replaces_goal_id", "claim_id", "pointers", "listed", "payer_id",
-                     "policy_missing"), pl.String()),
+    **dict.fromkeys((*PATIENT, "row", "plan_id", "replaces_plan_id", "diagnosis_codes", "certified_by", "change_signed_by",
+                     *SIGNERS, "goal_id", "term", "label", "text", "status", "replaces_goal_id", "claim_id", "pointers",
+                     "listed", "payer_id", "policy_missing"), pl.String()),
     **dict.fromkeys(("begins", "certified_on", "verbal_order_on", "changed_on", "status_on", "service_date"), MOMENT),
     **dict.fromkeys(("line", *PARAMETERS, *IDS), pl.Int64()),
 }  # fmt: skip
@@ -103,8 +103,9 @@ def change_not_signed(
         nw.col("starts_on"), nw.col("established_on"), nw.col("evaluated_on"), nw.col("signed_on")
     )
     plans = plans_of_care.select(
-        *PATIENT, "plan_id", "replaces_plan_id", "diagnosis_codes", "certified_on", "certified_by", "verbal_order_on", "changed_on",
-        "change_signed_by", *SIGNERS, "payer_id", "policy_missing", *PARAMETERS, *IDS, row=nw.lit("plan"), begins=begins,
+        *PATIENT, "plan_id", "replaces_plan_id", "diagnosis_codes", "certified_on", "certified_by", "verbal_order_on",
+        "changed_on", "change_signed_by", *SIGNERS, "payer_id", "policy_missing", *PARAMETERS, *IDS, row=nw.lit("plan"),
+        begins=begins,
     )  # fmt: skip
     own = goals.join(plans_of_care.select("plan_id", *PATIENT), on="plan_id", how="inner").select(
         *PATIENT, "plan_id", "goal_id", "term", "label", "text", "status", "status_on", "replaces_goal_id", row=nw.lit("goal")
