@@ -58,12 +58,12 @@ class NotRun:
 
 @dataclass(frozen=True)
 class Judged:
-    """What a rule judged: the units that failed with their facts, its coverage, and every unit's visit and outcome."""
+    """What a rule judged: the units that failed with their facts, its coverage, and the outcomes of each visit."""
 
     rule: Rule
     failed: pl.DataFrame
     coverage: pl.DataFrame
-    units: pl.DataFrame
+    visits: pl.DataFrame
 
 
 @dataclass(frozen=True)
@@ -161,7 +161,7 @@ def audit(
         progress(rule.code, number + 2, steps)
         judged.append(next(results))
     failed = [(one.rule, one.failed) for one in judged]
-    coverage, units = [one.coverage for one in judged], [one.units for one in judged]
+    coverage, judged_visits = [one.coverage for one in judged], [one.visits for one in judged]
     progress("Saying what was found", len(judging) + 2, steps)
     found = findings(failed, facts)
     submitted = [rows["submitted"] for _, rows in failed if rows.height]
@@ -178,7 +178,7 @@ def audit(
     return Audit(
         findings=all_findings,
         coverage=_all_coverage(coverage),
-        visits=scope.of(_visits(charts, facts, touched, units)),
+        visits=scope.of(_visits(charts, facts, touched, judged_visits)),
         lines=lines,
         touched=touched,
         waiting=waiting,
@@ -279,7 +279,8 @@ def _may_be_of(units: pl.DataFrame, lost: pl.DataFrame, reach: Reach) -> pl.Seri
 
 def _judged(rule: Rule, units: pl.DataFrame) -> Judged:
     failed = units.filter(pl.col("outcome") == FAIL)
-    return Judged(rule, failed, _counts(rule, units), units.select(*VISIT, "outcome"))
+    told = units.filter(pl.col("outcome") != NOT_APPLICABLE).select(*VISIT, "outcome").unique()
+    return Judged(rule, failed, _counts(rule, units), told)
 
 
 def _not_run(code: str, lacks: str, records: Records) -> NotRun:
@@ -431,19 +432,19 @@ def _all_coverage(parts: list[pl.DataFrame]) -> pl.DataFrame:
 
 
 def _visits(
-    charts: ChartTables, facts: Facts, touched: pl.DataFrame, units: list[pl.DataFrame]
+    charts: ChartTables, facts: Facts, touched: pl.DataFrame, outcomes: list[pl.DataFrame]
 ) -> pl.DataFrame:
     """One row a treatment day of a patient and discipline, with how it was judged (see `Audit`)."""
     days = _polars(charts["treatment_days"])
     dollars = facts.lines.group_by(VISIT).agg(pl.col("amount").sum(), lines=pl.len())
     judged = (
-        pl.concat(units)
+        pl.concat(outcomes)
         .group_by(VISIT)
         .agg(
             checked=pl.col("outcome").is_in([PASS, FAIL]).any(),
             cannot_tell=(pl.col("outcome") == CANNOT_TELL).any(),
         )
-        if units
+        if outcomes
         else pl.DataFrame(
             schema={
                 **{name: days.schema[name] for name in VISIT},
