@@ -12,7 +12,7 @@ from ui import data, filters, frame
 
 page = frame.navigation()
 try:
-    filters.draw(data.choices())
+    filters.draw(data.choices(), data.any_dismissed())
 except InputError as refusal:
     said = f"These records cannot be opened: {refusal}. Nothing was changed. Open others under Records."
     st.error(formats.markdown(said))

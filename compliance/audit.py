@@ -3,7 +3,7 @@
 `audit()` is the one door: the dashboard, the commands and the tests all call it. It knows no rule by name.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -296,6 +296,34 @@ def unsubmitted(whole: Audit) -> Audit:
     lines = whole.lines.filter(~pl.col("submitted").fill_null(False))
     waiting = whole.findings.filter(pl.col("finding_id").is_in(whole.waiting.implode()))
     return replace(whole, findings=_touching(waiting, lines), lines=lines)
+
+
+def without(whole: Audit, dismissed: Collection[str]) -> Audit:
+    """The audit as if these findings were none. Their units count as passed: a reviewer looked, and found no fault."""
+    if not dismissed:
+        return whole
+    gone = pl.col("finding_id").is_in(list(dismissed))
+    touched = whole.touched.filter(~gone)
+    return replace(
+        whole,
+        findings=whole.findings.filter(~gone),
+        visits=counted(whole.visits, touched),
+        coverage=_passed(whole.coverage, whole.findings.filter(gone)),
+        touched=touched,
+        waiting=whole.waiting.filter(~whole.waiting.is_in(list(dismissed))),
+    )
+
+
+def _passed(coverage: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
+    """Coverage with the units of these findings moved from `failed` to `passed`."""
+    key = [name for name in COVERAGE_KEY if name != "missing"]  # what failed lacks nothing
+    days = found.with_columns(pl.col("service_date").dt.truncate("1d"))
+    moved = days.group_by(key).agg(moved=pl.len().cast(pl.Int64))
+    told = coverage.join(moved, on=key, how="left", nulls_equal=True, maintain_order="left")
+    told = told.with_columns(moved=pl.min_horizontal("failed", pl.col("moved").fill_null(0)))
+    return told.with_columns(
+        passed=pl.col("passed") + pl.col("moved"), failed=pl.col("failed") - pl.col("moved")
+    ).drop("moved")
 
 
 def _touching(found: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:

@@ -290,7 +290,7 @@ def check(
     claims = pre_bill(result, lifted) if unsubmitted else None
     if format is Format.table:
         text = written.as_table(result, records, claims, color=output is None and sys.stdout.isatty())
-        _write(text, output)
+        _write(text + written.lifted_text(len(lifted)), output)
     elif format is Format.parquet:
         _write_parquet(result.findings, output)
     else:
@@ -317,6 +317,15 @@ def _lifted(review: str | None, result: "Audit") -> frozenset[str]:
     from compliance.review import lifted, open_store
 
     return lifted(result.findings, open_store(review, new=False).decisions(), result.as_of)
+
+
+def _dismissed(review: str | None, result: "Audit") -> "pl.DataFrame | None":
+    """The findings that reviewers dismissed, by the review data; None without any."""
+    if review is None:
+        return None
+    from compliance.review import dismissals, open_store
+
+    return dismissals(result.findings, open_store(review, new=False).decisions(), result.as_of)
 
 
 def _marked(review: str | None) -> "tuple[list[tuple[date, str]], tuple[int, str] | None]":
@@ -657,15 +666,21 @@ def risk(
     policies: PolicyFolder = None,
     layouts: LayoutFolder = None,
     as_of: AsOf = None,
+    review: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Review data: findings dismissed there are left out, as on screen."),
+    ] = None,
 ) -> None:
     """The risk table that the dashboard draws."""
     from compliance import output as written
-    from compliance.audit import Scope
+    from compliance.audit import Scope, without
     from compliance.risk import risk_table
 
     _ready(output, format, records=path)
     records, _, result = _audited(path, policies, as_of, None, Scope(), layouts=layouts)
-    table = written.named(risk_table(result, by.value), records, by.value)
+    gone = _dismissed(review, result)
+    heeded = result if gone is None else without(result, gone["finding_id"].to_list())
+    table = written.named(risk_table(heeded, by.value), records, by.value)
     if format is Format.parquet:
         _write_parquet(table, output)
         return
@@ -705,7 +720,8 @@ def report(
     review: Annotated[
         str | None,
         typer.Option(
-            metavar="URL", help="Review data: findings dismissed or waived there hold no claim; marked days."
+            metavar="URL",
+            help="Review data: findings dismissed there are left out, those waived hold no claim; marked days.",
         ),
     ] = None,
 ) -> None:
@@ -732,7 +748,8 @@ def report(
         step(f"Writing {output}", 0, 1)
         marks, head = _marked(review)
         subject = Subject.of(
-            result, records, chosen, scope, hide_names=hide_names, lifted=_lifted(review, result), marks=marks, head=head,
+            result, records, chosen, scope, hide_names=hide_names, lifted=_lifted(review, result),
+            dismissed=_dismissed(review, result), marks=marks, head=head,
         )  # fmt: skip
         made = (
             xlsx(subject)

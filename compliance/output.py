@@ -133,6 +133,12 @@ def as_table(result: Audit, records: Records, claims: Claims, *, color: bool) ->
     return text + "\n".join(["", *_closing(result, records), *_gate(claims), *_left_out(records.report), ""])
 
 
+def lifted_text(number: int) -> str:
+    """What becomes of findings that reviewers dismissed or waived, a line below the table; nothing of none."""
+    told = f"Reviewers dismissed or waived {plural(number, 'finding')}: listed and counted above, no reason to hold or to fail."
+    return f"{told}\n" if number else ""
+
+
 def _laid_out(rows: list[tuple[str, ...]], styles: list[str], color: bool) -> str:
     """Rows in columns: the last takes what is left of the page, no other more than a quarter of it.
 

@@ -6,7 +6,7 @@ Pure: an audit and its filtered parts in, Polars frames and plain sentences out.
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -14,10 +14,11 @@ import polars as pl
 from scipy.special import gammaincinv
 
 from compliance import formats, risk
-from compliance.audit import LINE_ITEMS, VISIT, Audit, counted
+from compliance.audit import LINE_ITEMS, VISIT, Audit, counted, without
 from compliance.chart_theme import SEVERITIES, SEVERITY_SIGNS
 from compliance.charts import STANDING_WORDS
 from compliance.checks.rule import Rule, catalogue
+from compliance.findings import FINDING_SCHEMA
 from compliance.missing_facts import in_words
 from compliance.prebill import released_untold
 from compliance.records.load import LoadReport, Notice
@@ -39,26 +40,44 @@ SHORT_FAMILIES = {
     "PAY": "Payment, denials", "AUD": "Overpayments",
 }  # fmt: skip
 """Names of families that fit beside a bar; others are named as in the rule book."""
+NONE_DISMISSED = pl.DataFrame(schema=dict.fromkeys(("finding_id", "reason", "person", "at"), pl.String))
 CROWDED = 20
 """More columns than these are no picture any more: a heat map then shows families."""
 
 
 @dataclass(frozen=True)
 class Narrowed:
-    """An audit under the page's filters: `audit` holds only what they let through, `shares` its dollars."""
+    """An audit under the page's filters: `audit` holds only what they let through, `shares` its dollars.
+
+    `dismissed` are the findings let through that reviewers dismissed, with reason, person and at; all else leaves them out,
+    unless `counts_dismissed`.
+    """
 
     audit: Audit
     shares: pl.DataFrame
     valued: pl.DataFrame
+    dismissed: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=FINDING_SCHEMA))
+    counts_dismissed: bool = False
 
 
-def narrowed(whole: Audit, apply: Any, apply_to_lines: Any | None = None) -> Narrowed:
+def narrowed(
+    whole: Audit,
+    apply: Any,
+    apply_to_lines: Any | None = None,
+    dismissed: pl.DataFrame | None = None,
+    counts_dismissed: bool = False,
+) -> Narrowed:
     """The audit under filters. `apply` takes a frame and returns the rows let through.
 
     Visits count only the findings let through, and dollars are attributed among them. `apply_to_lines` (as `apply`,
     but for the therapists) lets through the lines of which those of the visits stay: claims often name the
-    supervisor, or nobody, where an assistant treated.
+    supervisor, or nobody, where an assistant treated. `dismissed` is `review.dismissals`: these findings are left out,
+    or told apart and counted all the same.
     """
+    told = NONE_DISMISSED if dismissed is None else dismissed
+    left_out = apply(whole.findings.join(told, on="finding_id", maintain_order="left"))
+    if not counts_dismissed:
+        whole = without(whole, told["finding_id"].to_list())
     found = apply(whole.findings)
     visits = apply(whole.visits)
     coverage = apply(whole.coverage)
@@ -72,7 +91,49 @@ def narrowed(whole: Audit, apply: Any, apply_to_lines: Any | None = None) -> Nar
     visits = counted(visits, touched)
     shares = risk.at_risk(found, whole.lines)
     audit = replace(whole, findings=found, visits=visits, lines=lines, coverage=coverage, touched=touched)
-    return Narrowed(audit, shares, risk.with_dollars(found, shares))
+    return Narrowed(audit, shares, risk.with_dollars(found, shares), left_out, counts_dismissed)
+
+
+def dismissed_sentence(view: Narrowed) -> str:
+    """Whether findings that reviewers dismissed are in the figures, for the end of a page's sentence; nothing of none."""
+    return dismissed_words(view.dismissed.height, view.counts_dismissed)
+
+
+def dismissed_words(number: int, counted: bool) -> str:
+    """` 12 findings that reviewers dismissed are left out.`, or are counted; nothing of none."""
+    if not number:
+        return ""
+    verb = "is" if number == 1 else "are"
+    return f" {formats.plural(number, 'finding')} that reviewers dismissed {verb} {'counted' if counted else 'left out'}."
+
+
+def reviewed_in_part(view: Narrowed, what: str) -> str:
+    """A warning to compare `what` (weeks, therapists) with care where dismissed findings are left out; nothing of none.
+
+    Reviewers do not look at everything alike: what they have not seen yet still holds findings that they would dismiss.
+    """
+    if view.dismissed.is_empty() or view.counts_dismissed:
+        return ""
+    return f" Dismissed findings left only the {what} that reviewers have looked at; the others may still hold some."
+
+
+def listable(view: Narrowed) -> pl.DataFrame:
+    """All findings under the filters with `dollars`, those left out at none; `standing` where any was dismissed."""
+    if view.dismissed.is_empty():
+        return view.valued
+    left_out = view.dismissed.with_columns(dollars=pl.lit(0.0)).select(view.valued.columns)
+    every = view.valued if view.counts_dismissed else pl.concat([view.valued, left_out])
+    gone = pl.col("finding_id").is_in(view.dismissed["finding_id"].implode())
+    return every.with_columns(standing=pl.when(gone).then(pl.lit("dismissed")).otherwise(pl.lit("")))
+
+
+def with_dismissed(view: Narrowed) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """All findings under the filters with `dollars`, and their shares of lines: those left out share among themselves."""
+    if view.counts_dismissed:
+        return view.valued, view.shares
+    shares = risk.at_risk(view.dismissed, view.audit.lines)
+    left_out = risk.with_dollars(view.dismissed, shares).select(view.valued.columns)
+    return pl.concat([view.valued, left_out]), pl.concat([view.shares, shares])
 
 
 def overview_sentence(figures: Mapping[str, float]) -> str:
@@ -479,20 +540,27 @@ def listed(found: pl.DataFrame, search: str = "", said: pl.Series | None = None)
 
 
 def findings_sheet(found: pl.DataFrame) -> pl.DataFrame:
-    """Findings with the headings that people read; ids and sentences as given."""
+    """Findings with the headings that people read; ids and sentences as given, `Dismissed: ` before those that are."""
+    decided = "standing" in found.columns
     return found.select(
         pl.col("severity").replace_strict(signed_severities()).alias("Severity"),
         pl.col("rule").alias("Rule"),
         pl.col("service_date").cast(pl.Date).alias("Service"),
         pl.col("dollars").round(2).alias("At risk"),
-        pl.col("message").alias("What was found"),
+        (pl.concat_str(_prefix(), "message") if decided else pl.col("message")).alias("What was found"),
         pl.col("therapist_id").alias("Therapist"),
         pl.col("patient_id").alias("Patient"),
         pl.col("payer_id").alias("Payer"),
         pl.col("claim_id").alias("Claim"),
         pl.col("line").alias("Line"),
         pl.col("note_id").alias("Note"),
+        *([pl.col("standing").alias("Standing")] if decided else []),
     )
+
+
+def _prefix() -> pl.Expr:
+    """What stands before a sentence: a column of its own would leave a narrow list no room for it."""
+    return pl.when(pl.col("standing") == "dismissed").then(pl.lit("Dismissed: ")).otherwise(pl.lit(""))
 
 
 def signed_severities() -> dict[str, str]:

@@ -4,7 +4,7 @@ A what-if is the text of a policy file (`overlay_text`), so that one that was sa
 in the same way as a clinic's own file. The policies themselves never change.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 import yaml
 
-from compliance.audit import Audit, Scope, audit, line_items
+from compliance.audit import Audit, Scope, audit, line_items, without
 from compliance.checks.rule import Rule, catalogue
 from compliance.money import PRICE_PARAMETERS
 from compliance.policy import Policies, PolicyError
@@ -130,14 +130,24 @@ def rerun(changes: Sequence[Change]) -> list[Rule]:
     return [rule for rule in rules if names & set(rule.parameters)]
 
 
-def compare(records: Records, policies: Policies, before: Audit, changes: Sequence[Change]) -> Difference:
-    """What the changes do to an audit of these records under these policies. Raises PolicyError for a value that does not fit."""
+def compare(
+    records: Records,
+    policies: Policies,
+    before: Audit,
+    changes: Sequence[Change],
+    dismissed: Callable[[pl.DataFrame], Collection[str]] = lambda findings: (),
+) -> Difference:
+    """What the changes do to an audit of these records under these policies. Raises PolicyError for a value that does not fit.
+
+    `dismissed` tells which findings stand dismissed: they are left out on both sides.
+    """
     if not changes:
         raise ValueError("Nothing is changed.")
     changed = laid(policies, changes, before.as_of)
     rules = rerun(changes)
     after = audit(records, changed, before.as_of, rules, scope=Scope())
-    return _difference(before, after, [rule.code for rule in rules])
+    heeded = [without(each, dismissed(each.findings)) for each in (before, after)]
+    return _difference(heeded[0], heeded[1], [rule.code for rule in rules])
 
 
 def _difference(before: Audit, after: Audit, judged: Sequence[str]) -> Difference:

@@ -21,6 +21,9 @@ waiting, claims, fixes = subject.waiting, subject.claims, subject.fixes
 first = [each for ids in fixes["ids"].head(FIRST) for each in ids]
 released = prebill.released_by(waiting, first, subject.lifted)
 told = views.billing_sentence(claims, fixes, released, FIRST, subject.unsent)
+about_them = pl.col("finding_id").is_in(data.audited().waiting.implode())
+number = view.dismissed.filter(about_them).height
+told += views.dismissed_words(number, view.counts_dismissed)
 frame.heading("Before billing", told, data.context())
 if not claims:
     parts.empty("No claim under these filters waits to be sent.")
@@ -69,7 +72,7 @@ parts.sheet(
     height=300,
     row_height=parts.ROW_HEIGHT,
 )
-if not data.uploaded():
-    review = ' --review "$COMPLIANCE_REVIEW"' if subject.lifted else ""
+if not data.uploaded() and not view.counts_dismissed:
+    review = ' --review "$COMPLIANCE_REVIEW"' if subject.lifted or number else ""
     st.caption("The same from the command line:")
     st.code(f"compliance check {shlex.quote(str(data.path()))} --unsubmitted{review}", language="bash")

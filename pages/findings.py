@@ -9,10 +9,12 @@ from ui import data, evidence, frame, parts
 frame.enter()
 view = parts.ready("Findings")
 asked = st.query_params.get("finding")
-count = view.valued.height
+every = views.listable(view)
+count = every.height
 dollars = formats.money(float(view.shares["share"].sum()))
 known = risk.summary(view.audit)
 told = f"{formats.plural(known['findings'], 'finding')}, {dollars} at risk{views.worth_knowing(known)}."
+told += views.dismissed_sentence(view)
 frame.heading("Findings", told if count else "No finding is shown.", data.context())
 
 with st.container(horizontal=True, vertical_alignment="center", key="findings_tools"):
@@ -21,7 +23,7 @@ with st.container(horizontal=True, vertical_alignment="center", key="findings_to
         label_visibility="collapsed", width=260,
     )  # fmt: skip
     parts.chips()
-found = views.listed(view.valued, search, parts.named(view.valued)["message"])
+found = views.listed(every, search, parts.named(every)["message"])
 if search and found.height:
     st.caption(f"{formats.count(found.height)} of {formats.count(count)} hold “{formats.markdown(search)}”.")
 chosen_here = asked == st.session_state.get("findings_opened")  # written by this page, not brought by a link

@@ -11,7 +11,8 @@ figures = risk.summary(view.audit)
 if view.audit.visits.is_empty() and view.audit.lines.is_empty():
     frame.heading("Overview", "No visit and no claim lies under these filters.", data.context())
     parts.empty("Nothing was checked there. The dates of service held stand above.")
-frame.heading("Overview", views.overview_sentence(figures), data.context())
+told = views.overview_sentence(figures) + views.dismissed_sentence(view)
+frame.heading("Overview", told, data.context())
 with st.container(horizontal=True, vertical_alignment="center", key="overview_unknowns"):
     unknowns = views.unknowns_sentence(view.audit, int(figures["visits_cannot_tell"]))
     st.caption(formats.markdown(unknowns), width="content")
@@ -89,5 +90,7 @@ with left:
     drawn = charts.p_chart(late, views.weeks_title(weeks), frame.dark(), left_out)
     alt = "Share of checked visits with a finding by service week, with limits; the last two weeks are not complete"
     mondays = parts.picked(parts.chart(drawn, alt, "overview_weeks", weeks), "monday")
+    if unevenly := views.reviewed_in_part(view, "weeks"):
+        st.caption(unevenly)
     if mondays:
         frame.go("findings", None, **parts.week(mondays[0]))

@@ -12,7 +12,8 @@ if table.is_empty():
     frame.heading("Payers", context=data.context())
     parts.empty("No visit, claim or finding under these filters: clear them to see every payer.")
 names = parts.mapping(table, "payer_id")
-frame.heading("Payers", views.payer_sentence(table, float(view.shares["share"].sum()), names), data.context())
+told = views.payer_sentence(table, float(view.shares["share"].sum()), names)
+frame.heading("Payers", told + views.dismissed_sentence(view), data.context())
 
 dark, shown = frame.dark(), parts.named(table, "payer_id")
 

@@ -19,7 +19,8 @@ if rows.is_empty():
         "No checked visit names its therapist under these filters. Records says what the export lacks."
     )
 names = parts.mapping(rows, "therapist_id")
-frame.heading("Therapists", views.therapist_sentence(rows, names), data.context())
+told = views.therapist_sentence(rows, names) + views.dismissed_sentence(view)
+frame.heading("Therapists", told, data.context())
 
 picked: list[str] = []
 disciplines = [each for each in ("PT", "OT", "SLP") if each in set(rows["discipline"])]
@@ -39,7 +40,7 @@ if picked:
 st.caption(
     "▲ above the 99.8 % limit (solid): needs a chart review, nothing more. ◆ beyond the 95 % limit (dotted). ● within expected "
     "variation. ▼ below the 99.8 % limit: see whether the checks had their facts. Level line: the discipline's own rate. A mark "
-    "counts the findings that are the therapist's own."
+    "counts the findings that are the therapist's own." + views.reviewed_in_part(view, "therapists")
 )
 
 here = views.therapists_here(view.audit)

@@ -76,7 +76,8 @@ with left, st.container(key="card_what_if"):
     every = [*what_if.kept_changes(), *([chosen] if chosen else [])]
 told = data.what_if(every) if every else None
 with head:
-    frame.heading("What if", views.what_if_sentence(told) if told else QUESTION, data.context())
+    said = views.what_if_sentence(told) + data.dismissed_in_all() if told else QUESTION
+    frame.heading("What if", said, data.context())
 with right:
     if told:
         result(told)

@@ -25,12 +25,13 @@ try:
     decisions.said_before()
     since = data.since(store, st.session_state.get(worklist.RUN))
     named = worklist.run_names(since)
-    stands = standing(view.valued, store.decisions(), date.today())
+    valued, shares = views.with_dismissed(view)  # what is dismissed is listed, as dismissed
+    stands = standing(valued, store.decisions(), date.today())
     seen = store.first_seen(data.source())
 except ReviewError as refusal:
     frame.heading("Worklist", context=data.context())
     parts.empty(f"{refusal} Findings can still be read.")
-work = gathering.with_standing(view.valued.filter(views.REAL), stands, since.changed)
+work = gathering.with_standing(valued.filter(views.REAL), stands, since.changed)
 counted = gathering.counts(work, since.changed)
 frame.heading("Worklist", views.worklist_sentence(counted, work, since.before), data.context())
 st.caption(formats.markdown(views.standing_sentence(work, seen, date.today())))
@@ -68,7 +69,7 @@ if shown.is_empty():
     told = f"{choice.change} and {choice.status}" if choice.change else choice.status
     parts.explain(f"No finding is {told} here.")
 else:
-    picked = listed(worklist.rows_of(shown, view.shares, choice), store)
+    picked = listed(worklist.rows_of(shown, shares, choice), store)
     if not picked.is_empty():
         worklist.chosen_table(picked)
 worklist.running_clocks(work, view.audit.lines)

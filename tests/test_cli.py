@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
+import openpyxl
 import polars as pl
 import pytest
 
@@ -401,6 +402,27 @@ def test_the_trail_is_listed_and_verified(tmp_path: Path) -> None:
     assert broken.returncode == 1 and "cut off" in broken.stdout
     refused = run("trail", "--review", "nonsense")
     assert refused.returncode == 2 and len(refused.stderr.splitlines()) == 1
+
+
+def test_a_report_and_the_risk_table_leave_out_what_was_dismissed_and_check_lists_it(tmp_path: Path) -> None:
+    from compliance.review import Decision, open_store
+
+    address = f"sqlite:///{tmp_path / 'review.db'}"
+    found = json.loads(run("check", SAMPLE, "--format", "json", *AS_OF).stdout)["findings"]
+    told = [each | {"lines": json.dumps(each["lines"])} for each in found if each["severity"] != "info"]
+    open_store(address).decide(told, Decision("dismissed", "on paper"), "ana")
+    listed = run("check", SAMPLE, "--review", address, *AS_OF)
+    assert listed.returncode == 0
+    assert f"Reviewers dismissed or waived {len(told)} findings: listed and counted above" in listed.stdout
+    again = run("check", SAMPLE, "--format", "json", "--review", address, *AS_OF)
+    assert json.loads(again.stdout)["findings"] == found
+    rows = json.loads(run("risk", SAMPLE, "--format", "json", "--review", address, *AS_OF).stdout)
+    assert not any(row["findings"] or row["dollars"] for row in rows)
+    book = tmp_path / "report.xlsx"
+    assert run("report", SAMPLE, "--output", book, "--review", address, *AS_OF).returncode == 0
+    listed = {sheet.title: sheet for sheet in openpyxl.load_workbook(book)}
+    assert listed["Dismissed"].max_row == len(told) + 1
+    assert f"{len(told)} findings that reviewers dismissed are left out." in listed["Summary"]["B2"].value
 
 
 def test_the_module_is_the_command_too() -> None:

@@ -36,11 +36,17 @@ def test_an_empty_url_asks_for_everything():
 
 
 def test_a_url_is_read_and_written_back_the_same():
-    held = {"from": "2026-01-01", "payer": "MED,BCBS", "severity": "high", "hide_names": "true"}
+    held = {"from": "2026-01-01", "payer": "MED,BCBS", "severity": "high", "hide_names": "true",
+            "count_dismissed": "true"}  # fmt: skip
     filters, ignored = read(held, CHOICES)
     assert not ignored
     assert filters == Filters(
-        date(2026, 1, 1), None, payers=("MED", "BCBS"), severities=("high",), hide_names=True
+        date(2026, 1, 1),
+        None,
+        payers=("MED", "BCBS"),
+        severities=("high",),
+        hide_names=True,
+        count_dismissed=True,
     )
     assert filters.query() == held
 

@@ -11,13 +11,13 @@ import polars as pl
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from compliance import formats
+from compliance import formats, risk
 from compliance.audit import Scope, audit
 from compliance.policy import load_policies
 from compliance.prebill import pre_bill
 from compliance.records.load import load
 from compliance.reports import Subject, director
-from compliance.review import open_store
+from compliance.review import Decision, open_store
 from compliance.review.spot_checks import KeptSample, samples
 from compliance.risk import weekly
 from compliance.sampling.frame import Criteria
@@ -610,7 +610,95 @@ def test_a_filter_without_unsent_claims_does_not_say_that_every_claim_was_sent(v
     assert f"No claim under these filters waits to be billed; {waiting} do in all." in said
 
 
-def test_a_finding_is_decided_on_its_card_and_its_history_told(visit) -> None:
+@pytest.fixture
+def own_review(tmp_path, monkeypatch):
+    """Review data of the test's own: what it dismisses no other test misses."""
+    monkeypatch.setenv("COMPLIANCE_REVIEW", f"sqlite:///{tmp_path / 'review.db'}")
+    return open_store()
+
+
+@pytest.fixture
+def dismissed(own_review, records):
+    """All of a therapist's findings, dismissed; with the audit that found them."""
+    whole = audit(load(records), load_policies(), date.today())
+    real = whole.findings.filter(pl.col("severity") != "info")
+    found = real.filter(
+        pl.col("therapist_id") == real.filter(pl.col("rule") == "PR-01")["therapist_id"].sort()[0]
+    )
+    own_review.decide(found.to_dicts(), Decision("dismissed", "Documented elsewhere"), "ana")
+    return whole, found
+
+
+@pytest.mark.parametrize("name", ["overview", "therapists", "payers", "findings", "meeting"])
+def test_figures_leave_out_what_was_dismissed_say_so_and_a_link_counts_it_again(
+    visit, dismissed, name
+) -> None:
+    number = formats.plural(dismissed[1].height, "finding")
+    told = text(visit(name))
+    assert re.search(rf"{number} that reviewers dismissed (is|are) left out", told)
+    again = visit(name, count_dismissed="true")
+    assert re.search(rf"{number} that reviewers dismissed (is|are) counted", text(again))
+    assert sentence(again).partition(number)[0] != sentence(visit(name)).partition(number)[0]
+
+
+def sentence(app: AppTest) -> str:
+    """The page's sentence."""
+    return "".join(re.findall('class="sentence">(.*?)</p>', text(app).replace("\\", "")))
+
+
+def test_dollars_and_a_therapists_rate_fall_with_a_dismissal(visit, dismissed) -> None:
+    whole, found = dismissed
+    before = risk.summary(whole)["dollars"]
+    app = visit("overview")
+    assert app.metric[0].value != formats.money(before)
+    assert visit("overview", count_dismissed="true").metric[0].value == formats.money(before)
+    who = found["therapist_id"][0]
+    rows = {row["therapist_id"]: row for row in risk.funnel(whole.visits).iter_rows(named=True)}
+    of_whole = formats.rate(rows[who]["n"], rows[who]["of"]).split(" (")[1].rstrip(")")
+    told = [visit("therapists", therapist=who, **more) for more in ({}, {"count_dismissed": "true"})]
+    rates = [
+        next(each.value for each in app.dataframe if "Visits with a finding" in each.value.columns).iloc[0][
+            "Visits with a finding"
+        ]
+        for app in told
+    ]
+    assert of_whole in rates[1] and of_whole not in rates[0]
+
+
+def test_the_list_and_the_worklist_show_what_was_dismissed(visit, dismissed) -> None:
+    whole, found = dismissed
+    listed = visit("findings").dataframe[0].value
+    assert len(listed) == whole.findings.height
+    assert (listed["Standing"] == "dismissed").sum() == found.height
+    assert not listed["At risk"][listed["Standing"] == "dismissed"].any()
+    app = visit("worklist")
+    app.selectbox(key="worklist_status").set_value("dismissed").run()
+    assert any(
+        each.value["Findings"].sum() == found.height
+        for each in app.dataframe
+        if "Reopened" in each.value.columns
+    )
+
+
+def test_a_dismissal_changes_no_frame_of_a_spot_check(visit, own_review, records) -> None:
+    def frame() -> list[str]:
+        return re.findall(
+            "SHA-256 of the frame: `[0-9a-f]+|[0-9]+ of [0-9]+ lines", text(visit("spot_check"))
+        )
+
+    before = frame()
+    found = audit(load(records), load_policies(), date.today()).findings
+    own_review.decide(found.to_dicts(), Decision("dismissed", "Documented elsewhere"), "ana")
+    assert frame() == before and len(before) > 1
+
+
+def test_without_a_dismissal_there_is_no_switch(visit, own_review) -> None:
+    app = visit("overview", count_dismissed="true")
+    assert not [each for each in app.toggle if each.key == "count_dismissed"]
+    assert "dismissed" not in sentence(app)
+
+
+def test_a_finding_is_decided_on_its_card_and_its_history_told(visit, own_review) -> None:
     app = visit("findings")
     app.button(key="evidence_decide").click().run()
     status = next(each for each in app.button_group if each.key.startswith("decide_"))

@@ -166,6 +166,29 @@ def test_a_lifted_finding_holds_no_claim(subject: Subject) -> None:
     assert director.tiles(lifted)[0]["value"].replace("\u00a0", " ") == "100.0 %"
 
 
+def test_a_report_leaves_out_what_was_dismissed_says_so_and_lists_it_for_the_auditor(
+    subject: Subject,
+) -> None:
+    gone = subject.audit.findings.filter(pl.col("rule") == "PR-01")
+    why = {"reason": "seen by Brandt, Bo", "person": "ana", "at": "2026-06-01T08:00:00+00:00"}
+    dismissed = gone.select("finding_id", **{name: pl.lit(value) for name, value in why.items()})
+    told = again(subject, dismissed=dismissed)
+    words = f" {gone.height} findings that reviewers dismissed are left out."
+    assert director.page(told)["sentence"] == views.overview_sentence(told.figures) + words
+    assert told.figures["findings"] == subject.figures["findings"] - gone.height
+    assert not [page for page in coaching.pages(told) for rule in page["found"] if rule["rule"] == "PR-01"]
+    book = opened(xlsx(told))
+    assert words in book["Summary"][1][1]
+    listed = [dict(zip(book["Dismissed"][0], row, strict=True)) for row in book["Dismissed"][1:]]
+    assert {row["Finding"] for row in listed} == set(gone["finding_id"])
+    assert {row["Dismissed by"] for row in listed} == {"ana"}
+    assert not {
+        row["Rule"]
+        for row in (dict(zip(book["Findings"][0], each, strict=True)) for each in book["Findings"][1:])
+    } & {"PR-01"}
+    assert "Dismissed" not in opened(xlsx(subject))
+
+
 def test_every_picture_has_its_words_and_its_table(told: Mapping[str, Any]) -> None:
     page = told["director"]
     pictures = [page["weeks"], page["payers"], *page["people"]["pictures"]]

@@ -30,6 +30,7 @@ from compliance.review import (
     Decision,
     ReviewError,
     Run,
+    dismissals,
     open_store,
     spot_checks,
     standing,
@@ -181,6 +182,10 @@ def test_a_waiver_ends_a_question_falls_due_and_a_changed_finding_is_open_again(
         ("open", "waiver ended"), ("asked", "answer overdue"), ("dismissed", None), ("open", "changed since"),
     ]  # fmt: skip
     assert standing(table(waived), store.decisions(), date(2026, 6, 30))["status"].to_list() == ["waived"]
+    told = dismissals(table(waived, asked, dearer, worse), store.decisions(), TODAY)
+    assert told.select("finding_id", "reason", "person").rows() == [
+        (dismissed["finding_id"], "another day's minutes", ANA)
+    ]
 
 
 def test_who_decides_what_another_decided_meanwhile_is_told_and_nothing_is_written(store: Store) -> None:

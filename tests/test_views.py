@@ -47,6 +47,76 @@ def test_visits_count_only_the_findings_let_through(whole):
     assert set(view.audit.findings["rule"]) <= {"PR-04"}
 
 
+def dismissed(findings: pl.DataFrame) -> pl.DataFrame:
+    """As `review.dismissals` gives them."""
+    why = {"reason": "on paper", "person": "ana", "at": "2026-06-01T08:00:00+00:00"}
+    return findings.select("finding_id", **{name: pl.lit(value) for name, value in why.items()})
+
+
+def test_a_dismissed_finding_leaves_every_figure_and_can_be_counted_again(whole):
+    everything = views.narrowed(whole, Filters().apply)
+    gone = everything.valued.filter(
+        pl.col("therapist_id") == everything.valued["therapist_id"].drop_nulls()[0]
+    )
+    told = dismissed(gone)
+    view = views.narrowed(whole, Filters().apply, dismissed=told)
+    for name in ("findings", "visits_with_finding", "dollars"):
+        assert risk.summary(view.audit)[name] < risk.summary(everything.audit)[name], name
+    assert not set(view.valued["finding_id"]) & set(gone["finding_id"])
+    assert not {each for ids in views.root_causes(view.valued, view.shares)["ids"] for each in ids} & set(
+        gone["finding_id"]
+    )
+    assert views.dismissed_sentence(view) == f" {gone.height} findings that reviewers dismissed are left out."
+    again = views.narrowed(whole, Filters().apply, dismissed=told, counts_dismissed=True)
+    assert risk.summary(again.audit) == risk.summary(everything.audit)
+    assert again.audit.coverage.equals(everything.audit.coverage)
+    assert "dismissed are counted." in views.dismissed_sentence(again)
+    assert not views.dismissed_sentence(everything)
+
+
+def test_the_units_of_dismissed_findings_count_as_passed(whole):
+    view = views.narrowed(whole, Filters().apply, dismissed=dismissed(whole.findings))
+    before, after = (
+        each.coverage.select("passed", "failed", "cannot_tell").sum() for each in (whole, view.audit)
+    )
+    assert after["failed"].item() == 0
+    assert after["passed"].item() == before["passed"].item() + before["failed"].item()
+    assert after["cannot_tell"].item() == before["cannot_tell"].item()
+
+
+def test_a_therapists_rate_falls_with_what_was_dismissed_and_peers_limits_with_it(whole):
+    before = risk.funnel(whole.visits)
+    worst = before.sort("share").row(-1, named=True)
+    own = whole.findings.filter(pl.col("therapist_id") == worst["therapist_id"])
+    view = views.narrowed(whole, Filters().apply, dismissed=dismissed(own))
+    same = (pl.col("therapist_id") == worst["therapist_id"]) & (pl.col("discipline") == worst["discipline"])
+    after = risk.funnel(view.audit.visits).filter(same).row(0, named=True)
+    assert after["of"] == worst["of"] and after["n"] == 0 < worst["n"]
+    assert after["centre"] < worst["centre"]
+    weeks, were = risk.weekly(view.audit.visits), risk.weekly(whole.visits)
+    assert weeks["of"].equals(were["of"])
+    assert weeks["centre"][0] == pytest.approx(weeks["n"].sum() / weeks["of"].sum())
+    assert weeks["n"].sum() < were["n"].sum()
+
+
+def test_the_list_shows_what_was_dismissed_at_no_dollars_and_its_sum_is_the_sentences(whole):
+    gone = whole.findings.filter(pl.col("rule") == "PR-01")
+    view = views.narrowed(whole, Filters().apply, dismissed=dismissed(gone))
+    listed = views.listable(view)
+    assert set(listed["finding_id"]) == set(whole.findings["finding_id"])
+    assert set(listed.filter(pl.col("standing") == "dismissed")["finding_id"]) == set(gone["finding_id"])
+    assert listed["dollars"].sum() == pytest.approx(view.shares["share"].sum())
+    worked, shares = views.with_dismissed(view)
+    assert worked.height == whole.findings.height
+    assert worked["dollars"].sum() == pytest.approx(shares["share"].sum())
+
+
+def test_dismissals_outside_the_filters_are_not_told(whole):
+    other = whole.findings.filter(pl.col("payer_id") == "MCD")
+    view = views.narrowed(whole, Filters(payers=("MCR",)).apply, dismissed=dismissed(other))
+    assert not views.dismissed_sentence(view)
+
+
 def test_root_causes_gather_single_notes_by_therapist_and_add_up(whole):
     view = views.narrowed(whole, Filters().apply)
     causes = views.root_causes(view.valued, view.shares)

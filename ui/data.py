@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from threading import Lock
+from time import monotonic
 from typing import Any
 
 import polars as pl
@@ -25,7 +26,8 @@ from compliance.notes.tables import spoken
 from compliance.policy import Policies, load_policies
 from compliance.records.layouts import Layout, layout_of, own_layouts
 from compliance.records.load import Records, load, load_files
-from compliance.review import ReviewError
+from compliance.review import ReviewError, dismissals
+from compliance.review.decisions import DISMISSED
 from compliance.review.runs import Present, changes, run_of
 from compliance.review.spot_checks import Book, SessionBook
 from compliance.review.store import Store, default_url
@@ -44,6 +46,9 @@ _MAPPINGS = "layouts_made"
 _WHAT_IFS = "told_what_ifs"
 _SPOT_CHECKS = "drawn_spot_checks"
 _BOOK = "book_of_spot_checks_"
+_REFUSED = "review_data_refused"
+ASKED_AGAIN = 30
+"""Seconds after which review data that could not be opened is tried again."""
 SPOT_CHECKS_KEPT = 3
 """Draws that a session holds: the one on screen, and those that were tried just before."""
 
@@ -182,7 +187,33 @@ def peers() -> views.Narrowed:
 
 def _narrowed(chosen: filters.Filters) -> views.Narrowed:
     others = replace(chosen, therapists=()).apply if chosen.therapists else None
-    return views.narrowed(audited(), chosen.apply, others)
+    found = audited()
+    return views.narrowed(found, chosen.apply, others, dismissed(found.findings), chosen.count_dismissed)
+
+
+def dismissed(findings: pl.DataFrame) -> pl.DataFrame | None:
+    """Which of these findings stand dismissed today (`review.dismissals`); None without review data that can be read."""
+    decided = _decided()
+    return None if decided is None else dismissals(findings, decided, date.today())
+
+
+def dismissed_in_all() -> str:
+    """Whether dismissed findings are in figures that no filter narrows, as `views.dismissed_words`."""
+    return views.dismissed_words(len(_gone(audited().findings)), filters.current().count_dismissed)
+
+
+def any_dismissed() -> bool:
+    """Whether reviewers ever dismissed a finding."""
+    decided = _decided()
+    return decided is not None and DISMISSED in decided["status"]
+
+
+def _decided() -> pl.DataFrame | None:
+    kept, _ = review()
+    try:
+        return kept.decisions() if kept else None
+    except ReviewError:
+        return None
 
 
 def earlier() -> tuple[views.Narrowed, date, date] | None:
@@ -222,10 +253,17 @@ def store() -> Store | None:
 
 
 def review() -> tuple[Store | None, str]:
-    """The review data for parts that do without it: the store, or None and why it cannot be opened (empty: there is none)."""
+    """The review data for parts that do without it: the store, or None and why it cannot be opened (empty: there is none).
+
+    Pages ask several times a run, and a host that does not answer takes long to say so: it is asked anew only after a while.
+    """
+    url, refused, asked = st.session_state.get(_REFUSED, (None, "", 0.0))
+    if refused and url == default_url() and not uploaded() and monotonic() - asked < ASKED_AGAIN:
+        return None, refused
     try:
         return store(), ""
     except ReviewError as refusal:
+        st.session_state[_REFUSED] = (default_url(), str(refusal), monotonic())
         return None, str(refusal)
 
 
@@ -329,13 +367,22 @@ def forget_widgets(prefix: str) -> None:
 def what_if(changes: Sequence[Change]) -> Difference:
     """What the changes of policies do to the whole of these records."""
     told = tuple(overlay_text([each], "unsaved", person(), date.today()) for each in changes)
-    key = (records().fingerprint, policies().fingerprint, date.today(), told)
+    counts = filters.current().count_dismissed
+    gone = frozenset() if counts else _gone(audited().findings)
+    key = (records().fingerprint, policies().fingerprint, date.today(), told, gone)
     kept: dict[Any, Difference] = st.session_state.setdefault(_WHAT_IFS, {})
     if key not in kept:
         with st.spinner("Running the rules that read it …"):
             kept.clear()
-            kept[key] = compare(records(), policies(), audited(), changes)
+            heeded = (lambda findings: ()) if counts else _gone
+            kept[key] = compare(records(), policies(), audited(), changes, heeded)
     return kept[key]
+
+
+def _gone(findings: pl.DataFrame) -> frozenset[str]:
+    """The ids of these findings that stand dismissed today."""
+    told = dismissed(findings)
+    return frozenset(() if told is None else told["finding_id"])
 
 
 def row(table: str, **key: Any) -> dict[str, Any] | None:

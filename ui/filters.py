@@ -8,6 +8,7 @@
 | `rule` | codes, or a prefix that stands for its family | `rule=SUP,PR-01` |
 | `severity` | `high`, `medium`, `low`, `info` | `severity=high` |
 | `hide_names` | `true` shows pseudonyms | `hide_names=true` |
+| `count_dismissed` | `true` counts findings that reviewers dismissed | `count_dismissed=true` |
 
 Values that the records do not hold are ignored, and the page says so. The URL bears ids, never names: Streamlit
 writes the shown label of a bound widget into the URL, so the bound widgets are hidden text fields, and the visible
@@ -35,7 +36,7 @@ LISTS: dict[str, tuple[str, str]] = {
     "severity": ("Severity", "All severities"),
 }
 DATES: dict[str, str] = {"from": "From", "to": "To"}
-HIDE_NAMES = "hide_names"
+HIDE_NAMES, COUNT_DISMISSED = "hide_names", "count_dismissed"
 COLUMNS = {
     "clinic": "clinic_id",
     "discipline": "discipline",
@@ -43,6 +44,13 @@ COLUMNS = {
     "therapist": "therapist_id",
     "rule": "rule",
     "severity": "severity",
+}
+SWITCHES: dict[str, tuple[str, str]] = {
+    HIDE_NAMES: ("Hide names", "Shows numbers in place of people’s names."),
+    COUNT_DISMISSED: (
+        "Count dismissed",
+        "Findings that a reviewer dismissed are left out of every figure; this counts them again.",
+    ),
 }
 TOLD = 10
 """So many things that were ignored are told one by one: an address may ask for thousands."""
@@ -66,6 +74,7 @@ class Filters:
     rules: tuple[str, ...] = ()
     severities: tuple[str, ...] = ()
     hide_names: bool = False
+    count_dismissed: bool = False
 
     @property
     def active(self) -> bool:
@@ -112,6 +121,7 @@ class Filters:
             {key: value.isoformat() for key, value in dates.items() if value}
             | {key: ",".join(self.chosen(key)) for key in LISTS if self.chosen(key)}
             | ({HIDE_NAMES: "true"} if self.hide_names else {})
+            | ({COUNT_DISMISSED: "true"} if self.count_dismissed else {})
         )
 
 
@@ -130,6 +140,7 @@ def read(held: Mapping[str, str], choices: Choices) -> tuple[Filters, list[str]]
         until=dates["to"],
         severities=lists.pop("severity"),
         hide_names=held.get(HIDE_NAMES, "") == "true",
+        count_dismissed=held.get(COUNT_DISMISSED, "") == "true",
         **{f"{key}s": values for key, values in lists.items()},
     )
     return filters, ignored
@@ -183,7 +194,7 @@ def put(**changes: Any) -> None:
 
     `put(therapist=["T004"], rule=None)`; call `st.rerun()` or `frame.go(...)` after it.
     """
-    unknown = changes.keys() - {"since", "until", *LISTS, HIDE_NAMES}
+    unknown = changes.keys() - {"since", "until", *LISTS, HIDE_NAMES, COUNT_DISMISSED}
     if unknown:
         raise ValueError(
             f"no such filter: {', '.join(sorted(unknown))} (one of since, until, {', '.join(LISTS)})"
@@ -200,24 +211,28 @@ def _text(value: Any) -> Any:
     return value.isoformat() if isinstance(value, date) else ",".join(value)
 
 
-def draw(choices: Choices) -> None:
-    """Show the filters in the side bar, and set what `current()` and `names()` answer; `app.py` calls it once a run."""
+def draw(choices: Choices, dismissed: bool = False) -> None:
+    """Show the filters in the side bar, and set what `current()` and `names()` answer; `app.py` calls it once a run.
+
+    `dismissed`: whether reviewers dismissed any finding, so that these can be counted again.
+    """
     for key, value in st.session_state.pop(_PENDING, {}).items():
         st.session_state[key] = value
     with st.sidebar:
         with st.container(key="url_state"):
             held = {key: st.text_input(key, key=key, bind="query-params") for key in (*DATES, *LISTS)}
         with st.container(key="filters"):
-            hidden = _draw_visible(held, choices)
-    filters, ignored = read(held | {HIDE_NAMES: "true" if hidden else ""}, choices)
+            switches = _draw_visible(held, choices, dismissed)
+    filters, ignored = read(held | {key: "true" for key, on in switches.items() if on}, choices)
     st.session_state[_CURRENT] = filters
-    st.session_state[_NAMES] = Names(choices, hidden)
+    st.session_state[_NAMES] = Names(choices, filters.hide_names)
     if ignored:
         more = f" And {formats.count(len(ignored) - TOLD)} more." if len(ignored) > TOLD else ""
         st.warning(formats.markdown(f"Ignored: {' '.join(ignored[:TOLD])}{more}"))
 
 
-def _draw_visible(held: Mapping[str, str], choices: Choices) -> bool:
+def _draw_visible(held: Mapping[str, str], choices: Choices, dismissed: bool) -> dict[str, bool]:
+    """The visible widgets; returns which of the switches are on."""
     filters, _ = read(held, choices)
     # the switch below is not yet read from the URL on a session's first run
     asked = st.query_params.get(HIDE_NAMES) == "true"
@@ -230,9 +245,12 @@ def _draw_visible(held: Mapping[str, str], choices: Choices) -> bool:
     _date_input(until, "to", filters.until)
     for key in LISTS:
         _multiselect(key, filters.chosen(key), list(choices.of(key)), _label(key, choices, shown))
-    return st.toggle(
-        "Hide names", key=HIDE_NAMES, bind="query-params", help="Shows numbers in place of people’s names."
-    )
+    return {key: _switch(key) for key in (HIDE_NAMES, *([COUNT_DISMISSED] if dismissed else []))}
+
+
+def _switch(key: str) -> bool:
+    label, told = SWITCHES[key]
+    return st.toggle(label, key=key, bind="query-params", help=told)
 
 
 def _label(key: str, choices: Choices, shown: Names) -> Callable[[str], str]:

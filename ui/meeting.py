@@ -21,17 +21,18 @@ def four_figures(told: Subject) -> None:
             )
 
 
-def better(view: views.Narrowed, told: Subject) -> None:
+def better(view: views.Narrowed, subject: Subject) -> None:
     """The p-chart with its baseline frozen on the first marked day, and the marked days."""
     st.subheader("Are we better?", anchor=False)
     kept, _ = data.review()
-    marks, baseline = list(told.marks), told.baseline_until
+    marks, baseline = list(subject.marks), subject.baseline_until
     weeks = risk.weekly(view.audit.visits, baseline_until=baseline)
     if weeks.is_empty():
         parts.explain("No checked visit has a date.")
         return
     shown, note = views.weeks_shown(weeks)
-    st.markdown(formats.markdown(f"{views.better_sentence(weeks, baseline)}."))
+    told = f"{views.better_sentence(weeks, baseline)}.{views.reviewed_in_part(view, 'weeks')}"
+    st.markdown(formats.markdown(told))
     drawn = charts.p_chart(shown, "Visits with a finding by service week", frame.dark(), note, marks)
     words = (
         "Share of checked visits with a finding by service week, against a frozen baseline, with marked days"

@@ -44,6 +44,9 @@ def ready(title: str) -> views.Narrowed:
         empty(
             f"Nothing can be shown: {refusal}. Nothing was changed. Open other records on the Records page."
         )
+    _, refused = data.review()
+    if refused:
+        st.warning(formats.markdown(f"{refused} Decisions are not heeded here."))
     whole = data.audited()
     if whole.lines.is_empty() and whole.visits.is_empty():
         frame.heading(title, context=data.context())

@@ -11,7 +11,7 @@ from compliance.audit import unsubmitted
 from compliance.prebill import unsent
 from compliance.reports import Subject, pdf, xlsx
 from compliance.review import lifted
-from compliance.views import Narrowed
+from compliance.views import Narrowed, dismissed_sentence
 from ui import data, filters, parts, trail
 
 KINDS: dict[str, tuple[str, str]] = {
@@ -25,9 +25,9 @@ def offer(view: Narrowed) -> None:
     """The popover that makes and gives the report, of the whole or under the filters in force; it says which."""
     with st.popover("Report", type="tertiary", help="What this page shows, to print or to hand over"):
         chosen = [text for text, _ in parts.filter_words(filters.current())]
-        told = "Only: " + "; ".join(chosen) if chosen else "The whole of these records."
+        told = f"Only: {'; '.join(chosen)}." if chosen else "The whole of these records."
         hidden = "" if not filters.names().hidden else " Names are hidden."
-        st.caption(formats.markdown(told + hidden))
+        st.caption(formats.markdown(told + dismissed_sentence(view) + hidden))
         coaching = st.toggle("With a page for each therapist (PDF)", key="report_coaching")
         for kind, (title, _) in KINDS.items():
             if st.button(f"Make the {title}", key=f"report_make_{kind}"):
@@ -73,7 +73,8 @@ def _give(kind: str, key: str, view: Narrowed, chosen: tuple[str, ...], coaching
         return xlsx(told) if kind == "xlsx" else pdf(told, None if coaching else ())
 
     with st.spinner(f"Making the {title} …"):
-        made = _kept(f"{key} {sorted(told.lifted)} {told.marks}", make)
+        decided = [*sorted(told.lifted), *view.dismissed.rows()]
+        made = _kept(f"{key} {decided} {told.marks}", make)
     name = f"compliance_{date.today().isoformat()}.{kind}"
     st.download_button(f"Download {name}", made, name, mime, key=f"report_{kind}", type="primary",
                        on_click=trail.exported, args=(name,))  # fmt: skip
@@ -94,8 +95,9 @@ def _shared(key: str, _make: Any) -> bytes:
 
 
 def _lifted(view: Narrowed) -> frozenset[str]:
-    """What reviewers dismissed or waived: it holds no claim."""
-    store, refusal = data.review()
-    if refusal:
-        st.warning(formats.markdown(f"{refusal} Decisions are not heeded here."))
-    return lifted(unsubmitted(view.audit).findings, store.decisions(), date.today()) if store else frozenset()
+    """What reviewers waived, or dismissed where that is not counted again: it holds no claim."""
+    store, _ = data.review()
+    if store is None:
+        return frozenset()
+    off = lifted(unsubmitted(view.audit).findings, store.decisions(), date.today())
+    return off.difference(view.dismissed["finding_id"]) if view.counts_dismissed else off

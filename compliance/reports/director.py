@@ -20,7 +20,7 @@ def page(subject: Subject) -> dict[str, Any]:
     """The data of the director's page."""
     weeks = risk.weekly(subject.audit.visits, baseline_until=subject.baseline_until)
     return {
-        "sentence": views.overview_sentence(subject.figures),
+        "sentence": views.overview_sentence(subject.figures) + views.dismissed_sentence(subject.view),
         "unknowns": views.unknowns_sentence(subject.audit, int(subject.figures["visits_cannot_tell"])),
         "tiles": tiles(subject),
         "weeks": None if weeks.is_empty() else _weeks(weeks, subject),
@@ -138,7 +138,7 @@ def _weeks(weeks: pl.DataFrame, subject: Subject) -> dict[str, Any]:
     return {
         "svg": svg(charts.p_chart(drawn, title, False, note, marks), HALF, HIGH),
         "alt": f"Share of checked visits with a finding by service week, with limits: {sentence}.",
-        "sentence": f"{sentence}." if subject.marks else "",
+        "sentence": (f"{sentence}." if subject.marks else "") + views.reviewed_in_part(subject.view, "weeks"),
         "caption": "Visits with a finding by week of service",
         "heads": ["Week of", "Visits with a finding", "Lower limit", "Upper limit", ""],
         "rows": [
@@ -209,7 +209,7 @@ def _people(subject: Subject) -> dict[str, Any] | None:
     width = {1: WIDE, 2: HALF}.get(len(disciplines), THIRD)
     return {
         "sentence": views.therapist_sentence(rows, names),
-        "legend": _legend(rows),
+        "legend": _legend(rows) + views.reviewed_in_part(subject.view, "therapists"),
         "pictures": [_funnel(rows.filter(pl.col("discipline") == each), each, names, width) for each in disciplines],
         "caption": "Therapists",
         "heads": ["Therapist", "Discipline", "Visits with a finding of their own", "Stands"],

@@ -50,11 +50,12 @@ class Subject:
         *,
         hide_names: bool = False,
         lifted: frozenset[str] = frozenset(),
+        dismissed: pl.DataFrame | None = None,
         marks: Sequence[tuple[date, str]] = (),
         head: tuple[int, str] | None = None,
     ) -> "Subject":
-        """An audit of everything, of which the report tells what is in scope."""
-        view = narrowed(result, scope.of)
+        """An audit of everything, of which the report tells what is in scope; `dismissed` (`review.dismissals`) is left out."""
+        view = narrowed(result, scope.of, dismissed=dismissed)
         names = Names(choices_from(records.tables, {}), hide_names)
         told = [f"Payer: {names.payer(each)}" for each in scope.payers]
         if scope.since and scope.until:

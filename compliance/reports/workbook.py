@@ -50,7 +50,9 @@ def xlsx(subject: Subject) -> bytes:
 def sheets(subject: Subject) -> Iterator[Sheet]:
     """Every sheet in its order."""
     yield Sheet("Summary", _summary(subject), {"Number": "#,##0.00"})
-    yield Sheet("Findings", _findings(subject), {"At risk": MONEY, "At risk alone": MONEY})
+    yield Sheet("Findings", _findings(subject, subject.view.valued), FINDINGS_MONEY)
+    if not subject.view.dismissed.is_empty():
+        yield Sheet("Dismissed", _dismissed(subject), FINDINGS_MONEY)
     yield Sheet("Therapists", _therapists(subject), {**SHARES, "At risk": MONEY})
     yield Sheet("Payers", _payers(subject), {**SHARES, "At risk": MONEY, "Cannot tell, share": SHARE})
     yield Sheet("Rules", _rules(subject), {**SHARES, "At risk": MONEY})
@@ -60,6 +62,7 @@ def sheets(subject: Subject) -> Iterator[Sheet]:
     yield Sheet("Policies in force", _policies(subject))
 
 
+FINDINGS_MONEY = {"At risk": MONEY, "At risk alone": MONEY}
 SHARES = dict.fromkeys(("Share", "Share, from", "Share, to"), SHARE)
 RATE = {
     "n": "With a finding", "of": "Checked", "share": "Share", "share_low": "Share, from", "share_high": "Share, to",
@@ -74,7 +77,7 @@ def _summary(subject: Subject) -> pl.DataFrame:
     numbers = {"Visits": "visits", "Visits checked": "checked", "Claims": "claims", "Claims with a finding": "claims_hit",
                "Claim lines": "lines", "Findings": "findings", "Worth knowing": "info"}  # fmt: skip
     told: list[tuple[str, str, float | None]] = [
-        ("What", views.overview_sentence(figures), None),
+        ("What", views.overview_sentence(figures) + views.dismissed_sentence(subject.view), None),
         ("Cannot tell", views.unknowns_sentence(subject.audit, int(figures["visits_cannot_tell"])), None),
         ("Under these filters", "; ".join(subject.chosen) or "none: the whole of the records", None),
         *((tile["label"], f"{tile['value']}, {tile['note']}", None) for tile in tiles(subject)),
@@ -109,8 +112,8 @@ def _person(subject: Subject, table: pl.DataFrame, column: str, head: str) -> di
     return called if subject.names.hidden else {**called, f"{head} id": table[column]}
 
 
-def _findings(subject: Subject) -> pl.DataFrame:
-    found = views.listed(subject.view.valued)
+def _findings(subject: Subject, valued: pl.DataFrame) -> pl.DataFrame:
+    found = views.listed(valued)
     return pl.DataFrame(
         {
             "Severity": found["severity"],
@@ -133,6 +136,16 @@ def _findings(subject: Subject) -> pl.DataFrame:
             "Finding": found["finding_id"],
         }
     )
+
+
+def _dismissed(subject: Subject) -> pl.DataFrame:
+    """The findings that reviewers dismissed, with who dismissed them, when and why."""
+    told = subject.view.dismissed.rename({"finding_id": "Finding"}).select(
+        "Finding", _masked(subject, subject.view.dismissed["reason"]).alias("Reason"),
+        **{"Dismissed by": "person", "Dismissed on": pl.col("at").str.head(10).str.to_date()},
+    )  # fmt: skip
+    found = _findings(subject, subject.view.dismissed.with_columns(dollars=pl.lit(0.0)))
+    return found.join(told, on="Finding", maintain_order="left")
 
 
 def _masked(subject: Subject, texts: pl.Series) -> pl.Series:

@@ -5,14 +5,16 @@ The database is loaded where it is asked for (`open_store`), not where a name of
 
 from typing import TYPE_CHECKING
 
-from compliance.review.decisions import STATUSES, Decision, lifted, standing
+from compliance.review.decisions import STATUSES, Decision, dismissals, lifted, standing
 from compliance.review.errors import Conflict, ReviewError
 from compliance.review.runs import Run
 
 if TYPE_CHECKING:
     from compliance.review.store import Store
 
-__all__ = ["STATUSES", "Conflict", "Decision", "ReviewError", "Run", "lifted", "open_store", "standing"]
+__all__ = [
+    "STATUSES", "Conflict", "Decision", "ReviewError", "Run", "dismissals", "lifted", "open_store", "standing",
+]  # fmt: skip
 
 
 def open_store(url: str | None = None, new: bool = True) -> "Store":

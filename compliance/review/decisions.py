@@ -116,6 +116,13 @@ def first_confirmed(decided: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def dismissals(findings: pl.DataFrame, decided: pl.DataFrame, on: date) -> pl.DataFrame:
+    """The findings that stand dismissed on a day: finding_id, reason, person, at; arguments as of `standing`."""
+    ever = decided.filter(pl.col("status") == DISMISSED).select("finding_id").unique()
+    stands = standing(findings.join(ever, on="finding_id", how="semi"), decided, on)
+    return stands.filter(pl.col("status") == DISMISSED).select("finding_id", "reason", "person", "at")
+
+
 def lifted(findings: pl.DataFrame, decided: pl.DataFrame, on: date) -> frozenset[str]:
     """The ids of the findings that stand dismissed or waived on a day: they hold no claim."""
     stands = standing(findings, decided, on)
