@@ -481,21 +481,22 @@ class ChartTables:
         """One row a patient, discipline and day with treatment, evaluation or re-evaluation, numbered in its episode.
 
         Visits and standing claim lines both make a day; several sessions of a day are one. `evaluation` marks a day
-        with an evaluation. `treatment_day` counts from 1 at the episode's first day. The payer is the day's primary
-        one, the therapist who wrote the note, else who is on the line.
+        with an evaluation, `uncoded` one of which only lines without a code tell. `treatment_day` counts from 1 at the
+        episode's first day. The payer is the day's primary one, the therapist who wrote the note, else who is on the line.
         """
         key = ["patient_id", "discipline", "service_date"]
         place = ("payer_id", "clinic_id")
         evaluating = nw.coalesce(nw.col("kind") == "evaluation", nw.lit(False))
         noted = self.notes.filter(nw.col("is_visit")).select(
             *key, *place, author_id="therapist_id", biller_id=nw.lit(None, dtype=nw.String),
-            payer_order=nw.lit(1, dtype=nw.Int64), evaluation=evaluating,
+            payer_order=nw.lit(1, dtype=nw.Int64), evaluation=evaluating, uncoded=nw.lit(0, dtype=nw.Int64),
         )  # fmt: skip
         monitoring = nw.coalesce(nw.col("cpt").is_in(codes("monitoring")), nw.lit(False))
         billed = self.claim_lines.filter(~monitoring).select(
             *key, *place, author_id=nw.lit(None, dtype=nw.String), biller_id="therapist_id",
             payer_order=nw.coalesce(nw.col("payer_order"), nw.lit(1)).cast(nw.Int64),
             evaluation=nw.coalesce(nw.col("cpt").is_in(codes("evaluation")), nw.lit(False)),
+            uncoded=nw.col("cpt").is_null().cast(nw.Int64),
         )  # fmt: skip
         sessions = (
             nw.concat([noted, billed], how="vertical")
@@ -510,6 +511,7 @@ class ChartTables:
             nw.col("clinic_id").min(),
             nw.col("author_id").min(),
             nw.col("biller_id").min(),
+            nw.col("uncoded").min(),
             evaluation=nw.col("evaluation").max(),
         )
         payers = self.payers.select("payer_id", "policy", payer_kind="kind")
@@ -519,6 +521,7 @@ class ChartTables:
                 payer_id=nw.col("payer").str.slice(1),
                 therapist_id=_first("author_id", "biller_id"),
                 evaluation=nw.col("evaluation") > 0,
+                uncoded=nw.col("uncoded") > 0,
             )
             .join(payers, on="payer_id", how="left")
             .join(clinics, on="clinic_id", how="left")

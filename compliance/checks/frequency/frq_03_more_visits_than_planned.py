@@ -79,7 +79,8 @@ def more_visits_than_planned(
     - Far fewer visits than planned, from the first to the last treatment day, are worth knowing, once a plan.
     - Sessions of a day count where the clock times of all its notes are known and an hour lies between. Without an amount,
       one session is planned where the payer's manual says so; it is a weakness.
-    - A column that the export lacks cannot be held against a plan.
+    - A column that the export lacks cannot be held against a plan: what hangs on it cannot be told. Nor can weeks that are too
+      full only by days of which no more is known than a line without a code, which may be remote monitoring's.
 
     ## What it does not check
     Treatment after the plan's end (POC-04). Whether the frequency is sensible (FRQ-06).
@@ -96,13 +97,13 @@ def more_visits_than_planned(
         "plan_id", "policy_missing", "visits_per_week", "frequency_steps", "amount_per_day", *PARAMETERS,
         *(f"{name}__id" for name in PARAMETERS), whose="discipline", begins_on=begins,
     )  # fmt: skip
-    about = nw.coalesce(nw.col("about"), nw.lit("weeks"))
+    about, weekly = nw.coalesce(nw.col("about"), nw.lit("weeks")), nw.col("about") == "weeks"
     units = (
         context.join(lines_of_days(told, claim_lines), on="plan_id", how="left")
         .with_columns(about=about, case=_case(absent_columns))
-        .filter((nw.col("about") == "weeks") | (nw.col("case") == "sessions"))
+        .with_columns(unsaid=~weekly & _without_amount(absent_columns))
+        .filter(weekly | (nw.col("case") == "sessions") | nw.col("unsaid"))
     )
-    weekly = nw.col("about") == "weeks"
     unstated = nw.col("visits_per_week").is_null() & nw.col("frequency_steps").is_null()
     hidden = unstated & nw.lit("plans_of_care.visits_per_week" in absent_columns)
     severity = nw.lit("low")
@@ -116,9 +117,10 @@ def more_visits_than_planned(
         & (~unstated | hidden | ~nw.col("unstated_weekly_visits").is_null() | ~nw.col("policy_missing").is_null()),
         cannot_tell={
             "plans_of_care.discipline": nw.col("whose").is_null() | (nw.col("doubt") == "plans_of_care.discipline"),
-            "plans_of_care.starts_on": nw.col("doubt") == "plans_of_care.starts_on",
+            **{fact: nw.col("doubt") == fact for fact in ("plans_of_care.starts_on", "claim_lines.cpt")},
             "plans_of_care.visits_per_week": weekly & hidden,
             "plans_of_care.frequency_steps": weekly & nw.col("unread"),
+            "plans_of_care.amount_per_day": nw.col("unsaid"),
         },
         fails=nw.col("case") != "passed",
     ).select(
@@ -131,8 +133,7 @@ def more_visits_than_planned(
 
 def _case(absent: frozenset[str]) -> nw.Expr:
     """What is wrong with the weeks, or with the sessions, of a plan."""
-    hidden = nw.lit("plans_of_care.amount_per_day" in absent)
-    by_sessions = ~nw.col("counted_days").is_null() & ~(nw.col("amount_per_day").is_null() & hidden)
+    by_sessions = ~nw.col("counted_days").is_null() & ~_without_amount(absent)
     unstated = nw.col("visits_per_week").is_null() & nw.col("frequency_steps").is_null()
     over = nw.col("weeks_over") > 0
     share = nw.col("weeks_over") / nw.col("full_weeks")
@@ -146,3 +147,9 @@ def _case(absent: frozenset[str]) -> nw.Expr:
         case = nw.when(nw.coalesce(holds, nw.lit(False))).then(nw.lit(name)).otherwise(case)
     daily = nw.when(by_sessions).then(nw.lit("sessions")).otherwise(nw.lit("passed"))
     return nw.when(nw.coalesce(nw.col("about") == "sessions", nw.lit(False))).then(daily).otherwise(case)
+
+
+def _without_amount(absent: frozenset[str]) -> nw.Expr:
+    """Whether days hold more sessions than the one that is planned where nothing is said, and the export has no such column."""
+    hidden = nw.lit("plans_of_care.amount_per_day" in absent)
+    return ~nw.col("counted_days").is_null() & nw.col("amount_per_day").is_null() & hidden

@@ -97,6 +97,8 @@ def _weeks(chart: Chart, interval: Interval, row: Row, own: Sequence[Day]) -> Ro
     mondays = list(_mondays(interval.covers_from, last))
     planned = {monday: _planned(interval, row, monday) for monday in mondays}
     over = {monday: made[monday] for monday in mondays if made[monday] > ceil(planned[monday])}
+    uncoded = Counter(_monday(day.on) for day in own if day.uncoded)
+    unsure = any(made[monday] - uncoded[monday] <= ceil(planned[monday]) for monday in over)
     beyond: list[datetime] = []
     for monday in over:
         days = [day.on for day in own if not day.evaluation and _monday(day.on) == monday]
@@ -104,7 +106,8 @@ def _weeks(chart: Chart, interval: Interval, row: Row, own: Sequence[Day]) -> Ro
     first, latest = chart.days[0].on if chart.days else last, chart.days[-1].on if chart.days else last
     attended = [monday for monday in mondays if first <= monday and monday + 6 * ONE_DAY <= latest]
     return {
-        "judged_to": last, "full_weeks": len(mondays), "weeks_over": len(over),
+        "doubt": chart.doubt or ("claim_lines.cpt" if unsure else None), "judged_to": last, "full_weeks": len(mondays),
+        "weeks_over": len(over),
         "visits_by_week": " ".join(f"{monday.date()}={count}" for monday, count in over.items()) or None,
         "counted_days": _listed(beyond), "weeks_attended": len(attended),
         "visits_planned": float(sum(planned[monday] for monday in attended)),

@@ -55,7 +55,8 @@ def rendered_by_another(
     - An assistant as rendering therapist is a fault where the payer says that assistants do not render (Medicare,
       TRICARE); other payers are not judged on it. An assistant's evaluation is SUP-06.
     - Institutional claims carry no rendering therapist and are not judged. The form is the claim's, else the setting's.
-    - Lines without a note are INT-04's.
+    - Lines without a note are INT-04's. Who gave the service of a line without a code cannot be told, unless its
+      therapist wrote the note.
 
     ## What it does not check
     Whether the rendering therapist is licensed and enrolled (INT-10), and of the right discipline (MOD-02).
@@ -84,6 +85,7 @@ def rendered_by_another(
         cannot_tell={
             "claims.form": nw.col("institutional").is_null(),
             "claim_lines.therapist_id": nw.col("therapist_id").is_null(),
+            "claim_lines.cpt": nw.col("cpt").is_null() & (~nw.col("case").is_null() | ~yes("matches")),
             "notes.therapist_id": nw.col("treating").is_null() & ~unread,
             "therapists.role": nw.col("rendering_role").is_null()
             | (~yes("matches") & ~yes("by_therapist") & ~yes("by_helper") & ~unread),

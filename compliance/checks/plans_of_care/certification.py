@@ -52,7 +52,7 @@ TYPED: dict[str, pl.DataType] = {
     "patient_id": pl.String(), "discipline": pl.String(), "service_date": MOMENT, "row": pl.String(),
     **dict.fromkeys(PLAN_DATES, MOMENT), **dict.fromkeys(PLAN_WORDS, pl.String()),
     "weeks": pl.Float64(), "visits_total": pl.Float64(), "visits_per_week": pl.Float64(), "amount_per_day": pl.Float64(),
-    "frequency_steps": pl.String(), "episode": pl.Int64(), "evaluation": pl.Boolean(),
+    "frequency_steps": pl.String(), "episode": pl.Int64(), "evaluation": pl.Boolean(), "uncoded": pl.Boolean(),
     "noted_first": pl.String(), "noted_last": pl.String(), "payer_id": pl.String(), "clinic_id": pl.String(),
     "policy_missing": pl.String(),
     **{name: pl.Int64() for name in CERTIFICATION},
@@ -303,7 +303,7 @@ def _day_rows(treatment_days: nw.LazyFrame, notes: nw.LazyFrame) -> nw.LazyFrame
     parameters = [name for each in CERTIFICATION for name in (each, f"{each}__id") if name in held]
     parameters += ["policy_missing"] if "policy_missing" in held else []
     return treatment_days.join(named, on=key, how="left").select(
-        *key, "episode", "evaluation", "payer_id", "clinic_id", "noted_first", "noted_last",
+        *key, "episode", "evaluation", "uncoded", "payer_id", "clinic_id", "noted_first", "noted_last",
         *parameters, row=nw.lit("day"),
     )  # fmt: skip
 
@@ -494,7 +494,7 @@ def _unestablished(
 
 def _day(row: dict[str, Any]) -> Day:
     noted = frozenset(plan for plan in (row.get("noted_first"), row.get("noted_last")) if plan)
-    return Day(row["service_date"], row["episode"], bool(row["evaluation"]), noted)
+    return Day(row["service_date"], row["episode"], bool(row["evaluation"]), noted, bool(row["uncoded"]))
 
 
 def _plan(row: dict[str, Any]) -> Plan:

@@ -40,12 +40,14 @@ class Rules:
 
 
 class Day(NamedTuple):
-    """A treatment day: its episode, whether an evaluation took place, the plans that its notes name."""
+    """A treatment day: its episode, whether an evaluation took place, the plans that its notes name, and whether only lines
+    without a code tell of it, which may be remote monitoring's."""
 
     on: datetime
     episode: int = 1
     evaluation: bool = False
     noted: frozenset[str] = frozenset()
+    uncoded: bool = False
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,7 @@ UNKNOWN = (
     "goals.plan_id",
     "goals.label",
     "goals.text",
+    "notes.service_date",
     "notes.period_from",
     "notes.signed_on",
 )
@@ -94,7 +95,7 @@ def report_incomplete(
       the due day at risk, as a missing report would, until the next report.
     - A report by an assistant or a student is PR-02's matter.
     - Missing text, plan, goals or signature columns cannot be told, unless another element is missing
-      anyway.
+      anyway; nor can a report without a day, of a goal that was closed since, or of measures of which one has no day.
 
     ## What it does not check
     Whether progress justifies going on (INT-01); whether each goal has its own measure; functional
@@ -158,7 +159,8 @@ def _with_goals(
 ) -> nw.LazyFrame:
     """Add `plan_goals`, `open_goals` (how many on the report's day) and `goals_unnamed`, labels of those not named.
 
-    A goal whose label or text is not known may be named all the same: it counts in `unlabelled` or `wordless`.
+    A goal whose label or text is not known may be named all the same: it counts in `unlabelled` or `wordless`. One that is no
+    longer open may have been closed by the day of a report that bears none: it counts in `undated`.
     """
     replaced = goals.select(replaces_goal_id="goal_id", replaced_on="status_on")
     named = nw.concat(
@@ -184,11 +186,15 @@ def _with_goals(
     held = held.with_columns(
         unlabelled=flag(unnamed & nw.col("label").is_null()),
         wordless=flag(unnamed & nw.col("text").is_null()),
+        undated=flag(
+            unnamed & nw.col("service_date").is_null() & (not_open | ~nw.col("replaced_on").is_null())
+        ),
     )
+    doubts = ("unlabelled", "wordless", "undated")
     counted = held.group_by("note_id").agg(
-        nw.col("unlabelled", "wordless").max(), plan_goals=nw.len(), open_goals=nw.col("open").sum()
+        nw.col(*doubts).max(), plan_goals=nw.len(), open_goals=nw.col("open").sum()
     )
-    known = (nw.col("unlabelled") == 0) & (nw.col("wordless") == 0)
+    known = nw.sum_horizontal(*doubts) == 0
     # Names are strung together by the fold: no engine-neutral expression does it.
     labels = fold(
         held.filter(unnamed & known).select("note_id", "said"),
@@ -203,21 +209,25 @@ def _with_goals(
 def _with_stored_measures(
     reports: nw.LazyFrame, notes: nw.LazyFrame, goals: nw.LazyFrame, goal_measures: nw.LazyFrame
 ) -> nw.LazyFrame:
-    """Add `compared`: 1 where a measure is stored for the report, and an earlier one or a baseline for its goal."""
+    """Add `compared`: 1 where a measure is stored for the report, and an earlier one or a baseline for its goal.
+
+    `incomparable`: 1 where it is not known which of two measures of a goal was the earlier one, for a note has no day.
+    """
     dated = goal_measures.join(notes.select("note_id", measured_on="service_date"), on="note_id")
     baselines = goals.filter(~nw.col("baseline").is_null()).select("goal_id", baseline=nw.lit(1))
-    earlier = dated.select("goal_id", "name", earlier_on="measured_on")
+    earlier = dated.select("goal_id", "name", earlier_id="note_id", earlier_on="measured_on")
     unnamed = (
         nw.col("name").is_null() | nw.col("name_right").is_null() | (nw.col("name") == nw.col("name_right"))
     )
-    after = (
-        dated.join(earlier, on="goal_id", suffix="_right")
-        .filter(unnamed & (nw.col("earlier_on") < nw.col("measured_on")))
-        .select("note_id")
+    both = dated.join(earlier, on="goal_id", suffix="_right").filter(
+        unnamed & (nw.col("earlier_id") != nw.col("note_id"))
     )
+    after = both.filter(nw.col("earlier_on") < nw.col("measured_on")).select("note_id")
+    undated = both.filter(nw.col("earlier_on").is_null() | nw.col("measured_on").is_null()).select("note_id")
     from_baseline = dated.join(baselines, on="goal_id").select("note_id")
     compared = nw.concat([after, from_baseline], how="vertical").unique().with_columns(compared=nw.lit(1))
-    return reports.join(compared, on="note_id", how="left")
+    unclear = undated.unique().with_columns(incomparable=nw.lit(1))
+    return reports.join(compared, on="note_id", how="left").join(unclear, on="note_id", how="left")
 
 
 def _with_readings(reports: nw.LazyFrame, mentions: nw.LazyFrame) -> nw.LazyFrame:
@@ -243,13 +253,15 @@ def _elements(reports: nw.LazyFrame, absent_columns: frozenset[str]) -> nw.LazyF
     in_text = nw.coalesce(nw.col("text").str.contains(PERIOD_IN_TEXT), nw.lit(False))
     unexported = nw.lit("notes.period_from" in absent_columns or "notes.period_to" in absent_columns)
     no_signatures = nw.lit("notes.signed_on" in absent_columns)
-    compared = ~nw.col("compared").is_null()
+    compared, unclear = (~nw.col(name).is_null() for name in ("compared", "incomparable"))
+    uncompared = ~compared & ~unclear
+    unread = nw.col("reads_measure").is_null() | nw.col("reads_assessment").is_null()
     discharge = nw.col("written") == "discharge"
     found = reports.with_columns(
         no_period=undated & ~in_text & ~silent & ~unexported,
         no_goals=~nw.col("goals_unnamed").is_null() & ~silent,
-        no_measure=nw.col("reads_measure").is_null() & ~compared & ~silent,
-        no_assessment=nw.col("reads_assessment").is_null() & ~compared & ~silent,
+        no_measure=nw.col("reads_measure").is_null() & uncompared & ~silent,
+        no_assessment=nw.col("reads_assessment").is_null() & uncompared & ~silent,
         no_plan=nw.col("reads_plan").is_null() & ~discharge & ~silent,
         no_signature=nw.col("signed_on").is_null() & ~no_signatures,
     ).with_columns(
@@ -259,6 +271,7 @@ def _elements(reports: nw.LazyFrame, absent_columns: frozenset[str]) -> nw.LazyF
             ("goals.plan_id", nw.col("plan_goals").is_null()),
             ("goals.label", nw.col("unlabelled") > 0),
             ("goals.text", nw.col("wordless") > 0),
+            ("notes.service_date", (nw.col("undated") > 0) | (unclear & ~compared & unread)),
             ("notes.period_from", undated & ~in_text & unexported),
             ("notes.signed_on", nw.col("signed_on").is_null() & no_signatures),
         )

@@ -3,7 +3,7 @@
 import narwhals as nw
 
 from compliance.checks.rule import rule
-from compliance.checks.terms import flag, judge
+from compliance.checks.terms import flag, judge, yes
 
 FUNCTIONAL_ACTIVITIES = "97530"
 KEY = ("patient_id", "discipline")
@@ -58,7 +58,8 @@ def supportive_data_missing(
       visit.
     - This is no progress report, and a progress report does not depend on it (PR-01).
     - A payer without such a rule is not judged.
-    - A visit without text may have held the entry: what depends on it cannot be told.
+    - A visit without text may have held the entry: what depends on it cannot be told. Nor can a run of a patient of whom
+      a note has no day, or in whose days a note of the clinic and discipline names no patient.
 
     ## What it does not check
     Whether each visit's 97530 is supported by itself (DOC-01 to DOC-06). Lines of unknown discipline are
@@ -67,12 +68,16 @@ def supportive_data_missing(
     visits = _visits(claim_lines)
     runs = _runs(_counted(visits, _entries(notes, mentions), treatment_days))
     judged = runs.join(visits, on=list(DAY), how="left").with_columns(policy_missing=nw.col("unknown_payer"))
+    late = nw.col("late_visits") > 0
     return judge(
-        judged,
+        _with_astray(judged, notes),
         applies=~nw.col("supportive_data_visits").is_null() | ~nw.col("unknown_payer").is_null(),
-        cannot_tell={"notes.text": (nw.col("late_visits") == 0) & (nw.col("unread_visits") > 0)
-                     & (nw.col("visits") > nw.col("supportive_data_visits"))},
-        fails=nw.col("late_visits") > 0,
+        cannot_tell={
+            "notes.text": ~late & (nw.col("unread_visits") > 0) & (nw.col("visits") > nw.col("supportive_data_visits")),
+            "notes.service_date": late & yes("undated"),
+            "notes.patient_id": late & yes("nobodys"),
+        },
+        fails=late,
     ).select(
         *DAY, "outcome", "missing", "period_from", "visits", "unread_visits", "late_visits", "supportive_data_visits",
         "supportive_data_visits__id", "payer_id", "clinic_id", "therapist_id", "note_id", "exposed_from", "exposed_to",
@@ -187,3 +192,22 @@ def _runs(days: nw.LazyFrame) -> nw.LazyFrame:
     return runs.join(late, on=list(RUN), how="left").with_columns(
         service_date=nw.coalesce(nw.col("exposed_from"), nw.col("period_from"))
     )
+
+
+def _with_astray(runs: nw.LazyFrame, notes: nw.LazyFrame) -> nw.LazyFrame:
+    """Add whether a note that may hold an entry is astray: `undated`, the patient's without a day, `nobodys`, of no patient."""
+    attended = notes.filter(nw.col("attended"))
+    undated = attended.filter(nw.col("service_date").is_null()).select(*KEY, undated=nw.lit(1)).unique()
+    nobodys = attended.filter(nw.col("patient_id").is_null()).select(
+        "clinic_id", noted_on="service_date", noted_discipline="discipline"
+    )
+    discipline, noted = nw.col("discipline"), nw.col("noted_discipline")
+    met = (
+        runs.filter(nw.col("late_visits") > 0)
+        .join(nobodys.unique(), on="clinic_id", how="inner")
+        .filter(noted.is_null() | (noted == discipline))
+        .filter((nw.col("noted_on") >= nw.col("period_from")) & (nw.col("noted_on") <= nw.col("exposed_to")))
+        .select(*DAY, nobodys=nw.lit(1))
+        .unique()
+    )
+    return runs.join(undated, on=list(KEY), how="left").join(met, on=list(DAY), how="left")

@@ -100,6 +100,40 @@ def minutes_by_code(interventions: nw.LazyFrame, minutes: nw.Expr | None = None)
     )  # fmt: skip
 
 
+def with_the_rest(by_code: nw.LazyFrame, notes: nw.LazyFrame) -> nw.LazyFrame:
+    """`minutes_by_code` where the one code of a note whose minutes are not told has what the note's own total leaves for it.
+
+    What the total leaves is no less than the code's rows that tell; else it contradicts the record and tells nothing.
+    """
+    told = nw.when(nw.col("untold") == 0).then(nw.col("minutes")).otherwise(nw.lit(0))
+    others = (
+        by_code.with_columns(others=told)
+        .group_by("note_id")
+        .agg(nw.col("others").sum(), lacking=nw.col("untold").sum())
+    )
+    own = notes.filter(~nw.col("timed_minutes").is_null()).select("note_id", own="timed_minutes")
+    rest = nw.col("own") - nw.col("others")
+    left = (
+        (nw.col("untold") == 1)
+        & (nw.col("uncoded") == 0)
+        & (nw.col("lacking") == 1)
+        & (nw.col("rest") >= nw.col("minutes"))
+    )
+    return (
+        by_code.join(others.join(own, on="note_id"), on="note_id", how="left")
+        .with_columns(rest=rest)
+        .with_columns(left=flag(left))
+        .with_columns(
+            minutes=nw.when(nw.col("left") > 0)
+            .then(nw.col("rest"))
+            .otherwise(nw.col("minutes"))
+            .cast(nw.Int64),
+            untold=nw.col("untold") - nw.col("left"),
+        )
+        .select("note_id", "code", "minutes", "untold", "uncoded")
+    )
+
+
 def minutes_of_notes(notes: nw.LazyFrame, by_code: nw.LazyFrame) -> nw.LazyFrame:
     """Timed minutes a note: note_id, by_code (1: each code's are known), total, own_total, stated (1: some are told), uncoded
     (1: a service has no code).

@@ -14,6 +14,7 @@ from compliance.checks.units.days import (
     notes_of_days,
     of_days,
     supported_units,
+    with_the_rest,
 )
 
 
@@ -29,11 +30,13 @@ def judged_lines(
     own totals), `by_code` (1: each code's minutes are known; null: the day has no note), `stated` (1: some timed
     minutes are told), `units_billed`, `units_untold` and `unlisted` (more than 0: a timed line without units; an
     unlisted code is billed); of its code what `supported_units` gives, `billed` units, `pooled_total` and
-    `midpoint_total`. `counted` says which of an intervention's minutes count: all, unless told otherwise.
+    `midpoint_total`. `counted` says which of an intervention's minutes count: all, unless told otherwise, and then the note's
+    own total says those of the one code that tells none.
     """
     every = kept(of_days(claim_lines))
     speaking = kept(notes_of_days(every, notes))
-    by_code = kept(minutes_by_code(interventions, counted))
+    by_code = minutes_by_code(interventions, counted)
+    by_code = kept(with_the_rest(by_code, notes) if counted is None else by_code)
     minutes = day_minutes(speaking, minutes_of_notes(notes, by_code))
     told = kept(code_minutes(speaking, by_code, every))
     units = supported_units(told)

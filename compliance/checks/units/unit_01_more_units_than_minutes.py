@@ -72,8 +72,9 @@ def more_units_than_minutes(
       that would do, it is the lowest priced; of a code's several lines, the lowest priced and then the last.
     - Where the day's total supports the billed units, but one of them belongs to another code, the difference
       between the two codes' prices is at risk.
-    - A code's minutes are those recorded, else those from its start to its end. Where a code's are not known the
-      note's own total of timed minutes counts, in the day's total alone.
+    - A code's minutes are those recorded, else those from its start to its end. Where those of one code are not
+      known, they are what the note's own total of timed minutes leaves beside the other codes. Where those of several
+      are not, or less is left than is recorded, that total counts, in the day's total alone.
     - Where the note's own total is higher than the sum of its codes and supports the billed units, the record
       contradicts itself: worth knowing, no fault (UNIT-03 asks for the right minutes).
     - 97130 continues 97129, and 90913 continues 90912: their minutes and units count together.
