@@ -107,6 +107,26 @@ def dismissed_words(number: int, counted: bool) -> str:
     return f" {formats.plural(number, 'finding')} that reviewers dismissed {verb} {'counted' if counted else 'left out'}."
 
 
+def unverified() -> pl.Expr:
+    """Whether a finding rests on a value of a policy that nobody has held against its source, as its evidence says."""
+    # a quotation mark within a note's words has a backslash before it, so that no note says this
+    return pl.col("evidence").str.contains('"verified": false', literal=True)
+
+
+def unverified_sentence(view: Narrowed) -> str:
+    """How much of the dollars at risk rests on unverified values; nothing where none do."""
+    whole = float(view.valued["dollars"].sum())
+    part = float(view.valued.filter(unverified())["dollars"].sum())
+    if formats.money(part) == formats.money(0.0):
+        return ""
+    told = (
+        f"All of the {formats.money(whole)}"
+        if part == whole
+        else f"{formats.money(part)} of the {formats.money(whole)}"
+    )
+    return f"{told} at risk rests on a value that nobody has verified yet."
+
+
 def reviewed_in_part(view: Narrowed, what: str) -> str:
     """A warning to compare `what` (weeks, therapists) with care where dismissed findings are left out; nothing of none.
 

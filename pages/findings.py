@@ -22,8 +22,16 @@ with st.container(horizontal=True, vertical_alignment="center", key="findings_to
         "Search", key="findings_search", placeholder="Search: C00123, stairs …",
         label_visibility="collapsed", width=260,
     )  # fmt: skip
+    unsure = every.filter(views.unverified())
+    if unsure.height and st.toggle(
+        "Unverified values", key="unverified", bind="query-params",
+        help="Only findings that rest on a policy's value that nobody has held against its source yet.",
+    ):  # fmt: skip
+        every = unsure
     parts.chips()
 found = views.listed(every, search, parts.named(every)["message"])
+if every.height < count:
+    st.caption(f"{formats.count(every.height)} of {formats.count(count)} rest on an unverified value.")
 if search and found.height:
     st.caption(f"{formats.count(found.height)} of {formats.count(count)} hold “{formats.markdown(search)}”.")
 chosen_here = asked == st.session_state.get("findings_opened")  # written by this page, not brought by a link

@@ -19,6 +19,11 @@ with st.container(horizontal=True, vertical_alignment="center", key="overview_un
     if st.button("See records", type="tertiary", key="overview_records"):
         frame.go("records")
     reports.offer(view)
+if unsure := views.unverified_sentence(view):
+    with st.container(horizontal=True, vertical_alignment="center", key="overview_unverified"):
+        st.caption(formats.markdown(unsure), width="content")
+        if st.button("See these findings", type="tertiary", key="overview_unverified_findings"):
+            frame.go("findings", {"unverified": "true"})
 if view.audit.findings.is_empty():
     parts.empty("No findings under these filters. What could not be checked is listed under Records.")
 

@@ -692,6 +692,18 @@ def test_a_dismissal_changes_no_frame_of_a_spot_check(visit, own_review, records
     assert frame() == before and len(before) > 1
 
 
+def test_the_overview_says_what_rests_on_unverified_values_and_leads_to_its_findings(visit) -> None:
+    app = visit("overview")
+    assert any("at risk rests on a value that nobody has verified yet" in each.value for each in app.caption)
+    app.button(key="overview_unverified_findings").click().run()
+    assert not app.exception and app.title[0].value == "Findings"
+    assert app.toggle(key="unverified").value
+    some = len(app.dataframe[0].value)
+    app.toggle(key="unverified").set_value(False).run()
+    assert 0 < some < len(app.dataframe[0].value)
+    assert len(visit("findings", unverified="true").dataframe[0].value) == some
+
+
 def test_without_a_dismissal_there_is_no_switch(visit, own_review) -> None:
     app = visit("overview", count_dismissed="true")
     assert not [each for each in app.toggle if each.key == "count_dismissed"]

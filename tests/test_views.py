@@ -1,5 +1,6 @@
 """What the pages show, as frames and sentences."""
 
+import json
 from dataclasses import replace
 from datetime import date, datetime
 
@@ -109,6 +110,22 @@ def test_the_list_shows_what_was_dismissed_at_no_dollars_and_its_sum_is_the_sent
     worked, shares = views.with_dismissed(view)
     assert worked.height == whole.findings.height
     assert worked["dollars"].sum() == pytest.approx(shares["share"].sum())
+
+
+def test_the_dollars_on_unverified_values_are_those_of_findings_whose_evidence_names_one(whole):
+    view = views.narrowed(whole, Filters().apply)
+    unsure = [
+        any(not value["verified"] for value in json.loads(each).get("parameters", {}).values())
+        for each in view.valued["evidence"]
+    ]
+    assert 0 < sum(unsure) < len(unsure)
+    assert view.valued.select(views.unverified()).to_series().to_list() == unsure
+    part = formats.money(view.valued.filter(pl.Series(unsure))["dollars"].sum())
+    assert part in views.unverified_sentence(view)
+    sure = views.narrowed(
+        whole, lambda rows: rows.filter(~views.unverified()) if "evidence" in rows.columns else rows
+    )
+    assert not views.unverified_sentence(sure)
 
 
 def test_dismissals_outside_the_filters_are_not_told(whole):

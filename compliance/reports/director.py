@@ -19,9 +19,10 @@ PAYERS_DRAWN = 8
 def page(subject: Subject) -> dict[str, Any]:
     """The data of the director's page."""
     weeks = risk.weekly(subject.audit.visits, baseline_until=subject.baseline_until)
+    unknowns = views.unknowns_sentence(subject.audit, int(subject.figures["visits_cannot_tell"]))
     return {
         "sentence": views.overview_sentence(subject.figures) + views.dismissed_sentence(subject.view),
-        "unknowns": views.unknowns_sentence(subject.audit, int(subject.figures["visits_cannot_tell"])),
+        "unknowns": f"{unknowns} {views.unverified_sentence(subject.view)}".strip(),
         "tiles": tiles(subject),
         "weeks": None if weeks.is_empty() else _weeks(weeks, subject),
         "payers": _payers(subject),

@@ -79,6 +79,7 @@ def _summary(subject: Subject) -> pl.DataFrame:
     told: list[tuple[str, str, float | None]] = [
         ("What", views.overview_sentence(figures) + views.dismissed_sentence(subject.view), None),
         ("Cannot tell", views.unknowns_sentence(subject.audit, int(figures["visits_cannot_tell"])), None),
+        ("Unverified", views.unverified_sentence(subject.view) or "none of the dollars at risk", None),
         ("Under these filters", "; ".join(subject.chosen) or "none: the whole of the records", None),
         *((tile["label"], f"{tile['value']}, {tile['note']}", None) for tile in tiles(subject)),
         *((name, formats.count(int(figures[key])), float(figures[key])) for name, key in numbers.items()),
