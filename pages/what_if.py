@@ -2,14 +2,12 @@
 
 from datetime import date
 
-import polars as pl
 import streamlit as st
 
 from compliance import charts, formats, views
-from compliance.policy.display import value_rows
 from compliance.review import ReviewError
 from compliance.whatif import Difference
-from ui import data, frame, parts, what_if
+from ui import data, fact_words, frame, parts, what_if
 
 frame.enter()
 
@@ -55,13 +53,13 @@ def result(told: Difference) -> None:
 def in_force(policy: str) -> None:
     """The values of the policy that are in force, where no change is chosen yet."""
     on = offered.last or date.today()
-    rows = pl.DataFrame(value_rows(policies, policy, on)).select(
-        Rule=pl.col("parameter").map_elements(parts.words, return_dtype=pl.String), Where="where",
-        Value=pl.concat_str("value", "unit", separator=" ", ignore_nulls=True), From=pl.col("from").str.to_date(),
-        Source="source", Verified="verified",
-    )  # fmt: skip
+    rows = fact_words.of_policy(policies, policy, on)
     st.markdown(formats.markdown(f"{policies.names[policy]}: in force on {formats.day(on)}"))
-    parts.sheet(rows, "The policy's values in force", height=520)
+    widths = {
+        "Value": st.column_config.TextColumn(width=130),
+        "Source": st.column_config.TextColumn(width=190),
+    }
+    parts.sheet(rows, "The policy's values in force", height=520, column_config=widths)
     parts.download(rows, "what_if_in_force", f"{policy}.csv")
 
 

@@ -10,7 +10,7 @@ import polars as pl
 
 from compliance import formats, proof
 from compliance.checks.rule import Rule
-from compliance.policy import Policies
+from compliance.policy import Policies, Value
 from ui import filters, parts
 
 HEADINGS = {
@@ -157,18 +157,36 @@ def in_force(rule: Rule, policies: Policies, on: date) -> pl.DataFrame:
     for name in rule.parameters:
         for policy in sorted(set(policies.policy_ids) - {"base"}, key=lambda each: policies.names[each]):
             for where, value in policies.variants(policy, name, on):
-                unit = policies.parameter(name).unit
-                worth = " ".join(filter(None, parameter(name, value.value if value else None, unit)))
-                since, source, verified = None, "", ""
-                if value:
-                    since, source = value.valid_from, policies.reference(value.source).title
-                    verified = "verified" if value.verified is True else f"unverified: {value.verified}"
-                row = (parts.words(name), worth, where or "everywhere", since, source, verified)
-                payers.setdefault(row, []).append(policies.names[policy])
+                payers.setdefault(_row(policies, name, where, value), []).append(policies.names[policy])
     rows = [(name, worth, "; ".join(who), *rest) for (name, worth, *rest), who in payers.items()]
     heads = ("Parameter", "Value", "Payers", "Where", "Since", "Source", "Verified")
     schema = dict.fromkeys(heads, pl.String) | {"Since": pl.Date}
     return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def of_policy(policies: Policies, policy: str, on: date) -> pl.DataFrame:
+    """Every value that a policy has in force on a day: Parameter, Value, Where, Since, Source, Verified."""
+    rows = [
+        _row(policies, name, where, value)
+        for name in policies.parameters
+        for where, value in policies.variants(policy, name, on)
+        if value
+    ]
+    heads = ("Parameter", "Value", "Where", "Since", "Source", "Verified")
+    schema = dict.fromkeys(heads, pl.String) | {"Since": pl.Date}
+    return pl.DataFrame(rows, schema=schema, orient="row").sort("Parameter", maintain_order=True)
+
+
+def _row(policies: Policies, name: str, where: str, value: Value | None) -> tuple[Any, ...]:
+    """A parameter, its value in words, where it holds, since when, its source, whether it was verified."""
+    unit = policies.parameter(name).unit
+    worth = " ".join(filter(None, parameter(name, value.value if value else None, unit)))
+    since, source, verified = None, "", ""
+    if value:
+        reference = policies.reference(value.source)
+        since, source = value.valid_from, " ".join(filter(None, (reference.title, reference.section)))
+        verified = "verified" if value.verified is True else f"unverified: {value.verified}"
+    return parts.words(name), worth, where.replace("_", " ") or "everywhere", since, source, verified
 
 
 def in_force_html(values: pl.DataFrame) -> str:
@@ -179,7 +197,7 @@ def in_force_html(values: pl.DataFrame) -> str:
         if name != before:
             lines.append(f"<tr class='head'><td colspan='3'>{html.escape(name)}</td></tr>")
         before = name
-        place = f" ({where.replace('_', ' ')})" if where != "everywhere" else ""
+        place = f" ({where})" if where != "everywhere" else ""
         origin = f"since {formats.day(since)}, {source} ({verified})" if since else ""
         cells = (worth + place, payers, origin)
         lines.append(f"<tr>{''.join(f'<td>{html.escape(each)}</td>' for each in cells)}</tr>")

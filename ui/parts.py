@@ -95,9 +95,10 @@ COLUMN_WORDS = {
     "n": "With a finding", "of": "Checked", "share_low": "From", "share_high": "To", "limit_low": "Lower limit",
     "limit_high": "Upper limit", "therapist_id": "Therapist", "payer_id": "Payer", "per_100": "Per 100 claims",
     "per_100_low": "Per 100, from", "per_100_high": "Per 100, to", "cannot_tell_share": "Cannot tell, share",
-    "excess": "Excess (standard deviations)", "state": "Stands", "cpt": "Code", "kx_threshold": "KX threshold",
+    "excess": "Excess (standard deviations)", "state": "Stands", "cpt": "Code", "part_b_deductible": "Part B deductible",
     "by_cms": "Units as Medicare counts", "by_midpoint": "Units code by code",
 }  # fmt: skip
+ABBREVIATIONS = {"abn": "ABN", "kx": "KX", "mue": "MUE", "slp": "SLP"}
 STANDING_WORDS = charts.STANDING_WORDS | {"few": "too few to say", "cannot_tell": "cannot tell"}
 
 
@@ -119,7 +120,8 @@ def headed(table: pl.DataFrame) -> pl.DataFrame:
 
 def words(name: str) -> str:
     """A column or a kind as a heading: `cannot_tell` is `Cannot tell`."""
-    return COLUMN_WORDS.get(name, name.replace("_", " ").capitalize())
+    said = " ".join(ABBREVIATIONS.get(word, word) for word in name.split("_"))
+    return COLUMN_WORDS.get(name, said[:1].upper() + said[1:])
 
 
 def day_words(text: str) -> str:
