@@ -21,7 +21,7 @@ asked = views.rule_called(asked) or asked
 if asked and asked not in set(table["rule"]):
     st.warning(formats.markdown(f"There is no rule {formats.short(asked)} here."))
 families = views.family_counts(table)
-listed, opened = st.columns([1.06, 1.1], gap="small")
+listed, opened = st.columns([1.19, 1], gap="small")
 with listed, st.container(horizontal=True, key="rules_tools"):
     linked = st.query_params.get("family")
     family = st.selectbox(
