@@ -15,6 +15,7 @@ from compliance.checks.rule import rule
     unit="line of 97530",
     cites=["house-default"],
     needs=["claim_lines.cpt", "plans_of_care.diagnosis_codes"],
+    absence_of={"plans_of_care": "patient"},
     parameters=DIAGNOSIS_PARAMETERS,
     exposes="line",
     message="Line {line} of claim {claim_id} bills 97530 for {line_diagnoses}; the plan treats {plan_diagnoses}",

@@ -68,6 +68,7 @@ def overlapping_one_on_one(interventions: nw.LazyFrame, claim_lines: nw.LazyFram
     - Two windows that share no more than the tolerance are clocks that differ, no overlap.
     - Times may be longer than the minutes: three patients in turns within the same 45 minutes are fine, 15 minutes
       each. Only minutes that cannot be fitted into the window are an overlap.
+    - A service whose note has no day is of the day of its start, else of its line.
     - Services without times of their own lie somewhere within their visit. What cannot be fitted even there overlaps; what
       might fit cannot be told.
     - The overlapping minutes leave the day's timed minutes of both patients. Lost units follow from the rest: of the
@@ -100,7 +101,6 @@ def overlapping_one_on_one(interventions: nw.LazyFrame, claim_lines: nw.LazyFram
         cannot_tell={
             "therapists.role": fits & yes("unroled"),
             "notes.therapist_id": fits & yes("unnamed"),
-            "notes.service_date": fits & yes("undated"),
             "interventions.started_at": fits & (yes("unclocked") | (nw.col("recorded") == 0)),
         },
         fails=~fits,
@@ -182,14 +182,13 @@ def _judged_lines(
     by_line = (
         sessions.filter(~nw.col("claim_id").is_null())
         .with_columns(
-            unnamed=flag(nw.col("person_id").is_null()), undated=flag(nw.col("service_date").is_null())
+            unnamed=flag(nw.col("person_id").is_null()),
         )
         .group_by(*LINE)
         .agg(
             nw.col("person_id").min(),
             nw.col("overlap").sum(),
             nw.col("unnamed").max(),
-            nw.col("undated").max(),
             provider=nw.col("deliverer").min(),
             unclocked=nw.col("unclocked").max(),
             vague=nw.col("vague").max(),

@@ -5,17 +5,16 @@ import narwhals as nw
 from compliance.checks.one_on_one.days import (
     DAY,
     GROUP,
+    LEAST,
+    billed_days,
     iso_day,
-    least_minutes,
     lines_by_person,
     listed,
-    untimed_floors,
     worked,
-)  # fmt: skip
+)
 from compliance.checks.one_on_one.sessions import of_unknown_role
 from compliance.checks.rule import rule
 from compliance.checks.terms import codes, is_timed, judge, kept, yes
-from compliance.checks.units.allocation import CLOCK
 
 
 @rule(
@@ -27,7 +26,7 @@ from compliance.checks.units.allocation import CLOCK
     cites=["mcpm-5-20.2", "house-default"],
     needs=["shifts.starts_at", "shifts.ends_at", "claim_lines.units"],
     absence_of={"shifts": "day"},
-    parameters=["unit_method", "evaluation_least_minutes", "group_least_minutes", *CLOCK],
+    parameters=["unit_method", *LEAST],
     exposes="lines",
     message="What {provider} billed on {service_date} for {patients} patients takes at least {least_minutes} minutes; "
     "{worked_minutes} were {worked_by}",
@@ -65,19 +64,11 @@ def impossible_day(
     Minutes that the notes record (CON-03) and times that overlap (CON-01).
     """
     lines = kept(lines_by_person(claim_lines, interventions))
-    timed = least_minutes(lines, therapist_days).group_by(*DAY).agg(
-        timed_least=nw.col("least").sum(), units=nw.col("units").sum(), unknown_units=nw.col("unknown_units").max()
-    )  # fmt: skip
     days = (
-        therapist_days.join(untimed_floors(lines), on=DAY, how="left")
-        .join(timed, on=DAY, how="left")
+        billed_days(lines, therapist_days)
         .join(worked(shifts), on=DAY, how="left")
         .join(of_unknown_role(interventions, DAY), on=DAY, how="left")
     )
-    floors = _number("evaluations") * nw.col("evaluation_least_minutes") + _number("groups") * nw.col(
-        "group_least_minutes"
-    )
-    days = days.with_columns(least_minutes=_number("timed_least") + floors, units=_number("units"))
     longer = nw.col("least_minutes") > nw.col("worked_minutes")
     open_question = ~nw.coalesce(longer, nw.lit(False))
     judged = kept(
@@ -108,10 +99,6 @@ def impossible_day(
             "group_least_minutes__id",
         )
     )  # fmt: skip
-
-
-def _number(column: str) -> nw.Expr:
-    return nw.coalesce(nw.col(column), nw.lit(0))
 
 
 def _counts() -> nw.Expr:

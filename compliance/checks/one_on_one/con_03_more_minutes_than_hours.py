@@ -4,17 +4,16 @@ import narwhals as nw
 
 from compliance.checks.one_on_one.days import (
     DAY,
+    LEAST,
+    billed_days,
     iso_day,
-    least_minutes,
     lines_by_person,
     listed,
-    untimed_floors,
     worked,
 )
 from compliance.checks.one_on_one.sessions import billed, least, of_unknown_role, one_on_one
 from compliance.checks.rule import rule
 from compliance.checks.terms import MINUTES_OF_A_DAY, codes, flag, judge, kept, yes
-from compliance.checks.units.allocation import CLOCK
 
 
 @rule(
@@ -26,7 +25,7 @@ from compliance.checks.units.allocation import CLOCK
     cites=["cms-11-scenarios", "house-default"],
     needs=["interventions.minutes"],
     absence_of={"shifts": "day"},
-    parameters=["documented_share_of_shift", "documented_share_noted", "unit_method", *CLOCK],
+    parameters=["documented_share_of_shift", "documented_share_noted", "unit_method", *LEAST],
     exposes="lines",
     message={
         "over": "{provider} recorded {documented_minutes} one-on-one minutes on {service_date}; {worked_minutes} were "
@@ -60,9 +59,9 @@ def more_minutes_than_hours(
       untimed services, which may run side by side.
     - Minutes of an aide, a student or an assistant are not the therapist's. An assistant has a day of their own.
     - Minutes count as recorded, else as the service's own start and end say.
-    - More minutes than worked are a repayment risk. At risk are the units that the minutes worked do not support, counted
-      as in CON-02; a minute too many that costs no unit bears no dollars. Which units are too many cannot be said: each
-      line bears its share.
+    - More minutes than worked are a repayment risk. At risk are the units that the minutes worked do not support beside the
+      day's evaluations and groups, counted as in CON-02; a minute too many that costs no unit bears no dollars. Which units
+      are too many cannot be said: each line bears its share.
     - Close to all of the hours is worth knowing: nobody is with patients all day.
     - More than 24 hours need no shift to be wrong.
     - Clocked shifts of all clinics are added; schedules count only where nothing is clocked. Otherwise a day without
@@ -81,12 +80,10 @@ def more_minutes_than_hours(
         .group_by(*DAY)
         .agg(documented_minutes=nw.col("told").sum(), unmeasured=nw.col("unmeasured").max())
     )
-    days = therapist_days.join(documented, on=DAY, how="left").join(worked(shifts), on=DAY, how="left")
+    days = billed_days(lines_by_person(claim_lines, interventions), therapist_days)
+    days = days.join(documented, on=DAY, how="left").join(worked(shifts), on=DAY, how="left")
     days = days.join(of_unknown_role(interventions, DAY), on=DAY, how="left")
     days = days.filter(~nw.col("documented_minutes").is_null() | yes("unroled"))
-    days = days.join(
-        _billed_units(lines_by_person(claim_lines, interventions), therapist_days), on=DAY, how="left"
-    )
     minutes, hours = nw.col("documented_minutes"), nw.col("worked_minutes")
     known = ~hours.is_null() & ~yes("unended")
     over = known & nw.coalesce(minutes > hours * nw.col("documented_share_of_shift"), nw.lit(False))
@@ -121,19 +118,10 @@ def more_minutes_than_hours(
     )  # fmt: skip
 
 
-def _billed_units(lines: nw.LazyFrame, days: nw.LazyFrame) -> nw.LazyFrame:
-    """Of each person's day: timed_units and the least minutes that they stand for (timed_least), evaluations."""
-    timed = least_minutes(lines, days).group_by(*DAY).agg(
-        timed_least=nw.col("least").sum(), timed_units=nw.col("units").sum()
-    )  # fmt: skip
-    return timed.join(untimed_floors(lines).select(*DAY, "evaluations"), on=DAY, how="left")
-
-
 def _share_beyond(limit: nw.Expr) -> nw.Expr:
     """The share of the day's units that `limit` minutes do not support; 0 where they support all."""
-    beyond = nw.coalesce(nw.col("timed_least") - limit, nw.lit(0)).cast(nw.Int64)
-    units = nw.coalesce(nw.col("timed_units"), nw.lit(0))
-    unit = nw.col("timed_unit_minutes")
+    beyond = nw.coalesce(nw.col("least_minutes") - limit, nw.lit(0)).cast(nw.Int64)
+    units, unit = nw.col("units"), nw.col("timed_unit_minutes")
     fall = least((beyond + unit - 1) // unit, units)
-    billed_units = units + nw.coalesce(nw.col("evaluations"), nw.lit(0))
+    billed_units = units + nw.col("evaluations")
     return nw.when((beyond > 0) & (billed_units > 0)).then(fall / billed_units).otherwise(nw.lit(0.0))

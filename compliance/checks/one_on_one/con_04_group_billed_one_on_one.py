@@ -43,7 +43,8 @@ def group_billed_one_on_one(
     - The pattern is start and end alike to the minute, of the service, or of the visit where the service has none.
     - Patients in turns, whose minutes fit between start and end, are one-on-one.
     - What is billed as a group, or by nobody, is no part of the pattern.
-    - Services without times cannot be told, where the person had other patients that day.
+    - Services without times cannot be told, where the person had other patients that day. The day of a service whose note
+      has none is that of its start, else of its line.
 
     ## What it does not check
     Times that overlap and are not the same (CON-01).

@@ -28,6 +28,8 @@ OF_LINE = (
     "units",
     "unit_method",
 )
+LEAST = ("evaluation_least_minutes", "group_least_minutes", *CLOCK)
+"""The parameters that say how few minutes may stand behind what is billed."""
 GROUP = "97150"
 SHARED_MODES = ("group", "concurrent")
 
@@ -87,6 +89,24 @@ def lines_by_person(claim_lines: nw.LazyFrame, interventions: nw.LazyFrame) -> n
         .join(given, on=["note_id", "cpt"], how="left")
         .select(*OF_LINE, therapist_id=person)
     )
+
+
+def billed_days(lines: nw.LazyFrame, days: nw.LazyFrame) -> nw.LazyFrame:
+    """Persons' days with the fewest minutes that what was billed takes: `least_minutes`, `units` (timed), `evaluations`,
+    `unknown_units` (1: a timed line's units are not known).
+
+    `lines` are `lines_by_person`, `days` therapist_days with the LEAST of the house. Evaluations take a least time each,
+    groups once a day.
+    """
+    timed = least_minutes(lines, days).group_by(*DAY).agg(
+        nw.col("least").sum(), nw.col("units").sum(), nw.col("unknown_units").max()
+    )  # fmt: skip
+    known = days.join(untimed_floors(lines), on=DAY, how="left").join(timed, on=DAY, how="left").with_columns(
+        nw.coalesce(nw.col(name), nw.lit(0)) for name in ("least", "units", "unknown_units", "evaluations", "groups")
+    )  # fmt: skip
+    evaluation, group = (nw.col(name) for name in LEAST[:2])
+    floors = nw.col("evaluations") * evaluation + nw.col("groups") * group
+    return known.with_columns(least_minutes=nw.col("least") + floors).drop("least", "groups")
 
 
 def least_minutes(lines: nw.LazyFrame, days: nw.LazyFrame) -> nw.LazyFrame:

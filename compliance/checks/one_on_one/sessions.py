@@ -113,8 +113,8 @@ def session_key() -> nw.Expr:
 def billed(sessions: nw.LazyFrame, claim_lines: nw.LazyFrame, columns: list[str]) -> nw.LazyFrame:
     """Add the line that bills each session: `claim_id`, `line` and `columns` of it; null where none does.
 
-    Of several lines of a code on a note, an assistant's time belongs to one with CQ or CO, a therapist's to one
-    without; else the primary payer's first line.
+    A session without a day is of the day of its line. Of several lines of a code on a note, an assistant's time belongs to
+    one with CQ or CO, a therapist's to one without; else the primary payer's first line.
     """
     key = ["note_id", "cpt"]
     lines = claim_lines.filter(~nw.col("note_id").is_null()).with_columns(
@@ -122,7 +122,7 @@ def billed(sessions: nw.LazyFrame, claim_lines: nw.LazyFrame, columns: list[str]
     )
     exact = lines.group_by(*key, "marked").agg(of_mark=nw.col("billing").min())
     either = lines.group_by(*key).agg(of_code=nw.col("billing").min())
-    found = lines.select("billing", "claim_id", "line", *columns)
+    found = lines.select("billing", "claim_id", "line", *columns, billed_on="service_date")
     return (
         sessions.drop("claim_id", "claim_line", "line", *columns, strict=False)
         .with_columns(marked=flag(nw.col("deliverer_role") == "assistant"))
@@ -131,7 +131,8 @@ def billed(sessions: nw.LazyFrame, claim_lines: nw.LazyFrame, columns: list[str]
         .with_columns(billing=nw.coalesce(nw.col("of_mark"), nw.col("of_code")))
         .drop("of_mark", "of_code", "marked")
         .join(found, on="billing", how="left")
-        .drop("billing")
+        .with_columns(service_date=nw.coalesce(nw.col("service_date"), nw.col("billed_on")))
+        .drop("billing", "billed_on")
     )
 
 

@@ -52,7 +52,7 @@ def no_plan_before_treatment(
 
     ## How we read the rule
     - A plan of the day of the evaluation serves treatment of the same day, whatever the hour.
-    - The evaluation itself, and a re-evaluation, need no plan.
+    - The evaluation itself, and a re-evaluation, need no plan. A line without a code may be one.
     - A plan without a day of its own was established when its evaluation took place.
     - Each discipline needs its own plan; one of another discipline does not serve.
     - A plan of an earlier episode does not serve a new one, unless it still holds the day.
@@ -76,6 +76,7 @@ def no_plan_before_treatment(
             "claim_lines.service_date": nw.col("service_date").is_null(),
             "notes.discipline": nw.col("discipline").is_null(),
             "claims.patient_id": nw.col("patient_id").is_null(),
+            "claim_lines.cpt": fails & nw.col("cpt").is_null(),
         },
         fails=fails,
     ).select(

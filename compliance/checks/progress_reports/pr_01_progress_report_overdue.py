@@ -4,11 +4,18 @@ from datetime import datetime
 
 import narwhals as nw
 
-from compliance.checks.progress_reports.periods import PERIOD_PARAMETERS, TROUBLE, exposed, report_periods
-from compliance.checks.progress_reports.terms import report_severity
+from compliance.checks.progress_reports.periods import (
+    PERIOD_PARAMETERS,
+    TROUBLE,
+    exposed,
+    report_notes,
+    report_periods,
+)
+from compliance.checks.progress_reports.terms import report_severity, with_nobodys
 from compliance.checks.rule import rule
-from compliance.checks.terms import judge
+from compliance.checks.terms import EPISODE, judge, yes
 
+PERIOD = (*EPISODE, "period_from")
 PARTICIPATION = ("active_participation_required", "delayed_participation_allowed")
 
 
@@ -88,7 +95,8 @@ def progress_report_overdue(
     - A discharge note closes the last, short period. Where treatment stopped without one, that is a
       weakness of the record, no more.
     - A report whose author, signature or discipline is unknown is neither counted nor ignored: what depends
-      on it cannot be told.
+      on it cannot be told. Nor can a report that is missing or late where one of the clinic and discipline, of the days of
+      the period or of its grace, names no patient.
 
     ## What it does not check
     What the report says (PR-04), whether an assistant wrote it (PR-02), or whether the therapist treated in
@@ -100,14 +108,19 @@ def progress_report_overdue(
         fault=nw.col("case"),
         severity=nw.when(nw.col("case") == "undischarged").then(nw.lit("low")).otherwise(severity),
     )
+    last = nw.coalesce(nw.col("deadline"), nw.lit(as_of).cast(nw.Datetime("us")))
+    periods = with_nobodys(periods, report_notes(notes), PERIOD, nw.col("period_from"), last)
+    trouble = nw.col("case").is_in(TROUBLE)
     return judge(
         periods,
         applies=~nw.col("case").is_in(["running", "no_rule"]),
-        fails=nw.col("case").is_in(TROUBLE),
+        cannot_tell={"notes.patient_id": trouble & yes("nobodys")},
+        fails=trouble,
     ).drop(
         "last_of_episode",
         "next_written_on",
         "episode_days",
+        "nobodys",
         *PARTICIPATION,
         *(f"{name}__id" for name in PARTICIPATION),
     )

@@ -2,6 +2,7 @@
 
 import narwhals as nw
 
+from compliance.checks.progress_reports.terms import with_nobodys
 from compliance.checks.rule import rule
 from compliance.checks.terms import flag, judge, yes
 
@@ -196,18 +197,7 @@ def _runs(days: nw.LazyFrame) -> nw.LazyFrame:
 
 def _with_astray(runs: nw.LazyFrame, notes: nw.LazyFrame) -> nw.LazyFrame:
     """Add whether a note that may hold an entry is astray: `undated`, the patient's without a day, `nobodys`, of no patient."""
-    attended = notes.filter(nw.col("attended"))
-    undated = attended.filter(nw.col("service_date").is_null()).select(*KEY, undated=nw.lit(1)).unique()
-    nobodys = attended.filter(nw.col("patient_id").is_null()).select(
-        "clinic_id", noted_on="service_date", noted_discipline="discipline"
-    )
-    discipline, noted = nw.col("discipline"), nw.col("noted_discipline")
-    met = (
-        runs.filter(nw.col("late_visits") > 0)
-        .join(nobodys.unique(), on="clinic_id", how="inner")
-        .filter(noted.is_null() | (noted == discipline))
-        .filter((nw.col("noted_on") >= nw.col("period_from")) & (nw.col("noted_on") <= nw.col("exposed_to")))
-        .select(*DAY, nobodys=nw.lit(1))
-        .unique()
-    )
-    return runs.join(undated, on=list(KEY), how="left").join(met, on=list(DAY), how="left")
+    undated = notes.filter(nw.col("attended") & nw.col("service_date").is_null())
+    undated = undated.select(*KEY, undated=nw.lit(1)).unique()
+    runs = runs.join(undated, on=list(KEY), how="left")
+    return with_nobodys(runs, notes, DAY, nw.col("period_from"), nw.col("exposed_to"))

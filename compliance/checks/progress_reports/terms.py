@@ -1,5 +1,7 @@
 """Words that the rules on progress reports share."""
 
+from collections.abc import Sequence
+
 import narwhals as nw
 
 from compliance.checks.terms import first
@@ -29,3 +31,26 @@ def author_doubt() -> nw.Expr:
         ("notes.therapist_id", nw.col("therapist_id").is_null()),
         ("therapists.role", nw.col("author_role").is_null()),
     )
+
+
+def with_nobodys(
+    units: nw.LazyFrame, notes: nw.LazyFrame, key: Sequence[str], begins: nw.Expr, ends: nw.Expr
+) -> nw.LazyFrame:
+    """Add `nobodys`: 1 where one of the notes, of the unit's clinic and discipline and from `begins` to `ends`, names no patient.
+
+    `key` names a unit, which has clinic_id and discipline. Such a note may be the very one that the unit lacks.
+    """
+    strays = notes.filter(nw.col("attended") & nw.col("patient_id").is_null()).select(
+        "clinic_id", noted_discipline="discipline", noted_on=nw.coalesce(nw.col("service_date"), nw.col("period_to"))
+    )  # fmt: skip
+    on, noted = nw.col("noted_on"), nw.col("noted_discipline")
+    met = (
+        units.with_columns(begins=begins, ends=ends)
+        .select(*key, "clinic_id", "begins", "ends")
+        .join(strays.unique(), on="clinic_id", how="inner")
+        .filter(noted.is_null() | (noted == nw.col("discipline")))
+        .filter((on >= nw.col("begins")) & (on <= nw.col("ends")))
+        .select(*key, nobodys=nw.lit(1))
+        .unique()
+    )
+    return units.join(met, on=list(key), how="left")
