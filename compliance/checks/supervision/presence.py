@@ -5,6 +5,7 @@ import narwhals as nw
 from compliance.checks.terms import flag
 
 UNIT = ("note_id", "cpt")
+WINDOW = ("clinic_id", "discipline", "service_date", "starts_at", "ends_at")
 HOME = "12"
 """CMS place of service: the patient's home. A therapist on the clinic's clock is not there."""
 
@@ -42,16 +43,8 @@ def with_presence(units: nw.LazyFrame, shifts: nw.LazyFrame, therapists: nw.Lazy
         *UNIT, "clinic_id", "discipline", "service_date", "starts_at", "ends_at", "supervisor_id"
     )
     unit = unit.unique()
-    near = unit.join(
-        there.unique(), left_on=["clinic_id", "service_date"], right_on=["clinic_id", "day"], how="inner"
-    ).filter(
-        nw.col("discipline").is_null()
-        | nw.col("able_discipline").is_null()
-        | (nw.col("able_discipline") == nw.col("discipline"))
-    )
-    near = near.with_columns(named=flag(nw.col("therapist_id") == nw.col("supervisor_id")))
     return (
-        units.join(_covering(near), on=list(UNIT), how="left")
+        units.join(_covering(unit, there), on=list(UNIT), how="left")
         .join(_kept(unit, there), on=list(UNIT), how="left")
         .join(_punched(unit, there), on=list(UNIT), how="left")
         .join(_scheduled(unit, shifts), on=list(UNIT), how="left")
@@ -59,8 +52,26 @@ def with_presence(units: nw.LazyFrame, shifts: nw.LazyFrame, therapists: nw.Lazy
     )
 
 
-def _covering(near: nw.LazyFrame) -> nw.LazyFrame:
-    """Whether one therapist's shifts together cover the unit from start to end."""
+def _covering(unit: nw.LazyFrame, there: nw.LazyFrame) -> nw.LazyFrame:
+    """Whether one therapist's shifts together cover the unit from start to end.
+
+    Asked once for all services that a clinic gave at the same time: each is held against every shift of the day there.
+    """
+    timed = unit.filter(nw.col("ends_at") > nw.col("starts_at")).with_columns(
+        discipline=nw.coalesce(nw.col("discipline"), nw.lit(""))
+    )
+    near = (
+        timed.select(*WINDOW)
+        .unique()
+        .join(
+            there.unique(), left_on=["clinic_id", "service_date"], right_on=["clinic_id", "day"], how="inner"
+        )
+        .filter(
+            (nw.col("discipline") == "")
+            | nw.col("able_discipline").is_null()
+            | (nw.col("able_discipline") == nw.col("discipline"))
+        )
+    )
     starts, ends, on_at, off_at = (nw.col(name) for name in ("starts_at", "ends_at", "on_at", "off_at"))
     begins = nw.when(on_at > starts).then(on_at).otherwise(starts)
     finishes = nw.when(off_at < ends).then(off_at).otherwise(ends)
@@ -71,12 +82,18 @@ def _covering(near: nw.LazyFrame) -> nw.LazyFrame:
         .otherwise(nw.lit(0)),
         unended=flag(off_at.is_null() & (on_at <= starts)),
     )
-    by_therapist = together.group_by(*UNIT, "therapist_id", "named").agg(
+    by_therapist = together.group_by(*WINDOW, "therapist_id").agg(
         nw.col("shared").sum(), nw.col("lasts").max(), nw.col("unended").max()
     )
     covers = flag((nw.col("shared") >= nw.col("lasts")) & (nw.col("lasts") > 0))
-    marked = by_therapist.with_columns(anyone=covers, covered=covers * nw.col("named"))
-    return marked.group_by(*UNIT).agg(*(nw.col(name).max() for name in ("anyone", "covered", "unended")))
+    by_therapist = by_therapist.with_columns(covers=covers)
+    anyone = by_therapist.group_by(*WINDOW).agg(nw.col("unended").max(), anyone=nw.col("covers").max())
+    own = by_therapist.select(*WINDOW, supervisor_id="therapist_id", covered="covers")
+    return (
+        timed.join(anyone, on=list(WINDOW), how="inner")
+        .join(own, on=[*WINDOW, "supervisor_id"], how="left")
+        .select(*UNIT, "anyone", "covered", "unended")
+    )
 
 
 def _kept(unit: nw.LazyFrame, there: nw.LazyFrame) -> nw.LazyFrame:
