@@ -4,8 +4,8 @@ import narwhals as nw
 
 from compliance.checks.rule import rule
 from compliance.checks.supervision.services import services
-from compliance.checks.supervision.taken_out import with_lost
-from compliance.checks.terms import first, flag, is_timed, judge, ruled, yes
+from compliance.checks.supervision.taken_out import DAY, with_lost
+from compliance.checks.terms import first, flag, is_timed, judge, kept, ruled, yes
 
 CONTEXT = ["service_date", "patient_id", "discipline", "clinic_id", "payer_id", "therapist_id", "author_role", "supervisor_id",
            "supervision", "cosigned_by", "student_billable", "student_billable__id", "unit_method",
@@ -67,11 +67,9 @@ def student_led_service(
     ## What it does not check
     Students under Medicare Part A, whose rules differ; the shifts of the supervisor (SUP-01 does, for assistants).
     """
-    said, given = _said(mentions), services(interventions, notes, claim_lines, CONTEXT)
-    timed = given.filter(is_timed())
-    units = (
-        with_lost(given, timed, "student")
-        .join(said, on="note_id", how="left")
+    given = services(interventions, notes, claim_lines, CONTEXT)
+    units = kept(
+        given.join(_said(mentions), on="note_id", how="left")
         .join(_said_of_code(mentions), on=["note_id", "cpt"], how="left")
         .with_columns(
             words=flag(yes("led_note") | yes("led_code")),
@@ -81,8 +79,10 @@ def student_led_service(
             alone=flag((nw.col("student_known") > 0) & (nw.col("student") > 0)),
             signed=flag((nw.col("author_role") == "therapist") | ~nw.col("cosigned_by").is_null()),
         )
-        .filter((nw.col("by_student") > 0) | yes("words"))
+        .with_columns(judged=flag((nw.col("by_student") > 0) | yes("words")))
+        .filter(nw.col("judged").max().over(*DAY) > 0)
     )
+    units = with_lost(units, units.filter(is_timed()), "student").filter(nw.col("judged") > 0)
     note = nw.col("supervision")
     apart = (
         yes("sight")

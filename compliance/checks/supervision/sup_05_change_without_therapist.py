@@ -118,11 +118,14 @@ def change_without_therapist(
     ## What it does not check
     Whether the change was clinically right; evaluations by assistants (SUP-06).
     """
-    ended = nw.coalesce(nw.col("ended_at"), nw.col("service_date").dt.truncate("1d") + ONE_DAY)
-    read = notes.with_columns(has_text=flag(~nw.col("text").is_null()), visit_ends_at=ended)
-    given = kept(services(interventions, read, claim_lines, CONTEXT).filter(nw.col("by_assistant") > 0))
+    given = services(interventions, notes, claim_lines, [*PATIENT, "service_date", "plan_id"])
+    given = kept(given.filter(nw.col("by_assistant") > 0))
     entries, said = _therapists_entries(notes, therapists, supervision_contacts, mentions, contact_mentions)
-    visits = kept(_with_window(given.select("note_id", *CONTEXT).unique(), notes))
+    visits = notes.join(given.select("note_id").unique(), on="note_id", how="semi").with_columns(
+        visit_ends_at=nw.coalesce(nw.col("ended_at"), nw.col("service_date").dt.truncate("1d") + ONE_DAY),
+        has_text=flag(~nw.col("text").is_null()),
+    )
+    visits = kept(_with_window(visits.select("note_id", *CONTEXT), notes))
     heard = kept(_heard(visits, entries))
     signed = _signed_changes(visits, plans_of_care)
     graded = _graded(mentions, heard, said)
@@ -240,7 +243,7 @@ def _therapists_entries(
             contact_mentions.filter(~nw.col("negated")).select("kind", "value", entry_id=logged_id),
         ],
         how="vertical",
-    ).unique()
+    )
     return nw.concat([own.select(columns), logged.select(columns)], how="vertical"), said
 
 
