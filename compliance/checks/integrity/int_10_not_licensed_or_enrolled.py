@@ -4,7 +4,7 @@ import narwhals as nw
 
 from compliance.checks.integrity.matching import LINE, is_session
 from compliance.checks.rule import rule
-from compliance.checks.terms import first, flag, is_institutional, judge, yes
+from compliance.checks.terms import first, flag, is_institutional, judge, kept, yes
 
 CASES = ("excluded", "expired", "not_yet", "not_enrolled")
 LICENSED = ("therapist", "assistant")
@@ -68,18 +68,18 @@ def not_licensed_or_enrolled(
     The state of the licence and its limits; compacts; enrolment of assistants (SUP-07); the exclusion list itself: load
     its result each month.
     """
-    lines = _enrolled(claim_lines, enrolments, claims)
-    people = _judged_people(lines, interventions, therapists)
+    lines = kept(_enrolled(claim_lines, enrolments, claims))
+    people = kept(_judged_people(lines, interventions, therapists))
     worst = people.group_by(*LINE).agg(
         nw.col("place").min(),
         nw.col("unlicensed").max(),
         nw.col("unenrolled").max(),
         nw.col("unknown").max(),
-        gave=nw.col("gave").max(),
+        nw.col("gave").max(),
     )
-    at_fault = people.join(worst.select(*LINE, worst="place"), on=LINE).filter(
-        ~nw.col("place").is_null() & (nw.col("place") == nw.col("worst"))
-    )
+    faulty = people.filter(~nw.col("place").is_null())
+    gravest = faulty.group_by(*LINE).agg(gravest=nw.col("place").min())
+    at_fault = faulty.join(gravest, on=LINE).filter(nw.col("place") == nw.col("gravest"))
     one = at_fault.group_by(*LINE).agg(person=nw.col("who").min())
     named = (
         at_fault.join(one, left_on=[*LINE, "who"], right_on=[*LINE, "person"])
@@ -125,9 +125,11 @@ def _enrolled(claim_lines: nw.LazyFrame, enrolments: nw.LazyFrame, claims: nw.La
         .group_by(*LINE)
         .agg(nw.col("covered").max(), nw.col("listed").max())
     )  # fmt: skip
-    return lines.join(rows, on=LINE, how="left").with_columns(
-        professional=flag(nw.coalesce(is_institutional(), nw.lit(0)) == 0)
-    )
+    return lines.join(rows, on=LINE, how="left").select(
+        *LINE, "note_id", "cpt", "service_date", "therapist_id", "listed", "covered", "therapist_enrolment_required",
+        "therapist_enrolment_required__id", "policy_missing",
+        professional=flag(nw.coalesce(is_institutional(), nw.lit(0)) == 0),
+    )  # fmt: skip
 
 
 def _judged_people(
@@ -138,17 +140,13 @@ def _judged_people(
     Columns: claim_id, line, whose (name), gave (1: gave it), place, since (the day that the fault counts from), and 1
     where a fact lacks: unlicensed, unenrolled, unknown (the person's role).
     """
-    key = lines.select(
-        *LINE, "note_id", "cpt", "service_date", "therapist_id", "professional", "listed", "covered",
-        "therapist_enrolment_required",
-    )  # fmt: skip
-    rendering = key.filter(~nw.col("therapist_id").is_null()).with_columns(
+    rendering = lines.filter(~nw.col("therapist_id").is_null()).with_columns(
         who=nw.col("therapist_id"), renders=nw.lit(1), gave=nw.lit(0)
     )
     given = interventions.filter(~nw.col("deliverer_id").is_null() & ~nw.col("cpt").is_null())
-    gave = key.join(
-        given.select("note_id", "cpt", who="deliverer_id").unique(), on=["note_id", "cpt"]
-    ).with_columns(renders=nw.lit(0), gave=nw.lit(1))
+    gave = lines.join(given.select("note_id", "cpt", who="deliverer_id"), on=["note_id", "cpt"]).with_columns(
+        renders=nw.lit(0), gave=nw.lit(1)
+    )
     columns = [
         *LINE, "service_date", "who", "renders", "gave", "professional", "listed", "covered", "therapist_enrolment_required",
     ]  # fmt: skip
