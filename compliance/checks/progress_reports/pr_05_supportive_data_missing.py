@@ -113,6 +113,7 @@ def _entries(notes: nw.LazyFrame, mentions: nw.LazyFrame) -> nw.LazyFrame:
         ~nw.col("negated")
         & (nw.col("when") != "plan")
         & (nw.col("code").is_null() | (nw.col("code") == FUNCTIONAL_ACTIVITIES))
+        & nw.col("kind").is_in(["deficit", *MOBILITY, *OBJECTIVE, *ASSISTANCE])
     ).join(notes.select("note_id", note_kind="kind"), on="note_id")
     now = (nw.col("when") == "today") | (formal & (nw.col("when") == "history"))
     loss = (nw.col("kind") == "deficit") & (nw.col("value") == "with_function")
@@ -124,6 +125,7 @@ def _entries(notes: nw.LazyFrame, mentions: nw.LazyFrame) -> nw.LazyFrame:
         assisted=flag(nw.col("kind").is_in(ASSISTANCE) & now),
     )
     names = ("lost", "living", "measured", "assisted")
+    marks = marks.group_by("note_id").agg(*(nw.col(name).max() for name in names))
     days = (
         notes.select(
             "note_id",
