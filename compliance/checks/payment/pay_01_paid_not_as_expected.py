@@ -5,7 +5,7 @@ import narwhals as nw
 from compliance.checks.payment.answers import answers, larger
 from compliance.checks.payment.expected import with_payment, with_price
 from compliance.checks.rule import rule
-from compliance.checks.terms import cents, judge, ruled
+from compliance.checks.terms import cents, judge, kept, ruled
 
 PRICE = ["conversion_factor", "practice_expense_reduction", "pays_by_fee_schedule"]
 SHARE = ["coinsurance", "part_b_deductible", "assistant_payment_factor", "sequestration"]
@@ -82,7 +82,8 @@ def paid_not_as_expected(
     ## What it does not check
     Denials (PAY-02), secondary payers, and remittances that answer a claim as a whole.
     """
-    answered = claim_lines.join(answers(remittances, adjustments), on=["claim_id", "line"], how="left")
+    told = kept(answers(remittances, adjustments))
+    answered = claim_lines.join(told, on=["claim_id", "line"], how="left")
     rows = with_payment(with_price(answered)).with_columns(
         slack=_slack("expected_payment"), least_slack=_slack("least_payment")
     )
