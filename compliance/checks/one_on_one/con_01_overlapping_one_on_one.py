@@ -87,10 +87,11 @@ def overlapping_one_on_one(interventions: nw.LazyFrame, claim_lines: nw.LazyFram
         )
     )
     met = kept(pairs(sessions))
+    bare = kept(_without_record(claim_lines, interventions))
     told = sessions.join(_overlaps(met), on="session", how="left").join(
-        _hours_known(sessions, interventions, claim_lines), on=[*PERSON_DAY, "patient_id"], how="left"
+        _hours_known(sessions, bare), on=[*PERSON_DAY, "patient_id"], how="left"
     )
-    units = _with_lost(_judged_lines(interventions, claim_lines, told), interventions)
+    units = _with_lost(kept(_judged_lines(claim_lines, bare, told)), interventions)
     key = ["note_id", "cpt"]
     units = units.join(of_unknown_role(interventions, key), on=key, how="left")
     fits = nw.col("overlap") == 0
@@ -143,19 +144,18 @@ def _overlaps(met: nw.LazyFrame) -> nw.LazyFrame:
     )  # fmt: skip
 
 
-def _hours_known(
-    sessions: nw.LazyFrame, interventions: nw.LazyFrame, claim_lines: nw.LazyFrame
-) -> nw.LazyFrame:
+def _hours_known(sessions: nw.LazyFrame, bare: nw.LazyFrame) -> nw.LazyFrame:
     """Of a person, day and patient `unclocked`: hours of theirs, or of another patient of that day, are not known."""
-    bare = _without_record(claim_lines, interventions).filter(~has_code("modifiers", ASSISTANT_MODIFIERS))
     whose = [
         sessions.select(*PERSON_DAY, "patient_id", lacks=flag(nw.col("begins").is_null())),
-        bare.select(
+        bare.filter(~has_code("modifiers", ASSISTANT_MODIFIERS))
+        .select(
             "service_date",
             "patient_id",
             person_id=nw.coalesce(nw.col("note_therapist_id"), nw.col("therapist_id")),
             lacks=flag(nw.lit(True)),
-        ).select(*PERSON_DAY, "patient_id", "lacks"),
+        )
+        .select(*PERSON_DAY, "patient_id", "lacks"),
     ]
     by_patient = (
         nw.concat(whose, how="vertical").group_by(*PERSON_DAY, "patient_id").agg(nw.col("lacks").max())
@@ -172,12 +172,14 @@ def _hours_known(
 def _without_record(claim_lines: nw.LazyFrame, interventions: nw.LazyFrame) -> nw.LazyFrame:
     """Timed lines whose note does not record the code."""
     held = interventions.filter(nw.col("attended")).select("note_id", "cpt").unique()
-    return claim_lines.filter(is_timed()).join(held, on=["note_id", "cpt"], how="anti")
+    return (
+        claim_lines.filter(is_timed())
+        .join(held, on=["note_id", "cpt"], how="anti")
+        .select(*LINE, "service_date", "patient_id", "modifiers", "note_therapist_id", "therapist_id")
+    )
 
 
-def _judged_lines(
-    interventions: nw.LazyFrame, claim_lines: nw.LazyFrame, sessions: nw.LazyFrame
-) -> nw.LazyFrame:
+def _judged_lines(claim_lines: nw.LazyFrame, bare: nw.LazyFrame, sessions: nw.LazyFrame) -> nw.LazyFrame:
     """Every timed line with its sessions' overlap, who gave them, and what is not known of them."""
     by_line = (
         sessions.filter(~nw.col("claim_id").is_null())
@@ -195,7 +197,7 @@ def _judged_lines(
             matched=nw.col("session").count(),
         )
     )
-    bare = _without_record(claim_lines, interventions).select(*LINE, bare=flag(nw.lit(True)))
+    bare = bare.select(*LINE, bare=flag(nw.lit(True)))
     unknown = flag(yes("unclocked") | yes("vague"))
     return (
         claim_lines.filter(is_timed())
@@ -210,16 +212,31 @@ def _judged_lines(
 
 
 def _with_lost(lines: nw.LazyFrame, interventions: nw.LazyFrame) -> nw.LazyFrame:
-    """Add `lost`, the billed units that fall away with the overlap, `counted`, by which way, and `timed_minutes`."""
+    """Add `lost`, the billed units that fall away with the overlap, `counted`, by which way, and `timed_minutes`.
+
+    Worked out where minutes overlap: null, but for `lost` (0), of all other lines.
+    """
+    crowded = lines.filter(nw.col("overlap") > 0)
+    patients, noted = (crowded.select(name).unique() for name in ("patient_id", "note_id"))
     timed = clock_times(interventions.filter(nw.col("attended") & is_timed()))
     told = timed.with_columns(told=nw.coalesce(nw.col("minutes"), nw.col("lasts"), nw.lit(0)))
-    by_code = told.group_by("note_id", "cpt").agg(code_minutes=nw.col("told").sum())
-    by_day = told.group_by(PATIENT_DAY).agg(timed_minutes=nw.col("told").sum())
+    of_code, of_day = (
+        told.join(noted, on="note_id", how="semi"),
+        told.join(patients, on="patient_id", how="semi"),
+    )
+    by_code = of_code.group_by("note_id", "cpt").agg(code_minutes=nw.col("told").sum())
+    by_day = of_day.group_by(PATIENT_DAY).agg(timed_minutes=nw.col("told").sum())
     units = nw.coalesce(nw.col("units"), nw.lit(0))
-    billed_units = lines.with_columns(units=units).group_by(DAY).agg(day_units=nw.col("units").sum())
+    billed_units = (
+        lines.join(patients, on="patient_id", how="semi")
+        .with_columns(units=units)
+        .group_by(DAY)
+        .agg(day_units=nw.col("units").sum())
+    )
     order = nw.concat_str([nw.col("claim_id"), nw.col("line").cast(nw.String)], separator="|")
     rows = (
-        lines.join(by_code, on=["note_id", "cpt"], how="left")
+        crowded.select(*LINE, *DAY, "note_id", "cpt", "units", "overlap", "unit_method", *CLOCK)
+        .join(by_code, on=["note_id", "cpt"], how="left")
         .join(by_day, on=PATIENT_DAY, how="left")
         .join(billed_units, on=DAY, how="left")
         .with_columns(order=order, billable=units)
@@ -237,11 +254,11 @@ def _with_lost(lines: nw.LazyFrame, interventions: nw.LazyFrame) -> nw.LazyFrame
     way = nw.col("unit_method")
     fewer = least(nw.col("pooled"), nw.col("single"))
     lost = nw.when(way == MIDPOINT).then(nw.col("single")).otherwise(fewer)
-    return rows.with_columns(
-        lost=nw.coalesce(nw.when(way == POOLED).then(nw.col("pooled")).otherwise(lost), nw.lit(0)).cast(
-            nw.Int64
-        ),
-        counted=counted_by(way),
+    rows = rows.select(
+        *LINE, "timed_minutes", lost=nw.when(way == POOLED).then(nw.col("pooled")).otherwise(lost), counted=counted_by(way)
+    )  # fmt: skip
+    return lines.join(rows, on=LINE, how="left").with_columns(
+        lost=nw.coalesce(nw.col("lost"), nw.lit(0)).cast(nw.Int64)
     )
 
 
