@@ -45,9 +45,17 @@ LINE = ["claim_id", "line"]
     needs=["interventions.started_at", "interventions.ended_at", "claim_lines.cpt"],
     parameters=["one_on_one_overlap_minutes", "unit_method", *CLOCK],
     exposes="line",
-    message="{provider} was one-on-one with two patients for {overlap_minutes} minutes on {service_date}, here with {cpt}; "
-    "without those minutes {lost} of {units} billed units fall away",
-    fix="Split or re-code the overlapping minutes. If the patients were treated together, bill each one group unit (97150).",
+    message={
+        "lost": "{provider} was one-on-one with two patients for {overlap_minutes} minutes on {service_date}, here with {cpt}; "
+        "without those minutes {lost} of {units} billed units fall away",
+        "held": "{provider} was one-on-one with two patients for {overlap_minutes} minutes on {service_date}, here with {cpt}; "
+        "no billed unit rests on those minutes",
+    },
+    fix={
+        "lost": "Split or re-code the overlapping minutes. If the patients were treated together, bill each one group unit "
+        "(97150).",
+        "held": "Correct the times of whichever note is wrong. No unit of this line falls away.",
+    },
     scope="therapist_day",
 )
 def overlapping_one_on_one(interventions: nw.LazyFrame, claim_lines: nw.LazyFrame) -> nw.LazyFrame:
@@ -112,6 +120,7 @@ def overlapping_one_on_one(interventions: nw.LazyFrame, claim_lines: nw.LazyFram
             "note_id", "provider", "timed_minutes", "units", "lost", "counted",
             "one_on_one_overlap_minutes", "one_on_one_overlap_minutes__id", "unit_method__id",
             therapist_id="person_id", overlap_minutes="overlap", exposed_units="lost",
+            case=nw.when(nw.col("lost") > 0).then(nw.lit("lost")).otherwise(nw.lit("held")),
         )
     )  # fmt: skip
     failed = units.filter(nw.col("outcome") == "failed").select(*LINE)
