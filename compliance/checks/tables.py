@@ -12,7 +12,7 @@ from functools import cached_property
 
 import narwhals as nw
 
-from compliance.checks.terms import DISCIPLINE_MODIFIERS, MINUTES_OF_A_DAY, codes, in_polars
+from compliance.checks.terms import DISCIPLINE_MODIFIERS, MINUTES_OF_A_DAY, codes, first, has_code, in_polars
 from compliance.policy.remittance_codes import not_denials
 
 CONTEXT = ("policy", "setting", "state", "discipline")
@@ -262,17 +262,15 @@ class ChartTables:
             rendering_credential="credential",
             rendering_discipline="discipline",
         )
-        by_modifier = nw.lit(None, dtype=nw.String)
-        padded = nw.concat_str([nw.lit(" "), nw.col("modifiers"), nw.lit(" ")])
-        for discipline, modifier in reversed(DISCIPLINE_MODIFIERS.items()):
-            named = nw.coalesce(padded.str.contains(f" {modifier} ", literal=True), nw.lit(False))
-            by_modifier = nw.when(named).then(nw.lit(discipline)).otherwise(by_modifier)
+        by_modifier = (
+            (discipline, has_code("modifiers", code)) for discipline, code in DISCIPLINE_MODIFIERS.items()
+        )
         lines = self._records["claim_lines"].join(claims, on="claim_id", how="inner")
         return self._keep(
             lines.join(therapists, on="therapist_id", how="left")
             .join(self.amounts, on=["claim_id", "line"], how="left")
             .join(self._fees(lines), on=["claim_id", "line"], how="left")
-            .with_columns(modifier_discipline=by_modifier)
+            .with_columns(modifier_discipline=first(*by_modifier))
         )
 
     def _with_amount(self, lines: nw.LazyFrame) -> nw.LazyFrame:

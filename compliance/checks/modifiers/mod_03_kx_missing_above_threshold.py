@@ -74,9 +74,8 @@ def kx_missing_above_threshold(
       none is needed.
     - PT and SLP share one bucket, OT has its own. January begins anew.
     - What counts is the allowed amount, deductible and coinsurance included, after the multiple-procedure reduction and before
-      the assistant's. Where no remittance came, the payer's fee or the fee
-      schedule's amount stands for it, reduced in the same way. A charge is no allowed amount: where
-      it could decide, it cannot be told.
+      the assistant's. Where no remittance came, the payer's fee or the fee schedule's amount stands for it, reduced in the same
+      way. A charge is no allowed amount: where it could decide, it cannot be told.
     - Dollars at other providers count as well: the latest amount on or before the day of service. An amount that includes
       this clinic's own replaces what was added up here to its day.
     - Where no such amount is known, what is known here is the least: above the threshold it is a finding, near below it

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import narwhals as nw
 
 from compliance.checks.terms import codes, flag, is_timed, kept
+from compliance.checks.units.allocation import CLOCK, POOLED
 from compliance.checks.units.days import (
     DAY,
     code_minutes,
@@ -63,6 +64,20 @@ def judged_lines(
         .join(units, on=[*DAY, "code"], how="left")
         .join(totals, on=list(DAY), how="left")
     )
+
+
+def untold() -> dict[str, nw.Expr]:
+    """The facts without which `judged_lines` do not say what a day's minutes support, for `judge(cannot_tell=…)`."""
+    by_total = (nw.col("by_code") == 0) & (nw.col("unit_method") != POOLED)
+    minutes = (nw.col("stated") == 0) | nw.col("timed_minutes").is_null() | by_total
+    return {
+        "notes.note_id": nw.col("by_code").is_null(),
+        "claim_lines.units": nw.col("units_untold") > 0,
+        "policy.timed_unit_minutes": nw.any_horizontal(*(nw.col(name).is_null() for name in CLOCK), ignore_nulls=True),
+        "policy.unit_method": nw.col("unlisted") > 0,
+        "interventions.cpt": minutes & (nw.col("uncoded") > 0),
+        "interventions.minutes": minutes,
+    }  # fmt: skip
 
 
 def lost_of(lines: nw.LazyFrame, name: str, excess: nw.Expr, by: Sequence[str]) -> nw.LazyFrame:

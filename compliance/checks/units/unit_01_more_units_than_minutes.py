@@ -6,7 +6,7 @@ from compliance.checks.rule import rule
 from compliance.checks.terms import flag, judge, ruled
 from compliance.checks.units.allocation import MIDPOINT, POOLED, supported
 from compliance.checks.units.days import DAY
-from compliance.checks.units.lines import judged_lines, lost_of
+from compliance.checks.units.lines import judged_lines, lost_of, untold
 
 KNOWN_WAYS = (POOLED, MIDPOINT)
 
@@ -135,20 +135,11 @@ def _judged(lines: nw.LazyFrame) -> nw.LazyFrame:
     ):
         fault = nw.when(nw.coalesce(holds, nw.lit(False))).then(nw.lit(name)).otherwise(fault)
     lines = lines.with_columns(case=fault)
-    by_total = nw.col("by_code") == 0
-    untold = (nw.col("stated") == 0) | nw.col("timed_minutes").is_null() | (by_total & (way != POOLED))
     swapped = (nw.col("case") == "code") & (nw.col("units_billed") == nw.col("whole")) & (way == POOLED)
     return judge(
         lines,
         applies=ruled("unit_method"),
-        cannot_tell={
-            "notes.note_id": nw.col("by_code").is_null(),
-            "claim_lines.units": nw.col("units_untold") > 0,
-            "policy.timed_unit_minutes": nw.col("timed_unit_minutes").is_null() | nw.col("first_unit_minutes").is_null(),
-            "policy.unit_method": nw.col("unlisted") > 0,
-            "interventions.cpt": untold & (nw.col("uncoded") > 0),
-            "interventions.minutes": untold,
-        },
+        cannot_tell=untold(),
         fails=(nw.col("lost") > 0) | (nw.col("one_way") > 0),
     ).select(
         "claim_id", "line", "outcome", "missing", "case", "cpt", "service_date", "units", "billed", "lost", "supported",

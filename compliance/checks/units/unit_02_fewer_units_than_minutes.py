@@ -6,7 +6,7 @@ from compliance.checks.rule import rule
 from compliance.checks.terms import judge, ruled
 from compliance.checks.units.allocation import MIDPOINT, POOLED, supported
 from compliance.checks.units.days import DAY, skilled_minutes
-from compliance.checks.units.lines import judged_lines
+from compliance.checks.units.lines import judged_lines, untold
 
 
 @rule(
@@ -79,18 +79,10 @@ def fewer_units_than_minutes(
         missed_dollars=nw.when(chosen).then(nw.col("midpoint_missed")).otherwise(nw.col("pooled_missed")),
     )
     unbilled = nw.col("units_supported") - nw.col("units_billed")
-    untold = (nw.col("stated") == 0) | nw.col("timed_minutes").is_null() | (~by_code & (way != POOLED))
     return judge(
         days.with_columns(unbilled=unbilled),
         applies=ruled("unit_method"),
-        cannot_tell={
-            "notes.note_id": nw.col("by_code").is_null(),
-            "claim_lines.units": nw.col("units_untold") > 0,
-            "policy.timed_unit_minutes": nw.col("timed_unit_minutes").is_null() | nw.col("first_unit_minutes").is_null(),
-            "policy.unit_method": nw.col("unlisted") > 0,
-            "interventions.cpt": untold & (nw.col("uncoded") > 0),
-            "interventions.minutes": untold,
-        },
+        cannot_tell=untold(),
         fails=nw.col("unbilled") > 0,
     ).select(
         "patient_id", "discipline", "service_date", "payer_id", "biller", "claim_id", "line", "outcome", "missing",
