@@ -15,6 +15,8 @@ FORMAL = ("evaluation", "reevaluation", "progress_report", "recertification", "d
 MOBILITY = (*DAILY_LIVING, "functional_activity", "gait")
 OBJECTIVE = ("measure", "assist_level")
 ASSISTANCE = ("assist_level", "cueing")
+MARKS = ("lost", "living", "measured", "assisted")
+"""What an entry is made of: a loss of function, an activity of daily living, its measure, the assistance given."""
 
 
 @rule(
@@ -59,8 +61,9 @@ def supportive_data_missing(
       visit.
     - This is no progress report, and a progress report does not depend on it (PR-01).
     - A payer without such a rule is not judged.
-    - A visit without text may have held the entry: what depends on it cannot be told. Nor can a run of a patient of whom
-      a note has no day, or in whose days a note of the clinic and discipline names no patient.
+    - A visit without text may have held the entry, and so may a note without a kind whose words are one in a report: what
+      depends on it cannot be told. Nor can a run of a patient of whom a note has no day, or in whose days a note of the
+      clinic and discipline names no patient.
 
     ## What it does not check
     Whether each visit's 97530 is supported by itself (DOC-01 to DOC-06). Lines of unknown discipline are
@@ -106,39 +109,51 @@ def _visits(claim_lines: nw.LazyFrame) -> nw.LazyFrame:
 def _entries(notes: nw.LazyFrame, mentions: nw.LazyFrame) -> nw.LazyFrame:
     """Of each day with a note, 0 or 1: whether its notes hold a `supportive` entry, whether any text was `read`.
 
-    `blank`: a report of the day is without text, and may have held one.
+    `blank`: the day may have held one for all that: a report is without text, or a note without a kind is a report.
     """
-    formal = nw.col("note_kind").is_in(FORMAL)
     told = mentions.filter(
         ~nw.col("negated")
         & (nw.col("when") != "plan")
         & (nw.col("code").is_null() | (nw.col("code") == FUNCTIONAL_ACTIVITIES))
         & nw.col("kind").is_in(["deficit", *MOBILITY, *OBJECTIVE, *ASSISTANCE])
     ).join(notes.select("note_id", note_kind="kind"), on="note_id")
+    formal = nw.coalesce(nw.col("note_kind").is_in(FORMAL), nw.lit(False))
+    marks = _marks(told, formal)
+    as_reports = _marks(told.filter(nw.col("note_kind").is_null()), nw.lit(True))
+    as_reports = as_reports.rename({name: f"perhaps_{name}" for name in MARKS})
+    silent = nw.col("text").is_null()
+    formal = nw.coalesce(nw.col("kind").is_in(FORMAL), nw.lit(False))
+    perhaps = {f"perhaps_{name}": nw.coalesce(nw.col(f"perhaps_{name}"), nw.col(name)) for name in MARKS}
+    days = (
+        notes.select("note_id", *DAY, read=flag(~silent), silent=flag(silent & formal))
+        .join(marks, on="note_id", how="left")
+        .join(as_reports, on="note_id", how="left")
+        .with_columns(**perhaps)
+        .group_by(*DAY)
+        .agg(*(nw.col(name).max() for name in ("read", "silent", *MARKS, *perhaps)))
+    )
+    holds, may_hold = _holds(), _holds("perhaps_")
+    return days.select(*DAY, "read", supportive=flag(holds), blank=flag(yes("silent") | (may_hold & ~holds)))
+
+
+def _marks(told: nw.LazyFrame, formal: nw.Expr) -> nw.LazyFrame:
+    """What the mentions of each note give to an entry, as MARKS; `formal` says whether the note is a report."""
+    kind = nw.col("kind")
     now = (nw.col("when") == "today") | (formal & (nw.col("when") == "history"))
-    loss = (nw.col("kind") == "deficit") & (nw.col("value") == "with_function")
     marks = told.select(
         "note_id",
-        lost=flag(loss & now),
-        living=flag((nw.col("kind").is_in(DAILY_LIVING) & now) | (nw.col("kind").is_in(MOBILITY) & formal)),
-        measured=flag(nw.col("kind").is_in(OBJECTIVE) & now),
-        assisted=flag(nw.col("kind").is_in(ASSISTANCE) & now),
+        lost=flag((kind == "deficit") & (nw.col("value") == "with_function") & now),
+        living=flag((kind.is_in(DAILY_LIVING) & now) | (kind.is_in(MOBILITY) & formal)),
+        measured=flag(kind.is_in(OBJECTIVE) & now),
+        assisted=flag(kind.is_in(ASSISTANCE) & now),
     )
-    names = ("lost", "living", "measured", "assisted")
-    marks = marks.group_by("note_id").agg(*(nw.col(name).max() for name in names))
-    days = (
-        notes.select(
-            "note_id",
-            *DAY,
-            read=flag(~nw.col("text").is_null()),
-            blank=flag(nw.col("text").is_null() & nw.coalesce(nw.col("kind").is_in(FORMAL), nw.lit(False))),
-        )
-        .join(marks, on="note_id", how="left")
-        .group_by(*DAY)
-        .agg(*(nw.col(name).max() for name in ("read", "blank", *names)))
-    )
-    held = (nw.col("lost") == 1) | ((nw.col("living") == 1) & (nw.col("measured") == 1))
-    return days.select(*DAY, "read", "blank", supportive=flag(held & (nw.col("assisted") == 1)))
+    return marks.group_by("note_id").agg(*(nw.col(name).max() for name in MARKS))
+
+
+def _holds(prefix: str = "") -> nw.Expr:
+    """Whether a day's notes hold an entry: a loss of function or a measured activity, and the assistance given."""
+    lost, living, measured, assisted = (yes(f"{prefix}{name}") for name in MARKS)
+    return (lost | (living & measured)) & assisted
 
 
 def _counted(visits: nw.LazyFrame, entries: nw.LazyFrame, treatment_days: nw.LazyFrame) -> nw.LazyFrame:
