@@ -65,7 +65,7 @@ family = None
 if families:
     family = st.selectbox(
         "Columns of the map", [None, *families], format_func=lambda code: families.get(code, "Families of rules"),
-        key="therapists_columns", width=360,
+        key="therapists_columns", width=360, bind="query-params",
     )  # fmt: skip
 if family:
     coverage = coverage.filter(pl.col("rule").str.starts_with(f"{family}-"))

@@ -680,6 +680,15 @@ def test_the_list_and_the_worklist_show_what_was_dismissed(visit, dismissed) -> 
     )
 
 
+def test_a_link_to_the_worklist_shows_the_receiver_the_same_choices(visit, own_review) -> None:
+    app = visit("worklist", worklist_by="Rule", worklist_order="Findings")
+    assert any("Reopened" in each.value.columns for each in app.dataframe)
+    assert app.segmented_control(key="worklist_by").value == "rule"
+    assert app.segmented_control(key="worklist_order").value == "findings"
+    app = visit("worklist", worklist_status="Waived")
+    assert "No finding is waived here" in text(app)
+
+
 def test_a_dismissal_changes_no_frame_of_a_spot_check(visit, own_review, records) -> None:
     def frame() -> list[str]:
         return re.findall(

@@ -50,18 +50,19 @@ def tools(since: data.Since, named: Mapping[int, str]) -> Choice:
             default="cause",
             required=True,
             key="worklist_by",
+            bind="query-params",
             format_func=lambda each: BY[each],
         )
         order = st.segmented_control(
-            "Largest by", list(ORDER), default="dollars", required=True, key="worklist_order",
+            "Largest by", list(ORDER), default="dollars", required=True, key="worklist_order", bind="query-params",
             format_func=lambda each: ORDER[each],
         )  # fmt: skip
         status = st.selectbox(
-            "Standing", list(STATUSES), key="worklist_status", width=170,
+            "Standing", list(STATUSES), key="worklist_status", width=170, bind="query-params",
             format_func=lambda each: STATUSES[each],
         )  # fmt: skip
         change = st.selectbox(
-            "Since then", [None, "new", "reopened"], key="worklist_change", width=150,
+            "Since then", [None, "new", "reopened"], key="worklist_change", width=150, bind="query-params",
             format_func=lambda each: "New or not" if each is None else each.capitalize(),
         )  # fmt: skip
         if named:
