@@ -260,13 +260,14 @@ def funnel(
         "stroke": token("paper", dark),
         "strokeWidth": 3,
     }  # keeps the limits, but no mark, out of the names
+    named = _placed_names(shown, largest, _top(rows, centre))
     around, names_written = (
         [
-            alt.Chart(_apart(_named_points(shown, far, largest, above), largest, _top(rows, centre), above))
-            .mark_text(align="right" if far else "left", dx=-10 if far else 10, dy=-9 if above else 12, fontWeight=600,
+            alt.Chart(named.filter(pl.col("far") == far))
+            .mark_text(align="right" if far else "left", dx=-BESIDE if far else BESIDE, fontWeight=600,
                        color=token("ink", dark), **more)
             .encode(x=volume, y=alt.Y("label:Q", **upright), text="name:N")
-            for far in (False, True) for above in (False, True)
+            for far in (False, True)
         ]
         for more in (halo, {})
     )  # fmt: skip
@@ -288,41 +289,80 @@ def _top(rows: pl.DataFrame, centre: float) -> float:
     return min(1.0, max(1.2 * highest, 2.5 * centre, 0.05))
 
 
-def _named_points(shown: pl.DataFrame, far: bool, largest: float, above: bool) -> pl.DataFrame:
-    """Who is named: those outside the outer limits, one label a place, written towards the middle of the drawing.
+PLOT = (260, 200)
+"""Pixels that a funnel has at least between its axes: three stand side by side."""
+BESIDE, ABOVE, UNDER = 10, 9, 12
+"""Pixels from the middle of a mark to where its name begins, and to the middle of a name above and under it."""
+LETTER, LINE, MARK = 6.6, 13, 6
+"""Pixels of a letter's width, of a line of text, and from the middle of a mark to its edge."""
+ON_AXIS = 5
+"""Pixels above the axis at which the middle of a name would stand on it."""
+STACKED = 12
+"""So many heights are tried for a name, on either side."""
+Box = tuple[float, float, float, float]
 
-    Those below are named under their mark, for above it the limits and the others stand; but not on the axis.
-    """
-    on_the_right = pl.col("of") > 0.6 * largest
-    under = (pl.col("standing") == "below") & (pl.col("share") > 0)
-    outside = pl.col("standing").is_in(["outside", "below"]) & (~under if above else under)
+
+def _named_points(shown: pl.DataFrame) -> pl.DataFrame:
+    """Who is named: those outside the outer limits, one label a place: of, share, under (below the limits), name."""
     return (
-        shown.filter(outside & (on_the_right if far else ~on_the_right))
-        .group_by("of", "share")
+        shown.filter(pl.col("standing").is_in(["outside", "below"]))
+        .group_by("of", "share", under=pl.col("standing") == "below")
         .agg(pl.col("name").sort().str.join("; "))
+        .sort("of", "share")
     )
 
 
-def _apart(named: pl.DataFrame, largest: float, top: float, above: bool) -> pl.DataFrame:
-    """The labels with `label`, the height at which each is written: neighbours would overlap, so they are stacked.
+def _placed_names(shown: pl.DataFrame, largest: float, top: float) -> pl.DataFrame:
+    """Where each name is written: `label`, its height, and `far`, whether it stands to the left of its mark.
 
-    What would stand under its mark, on the axis, is written above it.
+    The first place that meets no mark and no name before it: those above the limits upwards from their mark, those
+    below under it, for above it the limits and the others stand, but not on the axis; else what meets least.
     """
-    wide, high, lowest = (0.22 if above else 0.34) * largest, 0.06 * top, 0.065 * top
-    placed: list[tuple[float, float]] = []
-    for volume, share in named.sort("of", "share").select("of", "share").iter_rows():
-        up = [share + step * high for step in range(STACKED)]
-        down = [share - step * high for step in range(STACKED)]
-        tried = up if above else [*(at for at in down if at >= lowest), *up[2:]]
-        near = [height for other, height in placed if abs(volume - other) < wide]
-        free = [at for at in tried if all(abs(at - height) >= 0.85 * high for height in near)]
-        placed.append((volume, (free or tried)[0]))
-    heights = pl.Series("label", [at for _, at in placed], dtype=pl.Float64)
-    return named.sort("of", "share").with_columns(heights)
+    across, upwards = PLOT[0] / (1.05 * largest), PLOT[1] / top
+    marks = [
+        _box(of * across, share * upwards, MARK, MARK)
+        for of, share in shown.select("of", "share").iter_rows()
+    ]
+    written: list[Box] = []
+    places: list[tuple[bool, float]] = []
+    for row in _named_points(shown).iter_rows(named=True):
+        x, y = row["of"] * across, row["share"] * upwards
+        tried = [
+            (far, _box(x + (-1 if far else 1) * (BESIDE + width / 2), y + rise, width / 2, LINE / 2))
+            for width in [LETTER * len(row["name"])]
+            for rise in _rises(y, row["under"])
+            for far in (row["of"] > 0.6 * largest, row["of"] <= 0.6 * largest)
+        ]
+        far, box = min(tried, key=lambda each: _met(each[1], marks, written))
+        written.append(box)
+        places.append((far, (box[2] + box[3]) / 2 / upwards))
+    schema = {"far": pl.Boolean, "label": pl.Float64}
+    return pl.concat(
+        [_named_points(shown), pl.DataFrame(places, schema=schema, orient="row")], how="horizontal"
+    )
 
 
-STACKED = 12
-"""Labels that are stacked at most over one place."""
+def _rises(y: float, under: bool) -> list[float]:
+    """Pixels above a mark at which its name may stand, the best first."""
+    rising = [ABOVE + step * LINE for step in range(STACKED)]
+    level = [0] if y > ON_AXIS else []
+    falling = [-UNDER - step * LINE for step in range(STACKED) if y - UNDER - step * LINE > ON_AXIS]
+    return [*falling, *level, *rising] if under else [ABOVE, *level, *rising[1:]]
+
+
+def _box(x: float, y: float, half_width: float, half_height: float) -> Box:
+    return x - half_width, x + half_width, y - half_height, y + half_height
+
+
+def _met(box: Box, marks: Sequence[Box], written: Sequence[Box]) -> int:
+    """How much a name at this place meets: another name, or the end of the drawing, is worse than a mark."""
+    names = sum(_overlap(box, each) for each in written)
+    beyond = box[0] < 0 or box[1] > PLOT[0] or box[3] > PLOT[1] + LINE
+    return 10 * names + 10 * beyond + sum(_overlap(box, each) for each in marks)
+
+
+def _overlap(one: Box, other: Box) -> bool:
+    return one[0] < other[1] and other[0] < one[1] and one[2] < other[3] and other[2] < one[3]
 
 
 def heat_map(

@@ -75,6 +75,15 @@ def singular(sentence: str) -> str:
     return ONE_DOES.sub(lambda found: f"{found[1]} {DOES[found[2]]}", of_one)
 
 
+def worth_knowing(info: int, unread: int) -> str:
+    """`; 7 more worth knowing; 81 values of payers to look up`: of `info` findings that no other figure counts."""
+    told = [
+        f"{count(info - unread)} more worth knowing" if info > unread else "",
+        f"{plural(unread, 'value')} of payers to look up" if unread else "",
+    ]
+    return "".join(f"; {each}" for each in told if each)
+
+
 def listed(words: Iterable[str]) -> str:
     """`97110`, `97110 and 97530`, `97110, 97140 and 97530`; nothing of nothing."""
     *most, last = list(words) or [""]

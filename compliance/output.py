@@ -19,7 +19,7 @@ from rich.text import Text
 
 from compliance.audit import COUNTS, Audit
 from compliance.checks.rule import SEVERITIES, catalogue
-from compliance.formats import money, plural, rate, refused, spreadsheet, terminal
+from compliance.formats import money, plural, rate, refused, spreadsheet, terminal, worth_knowing
 from compliance.policy import Policies
 from compliance.prebill import released_untold
 from compliance.records.load import LoadReport, Records
@@ -180,7 +180,8 @@ def _closing(result: Audit, records: Records) -> list[str]:
     lines = [
         f"{plural(figures['visits'], 'visit')} on {plural(figures['claims'], 'claim')}: "
         f"{plural(figures['findings'], 'finding')} on {plural(figures['claims_hit'], 'claim')}, "
-        f"{money(figures['dollars'], cents=True)} at risk (each line once); {figures['info']:,} more worth knowing.",
+        f"{money(figures['dollars'], cents=True)} at risk (each line once)"
+        f"{worth_knowing(figures['info'], figures['unread'])}.",
         f"{plural(figures['units_cannot_tell'], 'check')} on {plural(figures['visits_cannot_tell'], 'visit')} "
         f"could not be told{_mostly(result)}.",
     ]

@@ -318,6 +318,12 @@ def _state(row: dict[str, float], minimum: int) -> str:
     return standing(int(row["n"]), int(row["of"]), row["centre"])
 
 
+def unread() -> pl.Expr:
+    """Whether a finding only says that nobody has read a payer's value: one for each, and on nothing in the records."""
+    about_payer = (pl.col("severity") == "info") & (pl.col("subject") == "payer")
+    return about_payer & pl.col("evidence").str.contains('"value": "unknown"', literal=True)
+
+
 def summary(result: Audit) -> dict[str, Any]:
     """The figures of the overview's sentence: visits, claims, findings, claims_hit, dollars, visits_cannot_tell …"""
     real = result.findings.filter(pl.col("severity") != "info")
@@ -332,6 +338,7 @@ def summary(result: Audit) -> dict[str, Any]:
         "lines": result.lines.height,
         "findings": real.height,
         "info": result.findings.height - real.height,
+        "unread": result.findings.filter(unread()).height,
         "claims_hit": len(hit),
         "dollars": float(shares["share"].sum()),
         "visits_cannot_tell": int((result.visits["cannot_tell"]).sum()),

@@ -167,8 +167,8 @@ def overview_sentence(figures: Mapping[str, float]) -> str:
 
 
 def worth_knowing(figures: Mapping[str, float]) -> str:
-    """`; 7 more worth knowing`: findings of severity info, which no other figure counts."""
-    return f"; {formats.count(int(figures['info']))} more worth knowing" if figures["info"] else ""
+    """`; 7 more worth knowing; 81 values of payers to look up`: findings of severity info, which no other figure counts."""
+    return formats.worth_knowing(int(figures["info"]), int(figures["unread"]))
 
 
 def unknowns_sentence(result: Audit, visits: int) -> str:
@@ -263,6 +263,12 @@ def by_severity(valued: pl.DataFrame, key: str, every: pl.Series | None = None) 
 def drawn_by(severities: pl.DataFrame) -> str:
     """What bars of `by_severity` measure: `dollars`, or `findings` where none puts dollars at risk."""
     return "dollars" if float(severities["dollars"].sum()) else "findings"
+
+
+def payers_title(severities: pl.DataFrame) -> str:
+    """What bars of `by_severity` by payer measure."""
+    dollars = drawn_by(severities) == "dollars"
+    return "Dollars at risk by payer" if dollars else "Findings by payer: none puts dollars at risk"
 
 
 def severity_sheet(severities: pl.DataFrame, key: str) -> pl.DataFrame:
@@ -536,7 +542,7 @@ def others_on(finding: Mapping[str, Any], findings: pl.DataFrame) -> list[tuple[
 
 
 def listed(found: pl.DataFrame, search: str = "", said: pl.Series | None = None) -> pl.DataFrame:
-    """Findings as the list shows them: by severity, then dollars; only those that hold `search` where it is given.
+    """Findings as the list shows them: by severity, then dollars, values to look up last; only those that hold `search`.
 
     `said`: the messages as they stand on screen, where names are hidden.
     """
@@ -554,8 +560,8 @@ def listed(found: pl.DataFrame, search: str = "", said: pl.Series | None = None)
         found = found.filter(fields.str.to_lowercase().str.contains(search.strip().lower(), literal=True))
     order = {severity: place for place, severity in enumerate(SEVERITIES)}
     return found.sort(
-        pl.col("severity").replace_strict(order, return_dtype=pl.Int8), "dollars", "service_date", "finding_id",
-        descending=[False, True, False, False],
+        pl.col("severity").replace_strict(order, return_dtype=pl.Int8), risk.unread(), "dollars", "service_date",
+        "finding_id", descending=[False, False, True, False, False],
     )  # fmt: skip
 
 
@@ -838,16 +844,16 @@ def billing_sentence(
 
 
 def fixes_sheet(fixes: pl.DataFrame, words: Sequence[str], due: date) -> pl.DataFrame:
-    """The fixes with headings: what, how, whose, by when, and what each releases."""
+    """The fixes with headings: what, what each releases, whose it is, by when, and how; the longest last, a screen may cut it."""
     return fixes.select(
         pl.col("severity").replace_strict(signed_severities()).alias("Severity"),
         What=pl.Series(words, dtype=pl.String),
         Releases=pl.col("released").round(2),
         Claims="claims",
         Held=pl.col("held").round(2),
-        Fix="fix",
         Owner=pl.col("owner"),
         Due=pl.coalesce("due_on", pl.lit(due)),
+        Fix="fix",
     )
 
 

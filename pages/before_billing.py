@@ -48,7 +48,8 @@ if not fixes.is_empty():
     event = parts.sheet(
         sheet, "What to fix, blockers first; choosing a row opens its finding",
         height=min(300, 38 + parts.ROW_HEIGHT * (fixes.height + 1)),
-        row_height=parts.ROW_HEIGHT, column_config={**money, "What": st.column_config.TextColumn(width=330),
+        row_height=parts.ROW_HEIGHT, column_config={**money, "What": st.column_config.TextColumn(width=300),
+                                      "Owner": st.column_config.TextColumn(width=130),
                                       "Fix": st.column_config.TextColumn(width=330)},
         key="billing_fixes", on_select="rerun", selection_mode="single-row",
     )  # fmt: skip

@@ -42,10 +42,9 @@ left, right = st.columns([1.3, 1], gap="small")
 picked: list[str] = []
 with left:
     stacked = views.by_severity(view.valued, "payer_id", table["payer_id"])
-    drawn = charts.stacked_by(
-        stacked, "payer_id", "dollars", "Dollars at risk by payer", "dollars", dark, names
-    )
-    alt = "Dollars at risk by payer, stacked by severity; choosing a bar opens its findings"
+    value, title = views.drawn_by(stacked), views.payers_title(stacked)
+    drawn = charts.stacked_by(stacked, "payer_id", value, title, value, dark, names)
+    alt = f"{title}, stacked by severity; choosing a bar opens its findings"
     picked += parts.picked(
         parts.chart(drawn, alt, "payers_dollars", parts.named(stacked, "payer_id")), "payer_id"
     )

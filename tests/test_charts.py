@@ -122,14 +122,8 @@ def test_only_those_outside_the_outer_limits_are_named():
     outside = {
         NAMES[each] for each in rows.filter(pl.col("standing").is_in(["outside", "below"]))["therapist_id"]
     }
-    labels = [
-        charts._named_points(rows.with_columns(name=pl.col("therapist_id").replace(NAMES)), far, 80.0, above)[
-            "name"
-        ].to_list()
-        for far in (False, True)
-        for above in (True, False)
-    ]
-    assert {name for each in labels for names in each for name in names.split("; ")} == outside
+    named = charts._named_points(rows.with_columns(name=pl.col("therapist_id").replace(NAMES)))
+    assert {name for names in named["name"] for name in names.split("; ")} == outside
     assert "Alvarez, Ana" in outside
 
 
@@ -207,12 +201,45 @@ def test_a_payment_hangs_its_steps_between_its_sums():
     assert told["expected payment"][0] == told["paid"][0] == 0
 
 
-def test_labels_of_neighbours_stand_apart():
-    named = pl.DataFrame({"of": [230, 245, 90], "share": [0.25, 0.245, 0.25], "name": ["A", "B", "C"]})
-    placed = charts._apart(named, 330.0, 0.3, above=True)
-    heights = dict(placed.select("name", "label").iter_rows())
-    assert heights["C"] == 0.25 and heights["A"] == 0.25
-    assert heights["B"] >= 0.25 + 0.06 * 0.3
+def crowded(*people: tuple[str, int, float, str]) -> pl.DataFrame:
+    return pl.DataFrame(people, schema=["name", "of", "share", "standing"], orient="row")
+
+
+def boxes(placed: pl.DataFrame, largest: float, top: float) -> list[tuple[float, float, float, float]]:
+    """Where names stand, in the pixels of the smallest funnel."""
+    across, upwards = charts.PLOT[0] / (1.05 * largest), charts.PLOT[1] / top
+    told = []
+    for row in placed.iter_rows(named=True):
+        width = charts.LETTER * len(row["name"])
+        x = row["of"] * across + (-1 if row["far"] else 1) * (charts.BESIDE + width / 2)
+        told.append(charts._box(x, row["label"] * upwards, width / 2, charts.LINE / 2))
+    return told
+
+
+def test_names_on_a_funnel_meet_no_other_name_and_no_mark():
+    people = crowded(
+        ("Luis Fontaine", 166, 0.29, "outside"), ("Doris Chaudhry", 192, 0.295, "outside"),
+        ("Aisha McCabe", 133, 0.08, "below"), ("Henry Paxton", 158, 0.075, "below"), ("Al Ng", 105, 0.11, "within"),
+        ("Bo Wu", 113, 0.08, "near"), ("Cy Ra", 46, 0.04, "near"), ("Di Su", 51, 0.22, "within"),
+    )  # fmt: skip
+    placed = charts._placed_names(people, 192.0, 1.0)
+    written = boxes(placed, 192.0, 1.0)
+    marks = [
+        charts._box(of * charts.PLOT[0] / (1.05 * 192), share * charts.PLOT[1], charts.MARK, charts.MARK)
+        for of, share in people.select("of", "share").iter_rows()
+    ]
+    assert placed["name"].len() == 4
+    for number, box in enumerate(written):
+        assert not any(charts._overlap(box, other) for other in [*written[:number], *marks])
+        assert box[0] >= 0 and box[1] <= charts.PLOT[0] and box[2] > 0
+
+
+def test_a_lone_name_stands_beside_its_mark_and_not_on_the_axis():
+    people = crowded(("A", 90, 0.5, "outside"), ("B", 160, 0.02, "below"), ("C", 100, 0.2, "below"))
+    placed = {row["name"]: row for row in charts._placed_names(people, 190.0, 1.0).iter_rows(named=True)}
+    assert placed["A"]["label"] > 0.5 and not placed["A"]["far"]
+    assert placed["B"]["label"] > 0.02 and placed["B"]["far"]
+    assert placed["C"]["label"] < 0.2
 
 
 def test_no_line_leads_across_weeks_without_visits():
@@ -223,9 +250,3 @@ def test_no_line_leads_across_weeks_without_visits():
         1,
     ]
     assert spec["title"]["subtitle"] == "3 earlier visits"
-
-
-def test_a_label_that_would_stand_on_the_axis_is_written_above_its_mark():
-    named = pl.DataFrame({"of": [133, 158], "share": [0.09, 0.07], "name": ["A", "B"]})
-    placed = dict(charts._apart(named, 190.0, 1.0, above=False).select("name", "label").iter_rows())
-    assert placed["A"] == 0.09 and placed["B"] > 0.07

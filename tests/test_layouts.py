@@ -98,12 +98,12 @@ CHARGES = (
 def test_webpt_charges():
     records = loaded(CHARGES)
     assert column(records, "claim_lines", "cpt") == ["97110", "97140"]
-    assert "1 rows repeat another in record_id" in notices(records)
+    assert "1 row repeats another in record_id" in notices(records)
     assert column(records, "patients", "patient_id") == ["0012"], "leading zeros are kept"
     assert column(records, "claim_lines", "modifiers") == ["GP 59", "GP"]
     assert column(records, "payers", "kind") == [None], "an insurance of two kinds is of none that we know"
     assert "insurance_type_id differs within one payer_id" in notices(records)
-    assert "note_type say 'ZZ'" in notices(records)
+    assert "note_type says 'ZZ'" in notices(records)
     assert {"PR-01", "UNIT-01", "INT-09"} <= set(not_run(records))
 
 
@@ -151,7 +151,7 @@ def test_eccentrix_authorizations():
     (refusal,) = records.report.refusals
     assert (refusal.row, refusal.header, refusal.found) == (3, "Discipline", "XX")
     assert records.report.tables[-1].rows_refused == 1
-    assert "1 rows are none of authorizations, by their Status" in notices(records)
+    assert "1 row is none of authorizations, by Status" in notices(records)
 
 
 def test_eccentrix_caseload_joins_authorizations_by_name():

@@ -356,7 +356,7 @@ def test_a_workbook_of_the_old_excel():
     )
     assert records.tables["payers"].height == 1
     assert "export.dat.xls [payers] is hidden in the workbook; it was read" in told(records)
-    assert any("1 formulas give nothing" in each for each in told(records))
+    assert any("1 formula gives nothing" in each for each in told(records))
     asks = bytes.fromhex("ffff0000000000000700")  # the formula's flags, and what follows them
     asking = data.replace(asks, asks[:2] + b"\1" + asks[3:])
     assert refusals(load_files([("a.xls", asking)]))[1][1:] == (

@@ -45,7 +45,7 @@ def test_bytes_of_another_encoding_cost_nothing_but_themselves():
     text = file_837(claim("C1"))[1].replace(b"DOE*JANE", "DÖE*ZOË".encode() + b"*\xc9VA")
     records = load_files([("x.837", text)])
     assert records.tables["patients"]["name"].to_list() == ["ZOË ÉVA DÖE"]
-    assert "1 bytes are not UTF-8" in records.report.render()
+    assert "1 byte is not UTF-8" in records.report.render()
 
 
 def test_a_file_without_any_terminator_is_refused_and_held_in_bounds():

@@ -96,12 +96,9 @@ def which_payer(view: views.Narrowed) -> None:
     st.markdown(formats.markdown(views.payer_sentence(table, float(view.shares["share"].sum()), names)))
     if not view.valued.is_empty():
         stacked = views.by_severity(view.valued, "payer_id", table["payer_id"])
-        drawn = charts.stacked_by(
-            stacked, "payer_id", "dollars", "Dollars at risk by payer", "dollars", frame.dark(), names
-        )
-        parts.chart(
-            drawn, "Dollars at risk by payer", "meeting_payers", parts.named(stacked, "payer_id"), picks=False
-        )
+        value, title = views.drawn_by(stacked), views.payers_title(stacked)
+        drawn = charts.stacked_by(stacked, "payer_id", value, title, value, frame.dark(), names)
+        parts.chart(drawn, title, "meeting_payers", parts.named(stacked, "payer_id"), picks=False)
 
 
 def by_friday(told: Subject) -> None:

@@ -12,7 +12,7 @@ from typing import IO, Any
 import polars as pl
 from pydantic import ValidationError
 
-from compliance.formats import terminal
+from compliance.formats import plural, terminal
 from compliance.records.fhir_charts import Charts
 from compliance.records.fhir_claims import Claims
 from compliance.records.fhir_files import AN_OBJECT, Fault, Given, parsed, resources
@@ -106,7 +106,7 @@ class _Reader:
         self.exchange.tables = [*self.people.tables(), *self.charts.tables(), *self.claims.tables()]
         self.exchange.notices += self._told_files()
         for kind, count in sorted(self.unread.items()):
-            said = f"FHIR: {count:,} resources of type {kind} are not read"
+            said = f"FHIR: {plural(count, f'resource of type {kind} is', f'resources of type {kind} are')} not read"
             self.exchange.notices.append(Notice("fhir", said, None, None, count))
         self.exchange.notices += self.gathering.notices()
         return self.exchange
@@ -142,7 +142,7 @@ class _Reader:
                 )
             ]
         for name, read, others in held:
-            said = f"{name}: FHIR, {read:,} resources read, {others:,} of types that are not read"
+            said = f"{name}: FHIR, {plural(read, 'resource')} read, {others:,} of types that are not read"
             yield Notice("fhir", said, name if len(held) == len(self.files) else None, None, read)
 
     def _unnested(self, file: str, given: Given, depth: int = 0) -> Iterator[Given]:

@@ -6,6 +6,7 @@ Therapists and clinics that tables know by another id are recognised by their NP
 
 import polars as pl
 
+from compliance.formats import plural
 from compliance.records.models import TABLES, schema
 from compliance.records.report import Notice
 
@@ -31,7 +32,8 @@ def merged(
         else:
             both[name], met[name] = _filled(name, own, added)
         if met[name]:
-            said = f"{name}: {met[name]:,} rows of {what} are in the tables too; the tables' cells stand"
+            rows = plural(met[name], f"row of {what} is", f"rows of {what} are")
+            said = f"{name}: {rows} in the tables too; the tables' cells stand"
             told.append(Notice("merge", said, None, name, met[name]))
     return both, met, told
 

@@ -159,7 +159,7 @@ def read_table(raw: RawTable, refused: Refused) -> tuple[pl.DataFrame, list[Noti
 def _refuse(rows: pl.DataFrame, cells: CellsRead, column: Column, refused: Refused) -> None:
     """Refuse the bad cells of a column, each once and with the explanation that fits it."""
     if cells.unfit:
-        found = f"a column of {cells.unfit}, in {int(cells.bad.sum()):,} rows"
+        found = f"a column of {cells.unfit}, in {plural(int(cells.bad.sum()), 'row')}"
         refused.kept.append(Refusal(rows[FILE][0], None, column.table, column.name, found, expected(column)))
         return
     rest = cells.bad

@@ -198,7 +198,10 @@ def _sheets(data: bytes, file: str, told: list[Notice]) -> Iterator[tuple[Sheet,
             sheet.rows = _faulted(sheet.rows, sheet.first, package.faults[number])
             empty = sum(fault == PERHAPS for fault in package.faults[number].values())
             if empty:
-                said = f"{empty:,} formulas give nothing; where they should, open the workbook in Excel and save it"
+                formulas = plural(empty, "formula gives", "formulas give")
+                said = (
+                    f"{formulas} nothing; where a value should stand, open the workbook in Excel and save it"
+                )
                 told.append(
                     Notice("cells", f"{file} [{about.name}]: {said}", f"{file} [{about.name}]", None, empty)
                 )

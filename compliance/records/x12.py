@@ -91,9 +91,14 @@ class _File:
         elif not self.position:
             self.exchange.refuse(self.name, None, "no segment", READ)
         if done.nul:
-            self.exchange.note(self.name, f"{done.nul:,} NUL characters were left out", done.nul)
+            self.exchange.note(
+                self.name,
+                f"{plural(done.nul, 'NUL character was', 'NUL characters were')} left out",
+                done.nul,
+            )
         if done.windows:
-            said = f"{done.windows:,} bytes are not UTF-8 and were read as Windows-1252"
+            bytes_ = plural(done.windows, "byte is not UTF-8 and was", "bytes are not UTF-8 and were")
+            said = f"{bytes_} read as Windows-1252"
             self.exchange.note(self.name, said, done.windows)
 
     def _open(self, piece: Piece) -> "_Interchange | None":

@@ -168,14 +168,13 @@ def _payers(subject: Subject) -> dict[str, Any] | None:
         "payer_id",
         drawn["payer_id"],
     )
-    title = "Dollars at risk by payer" + (
+    value = views.drawn_by(stacked)
+    title = views.payers_title(stacked) + (
         f" (the first {PAYERS_DRAWN} of {table.height})" if table.height > PAYERS_DRAWN else ""
     )
     return {
-        "svg": svg(
-            charts.stacked_by(stacked, "payer_id", "dollars", title, "dollars", False, names), HALF, HIGH
-        ),
-        "alt": f"Dollars at risk by payer, stacked by severity. {sentence}",
+        "svg": svg(charts.stacked_by(stacked, "payer_id", value, title, value, False, names), HALF, HIGH),
+        "alt": f"{title}, stacked by severity. {sentence}",
         "sentence": sentence,
         "caption": "Payers",
         "heads": ["Payer", "At risk", "Findings", "Claims", "Findings per 100 claims", "Cannot tell"],

@@ -11,7 +11,7 @@ from hashlib import sha256
 
 import polars as pl
 
-from compliance.formats import these
+from compliance.formats import plural, these
 from compliance.records.cells import NOTHING
 from compliance.records.layouts.models import Cell, Condition, Layout, TableMap, at, folded
 from compliance.records.models import TABLES, Column, columns
@@ -94,7 +94,8 @@ def _once(
     dropped = cells.height - kept.height
     if not dropped:
         return cells, []
-    said = f"{file}: {dropped:,} rows repeat another in {', '.join(headers or ())} and were taken once"
+    verb = "repeats another in" if dropped == 1 else "repeat others in"
+    said = f"{file}: {plural(dropped, 'row')} {verb} {', '.join(headers or ())}, taken once"
     return kept, [Notice("duplicate", said, file, table, dropped)]
 
 
@@ -140,9 +141,8 @@ def _tell_other_rows(made: _Made, where: Condition, count: int) -> None:
     if count:
         looked = ", ".join(dict.fromkeys(where.headers()))
         named = made.table.table.replace("_", " ")
-        made.tell(
-            "layout", f"{count:,} rows are none of {named}, by their {looked}, and were left out", count
-        )
+        rows = these(count, "row", "is", "are")
+        made.tell("layout", f"{rows} none of {named}, by {looked}: left out", count)
 
 
 def _can(column: Column, table: TableMap, sources: dict[str, pl.Expr | None]) -> bool:
@@ -279,7 +279,11 @@ def _understood(made: _Made, column: Column, cell: Cell) -> None:
         made.cells = made.cells.drop(UNUSED + name)
         if full:
             made.withheld[name] = cell.full
-            made.tell("layout", f"in {full:,} rows all of {made.headers[name]} are filled; {cell.full}", full)
+            made.tell(
+                "layout",
+                f"in {plural(full, 'row')} all of {made.headers[name]} are filled; {cell.full}",
+                full,
+            )
     if cell.codes is not None:
         _decoded(made, column, cell)
     if cell.dates:
@@ -302,8 +306,7 @@ def _decoded(made: _Made, column: Column, cell: Cell) -> None:
         count = int(given.is_in(list(mute)).sum())
         made.tell(
             "cells",
-            f"{count:,} cells of {made.headers[column.name]} say {_listed(mute)}, which is no {column.name} of ours; taken as "
-            "unknown",
+            f"{_saying(count, made.headers[column.name])} {_listed(mute)}, which is no {column.name} of ours; taken as unknown",
             count,
         )
     made.cells = made.cells.with_columns(
@@ -315,6 +318,10 @@ def _decoded(made: _Made, column: Column, cell: Cell) -> None:
     )
 
 
+def _saying(count: int, header: str) -> str:
+    return f"{plural(count, 'cell')} of {header} {'says' if count == 1 else 'say'}"
+
+
 def _unknown(made: _Made, column: Column, cell: Cell, codes: set[str], known: Sequence[str]) -> None:
     """Deal with codes that the layout does not list, as it says."""
     at_fault = made.cells[column.name].is_in(list(codes)).fill_null(False)
@@ -322,9 +329,7 @@ def _unknown(made: _Made, column: Column, cell: Cell, codes: set[str], known: Se
     if cell.unknown == "refuse":
         _refuse(made, column.name, at_fault, f"a code that the layout lists: {', '.join(known[:12])}")
         return
-    said = (
-        f"{count:,} cells of {header} say {_listed(codes)}, which the layout {made.layout.name} does not list"
-    )
+    said = f"{_saying(count, header)} {_listed(codes)}, which the layout {made.layout.name} does not list"
     if cell.unknown == "withhold":
         made.withheld[column.name] = f"{header} holds codes that the layout does not list: {_listed(codes)}"
         said += f"; {column.table}.{column.name} counts as not exported until they are"
@@ -443,8 +448,9 @@ def _agreed(raw: RawTable, rows: pl.DataFrame, keys: Sequence[str], plain: Seque
         unclear = grouped.filter(pl.col(UNUSED + name) > 1)
         if unclear.height:
             example = unclear.row(0, named=True)
-            said = f"{raw.file}: {raw.headers.get(name) or name} differs within one {keys[0]} for {unclear.height:,} "
-            said += f"{raw.table.replace('_', ' ')}, first in row {example[ROW]}; taken as unknown"
+            many = plural(unclear.height, f"row of {raw.table}", f"rows of {raw.table}").replace("_", " ")
+            said = f"{raw.file}: {raw.headers.get(name) or name} differs within one {keys[0]} for {many}, "
+            said += f"first in row {example[ROW]}; taken as unknown"
             raw.notices.append(Notice("cells", said, raw.file, raw.table, unclear.height))
     one = [pl.when(pl.col(UNUSED + name) < 2).then(pl.col(name)).alias(name) for name in plain]
     return grouped.select(*keys, ROW, *one)
