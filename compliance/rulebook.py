@@ -33,6 +33,17 @@ FAMILIES = {
     "PAY": "Payment, denials and coverage",
     "AUD": "Overpayments to return",
 }
+OWNERS = {
+    "Clinic director": ("CON-02", "CON-03", "CON-06", "UNIT-05"),
+    "Compliance officer": ("AUD", "INT-10", "INT-13", "INT-14"),
+    "Front desk": ("FRQ-02", "FRQ-05"),
+    "Billing office": (
+        "AST", "FRQ-01", "FRQ-04", "INT-05", "INT-06", "INT-07", "INT-08", "INT-09", "INT-11", "INT-12", "MOD", "NCCI", "PAY",
+        "RTM", "SUP-07", "UNIT-01", "UNIT-02", "UNIT-06",
+    ),
+}  # fmt: skip
+"""Who puts right what the therapist cannot, or must not since it is held against them: their hours, their licence, a note that
+was changed after billing. Rules, or families of rules; all others are the therapist's own."""
 SEVERITY_WORDS = {
     "high": "high: payment is not due as billed",
     "medium": "medium: repayment risk on audit",
@@ -68,6 +79,12 @@ def by_family() -> dict[str, list[Rule]]:
     order = [*FAMILIES, *sorted({rule.family for rule in rules} - set(FAMILIES))]
     families = {family: [rule for rule in rules if rule.family == family] for family in order}
     return {family: own for family, own in families.items() if own}
+
+
+def owner_of(code: str) -> str | None:
+    """Who puts a rule's findings right (OWNERS); None: the therapist of the finding."""
+    family = code.partition("-")[0]
+    return next((who for who, named in OWNERS.items() if code in named or family in named), None)
 
 
 def catalogue_text() -> str:

@@ -23,7 +23,7 @@ from compliance.missing_facts import in_words
 from compliance.prebill import released_untold
 from compliance.records.load import LoadReport, Notice
 from compliance.review.worklist import SINGLE, gathered
-from compliance.rulebook import FAMILIES, by_family
+from compliance.rulebook import FAMILIES, by_family, owner_of
 from compliance.whatif import Difference
 
 REAL = pl.col("severity") != "info"
@@ -420,9 +420,10 @@ def cause_words(cause: Mapping[str, Any], called: Called) -> str:
 
 
 def owner(cause: Mapping[str, Any], called: Called) -> str:
-    """Who puts a root cause right: its therapist; but nobody clears their own licence or exclusion."""
-    judges_licence = any(each.startswith("therapists.license") for each in catalogue()[cause["rule"]].needs)
-    return "Compliance officer" if judges_licence else called("therapist_id", cause["therapist_id"])
+    """Who puts a root cause right, by its rule; what nobody is named for is the clinic director's to hand on."""
+    if role := owner_of(cause["rule"]):
+        return role
+    return called("therapist_id", cause["therapist_id"]) if cause["therapist_id"] else "Clinic director"
 
 
 def _called(what: str, name: str) -> str:

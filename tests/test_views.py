@@ -128,6 +128,12 @@ def test_the_dollars_on_unverified_values_are_those_of_findings_whose_evidence_n
     assert not views.unverified_sentence(sure)
 
 
+def test_owners_are_of_rules_and_families_that_there_are_and_each_of_one():
+    named = [each for names in rulebook.OWNERS.values() for each in names]
+    known = set(catalogue()) | {rule.family for rule in catalogue().values()}
+    assert set(named) <= known and len(named) == len(set(named))
+
+
 def test_dismissals_outside_the_filters_are_not_told(whole):
     other = whole.findings.filter(pl.col("payer_id") == "MCD")
     view = views.narrowed(whole, Filters(payers=("MCR",)).apply, dismissed=dismissed(other))
@@ -176,6 +182,11 @@ def test_no_two_causes_have_the_same_label():
 
 def test_nobody_is_asked_to_clear_their_own_licence():
     assert views.owner(cause(rule="INT-10", subject="line"), called) == "Compliance officer"
+    for code in ("CON-02", "CON-03", "UNIT-05"):
+        assert views.owner(cause(rule=code), called) == "Clinic director"
+    assert views.owner(cause(rule="FRQ-02"), called) == "Front desk"
+    assert views.owner(cause(rule="MOD-01"), called) == "Billing office"
+    assert views.owner(cause(therapist_id=None), called) == "Clinic director"
     assert views.owner(cause(), called) == "T1"
 
 
