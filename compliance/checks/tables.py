@@ -448,7 +448,6 @@ class ChartTables:
         )  # fmt: skip
         deliverers = self._records["therapists"].select(
             deliverer_id="therapist_id", deliverer="name", deliverer_role="role", deliverer_credential="credential",
-            deliverer_discipline="discipline",
         )  # fmt: skip
         billed = (
             self.claim_lines.filter(~nw.col("note_id").is_null())

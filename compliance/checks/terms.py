@@ -95,14 +95,15 @@ def judge(
     units = units.with_columns(missing=_first_named([*missing, *_named(reasons.items())]))
     outcomes = [(CANNOT_TELL, ~nw.col("missing").is_null()), (FAIL, fails)]
     if applies is not None:
-        outcomes.insert(0, (NOT_APPLICABLE, ~_true(applies)))
+        outcomes.insert(0, (NOT_APPLICABLE, ~surely(applies)))
     units = units.with_columns(outcome=nw.coalesce(*_named(outcomes), nw.lit(PASS)))
     unknown = nw.col("outcome") == CANNOT_TELL
     return units.with_columns(missing=nw.when(unknown).then(nw.col("missing")).otherwise(nw.lit(None)))
 
 
-def _true(expression: nw.Expr) -> nw.Expr:
-    return nw.coalesce(expression, nw.lit(False))
+def surely(condition: nw.Expr) -> nw.Expr:
+    """Whether a condition holds; where it cannot be told (null) it does not."""
+    return nw.coalesce(condition, nw.lit(False))
 
 
 def ruled(*parameters: str) -> nw.Expr:
@@ -117,7 +118,7 @@ def ruled(*parameters: str) -> nw.Expr:
 
 def flag(condition: nw.Expr) -> nw.Expr:
     """1 where the condition holds, else 0 (also where it is null): a yes that can be summed and compared."""
-    return nw.when(_true(condition)).then(nw.lit(1)).otherwise(nw.lit(0)).cast(nw.Int64)
+    return nw.when(surely(condition)).then(nw.lit(1)).otherwise(nw.lit(0)).cast(nw.Int64)
 
 
 def yes(column: str) -> nw.Expr:
@@ -133,7 +134,7 @@ def first(*reasons: tuple[str, nw.Expr]) -> nw.Expr:
 def _named(reasons: Iterable[tuple[str, nw.Expr]]) -> list[nw.Expr]:
     """Each reason's name where it holds, else null. Side by side, not one within the other: an expression is worked out
     anew wherever it is written, and nested ones took twice as long with each reason more."""
-    return [nw.when(_true(holds)).then(nw.lit(name)) for name, holds in reasons]
+    return [nw.when(surely(holds)).then(nw.lit(name)) for name, holds in reasons]
 
 
 def _first_named(names: Sequence[nw.Expr]) -> nw.Expr:

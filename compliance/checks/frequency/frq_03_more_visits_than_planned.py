@@ -4,14 +4,14 @@ from datetime import datetime
 
 import narwhals as nw
 
-from compliance.checks.frequency.weeks import WEEKS, lines_of_days, of_weeks, sessions
+from compliance.checks.frequency.weeks import SESSION_GAP, WEEKS, lines_of_days, of_weeks, sessions
 from compliance.checks.plans_of_care.certification import of_charts
 from compliance.checks.rule import rule
 from compliance.checks.terms import judge
 
 ASSUMED = {"visits_per_week": "unstated_weekly_visits", "amount_per_day": "unstated_daily_sessions"}
 SHARES = ["frequency_over_share", "frequency_over_weeks", "frequency_under_share"]
-PARAMETERS = [*SHARES, *ASSUMED.values()]
+PARAMETERS = [*SHARES, *ASSUMED.values(), SESSION_GAP]
 SEVERITIES = {"often": "medium", "unstated": "medium", "under": "info"}
 
 
@@ -77,8 +77,8 @@ def more_visits_than_planned(
     - Without a frequency, one visit a week is planned where the payer's manual says so; the later visits of each week are at
       risk. Of other payers such a plan is not judged (POC-02 says that it lacks one).
     - Far fewer visits than planned, from the first to the last treatment day, are worth knowing, once a plan.
-    - Sessions of a day count where the clock times of all its notes are known and an hour lies between. Without an amount,
-      one session is planned where the payer's manual says so; it is a weakness.
+    - Sessions of a day count where the clock times of all its notes are known and as many minutes lie between as the policy
+      says. Without an amount, one session is planned where the payer's manual says so; it is a weakness.
     - A column that the export lacks cannot be held against a plan: what hangs on it cannot be told. Nor can weeks that are too
       full only by days of which no more is known than a line without a code, which may be remote monitoring's.
 

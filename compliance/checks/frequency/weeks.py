@@ -18,8 +18,7 @@ from compliance.checks.plans_of_care.intervals import Day, Interval, Rules, gove
 from compliance.checks.terms import BETWEEN_LINES, ONE_DAY, codes, like, typed_rows
 
 WEEK = timedelta(days=7)
-SESSION_GAP = timedelta(hours=1)
-"""Treatment that begins so long after the end of the last is a session of its own (our reading; no payer states one)."""
+SESSION_GAP = "session_gap_minutes"
 STEP = re.compile(r"(?:\d+-)?(\d+)\s*[x*]\s*(\d+)")
 NO_RULES = Rules()
 WEEKS: dict[str, pl.DataType] = {
@@ -44,25 +43,26 @@ def steps(text: str | None) -> list[tuple[float, int]] | None:
 def sessions(notes: nw.LazyFrame) -> Sessions:
     """Days on which the clock times of visits' notes show more than one session: how many, by patient, discipline and day.
 
-    A day with a visit whose times are not recorded is left out.
+    A day with a visit whose times, or whose payer's SESSION_GAP, are not known is left out.
     """
     key = (*PATIENT, "service_date")
-    visits = typed_rows(notes.filter(nw.col("is_visit")).select(*key, "started_at", "ended_at"))
+    visits = typed_rows(notes.filter(nw.col("is_visit")).select(*key, "started_at", "ended_at", SESSION_GAP))
     visits = visits.filter(pl.len().over(key) > 1)
-    times: dict[tuple[Any, ...], list[tuple[Any, Any]]] = defaultdict(list)
-    for *day, start, end in visits.iter_rows():
-        times[tuple(day)].append((start, end))
+    times: dict[tuple[Any, ...], list[tuple[Any, ...]]] = defaultdict(list)
+    for *day, start, end, gap in visits.iter_rows():
+        times[tuple(day)].append((start, end, gap))
     return {
         day: count
         for day, own in times.items()
-        if all(start and end for start, end in own) and (count := _apart(sorted(own))) > 1
+        if all(None not in each for each in own) and (count := _apart(sorted(own))) > 1
     }
 
 
-def _apart(times: Sequence[tuple[datetime, datetime]]) -> int:
+def _apart(times: Sequence[tuple[datetime, datetime, int]]) -> int:
+    """How many sessions there are: each begins so many minutes after the end of all before it as the payer's policy says."""
     count, last = 0, datetime.min
-    for start, end in times:
-        count += start >= last + SESSION_GAP if count else 1
+    for start, end, gap in times:
+        count += start >= last + timedelta(minutes=gap) if count else 1
         last = max(last, end)
     return count
 

@@ -85,7 +85,7 @@ def more_minutes_than_hours(
     days = days.join(of_unknown_role(interventions, DAY), on=DAY, how="left")
     days = days.filter(~nw.col("documented_minutes").is_null() | yes("unroled"))
     minutes, hours = nw.col("documented_minutes"), nw.col("worked_minutes")
-    known = ~hours.is_null() & ~yes("unended")
+    known = ~yes("unended")
     over = known & nw.coalesce(minutes > hours * nw.col("documented_share_of_shift"), nw.lit(False))
     near = known & nw.coalesce(minutes > hours * nw.col("documented_share_noted"), nw.lit(False))
     case = nw.when(near & ~yes("unmeasured")).then(nw.lit("near")).otherwise(nw.lit(None, dtype=nw.String))

@@ -153,7 +153,7 @@ class _Changes:
 
     def __init__(self, rows: Sequence[Row], as_of: datetime) -> None:
         self.as_of = as_of
-        self.plans = {row["plan_id"]: _signed(row) for row in rows if row["row"] == "plan"}
+        self.plans = {row["plan_id"]: _as_certified(row) for row in rows if row["row"] == "plan"}
         self.goals = [row for row in rows if row["row"] == "goal"]
         self.goal_by_id = {(goal["plan_id"], goal["goal_id"]): goal for goal in reversed(self.goals)}
         self.lines = [row for row in rows if row["row"] == "line" and row["service_date"]]
@@ -316,7 +316,7 @@ def _words(text: str) -> str:
     return " ".join("".join(letter if letter.isalnum() else " " for letter in text.lower()).split())
 
 
-def _signed(plan: Row) -> Row:
+def _as_certified(plan: Row) -> Row:
     """A plan without the signatures of those who may not certify."""
     able, barring = (frozenset((plan[name] or "").split()) for name in SIGNERS)
     rules = Rules(able=able, barring=barring)

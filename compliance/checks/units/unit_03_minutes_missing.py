@@ -3,7 +3,7 @@
 import narwhals as nw
 
 from compliance.checks.rule import rule
-from compliance.checks.terms import codes, flag, is_timed, judge, ruled
+from compliance.checks.terms import codes, flag, is_timed, judge, ruled, surely, yes
 from compliance.checks.units.days import stated_minutes, window
 
 CASES = ("none", "timed_missing", "total_missing", "timed_over_total", "sum", "clock")
@@ -71,20 +71,15 @@ def minutes_missing(
     units = visits.join(_coded(interventions), on="note_id", how="left").join(
         billed, on="note_id", how="left"
     )
-    with_timed = (nw.coalesce(nw.col("rows_timed"), nw.lit(0)) > 0) | (
-        nw.coalesce(nw.col("timed_line"), nw.lit(0)) > 0
-    )
+    with_timed = yes("rows_timed") | yes("timed_line")
     known_timed = (nw.col("rows_timed") > 0) & (nw.col("untold_timed") == 0) & (nw.col("uncoded") == 0)
     known_all = nw.col("untold") == 0
     span, slack = window(), nw.col("minutes_tolerance")
     nothing = (
-        ~(nw.coalesce(nw.col("told"), nw.lit(0)) > 0)
-        & nw.col("timed_minutes").is_null()
-        & nw.col("total_minutes").is_null()
-        & span.is_null()
+        ~yes("told") & nw.col("timed_minutes").is_null() & nw.col("total_minutes").is_null() & span.is_null()
     )
-    timed_told = ~nw.col("timed_minutes").is_null() | nw.coalesce(known_timed, nw.lit(False))
-    total_told = ~nw.col("total_minutes").is_null() | ~span.is_null() | nw.coalesce(known_all, nw.lit(False))
+    timed_told = ~nw.col("timed_minutes").is_null() | surely(known_timed)
+    total_told = ~nw.col("total_minutes").is_null() | ~span.is_null() | surely(known_all)
     units = units.with_columns(
         timed=nw.coalesce(nw.col("timed_minutes"), nw.when(known_timed).then(nw.col("coded"))),
         with_timed=with_timed,
@@ -98,12 +93,12 @@ def minutes_missing(
         ("timed_missing", with_timed & ~timed_told),
         ("total_missing", ~total_told & nw.lit(carries_total)),
         ("timed_over_total", nw.col("timed") > nw.col("total_minutes")),
-        ("sum", _true(apart) | _true(apart_all)),
+        ("sum", surely(apart) | surely(apart_all)),
         ("clock", clock),
     )
     case = nw.lit(None, dtype=nw.String)
     for name, holds in reversed(reasons):
-        case = nw.when(_true(holds)).then(nw.lit(name)).otherwise(case)
+        case = nw.when(surely(holds)).then(nw.lit(name)).otherwise(case)
     unread = {"interventions.minutes", "notes.timed_minutes"} <= absent_columns
     missing = nw.col("case").is_in(["none", "timed_missing"])
     perhaps_timed = nw.col("case").is_null() & ~with_timed & ~timed_told
@@ -112,7 +107,7 @@ def minutes_missing(
         units.with_columns(case=case),
         applies=ruled("minutes_tolerance"),
         cannot_tell={
-            "interventions.cpt": (~nw.col("treated") & nw.col("timed_line").is_null()) | _true(uncoded),
+            "interventions.cpt": (~nw.col("treated") & nw.col("timed_line").is_null()) | surely(uncoded),
             "interventions.minutes": missing & nw.lit(unread),
         },
         fails=~nw.col("case").is_null(),
@@ -122,10 +117,6 @@ def minutes_missing(
         exposed_cpt=nw.lit(" ".join(codes("timed"))),
         severity=nw.when(nw.col("case") == "none").then(nw.lit("medium")).otherwise(nw.lit("low")),
     )  # fmt: skip
-
-
-def _true(expression: nw.Expr) -> nw.Expr:
-    return nw.coalesce(expression, nw.lit(False))
 
 
 def _coded(interventions: nw.LazyFrame) -> nw.LazyFrame:
