@@ -75,7 +75,7 @@ class ParameterValues:
         house's own policy (`HOUSE`: a therapist's day) ask for no payer.
 
         What the rows of a `table` that is named ask for is worked out once, and rules with the same parameters get the
-        same frame, so that they can share what they derive of it (`terms.shared`).
+        same frame, so that they can share what they derive of it (`terms.shared`, `terms.with_parameters`).
         """
         if not parameters:
             return rows
@@ -87,7 +87,7 @@ class ParameterValues:
         if key not in self._attached:
             attached = self._with_values(rows, self._asking[table], parameters)
             if attached is not rows:
-                vars(attached)["_without_parameters"] = rows
+                vars(attached)["_with"] = lambda named: self.attach(rows, named, table)
             self._attached[key] = attached
         return self._attached[key]
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache, wraps
 from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from threading import RLock
 from typing import Any, ParamSpec
@@ -187,9 +188,10 @@ def fold(
     native = in_polars(rows).sort([*by, *order_by], nulls_last=True, maintain_order=True)
     schema = {**{key: native.schema[key] for key in by}, **returns}
     result: list[dict[str, Any]] = []
-    for key, group in groupby(native.iter_rows(named=True), key=lambda row: tuple(row[name] for name in by)):
-        keys = dict(zip(by, key, strict=True))
-        result.extend({**keys, **row} for row in step(list(group)))
+    for _, rows_of in groupby(native.iter_rows(named=True), key=itemgetter(*by)):
+        group = list(rows_of)
+        keys = {name: group[0][name] for name in by}
+        result.extend({**keys, **row} for row in step(group))
     return like(pl.DataFrame(result, schema=schema, orient="row"), rows)
 
 
@@ -315,9 +317,11 @@ def shared(derive: Callable[Asked, nw.LazyFrame]) -> Callable[Asked, nw.LazyFram
     return told
 
 
-def without_parameters(rows: nw.LazyFrame) -> nw.LazyFrame:
-    """A table without the parameters that were attached to it: one frame for every rule, for what `shared` derives."""
-    return vars(rows).get("_without_parameters", rows)
+def with_parameters(rows: nw.LazyFrame, *names: str) -> nw.LazyFrame:
+    """A table with these alone of the parameters that were attached to it: one frame for all rules, for what `shared` derives."""
+    attach = vars(rows).get("_with")
+    with ONE_AT_A_TIME:
+        return attach(names) if attach else rows
 
 
 def _same(these: Sequence[Any], those: Sequence[Any]) -> bool:

@@ -15,7 +15,7 @@ import polars as pl
 
 from compliance.checks.progress_reports.terms import author_doubt, of_own_discipline, written_on
 from compliance.checks.tables import REPORT_KINDS
-from compliance.checks.terms import ONE_DAY, flag, fold, in_polars, like, ruled, shared
+from compliance.checks.terms import ONE_DAY, flag, fold, in_polars, like, ruled, shared, with_parameters
 
 PERIOD_PARAMETERS = (
     "progress_report_treatment_days",
@@ -243,7 +243,6 @@ RETURNS: dict[str, pl.DataType] = {
 """What `report_periods` returns beside patient_id and discipline."""
 
 
-@shared
 def report_periods(
     treatment_days: nw.LazyFrame, notes: nw.LazyFrame, as_of: datetime, absent: frozenset[str]
 ) -> nw.LazyFrame:
@@ -254,6 +253,14 @@ def report_periods(
     (`treatment_days` of them; ISO dates parted by a space), `since` what they count from; `next_written_on` when the
     episode's next report was written; the limits are those of the due day.
     """
+    limited = with_parameters(treatment_days, *PERIOD_PARAMETERS)
+    return _report_periods(limited, with_parameters(notes), as_of, absent)
+
+
+@shared
+def _report_periods(
+    treatment_days: nw.LazyFrame, notes: nw.LazyFrame, as_of: datetime, absent: frozenset[str]
+) -> nw.LazyFrame:
     days = _day_rows(treatment_days, notes)
     reports = _of_every_discipline(_report_rows(notes, absent), treatment_days)
     rows = pl.concat([_in_polars(days), _in_polars(reports)], how="diagonal_relaxed")

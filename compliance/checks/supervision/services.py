@@ -8,7 +8,7 @@ from compliance.checks.terms import (
     has_code,
     kept,
     shared,
-    without_parameters,
+    with_parameters,
     yes,
 )
 
@@ -26,7 +26,7 @@ def services(
     role; of the assistant where there is one); `note_columns` of the note. A visit without interventions has the
     codes of its claim lines, all given by its author.
     """
-    given = _given(*map(without_parameters, (interventions, notes, claim_lines)))
+    given = _given(*map(with_parameters, (interventions, notes, claim_lines)))
     visits = notes.filter(nw.col("attended")).select("note_id", *note_columns)
     return given.join(visits, on="note_id", how="inner")
 
