@@ -31,6 +31,11 @@ PARAMETERS = (
     "coinsurance", "unit_method", *CLOCK,
 )  # fmt: skip
 """What the rules on a unit's modifier ask of a payer's policy."""
+FACTS = (
+    "claim_id", "line", *DAY, "code", "price", "cpt", "units", "modifiers", "note_id", "patient_id", "discipline",
+    "service_date", "payer_id", "clinic_id", "billing_npi", "therapist_id", "amount", "allowed", "deducted", "policy_missing",
+)  # fmt: skip
+"""What the rules tell of a line, or judge it by."""
 LIMITS = ("assistant_de_minimis_percent", "assistant_final_unit_rule", "unit_method", *CLOCK)
 MORE_THAN_ANY_MARK = 1000
 """Units that another allocation would support come before what its modifiers lack."""
@@ -80,8 +85,8 @@ def assistant_lines(
 ) -> nw.LazyFrame:
     """Lines whose service may be an assistant's, each with who gave its code on its day, and what its units lack.
 
-    Left out: speech therapy; evaluations and the supply of devices as well, unless `every_service`. Adds to a claim
-    line: DAY, code, is_marked; of its code `therapist_minutes`, `assistant_minutes` (alone; null: not measured),
+    Left out: speech therapy; evaluations and the supply of devices as well, unless `every_service`. Holds of a claim
+    line: FACTS, PARAMETERS, is_marked; of its code `therapist_minutes`, `assistant_minutes` (alone; null: not measured),
     `assisted`, `attended_by_therapist`, `unknown` (more than 0: by a person whose role nobody knows; null: the code is
     not documented), `missing_units`, `maybe_units`, `needless_units` (null: not told), `unmarked_units`,
     `marked_units`; of its day `day_therapist`, `day_assistant`, `day_unknown`, `day_marked`, and `noted` (null: the day
@@ -89,8 +94,9 @@ def assistant_lines(
     What the units lack, and a code's minutes, only where `units` are asked for, and on days on which an assistant or
     somebody unknown treated or a line is marked.
     """
-    every = kept(of_days(claim_lines).with_columns(is_marked=flag(marked())))
-    speaking = kept(notes_of_days(every, notes))
+    values = [each for name in PARAMETERS for each in (name, f"{name}__id")]
+    every = kept(of_days(claim_lines).select(*FACTS, *values, is_marked=flag(marked())))
+    speaking = notes_of_days(claim_lines, notes)
     given = nw.concat([_recorded(interventions), _unrecorded(notes, every)], how="vertical")
     rows = kept(speaking.join(given, on="note_id"))
     of_code = rows.group_by(*DAY, "code").agg(*SUMS).with_columns(*INTEGERS)

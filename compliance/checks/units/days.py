@@ -11,11 +11,21 @@ from typing import Any
 import narwhals as nw
 import polars as pl
 
-from compliance.checks.terms import billed_once, codes, flag, fold, is_timed
+from compliance.checks.terms import (
+    billed_once,
+    codes,
+    flag,
+    fold,
+    in_polars,
+    is_timed,
+    like,
+    shared,
+    with_parameters,
+)
 from compliance.checks.units.allocation import CLOCK, MIDPOINT, POOLED, Clock, allocate
 
 DAY = ("day",)
-"""The key of a billed day: its date, patient, discipline, payer and billing provider as one text."""
+"""The key of a billed day: the number of its date, patient, discipline, payer and billing provider among all."""
 DEARER_THAN_ANY = 1_000_000
 """A unit that is not supported costs more than any price: prices only choose among equals."""
 
@@ -44,19 +54,34 @@ def stated_minutes() -> nw.Expr:
 
 def of_days(claim_lines: nw.LazyFrame) -> nw.LazyFrame:
     """Lines that count, with the `day` they belong to, their `code` (see `clock_code`) and `price`, dollars a unit."""
-    on = nw.col("service_date").dt.to_string("%Y-%m-%d")
-    named = [nw.col(name) for name in ("patient_id", "discipline", "payer_id")]
-    biller = nw.coalesce(nw.col("billing_npi"), nw.col("clinic_id"), nw.lit(""))
+    days = _days_of_lines(with_parameters(claim_lines))
     price = nw.when(nw.col("units") > 0).then(nw.col("amount") / nw.col("units"))
-    return billed_once(claim_lines).with_columns(
-        day=nw.concat_str([nw.coalesce(each, nw.lit("")) for each in (on, *named, biller)], separator="|"),
-        code=clock_code(),
-        price=nw.coalesce(price, nw.lit(0.0)),
+    return claim_lines.join(days, on=["claim_id", "line"], how="inner").with_columns(
+        code=clock_code(), price=nw.coalesce(price, nw.lit(0.0))
     )
 
 
-def notes_of_days(lines: nw.LazyFrame, notes: nw.LazyFrame) -> nw.LazyFrame:
+@shared
+def _days_of_lines(claim_lines: nw.LazyFrame) -> nw.LazyFrame:
+    """The `day` of each line that counts: claim_id, line, day."""
+    on = nw.col("service_date").dt.to_string("%Y-%m-%d")
+    named = [nw.col(name) for name in ("patient_id", "discipline", "payer_id")]
+    biller = nw.coalesce(nw.col("billing_npi"), nw.col("clinic_id"), nw.lit(""))
+    told = nw.concat_str([nw.coalesce(each, nw.lit("")) for each in (on, *named, biller)], separator="|")
+    lines = billed_once(claim_lines).select("claim_id", "line", told=told)
+    days = in_polars(lines.select("told").unique())["told"].sort()
+    numbers = pl.DataFrame({"told": days, "day": pl.int_range(len(days), eager=True)})
+    return lines.join(like(numbers, lines), on="told", how="left").drop("told")
+
+
+def notes_of_days(claim_lines: nw.LazyFrame, notes: nw.LazyFrame) -> nw.LazyFrame:
     """Which notes speak for which billed day: DAY and note_id."""
+    return _notes_of_days(with_parameters(claim_lines), with_parameters(notes))
+
+
+@shared
+def _notes_of_days(claim_lines: nw.LazyFrame, notes: nw.LazyFrame) -> nw.LazyFrame:
+    lines = of_days(claim_lines)
     named = lines.filter(~nw.col("note_id").is_null()).select(*DAY, "note_id").unique()
     person = ["patient_id", "discipline", "service_date"]
     unbilled = (

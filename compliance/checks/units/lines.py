@@ -18,6 +18,13 @@ from compliance.checks.units.days import (
     with_the_rest,
 )
 
+FACTS = (
+    "claim_id", "line", *DAY, "code", "price", "cpt", "units", "patient_id", "discipline", "service_date", "payer_id",
+    "clinic_id", "billing_npi", "policy_missing",
+    *(each for name in ("unit_method", *CLOCK) for each in (name, f"{name}__id")),
+)  # fmt: skip
+"""What the rules on units tell of a line, or judge it by."""
+
 
 def judged_lines(
     claim_lines: nw.LazyFrame,
@@ -27,42 +34,42 @@ def judged_lines(
 ) -> nw.LazyFrame:
     """Lines of timed codes, each with its day's minutes and the units that they support.
 
-    Adds to a claim line: DAY, code, price; of its day `timed_minutes` (null: not known), `note_minutes` (by the notes'
+    Holds of a claim line: FACTS; of its day `timed_minutes` (null: not known), `note_minutes` (by the notes'
     own totals), `by_code` (1: each code's minutes are known; null: the day has no note), `stated` (1: some timed
     minutes are told), `units_billed`, `units_untold` and `unlisted` (more than 0: a timed line without units; an
     unlisted code is billed); of its code what `supported_units` gives, `billed` units, `pooled_total` and
     `midpoint_total`. `counted` says which of an intervention's minutes count: all, unless told otherwise, and then the note's
     own total says those of the one code that tells none.
     """
-    every = kept(of_days(claim_lines))
-    speaking = kept(notes_of_days(every, notes))
+    every = kept(of_days(claim_lines).select(*FACTS))
+    speaking = notes_of_days(claim_lines, notes)
     by_code = minutes_by_code(interventions, counted)
     by_code = kept(with_the_rest(by_code, notes) if counted is None else by_code)
     minutes = day_minutes(speaking, minutes_of_notes(notes, by_code))
-    told = kept(code_minutes(speaking, by_code, every))
-    units = supported_units(told)
+    coded = kept(code_minutes(speaking, by_code, every))
+    units = supported_units(coded)
     totals = units.group_by(*DAY).agg(
         pooled_total=nw.col("pooled").sum(), midpoint_total=nw.col("midpoint").sum()
     )
     unlisted = nw.coalesce(nw.col("cpt").is_in(codes("unlisted")), nw.lit(False))
-    billed = every.with_columns(unlisted=flag(unlisted)).group_by(*DAY).agg(nw.col("unlisted").max())
-    lines = every.filter(is_timed())
+    billed = nw.when(is_timed()).then(nw.col("units"))
     of_day = (
-        lines.with_columns(
-            units_billed=nw.coalesce(nw.col("units"), nw.lit(0)), units_untold=flag(nw.col("units").is_null())
+        every.with_columns(
+            unlisted=flag(unlisted),
+            units_billed=nw.coalesce(billed, nw.lit(0)),
+            units_untold=flag(is_timed() & nw.col("units").is_null()),
         )
         .group_by(*DAY)
-        .agg(nw.col("units_billed").sum(), nw.col("units_untold").max())
+        .agg(nw.col("units_billed").sum(), nw.col("unlisted", "units_untold").max())
         .with_columns(nw.col("units_billed").cast(nw.Int64))
+        .join(minutes, on=list(DAY), how="left")
+        .join(totals, on=list(DAY), how="left")
     )
-    of_code = told.select(*DAY, "code", billed="billed")
+    of_code = coded.select(*DAY, "code", "billed").join(units, on=[*DAY, "code"], how="left")
     return (
-        lines.join(minutes, on=list(DAY), how="left")
-        .join(billed, on=list(DAY), how="left")
+        every.filter(is_timed())
         .join(of_day, on=list(DAY), how="left")
         .join(of_code, on=[*DAY, "code"], how="left")
-        .join(units, on=[*DAY, "code"], how="left")
-        .join(totals, on=list(DAY), how="left")
     )
 
 

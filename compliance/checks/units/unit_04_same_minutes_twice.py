@@ -18,7 +18,7 @@ from compliance.checks.units.days import (
     of_days,
     stated_minutes,
 )
-from compliance.checks.units.lines import lost_of
+from compliance.checks.units.lines import FACTS, lost_of
 
 SECONDS_OF_A_MINUTE = 60
 
@@ -65,9 +65,8 @@ def same_minutes_twice(
     Two patients in the same minutes (the rules on one-on-one time); one code recorded twice. Co-treatment: the same minutes
     billed in full by two disciplines; only what is given within one discipline is compared.
     """
-    every = of_days(claim_lines)
-    lines = every.filter(is_timed())
-    speaking = notes_of_days(every, notes)
+    lines = kept(of_days(claim_lines).filter(is_timed()).select(*FACTS))
+    speaking = notes_of_days(claim_lines, notes)
     rows = kept(_segments(lines, speaking, interventions))
     told = fold(rows.join(_crowded(rows), on=list(DAY)), by=DAY, order_by=("code", "started_at", "ended_at", "minutes"),
                 step=_overlaps, returns=OVERLAPS)  # fmt: skip
