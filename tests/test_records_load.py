@@ -45,6 +45,47 @@ def test_every_table_is_there_with_every_column_typed():
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("name", ["Claim Lines (2).csv", "CLAIM_LINES_export.csv", "lines.txt"])
+def test_a_table_under_an_odd_name_is_read_by_its_columns_and_told(name):
+    records = lines_of(f"{HEADER}\n{ROW}\n", name)
+    assert records.tables["claim_lines"].height == 1
+    said = next(str(each) for each in records.report.notices if each.kind == "header")
+    assert said.startswith(
+        f"{name} was read as the table claim_lines, whose columns it has; name it claim_lines."
+    )
+
+
+def test_of_two_files_that_may_be_one_table_the_one_of_its_name_is_read_and_the_other_told():
+    text = f"{HEADER}\n{ROW}\n".encode()
+    other = text.replace(b"00012", b"00013")
+    records = load_files([("claim_lines.csv", text), ("claim_lines (1).csv", other)])
+    assert records.tables["claim_lines"]["claim_id"].to_list() == ["00012"]
+    (left,) = records.report.left_out
+    assert "its columns are those of our table claim_lines, as another file's are" in str(left)
+    both = load_files([("claim_lines/a.csv", text), ("claim_lines/b.csv", other)])
+    assert both.tables["claim_lines"].height == 2, "as the notice says"
+    with pytest.raises(InputError, match="as another file's are"):
+        load_files([("lines 2025.csv", text), ("lines 2026.csv", other)])
+
+
+def test_a_file_that_only_its_name_makes_a_table_is_left_out_and_told_what_it_lacks():
+    clean = ("claim_lines.csv", f"{HEADER}\n{ROW}\n".encode())
+    for name, text, said in (
+        (
+            "claims_export.csv",
+            b"number,patient,day\n1,2,3\n",
+            "may be meant as claims, but it has no column claim_id",
+        ),
+        (
+            "claims 2026.csv",
+            b"claim_id,patient_id,colour\n1,2,3\n",
+            "name it claims.csv, and all but colour is read",
+        ),
+    ):
+        (left,) = load_files([clean, (name, text)]).report.left_out
+        assert said in str(left)
+
+
 CLEAN = lines_of(f"{HEADER}\n{ROW}\n")
 SPOKEN = "Claim ID,LINE,Service Date,CPT,modifiers,Units,Charge"
 

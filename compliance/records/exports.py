@@ -1,15 +1,16 @@
 """Exports among the files of a clinic: which they are, what each layout makes of them, and how they join the tables."""
 
 import shlex
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import polars as pl
 
-from compliance.formats import terminal
+from compliance.formats import listed, terminal
 from compliance.records.delimited import decode, possible_headers
 from compliance.records.layouts import (
     Export,
@@ -25,13 +26,15 @@ from compliance.records.layouts import (
     sample_of,
 )
 from compliance.records.layouts.guess import Guess, drafted, facts, guesses
-from compliance.records.models import TABLES, columns
+from compliance.records.models import TABLES, columns, schema
 from compliance.records.raw import RawTable, column_name
 from compliance.records.report import LEFT_OUT, InputError, LoadReport, Notice, left_out
 from compliance.records.sources import Found, Source, under, uploaded
 
 SNIFFED = 65_536
 """Bytes of a file in which its header is looked for before it is read."""
+FEWEST, MOST_NAMED = 3, 5
+"""Columns by which a file of another name may be a table of ours; columns that a message names."""
 GUESSED_FROM = 4_000_000
 """Bytes of a file that are read to guess what its columns say."""
 
@@ -68,7 +71,66 @@ def tables_and_exports(found: Found, layouts: Sequence[Layout]) -> tuple[list[So
         text = source.shape in ("delimited", "parquet")
         is_export = text and (source.table is None or _only_named_so(source, layouts))
         (exports if is_export else tables).append(source)
+    for source in _certain(tables, exports, layouts):
+        table = ours(source, layouts)
+        exports.remove(source)
+        tables.append(replace(source, table=table))
+        said = f"{source.name} was read as the table {table}, whose columns it has; name it {table}{Path(source.name).suffix}"
+        found.notices.append(Notice("header", said, source.name, table))
     return tables, exports
+
+
+def _certain(tables: Sequence[Source], exports: Sequence[Source], layouts: Sequence[Layout]) -> list[Source]:
+    """Files under another name that are a table of ours by their columns, where no other file may carry that table."""
+    if any(source.shape == "workbook" for source in tables):
+        return []  # a sheet of it may be the table
+    meant = [(source, ours(source, layouts)) for source in exports]
+    taken = Counter([*(source.table for source in tables), *(table for _, table in meant)])
+    return [source for source, table in meant if table and taken[table] == 1]
+
+
+def ours(source: Source, layouts: Sequence[Layout]) -> str | None:
+    """The one table of ours that has all columns of a text file's header, its key among them; None where none or several do."""
+    names = _header(source)
+    fitting = [
+        table
+        for table in TABLES
+        if len(names) >= FEWEST and _key(table) <= names <= {column_name(each) for each in schema(table)}
+    ]
+    known = len(fitting) == 1 and not recognise(sorted(names), layouts).layout
+    return fitting[0] if known else None
+
+
+def _header(source: Source) -> set[str]:
+    """The headers of a text file as we would write them; none where it cannot be read."""
+    if source.shape != "delimited":
+        return set()
+    try:
+        text, _ = decode(source.read(SNIFFED), source.name)
+    except InputError:
+        return set()
+    header = next(possible_headers(text), None)
+    return {column_name(cell) for cell in header.cells if cell} if header else set()
+
+
+def _key(table: str) -> set[str]:
+    return {column.name for column in columns(table) if column.required}
+
+
+def meant(source: Source) -> str:
+    """Which table a file may be meant as by its name (`claims_export.csv`), and what keeps it from being that; or nothing."""
+    stem = f"_{column_name(PurePosixPath(source.name).name.partition('.')[0])}_"
+    named = sorted((table for table in TABLES if f"_{table}_" in stem), key=len)
+    if not named or source.shape != "delimited":
+        return ""
+    table, names = named[-1], _header(source)
+    lacks = sorted(_key(table) - names)
+    if lacks:
+        return f"; by its name it may be meant as {table}, but it has no column {' or '.join(lacks)}"
+    known = {column_name(each) for each in schema(table)}
+    unknown = listed(sorted(names - known)[:MOST_NAMED])
+    rest = f", and all but {unknown} is read" if unknown else ""
+    return f"; by its name it may be meant as {table}: if it is, name it {table}.csv{rest}"
 
 
 def _only_named_so(source: Source, layouts: Sequence[Layout]) -> bool:
@@ -99,8 +161,14 @@ def read_exports(sources: Sequence[Source], layouts: Sequence[Layout], report: L
             report.notices.append(left_out(source.name, error.because))
             continue
         raws += export.tables
-        if not export.tables:
-            report.notices.append(left_out(source.name, export.why_not))
+        table = None if export.tables else ours(source, layouts)
+        if table:
+            because = f"its columns are those of our table {table}, as another file's are; if its rows belong there too, put "
+            report.notices.append(
+                left_out(source.name, f"{because}all of that table's files into a folder {table}")
+            )
+        elif not export.tables:
+            report.notices.append(left_out(source.name, export.why_not + meant(source)))
     return raws
 
 
@@ -241,7 +309,7 @@ def unknown_exports(path: Path, layouts: Path | None = None) -> list[UnknownExpo
     asked = [
         unknown_export(source.name, source.read(GUESSED_FROM), among)
         for source in exports
-        if source.shape == "delimited"
+        if source.shape == "delimited" and not ours(source, among)
     ]
     return [each for each in asked if each is not None]
 

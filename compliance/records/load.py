@@ -128,10 +128,10 @@ def from_frames(frames: Mapping[str, pl.DataFrame]) -> Records:
 
 
 def _load(found: Found, own: Sequence[Layout] = ()) -> Records:
-    report = LoadReport(notices=list(found.notices))
     layouts = layouts_among(found, own)
     exchanged = [source for source in found.sources if source.shape in EXCHANGED]
     named, exports = tables_and_exports(found, layouts)
+    report = LoadReport(notices=list(found.notices))
     raws = [raw for source in named for raw in _raws(source, layouts, report)]
     raws += read_exports(exports, layouts, report)
     for raw in [raw for raw in raws if raw.cells.width < 2]:
