@@ -2,11 +2,15 @@
 
 import re
 import zipfile
+from datetime import date
 from pathlib import Path
 
 import pytest
 
+from compliance.audit import audit
+from compliance.policy import load_policies
 from compliance.records.load import load
+from compliance.review import Decision, open_store
 from compliance.sampling.bundle import verify
 from tests import clinic
 from tests.browser.harness import ROOT, visit
@@ -155,6 +159,34 @@ def test_the_officer_decides_one_cause_and_sees_it_leave_the_open_ones(window, d
         said = visitor.page.inner_text(".stMain")
         after = int(re.search(r"([\d,]+) findings to decide", said).group(1).replace(",", ""))
         assert after < before
+        visitor.clean()
+
+
+def test_what_was_dismissed_is_left_out_and_a_link_counts_it_again(
+    window, cold_server, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("COMPLIANCE_REVIEW", f"sqlite:///{tmp_path / 'review.db'}")
+    found = audit(load(ROOT / "sample_data"), load_policies(), date.today()).findings
+    own = found.filter(found["therapist_id"] == "T0006", found["severity"] != "info")
+    open_store().decide(own.to_dicts(), Decision("dismissed", "Documented elsewhere"), "ana")
+    address = cold_server()
+    left_out, counted = (
+        f"{own.height} findings that reviewers dismissed are {how}" for how in ("left out", "counted")
+    )
+    with visit(window, address) as visitor:
+        visitor.open("/therapists")
+        shows(visitor, re.compile(left_out))
+        visitor.page.get_by_text("Count dismissed").click()
+        shows(visitor, re.compile(counted))
+        visitor.page.wait_for_url(re.compile("count_dismissed=true"))
+        link = visitor.page.url.removeprefix(address)
+        visitor.clean()
+    with visit(window, address) as visitor:
+        visitor.open(link)
+        shows(visitor, re.compile(counted))
+        visitor.page.get_by_role("link", name="Overview").click()
+        visitor.settle()
+        shows(visitor, re.compile(counted))  # the choice goes along to the next page
         visitor.clean()
 
 
