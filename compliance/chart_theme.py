@@ -49,7 +49,6 @@ SEVERITY_SHAPES = {"high": "triangle-up", "medium": "diamond", "low": "circle", 
 
 # Formats of axes and tooltips (d3); `compliance.formats` writes the same in sentences.
 MONEY = "$,.0f"
-PERCENT = ".1%"
 SHARE_ON_AXIS = "~%"
 """Per cent without needless zeros: small shares are 0.2 % and 0.4 %, where whole ones would be 0 % and 0 %."""
 COUNT = ",d"

@@ -7,15 +7,16 @@ Selections are named `pick`, so that a page reads `selection["pick"]`.
 
 import json
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
+from typing import Any
 
 import altair as alt
 import polars as pl
 
 from compliance import chart_theme as theme
 from compliance import formats
-from compliance.chart_theme import COUNT, DAY, DAY_ON_AXIS, MONEY, PERCENT, SHARE_ON_AXIS, token
+from compliance.chart_theme import COUNT, DAY, DAY_ON_AXIS, MONEY, SHARE_ON_AXIS, token
 
 PICK = "pick"
 MANY_BARS = 9
@@ -57,8 +58,8 @@ def stacked_by(
 
     `frame` has `key`, severity, `value` and findings. `unit` is `dollars` or `findings`.
     """
-    shown = _placed(frame).with_columns(label=_labels(frame[key], names))
-    number = MONEY if unit == "dollars" else COUNT
+    number, worded = (MONEY, formats.money) if unit == "dollars" else (COUNT, formats.count)
+    shown = _in_words(_placed(frame).with_columns(label=_labels(frame[key], names)), worded, value)
     valued = set(frame.filter(pl.col(value) > 0)["severity"])
     pick = alt.selection_point(name=PICK, fields=[key])
     totals = shown.group_by("label").agg(total=pl.col(value).sum())
@@ -79,15 +80,14 @@ def stacked_by(
             detail=alt.Detail(f"{key}:N"),  # what a sum is not grouped by, a pick does not hold
             opacity=alt.condition(pick, alt.value(1), alt.value(0.35)),
             tooltip=[alt.Tooltip("label:N", title=key.removesuffix("_id")), alt.Tooltip("severity:N"),
-                     alt.Tooltip(f"{value}:Q", title=unit, format=number),
-                     alt.Tooltip("findings:Q", title="findings", format=COUNT)],
+                     *_tips(**{value: unit}), alt.Tooltip("findings:Q", title="findings", format=COUNT)],
         )
         .add_params(pick)
     )  # fmt: skip
     text = (
-        alt.Chart(totals)
+        alt.Chart(_in_words(totals, worded, "total"))
         .mark_text(align="left", dx=4, color=token("ink", dark))
-        .encode(x=alt.X("total:Q"), y=alt.Y("label:N", sort=order), text=alt.Text("total:Q", format=number))
+        .encode(x=alt.X("total:Q"), y=alt.Y("label:N", sort=order), text="total_said:N")
     )
     each = 24 if totals.height <= MANY_BARS else 19
     return alt.layer(bars, text).properties(title=title, height=_height(totals.height, each, AROUND_BARS))
@@ -102,6 +102,22 @@ def _labels(keys: pl.Series, names: Mapping[str, str] | None) -> pl.Series:
     return pl.Series(
         [(names or {}).get(key, key) if key is not None else "none named" for key in keys], dtype=pl.String
     )
+
+
+def _in_words(table: pl.DataFrame, worded: Callable[[Any], str], *names: str) -> pl.DataFrame:
+    """Add `<name>_said`: the numbers as sentences write them, so that none that is not zero reads as 0."""
+    said = [
+        pl.Series(f"{name}_said", [worded(each) for each in table[name]], dtype=pl.String) for name in names
+    ]
+    return table.with_columns(said)
+
+
+def _tips(**titles: str) -> list[alt.Tooltip]:
+    """Tooltips of columns that `_in_words` said, by the title of each."""
+    return [alt.Tooltip(f"{name}_said:N", title=title) for name, title in titles.items()]
+
+
+LIMITS = {"limit_low": "lower limit", "limit_high": "upper limit"}
 
 
 def _sign_labels() -> str:
@@ -130,6 +146,7 @@ def p_chart(
         ends=pl.col("week").dt.offset_by("1w"),
         monday=pl.col("week").dt.strftime("%Y-%m-%d"),
     )
+    shown = _in_words(shown, formats.percent, "share", *LIMITS)
     pick = alt.selection_point(name=PICK, fields=["monday"])
     upright = alt.Scale(domain=[0, _weeks_top(shown)], nice=False)
     week = alt.X(
@@ -160,9 +177,7 @@ def p_chart(
                         scale=alt.Scale(domain=[False, True], range=[token("accent", dark), token("high", dark)])),
         tooltip=[alt.Tooltip("week:T", title="week of", format=DAY),
                  alt.Tooltip("n:Q", title="with a finding", format=COUNT),
-                 alt.Tooltip("of:Q", title="visits checked", format=COUNT), alt.Tooltip("share:Q", format=PERCENT),
-                 alt.Tooltip("limit_low:Q", title="lower limit", format=PERCENT),
-                 alt.Tooltip("limit_high:Q", title="upper limit", format=PERCENT)],
+                 alt.Tooltip("of:Q", title="visits checked", format=COUNT), *_tips(share="share", **LIMITS)],
         opacity=alt.condition(pick, alt.value(1), alt.value(0.35)),
     ).add_params(pick)  # fmt: skip
     told = shown.filter(pl.col("incomplete")).head(1)
@@ -209,6 +224,7 @@ def funnel(
         name=_labels(rows["therapist_id"], names),
         told=pl.col("standing").replace_strict(STANDING_WORDS),
     )
+    shown = _in_words(shown, formats.percent, "share")
     largest = float(rows["of"].max() or 1)  # type: ignore[arg-type]
     volume = alt.X(
         "of:Q", title="Visits checked", scale=alt.Scale(domain=[0, 1.05 * largest], nice=False),
@@ -251,7 +267,7 @@ def funnel(
             shape=alt.Shape("standing:N", scale=shapes, legend=None),
             opacity=alt.condition(pick, alt.value(0.95), alt.value(0.3)),
             tooltip=[alt.Tooltip("name:N", title="therapist"), alt.Tooltip("n:Q", title="visits with a finding"),
-                     alt.Tooltip("of:Q", title="visits checked"), alt.Tooltip("share:Q", format=PERCENT),
+                     alt.Tooltip("of:Q", title="visits checked"), *_tips(share="share"),
                      alt.Tooltip("told:N", title="stands")],
         )
         .add_params(pick)
@@ -436,7 +452,8 @@ def rate_dots(
     """
     value, low, high = fields
     known = table.filter(pl.col(value).is_not_null() & (pl.col("of") > 0))
-    shown = known.with_columns(label=_labels(known[key], names))
+    worded = formats.percent if number.endswith("%") else lambda each: f"{each:.1f}"
+    shown = _in_words(known.with_columns(label=_labels(known[key], names)), worded, *fields)
     order = shown.sort(["dollars", "label"], descending=[True, False])["label"].to_list()
     y = alt.Y("label:N", sort=order, title=None, axis=alt.Axis(labelLimit=150))
     base = alt.Chart(shown)
@@ -447,15 +464,13 @@ def rate_dots(
         x2=f"{high}:Q",
         y=y,
     )
-    told = PERCENT if number.endswith("%") else ".1f"
     pick = alt.selection_point(name=PICK, fields=[key])
     dots = base.mark_point(filled=True, size=90, color=token("accent", dark)).encode(
         x=f"{value}:Q",
         y=y,
         opacity=alt.condition(pick, alt.value(1), alt.value(0.35)),
         tooltip=[alt.Tooltip("label:N", title=key.removesuffix("_id")),
-                 alt.Tooltip(f"{value}:Q", title=axis.lower(), format=told),
-                 alt.Tooltip(f"{low}:Q", title="from", format=told), alt.Tooltip(f"{high}:Q", title="to", format=told),
+                 *_tips(**{value: axis.lower(), low: "from", high: "to"}),
                  alt.Tooltip("n:Q", title="visits with a finding", format=COUNT),
                  alt.Tooltip("of:Q", title="visits checked", format=COUNT),
                  alt.Tooltip("findings:Q", format=COUNT), alt.Tooltip("claims:Q", format=COUNT)],
@@ -469,11 +484,9 @@ def pareto(rows: pl.DataFrame, label: str, value: str, title: str, axis: str, da
     `rows` has the label, the value (`dollars` or `findings`), `cumulative` (0 to 1) and `findings`.
     """
     number = formats.money if value == "dollars" else lambda each: formats.count(int(each))
-    shown = rows.with_columns(
-        told=pl.struct(value, "cumulative").map_elements(
-            lambda row: f"{number(row[value])} · {formats.percent(round(row['cumulative'] or 0.0, 9))}",
-            return_dtype=pl.String,
-        )
+    said = _in_words(rows, lambda share: formats.percent(round(share or 0.0, 9)), "cumulative")
+    shown = _in_words(said, number, value).with_columns(
+        told=pl.format("{} · {}", f"{value}_said", "cumulative_said")
     )
     order = shown[label].to_list()
     furthest = 1.6 * max([1.0, *shown[value]])
@@ -483,7 +496,7 @@ def pareto(rows: pl.DataFrame, label: str, value: str, title: str, axis: str, da
         x=x, y=alt.Y(f"{label}:N", sort=order, title=None, axis=alt.Axis(labelLimit=270))
     )
     tips = [alt.Tooltip(f"{label}:N"), alt.Tooltip("dollars:Q", format="$,.2f"), alt.Tooltip("findings:Q", format=COUNT),
-            alt.Tooltip("cumulative:Q", title="held together with those above", format=PERCENT)]  # fmt: skip
+            *_tips(cumulative="held together with those above")]  # fmt: skip
     bars = base.mark_bar(color=token("accent", dark), height=14).encode(tooltip=tips)
     words = base.mark_text(align="left", dx=6, color=token("ink", dark), fontSize=12).encode(text="told:N")
     return alt.layer(bars, words).properties(
@@ -496,7 +509,9 @@ def mix_panels(told: pl.DataFrame, title: str, dark: bool) -> alt.FacetChart:
 
     `told` as `comparison.mix` gives it.
     """
-    shown = told.with_columns(outside=pl.col("standing").is_in(["above", "below"]))
+    shown = _in_words(told, formats.percent, "share", "centre", *LIMITS).with_columns(
+        outside=pl.col("standing").is_in(["above", "below"])
+    )
     base = alt.Chart(shown)
     x = alt.X("quarter:T", title=None, axis=alt.Axis(format="%b %Y", tickCount=3, labelAngle=0))
     band = base.mark_area(color=token("accent", dark), opacity=0.12).encode(
@@ -514,9 +529,7 @@ def mix_panels(told: pl.DataFrame, title: str, dark: bool) -> alt.FacetChart:
                         scale=alt.Scale(domain=[False, True], range=[token("accent", dark), token("high", dark)])),
         tooltip=[alt.Tooltip("code:N"), alt.Tooltip("quarter:T", format="%b %Y", title="quarter from"),
                  alt.Tooltip("n:Q", title="lines", format=COUNT), alt.Tooltip("of:Q", title="timed lines", format=COUNT),
-                 alt.Tooltip("share:Q", format=PERCENT), alt.Tooltip("centre:Q", title="its past", format=PERCENT),
-                 alt.Tooltip("limit_low:Q", title="lower limit", format=PERCENT),
-                 alt.Tooltip("limit_high:Q", title="upper limit", format=PERCENT)],
+                 *_tips(share="share", centre="its past", **LIMITS)],
     )  # fmt: skip
     panels = alt.layer(band, line, points).properties(width=150, height=90)
     facets = panels.facet(facet=alt.Facet("code:N", title=None), columns=4)
@@ -574,7 +587,7 @@ def unknown_bars(
     table: pl.DataFrame, key: str, title: str, dark: bool, names: Mapping[str, str]
 ) -> alt.LayerChart:
     """Share of checks that could not be told, hatched: unknown is neither pass nor finding."""
-    shown = table.with_columns(
+    shown = _in_words(table, formats.percent, "cannot_tell_share").with_columns(
         label=_labels(table[key], names), cannot_tell_share=pl.col("cannot_tell_share").fill_null(0.0)
     )
     order = shown.sort(["dollars", "label"], descending=[True, False])["label"].to_list()
@@ -589,10 +602,10 @@ def unknown_bars(
         y=y,
         tooltip=[alt.Tooltip("label:N", title=key.removesuffix("_id")),
                  alt.Tooltip("cannot_tell:Q", title="could not be told", format=COUNT),
-                 alt.Tooltip("cannot_tell_share:Q", title="share of checks", format=PERCENT)],
+                 *_tips(cannot_tell_share="share of checks")],
     )  # fmt: skip
     text = base.mark_text(align="left", dx=4, color=token("ink", dark)).encode(
-        x="cannot_tell_share:Q", y=y, text=alt.Text("cannot_tell_share:Q", format=PERCENT)
+        x="cannot_tell_share:Q", y=y, text="cannot_tell_share_said:N"
     )
     return alt.layer(bars, text).properties(title=title, height=_height(shown.height, 24, AROUND_DOTS))
 
@@ -761,29 +774,27 @@ def interval_bars(rows: pl.DataFrame, title: str, axis: str, dark: bool, dollars
 
     `rows`: label, low, point, high, lower (dollars, or shares of 1), in the order shown.
     """
-    form = MONEY if dollars else PERCENT
     number = formats.money if dollars else formats.percent
-    shown = rows.with_columns(
-        told=pl.struct("point", "low", "high").map_elements(
-            lambda row: f"{number(row['point'])} ({number(row['low'])} to {number(row['high'])})",
-            return_dtype=pl.String,
-        )
+    shown = _in_words(rows, number, "point", "low", "high", "lower").with_columns(
+        told=pl.format("{} ({} to {})", "point_said", "low_said", "high_said")
     )
     least = min([0.0, *shown["low"], *shown["lower"]])
     furthest = max([0.01, *shown["high"]])
     scale = alt.Scale(domain=[least, furthest + 0.8 * (furthest - least)], nice=False)
     ticks = (
-        alt.Axis(format=form, tickCount=4)
+        alt.Axis(format=MONEY, tickCount=4)
         if dollars
         else alt.Axis(format=".0%", values=[0, 0.25, 0.5, 0.75, 1])
     )
     x = alt.X("low:Q", title=axis, scale=scale, axis=ticks)
     y = alt.Y("label:N", title=None, sort=shown["label"].to_list(), axis=alt.Axis(labelLimit=190))
-    tips = [alt.Tooltip("label:N", title="estimate")] + [
-        alt.Tooltip(f"{name}:Q", title=said, format=form)
-        for name, said in (("point", "point"), ("low", "two-sided, from"), ("high", "two-sided, to"),
-                           ("lower", "one-sided lower limit"))
-    ]  # fmt: skip
+    ends = {
+        "point": "point",
+        "low": "two-sided, from",
+        "high": "two-sided, to",
+        "lower": "one-sided lower limit",
+    }
+    tips = [alt.Tooltip("label:N", title="estimate"), *_tips(**ends)]
     base = alt.Chart(shown).encode(y=y, tooltip=tips)
     accent = token("accent", dark)
     layers = [

@@ -117,6 +117,17 @@ def values(spec: dict[str, Any], field: str) -> list[Any]:
     return [row[field] for rows in spec["datasets"].values() for row in rows if field in row]
 
 
+def test_what_is_not_zero_is_never_written_as_zero():
+    few = PAYERS.with_columns(cannot_tell_share=pl.Series([0.0, 0.0004, None]))
+    said = values(
+        drawn(charts.unknown_bars(few, "payer_id", "Cannot tell", False, {})), "cannot_tell_share_said"
+    )
+    assert said == ["0.0 %", "<0.1 %", "–"]
+    some_cents = SEVERITIES.with_columns(dollars=pl.Series([0.3, 300.0, 0.0]))
+    bars = drawn(charts.stacked_by(some_cents, "payer_id", "dollars", "At risk", "dollars", False))
+    assert values(bars, "total_said") == ["$300", "<$1"]
+
+
 def test_only_those_outside_the_outer_limits_are_named():
     rows = risk.funnel(VISITS)
     outside = {
