@@ -17,6 +17,8 @@ OBJECTIVE = ("measure", "assist_level")
 ASSISTANCE = ("assist_level", "cueing")
 MARKS = ("lost", "living", "measured", "assisted")
 """What an entry is made of: a loss of function, an activity of daily living, its measure, the assistance given."""
+LOSS_REACH = 80
+"""Characters within which a loss ("weakness limits") tells of an activity ("dressing")."""
 
 
 @rule(
@@ -50,8 +52,9 @@ def supportive_data_missing(
     the finding is a weakness of the record only.
 
     ## How we read the rule
-    - An entry is supportive if the notes of a day state a loss of function, or measure a daily living
-      activity (a number, a score or a level of assistance), and state the assistance or the cueing given.
+    - An entry is supportive if the notes of a day state a loss of function (weakness, a motion, and the daily living
+      activity beside it), or measure such an activity (a number, a score or a level of assistance), and state the
+      assistance or the cueing given.
     - Any note of the patient and discipline may hold it, an evaluation or a report as well.
     - In an evaluation, a re-evaluation or a report a measured mobility task (a transfer, the stairs) counts as well:
       there it states the loss, in a treatment note it is the activity.
@@ -61,7 +64,7 @@ def supportive_data_missing(
       visit.
     - This is no progress report, and a progress report does not depend on it (PR-01).
     - A payer without such a rule is not judged.
-    - A visit without text may have held the entry, and so may a note without a kind whose words are one in a report: what
+    - A note without text may have held the entry, and so may a note without a kind whose words are one in a report: what
       depends on it cannot be told. Nor can a run of a patient of whom a note has no day, or in whose days a note of the
       clinic and discipline names no patient.
 
@@ -79,7 +82,7 @@ def supportive_data_missing(
         cannot_tell={
             "notes.text": ~late & (nw.col("unread_visits") > 0) & (nw.col("visits") > nw.col("supportive_data_visits")),
             "notes.service_date": late & yes("undated"),
-            "notes.patient_id": late & yes("nobodys"),
+            "notes.patient_id": yes("nobodys"),
         },
         fails=late,
     ).select(
@@ -109,7 +112,7 @@ def _visits(claim_lines: nw.LazyFrame) -> nw.LazyFrame:
 def _entries(notes: nw.LazyFrame, mentions: nw.LazyFrame) -> nw.LazyFrame:
     """Of each day with a note, 0 or 1: whether its notes hold a `supportive` entry, whether any text was `read`.
 
-    `blank`: the day may have held one for all that: a report is without text, or a note without a kind is a report.
+    `blank`: the day may have held one for all that: a note is without text, or one without a kind is a report.
     """
     told = mentions.filter(
         ~nw.col("negated")
@@ -122,10 +125,9 @@ def _entries(notes: nw.LazyFrame, mentions: nw.LazyFrame) -> nw.LazyFrame:
     as_reports = _marks(told.filter(nw.col("note_kind").is_null()), nw.lit(True))
     as_reports = as_reports.rename({name: f"perhaps_{name}" for name in MARKS})
     silent = nw.col("text").is_null()
-    formal = nw.coalesce(nw.col("kind").is_in(FORMAL), nw.lit(False))
     perhaps = {f"perhaps_{name}": nw.coalesce(nw.col(f"perhaps_{name}"), nw.col(name)) for name in MARKS}
     days = (
-        notes.select("note_id", *DAY, read=flag(~silent), silent=flag(silent & formal))
+        notes.select("note_id", *DAY, read=flag(~silent), silent=flag(silent & nw.col("attended")))
         .join(marks, on="note_id", how="left")
         .join(as_reports, on="note_id", how="left")
         .with_columns(**perhaps)
@@ -140,14 +142,17 @@ def _marks(told: nw.LazyFrame, formal: nw.Expr) -> nw.LazyFrame:
     """What the mentions of each note give to an entry, as MARKS; `formal` says whether the note is a report."""
     kind = nw.col("kind")
     now = (nw.col("when") == "today") | (formal & (nw.col("when") == "history"))
-    marks = told.select(
-        "note_id",
-        lost=flag((kind == "deficit") & (nw.col("value") == "with_function") & now),
+    told = told.with_columns(
         living=flag((kind.is_in(DAILY_LIVING) & now) | (kind.is_in(MOBILITY) & formal)),
         measured=flag(kind.is_in(OBJECTIVE) & now),
         assisted=flag(kind.is_in(ASSISTANCE) & now),
     )
-    return marks.group_by("note_id").agg(*(nw.col(name).max() for name in MARKS))
+    deficits = told.filter((kind == "deficit") & now).select("note_id", at="start")
+    living = told.filter(nw.col("living") == 1).select("note_id", "start")
+    near = (nw.col("start") - nw.col("at")).abs() <= LOSS_REACH
+    lost = deficits.join(living, on="note_id").filter(near).select("note_id", lost=nw.lit(1)).unique()
+    marks = told.group_by("note_id").agg(*(nw.col(name).max() for name in MARKS if name != "lost"))
+    return marks.join(lost, on="note_id", how="left")
 
 
 def _holds(prefix: str = "") -> nw.Expr:
