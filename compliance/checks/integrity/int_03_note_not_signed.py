@@ -101,7 +101,6 @@ def note_not_signed(
         units,
         applies=ruled("note_sign_days"),
         cannot_tell={
-            "notes.service_date": nw.col("service_date").is_null(),
             "notes.cosigned_on": yes("countersigned") & nw.col("signature_on").is_null(),
             "therapists.credential": nw.col("case").is_null() & bare & exported,
         },

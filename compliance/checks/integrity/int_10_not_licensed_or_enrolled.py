@@ -95,7 +95,6 @@ def not_licensed_or_enrolled(
     return judge(
         units.with_columns(case=nw.when(found).then(case)),
         cannot_tell={
-            "claim_lines.service_date": nw.col("service_date").is_null(),
             "claim_lines.therapist_id": ~found & nw.col("unknown").is_null(),
             "therapists.role": ~found & yes("unknown"),
             "therapists.license_expires_on": ~found & yes("unlicensed"),

@@ -64,7 +64,6 @@ def discipline_modifier_missing(claim_lines: nw.LazyFrame, therapy_codes: nw.Laz
         lines,
         applies=(asked() & ~nw.col("code_kind").is_null()) | unread,
         cannot_tell={
-            "claim_lines.service_date": nw.col("service_date").is_null(),
             "claim_lines.cpt": nw.col("cpt").is_null(),
             "claim_lines.therapist_id": lacking & sometimes & ~of_plan,
         },

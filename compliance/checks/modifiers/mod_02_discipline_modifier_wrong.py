@@ -93,7 +93,6 @@ def discipline_modifier_wrong(
         lines,
         applies=(asked() & known) | nw.col("cpt").is_null() | nw.col("service_date").is_null(),
         cannot_tell={
-            "claim_lines.service_date": nw.col("service_date").is_null(),
             "claim_lines.cpt": nw.col("cpt").is_null(),
             "claim_lines.therapist_id": unnamed & nw.col("case").is_null(),
         },

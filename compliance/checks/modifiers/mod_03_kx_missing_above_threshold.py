@@ -110,12 +110,10 @@ def kx_missing_above_threshold(
     )
     unpriced = (nw.col("unpriced") > 0) & (could_reach | (nw.col("without_charge") > 0))
     near_below = (nw.col("elsewhere_known") == 0) & (total > limit - nw.col("kx_near_threshold"))
-    dated = nw.col("service_date").is_null()
     return judge(
         lines,
-        applies=(nw.col("kx_required") & (nw.col("counts") > 0)) | ~nw.col("policy_missing").is_null() | dated,
+        applies=(nw.col("kx_required") & (nw.col("counts") > 0)) | ~nw.col("policy_missing").is_null(),
         cannot_tell={
-            "claim_lines.service_date": dated,
             "claim_lines.modifiers": nw.col("bucket").is_null(),
             "policy.kx_threshold": limit.is_null(),
             "remittances.allowed": open_question & unpriced,
@@ -203,8 +201,8 @@ def _with_elsewhere(lines: nw.LazyFrame, therapy_spend: nw.LazyFrame) -> nw.Lazy
     )
     zero = nw.lit(0.0)
     other = nw.coalesce(nw.col("elsewhere"), zero)
-    cents = nw.col("known") + other - nw.coalesce(nw.col("told"), zero)
+    known = nw.col("known") + other - nw.coalesce(nw.col("told"), zero)
     most = nw.col("at_most") + other - nw.coalesce(nw.col("told_most"), zero)
     return lines.join(chosen, on=LINE, how="left").with_columns(
-        running_total=cents.round(2), most=most.round(2), elsewhere_known=flag(yes("elsewhere_known"))
+        running_total=known.round(2), most=most.round(2), elsewhere_known=flag(yes("elsewhere_known"))
     )

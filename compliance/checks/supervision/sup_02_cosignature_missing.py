@@ -98,7 +98,6 @@ def cosignature_missing(notes: nw.LazyFrame, therapists: nw.LazyFrame, as_of: da
         cannot_tell={
             "therapists.role": nw.col("author_role").is_null()
             | (~nw.col("cosigned_by").is_null() & nw.col("signer_role").is_null()),
-            "notes.service_date": nw.col("service_date").is_null(),
             "notes.cosigned_on": undated,
             "notes.cosigned_by": nw.col("cosigned_by").is_null() & ~nw.col("cosigned_on").is_null(),
         },

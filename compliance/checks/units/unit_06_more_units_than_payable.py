@@ -84,13 +84,11 @@ def more_units_than_payable(claim_lines: nw.LazyFrame, unit_limits: nw.LazyFrame
     lines = _with_limit(_summed(lines), unit_limits)
     too_many = nw.coalesce(nw.col("excess") > 0, nw.lit(False))
     limited = ~nw.col("limit").is_null() | (nw.col("ever_limited") > 0)
-    dated = nw.col("cpt").is_null() | nw.col("service_date").is_null()
     matters = (nw.col("unread") == 0) | too_many
     return judge(
         lines,
-        applies=(limited & matters) | ~nw.col("policy_missing").is_null() | dated,
+        applies=(limited & matters) | ~nw.col("policy_missing").is_null() | nw.col("cpt").is_null(),
         cannot_tell={
-            "claim_lines.service_date": nw.col("service_date").is_null(),
             "claim_lines.cpt": nw.col("cpt").is_null(),
             "policy.unit_limits": nw.col("limit").is_null(),
             "policy.mue_table": nw.col("unread") > 0,
