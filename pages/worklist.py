@@ -1,5 +1,6 @@
 """Worklist: what is new, fixed and reopened since the last run; causes from the largest down; decisions on one or many."""
 
+from dataclasses import replace
 from datetime import date
 
 import polars as pl
@@ -40,6 +41,9 @@ choice = worklist.tools(since, named)
 shown = work.filter(pl.col("status") == choice.status)
 if choice.change:
     shown = shown.filter(pl.col("change") == choice.change)
+if choice.order == "dollars" and shown.height and not float(shown["dollars"].sum()):
+    choice = replace(choice, order="findings")
+    st.caption("No dollars are at risk here: the bars count findings.")
 
 
 def listed(rows: pl.DataFrame, kept: Store) -> pl.DataFrame:

@@ -812,6 +812,19 @@ def test_an_empty_worklist_says_so_once_and_shows_no_grid(visit) -> None:
     assert not any("Choose one or more rows" in each.value for each in app.caption)
 
 
+def test_where_no_dollars_are_at_risk_the_worklist_and_the_payers_count_findings(visit) -> None:
+    app = visit("worklist", severity="low")
+    assert any("the bars count findings" in each.value for each in app.caption)
+    held = next(each.value for each in app.dataframe if "Held with those above" in each.value.columns)
+    assert held["Held with those above"].max() == pytest.approx(1)
+    for name in ("payers", "meeting"):
+        drawn = " ".join(str(each.proto) for each in visit(name, severity="low").get("vega_lite_chart"))
+        assert (
+            "Findings by payer: none puts dollars at risk" in drawn
+            and "Dollars at risk by payer" not in drawn
+        )
+
+
 def test_the_worklist_leads_to_the_evidence(visit, monkeypatch) -> None:
     drawn = parts.sheet
 
