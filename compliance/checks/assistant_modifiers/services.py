@@ -15,6 +15,9 @@ from compliance.checks.terms import (
     fold,
     has_code,
     kept,
+    shared,
+    with_parameters,
+    yes,
 )
 from compliance.checks.units.allocation import CLOCK, MIDPOINT, POOLED, allocate
 from compliance.checks.units.days import (
@@ -96,38 +99,39 @@ def assistant_lines(
     """
     values = [each for name in PARAMETERS for each in (name, f"{name}__id")]
     every = kept(of_days(claim_lines).select(*FACTS, *values, is_marked=flag(marked())))
-    speaking = notes_of_days(claim_lines, notes)
-    given = nw.concat([_recorded(interventions), _unrecorded(notes, every)], how="vertical")
-    rows = kept(speaking.join(given, on="note_id"))
-    of_code = rows.group_by(*DAY, "code").agg(*SUMS).with_columns(*INTEGERS)
-    of_day = kept(
-        rows.group_by(*DAY).agg(
-            day_therapist=nw.col("by_therapist").max(),
-            day_assistant=nw.col("by_assistant").max(),
-            day_unknown=nw.col("by_unknown").max(),
-            day_note=nw.col("note_id").min(),
-        )
+    of_code = _given(*map(with_parameters, (claim_lines, notes, interventions)))
+    of_day = of_code.group_by(*DAY).agg(
+        day_therapist=nw.col("by_therapist").max(),
+        day_assistant=nw.col("by_assistant").max(),
+        day_unknown=nw.col("by_unknown").max(),
+        day_note=nw.col("note_id").min(),
     )
+    noted = notes_of_days(claim_lines, notes).group_by(*DAY).agg(noted=nw.col("note_id").min())
     marks_of_day = every.group_by(*DAY).agg(day_marked=nw.col("is_marked").max())
-    noted = speaking.group_by(*DAY).agg(noted=nw.col("note_id").min())
+    days = kept(marks_of_day.join(of_day, on=list(DAY), how="left").join(noted, on=list(DAY), how="left"))
     judged = _assistable()
     if every_service:
         judged = (judged | is_evaluation() | is_supply()) & ~_speech()
-    lines = every.filter(judged)
     by_code = of_code.select(
         *DAY, "code", assisted="by_assistant", attended_by_therapist="by_therapist", unknown="by_unknown"
     )
-    for table in (of_day, marks_of_day, noted):
-        lines = lines.join(table, on=list(DAY), how="left")
-    lines = lines.join(by_code, on=[*DAY, "code"], how="left")
+    lines = (
+        every.filter(judged).join(days, on=list(DAY), how="left").join(by_code, on=[*DAY, "code"], how="left")
+    )
     if not units:
         return lines
-    anothers = (nw.col("day_assistant") > 0) | (nw.col("day_unknown") > 0)
-    bearing = (of_day.filter(anothers), marks_of_day.filter(nw.col("day_marked") > 0))
-    days = nw.concat([each.select(*DAY) for each in bearing], how="vertical").unique()
-    folded = _folded(every.filter(judged), of_code).join(days, on=list(DAY), how="semi")
+    bearing = days.filter(yes("day_assistant") | yes("day_unknown") | yes("day_marked")).select(*DAY)
+    folded = _folded(every.filter(judged), of_code.drop("note_id")).join(bearing, on=list(DAY), how="semi")
     told = fold(folded, by=DAY, order_by=("code",), step=_marks, returns=MARKS, alike=True)
     return lines.join(told, on=[*DAY, "code"], how="left")
+
+
+@shared
+def _given(claim_lines: nw.LazyFrame, notes: nw.LazyFrame, interventions: nw.LazyFrame) -> nw.LazyFrame:
+    """Who gave each code of a day, and in how many minutes: DAY, code, SUMS, `note_id` (of several the first)."""
+    given = nw.concat([_recorded(interventions), _unrecorded(notes, of_days(claim_lines))], how="vertical")
+    rows = notes_of_days(claim_lines, notes).join(given, on="note_id")
+    return rows.group_by(*DAY, "code").agg(*SUMS, nw.col("note_id").min()).with_columns(*INTEGERS)
 
 
 SUMS = (
