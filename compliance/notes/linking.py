@@ -22,7 +22,7 @@ import polars as pl
 from compliance.notes.frame import AIM, GOAL, HISTORY, PLAN, TODAY, frame
 from compliance.notes.labels import free_references, is_named_freely, normal_label, prefix_and_number
 from compliance.notes.memory import key_of, remembered
-from compliance.notes.reading import TASKS, Mention, boilerplate, read
+from compliance.notes.reading import TASKS, Mention, boilerplate, mention_table, read
 from compliance.notes.words import words
 
 LINK_SCHEMA = {
@@ -42,26 +42,32 @@ class Goal(NamedTuple):
     status: str
 
 
-def link_table(notes: pl.DataFrame, goals: pl.DataFrame) -> pl.DataFrame:
+def link_table(
+    notes: pl.DataFrame, goals: pl.DataFrame, mentions: pl.DataFrame | None = None
+) -> pl.DataFrame:
     """Links of every note to the goals of its plan; no row where a note names none and meets none.
 
     `notes`: note_id, text, plan_id, and service_date where known. `goals`: goal_id, plan_id, label, text, status,
-    and status_on where known.
+    and status_on where known. `mentions`: the notes' own, where they were read already (`mention_table`).
     """
     plans = _Plans(goals)
+    said = _Said(mention_table(notes) if mentions is None else mentions)
     part_keys = cache(lambda plan: key_of(*(part for goal in plan for part in goal)))
-    asked: dict[str, tuple[str, tuple[Goal, ...]]] = {}
+    asked: dict[str, tuple[str, str, tuple[Goal, ...]]] = {}
     keys: list[tuple[str, str]] = []
     for note_id, plan_id, day, text in _with_day(notes, "text"):
         if text:
             plan = plans.on_the_day(plan_id, day)
             key = key_of(text, part_keys(plan))
-            asked[key] = (text, plan)
+            asked[key] = (note_id, text, plan)
             keys.append((note_id, key))
     listed = pl.DataFrame(keys, schema=dict.fromkeys(("note_id", "key"), pl.String), orient="row")
-    rows = remembered(
-        "links", asked, lambda each: _links(*each), {n: k for n, k in LINK_SCHEMA.items() if n != "note_id"}
-    )
+
+    def found(noted: tuple[str, str, tuple[Goal, ...]]) -> tuple[tuple[Any, ...], ...]:
+        note_id, text, plan = noted
+        return _links(text, said.of(note_id), plan)
+
+    rows = remembered("links", asked, found, {n: k for n, k in LINK_SCHEMA.items() if n != "note_id"})
     return listed.join(rows, on="key", maintain_order="left_right").select(list(LINK_SCHEMA))
 
 
@@ -69,6 +75,21 @@ def _with_day(notes: pl.DataFrame, *columns: str) -> Iterator[tuple[Any, ...]]:
     """note_id, plan_id, service_date (null where notes have none) and `columns` of each note."""
     day = "service_date" if "service_date" in notes.columns else pl.lit(None).alias("service_date")
     return notes.select("note_id", "plan_id", day, *columns).iter_rows()
+
+
+class _Said:
+    """What each note says, taken from the table of mentions: to read a hundred thousand notes twice takes minutes."""
+
+    def __init__(self, mentions: pl.DataFrame) -> None:
+        self._mentions = mentions.select(Mention._fields)
+        runs = mentions.select(run=pl.col("note_id").rle()).unnest("run")
+        starts = runs["len"].cum_sum() - runs["len"]
+        self._place = dict(zip(runs["value"], zip(starts, runs["len"], strict=True), strict=True))
+
+    def of(self, note_id: str) -> tuple[Mention, ...]:
+        """The mentions of a note in order."""
+        rows = self._mentions.slice(*self._place.get(note_id, (0, 0))).iter_rows()
+        return tuple(map(Mention._make, rows))
 
 
 class _Plans:
@@ -102,9 +123,7 @@ class _Plans:
         return self._met[plan_id, reached]
 
 
-@lru_cache(maxsize=50_000)
-def _links(text: str, plan: tuple[Goal, ...]) -> tuple[tuple[Any, ...], ...]:
-    mentions = read(text)
+def _links(text: str, mentions: tuple[Mention, ...], plan: tuple[Goal, ...]) -> tuple[tuple[Any, ...], ...]:
     free = [goal for goal in plan if goal.label and is_named_freely(goal.label)]
     rows = [*_by_own_code(text, free)] if free else []
     covered = _Covered(text, ((row[7], row[8]) for row in rows))
@@ -123,7 +142,8 @@ def _links(text: str, plan: tuple[Goal, ...]) -> tuple[tuple[Any, ...], ...]:
     open_ones = [goal for goal in plan if goal.status == OPEN and goal.goal_id not in left_out]
     served = {row[6] for row in rows if row[4]}
     if open_ones and None not in served:
-        rows += _by_words(text, tuple(code for code in codes or (None,) if code not in served), open_ones)
+        unserved = tuple(code for code in codes or (None,) if code not in served)
+        rows += _by_words(text, mentions, unserved, open_ones)
     return tuple(rows)
 
 
@@ -293,14 +313,16 @@ _WORDS_SHARED = 2
 """Words of its own that a goal and today's work must share to meet, where no lexicon knows what is done."""
 
 
-def _by_words(text: str, codes: tuple[str | None, ...], goals: list[Goal]) -> Iterator[tuple[Any, ...]]:
+def _by_words(
+    text: str, mentions: tuple[Mention, ...], codes: tuple[str | None, ...], goals: list[Goal]
+) -> Iterator[tuple[Any, ...]]:
     """Goals whose own words the note uses ("dish rack", "layup"). One such word alone does not tell: `perhaps`.
 
     A word that all goals have in common (the patient's name, the prosthesis) is none of their own. One word within a
     task of another name tells nothing ("garden bed" of a goal for getting out of bed).
     """
-    said = list(_content(text))
-    tasks = _Covered(text, ((m.start, m.end) for m in read(text) if m.kind in TASKS))
+    said = list(_content(text, mentions))
+    tasks = _Covered(text, ((m.start, m.end) for m in mentions if m.kind in TASKS))
     by_goal = [(goal, _own_words(goal.text)) for goal in goals]
     common = frozenset.intersection(*(own for _, own in by_goal)) if len(goals) > 1 else frozenset()
     for code in codes:
@@ -330,18 +352,20 @@ def _by_words(text: str, codes: tuple[str | None, ...], goals: list[Goal]) -> It
 @lru_cache(maxsize=20_000)
 def _own_words(goal_text: str) -> frozenset[str]:
     """The words of a goal that say what is done and with what."""
-    return frozenset(word for word, *_ in _content(goal_text, goal=True))
+    return frozenset(word for word, *_ in _content(goal_text, read(goal_text), goal=True))
 
 
 _SHORTEST_OWN = 3
 _TELLS_LEVEL = frozenset({"assist_level", "cueing", "response", "weak_response", "measure"})
 
 
-def _content(text: str, goal: bool = False) -> Iterator[tuple[str, int, int, str | None]]:
+def _content(
+    text: str, mentions: tuple[Mention, ...], goal: bool = False
+) -> Iterator[tuple[str, int, int, str | None]]:
     """Words that say what is done and with what: stem, start, end, code. Of a note, those of today alone."""
     note = words(text)
     around = frame(note)
-    measured = {place for m in read(text) if m.kind in _TELLS_LEVEL for place in range(m.start, m.end)}
+    measured = {place for m in mentions if m.kind in _TELLS_LEVEL for place in range(m.start, m.end)}
     for place, word in enumerate(note):
         plain = word.sort != "word" or len(word.spelling) < _SHORTEST_OWN or word.spelling in boilerplate()
         done = goal or (

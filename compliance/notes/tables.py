@@ -50,7 +50,7 @@ def reading_tables(
 ) -> Mapping[str, pl.DataFrame]:
     """The tables of readings. `notes`: note_id, text, plan_id, service_date; `goals`, `contacts`: the contract's."""
     mentions = mention_table(notes)
-    links = link_table(notes, goals)
+    links = link_table(notes, goals, mentions)
     return {
         "mentions": mentions,
         "goal_links": links,
