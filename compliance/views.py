@@ -66,18 +66,19 @@ def narrowed(
     apply_to_lines: Any | None = None,
     dismissed: pl.DataFrame | None = None,
     counts_dismissed: bool = False,
+    leave_out: Callable[[Audit, Sequence[str]], Audit] = without,
 ) -> Narrowed:
     """The audit under filters. `apply` takes a frame and returns the rows let through.
 
     Visits count only the findings let through, and dollars are attributed among them. `apply_to_lines` (as `apply`,
     but for the therapists) lets through the lines of which those of the visits stay: claims often name the
     supervisor, or nobody, where an assistant treated. `dismissed` is `review.dismissals`: these findings are left out,
-    or told apart and counted all the same.
+    or told apart and counted all the same. `leave_out` is `audit.without`, or remembers what it made.
     """
     told = NONE_DISMISSED if dismissed is None else dismissed
     left_out = apply(whole.findings.join(told, on="finding_id", maintain_order="left"))
     if not counts_dismissed:
-        whole = without(whole, told["finding_id"].to_list())
+        whole = leave_out(whole, told["finding_id"].to_list())
     found = apply(whole.findings)
     visits = apply(whole.visits)
     coverage = apply(whole.coverage)

@@ -19,7 +19,7 @@ import polars as pl
 import streamlit as st
 
 from compliance import formats, views
-from compliance.audit import Audit, audit
+from compliance.audit import Audit, audit, without
 from compliance.checks.rule import catalogue
 from compliance.names import choices_from
 from compliance.notes.tables import spoken
@@ -188,7 +188,19 @@ def peers() -> views.Narrowed:
 def _narrowed(chosen: filters.Filters) -> views.Narrowed:
     others = replace(chosen, therapists=()).apply if chosen.therapists else None
     found = audited()
-    return views.narrowed(found, chosen.apply, others, dismissed(found.findings), chosen.count_dismissed)
+    told = dismissed(found.findings)
+    return views.narrowed(found, chosen.apply, others, told, chosen.count_dismissed, _left_out)
+
+
+def _left_out(whole: Audit, ids: Sequence[str]) -> Audit:
+    """The audit of this session's records without these findings, kept: every page asks for it, some several times a run."""
+    key = (records().fingerprint, policies().fingerprint, whole.as_of, tuple(sorted(ids)))
+    return _without(key, whole) if ids else whole
+
+
+@st.cache_resource(show_spinner=False, max_entries=2)
+def _without(key: tuple[str, str, date, tuple[str, ...]], _whole: Audit) -> Audit:
+    return without(_whole, key[-1])
 
 
 def dismissed(findings: pl.DataFrame) -> pl.DataFrame | None:
