@@ -5,6 +5,7 @@ import narwhals as nw
 from compliance.checks.code_pairs.pairs import PAIR, PARAMETERS, SEPARABLE, of_a_table, once, paired, settled
 from compliance.checks.rule import rule
 from compliance.checks.terms import flag, is_timed, judge, kept
+from compliance.checks.units.days import stated_minutes
 
 KEY = ["claim_id", "line", "column_1_claim", "column_1_line"]
 SIDES = {"1": ("column_1_note", "pair_column_1"), "2": ("note_id", "pair_column_2")}
@@ -50,11 +51,12 @@ def not_separate(
 
     ## How we read the rule
     - Times of the two codes that overlap are no separate intervals. Sequential ones in one session are.
-    - A timed code with fewer than 8 minutes is no interval of its own.
+    - A timed code with fewer than 8 minutes, recorded or from its start to its end, is no interval of its own.
     - A note that has one of the two codes only, or neither minutes nor times of either, is one undivided block.
     - Where minutes are known and times are not, the two are separate if the visit was long enough for both. Where the
       visit's length is not known, it cannot be told.
-    - A line without a note, or a note without interventions, cannot be told.
+    - A line without a note, or a note without interventions, cannot be told; nor can the minutes of a code, or that it is
+      not recorded, where a service of the note has no code.
     - One line of column 2 is one finding for each code that it is paired with, however many lines bill that code.
     - Of 29581 to 29584 with 97140 it was not read which of the two is column 2: it cannot be told which line falls away.
     - A pair that was not in force, or that nothing separates, is not judged here; nor is a payer whose table nobody has
@@ -82,7 +84,7 @@ def not_separate(
         cannot_tell={
             **settled(),
             "claim_lines.note_id": ~told & noteless,
-            "interventions.cpt": ~told & bare,
+            "interventions.cpt": ~told & (bare | (_uncoded() & (_lacking() | _short()))),
             "interventions.minutes": ~told & timeless & unmeasured,
             "interventions.started_at": ~told & timeless & nw.col("visit_minutes").is_null(),
         },
@@ -97,27 +99,41 @@ def not_separate(
 
 def _fault() -> nw.Expr:
     """Why the record does not show separate services, null where it does or does not say."""
-    least = nw.col("separate_interval_minutes")
-    short = nw.lit(False)
-    for side, (_, code) in SIDES.items():
-        timed = is_timed(code)
-        short = short | (timed & (nw.col(f"unmeasured_{side}") == 0) & (nw.col(f"minutes_{side}") < least))
     one_note = nw.col("note_id") == nw.col("column_1_note")
-    recorded = (nw.col("treated_1") > 0) & (nw.col("treated_2") > 0)
-    lacking = recorded & ((nw.col("rows_1") == 0) | (nw.col("rows_2") == 0))
     silent = (
         (nw.col("silent_1") > 0) & (nw.col("silent_2") > 0) & one_note & ~nw.col("visit_minutes").is_null()
     )
     longer = (nw.col("minutes_1") + nw.col("minutes_2") > nw.col("visit_minutes")) & (nw.col("overlaps") == 0)
     fault = nw.lit(None, dtype=nw.String)
     for name, holds in (
-        ("undivided", lacking | silent),
+        ("undivided", (_lacking() & ~_uncoded()) | silent),
         ("sum", longer),
-        ("minutes", short),
+        ("minutes", _short() & ~_uncoded()),
         ("overlap", nw.col("overlaps") > 0),
     ):
         fault = nw.when(nw.coalesce(holds, nw.lit(False))).then(nw.lit(name)).otherwise(fault)
     return fault
+
+
+def _lacking() -> nw.Expr:
+    """Whether the notes of a pair, which record services, do not record both codes."""
+    recorded = (nw.col("treated_1") > 0) & (nw.col("treated_2") > 0)
+    return recorded & ((nw.col("rows_1") == 0) | (nw.col("rows_2") == 0))
+
+
+def _short() -> nw.Expr:
+    """Whether a timed code has fewer minutes than an interval of its own."""
+    least = nw.col("separate_interval_minutes")
+    sides = [
+        is_timed(code) & (nw.col(f"unmeasured_{side}") == 0) & (nw.col(f"minutes_{side}") < least)
+        for side, (_, code) in SIDES.items()
+    ]
+    return nw.any_horizontal(*sides, ignore_nulls=True)
+
+
+def _uncoded() -> nw.Expr:
+    """Whether a note of the pair holds a service without a code, which may be either."""
+    return (nw.col("uncoded_1") > 0) | (nw.col("uncoded_2") > 0)
 
 
 def _shown(pairs: nw.LazyFrame, interventions: nw.LazyFrame, notes: nw.LazyFrame) -> nw.LazyFrame:
@@ -137,7 +153,8 @@ def _with_minutes(rows: nw.LazyFrame, interventions: nw.LazyFrame) -> nw.LazyFra
         interventions.filter(~nw.col("note_id").is_null() & ~nw.col("cpt").is_null())
         .with_columns(
             one=nw.lit(1),
-            unmeasured=flag(nw.col("minutes").is_null()),
+            minutes=stated_minutes(),
+            unmeasured=flag(stated_minutes().is_null()),
             untimed=flag(untimed),
             silent=flag(untimed & nw.col("minutes").is_null()),
         )
@@ -146,6 +163,7 @@ def _with_minutes(rows: nw.LazyFrame, interventions: nw.LazyFrame) -> nw.LazyFra
              untimed=nw.col("untimed").sum(), silent=nw.col("silent").sum())
     )  # fmt: skip
     any_given = given.select("note_id").unique()
+    bare = interventions.filter(nw.col("cpt").is_null()).select("note_id").unique()
     for side, (note, code) in SIDES.items():
         names = {
             f"{name}_{side}": nw.col(name) for name in ("rows", "minutes", "unmeasured", "untimed", "silent")
@@ -156,11 +174,16 @@ def _with_minutes(rows: nw.LazyFrame, interventions: nw.LazyFrame) -> nw.LazyFra
             how="left",
         )
         treated = any_given.select(**{note: nw.col("note_id"), f"treated_{side}": nw.lit(1)})
-        rows = rows.join(treated, on=note, how="left").with_columns(
-            **{
-                f"{name}_{side}": nw.coalesce(nw.col(f"{name}_{side}"), nw.lit(0))
-                for name in ("treated", "rows", "unmeasured", "untimed", "silent")
-            }
+        uncoded = bare.select(**{note: nw.col("note_id"), f"uncoded_{side}": nw.lit(1)})
+        rows = (
+            rows.join(treated, on=note, how="left")
+            .join(uncoded, on=note, how="left")
+            .with_columns(
+                **{
+                    f"{name}_{side}": nw.coalesce(nw.col(f"{name}_{side}"), nw.lit(0))
+                    for name in ("treated", "uncoded", "rows", "unmeasured", "untimed", "silent")
+                }
+            )
         )
     return rows
 
