@@ -125,7 +125,7 @@ def unverified_sentence(view: Narrowed) -> str:
         if part == whole
         else f"{formats.money(part)} of the {formats.money(whole)}"
     )
-    return f"{told} at risk rests on a value that nobody has verified yet."
+    return f"{told} at risk rests on a value that nobody has verified yet or that is a default of ours."
 
 
 def reviewed_in_part(view: Narrowed, what: str) -> str:

@@ -703,7 +703,10 @@ def test_a_dismissal_changes_no_frame_of_a_spot_check(visit, own_review, records
 
 def test_the_overview_says_what_rests_on_unverified_values_and_leads_to_its_findings(visit) -> None:
     app = visit("overview")
-    assert any("at risk rests on a value that nobody has verified yet" in each.value for each in app.caption)
+    assert any(
+        "at risk rests on a value that nobody has verified yet or that is a default of ours" in each.value
+        for each in app.caption
+    )
     app.button(key="overview_unverified_findings").click().run()
     assert not app.exception and app.title[0].value == "Findings"
     assert app.toggle(key="unverified").value
