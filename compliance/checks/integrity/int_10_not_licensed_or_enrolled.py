@@ -62,7 +62,8 @@ def not_licensed_or_enrolled(
     - For every other payer, rows of `enrolments` for the therapist and that payer decide where there are any.
     - A line whose note, or whose note's record of who gave the code, is not there cannot be told where nobody known is at
       fault. Remote monitoring has no visit note: there the rendering therapist is asked.
-    - A licence without a last day, or a required enrolment without a date, cannot be told.
+    - A licence without a last day, or a required enrolment without a date, cannot be told; nor can an enrolment where neither
+      the claim's form nor the setting is known.
 
     ## What it does not check
     The state of the licence and its limits; compacts; enrolment of assistants (SUP-07); the exclusion list itself: load
@@ -75,6 +76,7 @@ def not_licensed_or_enrolled(
         nw.col("unlicensed").max(),
         nw.col("unenrolled").max(),
         nw.col("unknown").max(),
+        nw.col("formless").max(),
         nw.col("gave").max(),
     )
     faulty = people.filter(~nw.col("place").is_null())
@@ -99,6 +101,7 @@ def not_licensed_or_enrolled(
             "therapists.role": ~found & yes("unknown"),
             "therapists.license_expires_on": ~found & yes("unlicensed"),
             "therapists.enrolled_on": ~found & yes("unenrolled"),
+            "claims.form": ~found & yes("formless"),
             "claim_lines.cpt": ~found & nw.col("cpt").is_null(),
             "interventions.cpt": nobody & yes("uncoded"),
             "interventions.therapist_id": nobody,
@@ -111,7 +114,8 @@ def not_licensed_or_enrolled(
 
 
 def _enrolled(claim_lines: nw.LazyFrame, enrolments: nw.LazyFrame, claims: nw.LazyFrame) -> nw.LazyFrame:
-    """Lines with `professional`, and from `enrolments`: `listed` (1: rows for therapist and payer), `covered` (1: one covers)."""
+    """Lines with `professional` (1 also where the form is not known: `unformed`), and from `enrolments`: `listed` (1: rows
+    for therapist and payer), `covered` (1: one covers)."""
     lines = claim_lines.join(claims.select("claim_id", "form"), on="claim_id", how="left")
     day = nw.col("service_date")
     covers = (nw.col("begins") <= day) & (nw.col("ends").is_null() | (nw.col("ends") >= day))
@@ -127,7 +131,7 @@ def _enrolled(claim_lines: nw.LazyFrame, enrolments: nw.LazyFrame, claims: nw.La
     return lines.join(rows, on=LINE, how="left").select(
         *LINE, "note_id", "cpt", "service_date", "therapist_id", "listed", "covered", "therapist_enrolment_required",
         "therapist_enrolment_required__id", "policy_missing",
-        professional=flag(nw.coalesce(is_institutional(), nw.lit(0)) == 0),
+        professional=flag(nw.coalesce(is_institutional(), nw.lit(0)) == 0), unformed=flag(is_institutional().is_null()),
     )  # fmt: skip
 
 
@@ -137,7 +141,8 @@ def _judged_people(
     """One row a line and person who rendered or gave it, with the place of its gravest fault in CASES, or null.
 
     Columns: claim_id, line, whose (name), gave (1: gave it), place, since (the day that the fault counts from), and 1
-    where a fact lacks: unlicensed, unenrolled, unknown (the person's role).
+    where a fact lacks: unlicensed, unenrolled, formless (not enrolled, if the claim is a professional one), unknown (the
+    person's role).
     """
     rendering = lines.filter(~nw.col("therapist_id").is_null()).with_columns(
         who=nw.col("therapist_id"), renders=nw.lit(1), gave=nw.lit(0)
@@ -147,7 +152,8 @@ def _judged_people(
         renders=nw.lit(0), gave=nw.lit(1)
     )
     columns = [
-        *LINE, "service_date", "who", "renders", "gave", "professional", "listed", "covered", "therapist_enrolment_required",
+        *LINE, "service_date", "who", "renders", "gave", "professional", "unformed", "listed", "covered",
+        "therapist_enrolment_required",
     ]  # fmt: skip
     people = nw.concat([rendering.select(columns), gave.select(columns)], how="vertical").join(
         therapists.select(
@@ -172,11 +178,12 @@ def _with_faults(people: nw.LazyFrame) -> nw.LazyFrame:
     required = nw.coalesce(nw.col("therapist_enrolment_required"), nw.lit(False))
     by_date = required & ~enrolled.is_null()
     enrolled_by_date = by_date & (enrolled <= day)
+    unlisted = renders & (yes("listed") | by_date) & ~yes("covered") & ~enrolled_by_date
     faults = {
         "excluded": ~excluded.is_null() & (excluded <= day),
         "expired": licensed & ~last_day.is_null() & (last_day < day),
         "not_yet": licensed & ~first_day.is_null() & (first_day > day),
-        "not_enrolled": renders & (yes("listed") | by_date) & ~yes("covered") & ~enrolled_by_date,
+        "not_enrolled": unlisted & ~yes("unformed"),
     }
     days = {"excluded": excluded, "expired": last_day, "not_yet": first_day, "not_enrolled": enrolled}
     place, since = nw.lit(None), enrolled
@@ -188,6 +195,7 @@ def _with_faults(people: nw.LazyFrame) -> nw.LazyFrame:
         place=place,
         since=since,
         unlicensed=flag(licensed & last_day.is_null()),
+        formless=flag(unlisted & yes("unformed")),
         unenrolled=flag(renders & required & enrolled.is_null() & ~yes("listed")),
         unknown=flag(nw.col("role").is_null()),
     )
