@@ -100,12 +100,12 @@ def more_visits_than_planned(
     about, weekly = nw.coalesce(nw.col("about"), nw.lit("weeks")), nw.col("about") == "weeks"
     units = (
         context.join(lines_of_days(told, claim_lines), on="plan_id", how="left")
-        .with_columns(about=about, case=_case(absent_columns))
-        .with_columns(unsaid=~weekly & _without_amount(absent_columns))
-        .filter(weekly | (nw.col("case") == "sessions") | nw.col("unsaid"))
+        .with_columns(about=about, case=_case())
+        .filter(weekly | (nw.col("case") == "sessions"))
     )
     unstated = nw.col("visits_per_week").is_null() & nw.col("frequency_steps").is_null()
     hidden = unstated & nw.lit("plans_of_care.visits_per_week" in absent_columns)
+    unsaid = nw.col("amount_per_day").is_null() & nw.lit("plans_of_care.amount_per_day" in absent_columns)
     severity = nw.lit("low")
     for case, said in SEVERITIES.items():
         severity = nw.when(nw.col("case") == case).then(nw.lit(said)).otherwise(severity)
@@ -120,7 +120,7 @@ def more_visits_than_planned(
             **{fact: nw.col("doubt") == fact for fact in ("plans_of_care.starts_on", "claim_lines.cpt")},
             "plans_of_care.visits_per_week": weekly & hidden,
             "plans_of_care.frequency_steps": weekly & nw.col("unread"),
-            "plans_of_care.amount_per_day": nw.col("unsaid"),
+            "plans_of_care.amount_per_day": ~weekly & unsaid,
         },
         fails=nw.col("case") != "passed",
     ).select(
@@ -131,9 +131,9 @@ def more_visits_than_planned(
     )  # fmt: skip
 
 
-def _case(absent: frozenset[str]) -> nw.Expr:
+def _case() -> nw.Expr:
     """What is wrong with the weeks, or with the sessions, of a plan."""
-    by_sessions = ~nw.col("counted_days").is_null() & ~_without_amount(absent)
+    by_sessions = ~nw.col("counted_days").is_null()
     unstated = nw.col("visits_per_week").is_null() & nw.col("frequency_steps").is_null()
     over = nw.col("weeks_over") > 0
     share = nw.col("weeks_over") / nw.col("full_weeks")
@@ -147,9 +147,3 @@ def _case(absent: frozenset[str]) -> nw.Expr:
         case = nw.when(nw.coalesce(holds, nw.lit(False))).then(nw.lit(name)).otherwise(case)
     daily = nw.when(by_sessions).then(nw.lit("sessions")).otherwise(nw.lit("passed"))
     return nw.when(nw.coalesce(nw.col("about") == "sessions", nw.lit(False))).then(daily).otherwise(case)
-
-
-def _without_amount(absent: frozenset[str]) -> nw.Expr:
-    """Whether days hold more sessions than the one that is planned where nothing is said, and the export has no such column."""
-    hidden = nw.lit("plans_of_care.amount_per_day" in absent)
-    return ~nw.col("counted_days").is_null() & nw.col("amount_per_day").is_null() & hidden
