@@ -4,7 +4,7 @@ import narwhals as nw
 
 from compliance.checks.progress_reports.terms import with_nobodys
 from compliance.checks.rule import rule
-from compliance.checks.terms import flag, judge, yes
+from compliance.checks.terms import flag, judge, kept, yes
 
 FUNCTIONAL_ACTIVITIES = "97530"
 KEY = ("patient_id", "discipline")
@@ -119,7 +119,8 @@ def _entries(notes: nw.LazyFrame, mentions: nw.LazyFrame) -> nw.LazyFrame:
         & (nw.col("when") != "plan")
         & (nw.col("code").is_null() | (nw.col("code") == FUNCTIONAL_ACTIVITIES))
         & nw.col("kind").is_in(["deficit", *MOBILITY, *OBJECTIVE, *ASSISTANCE])
-    ).join(notes.select("note_id", note_kind="kind"), on="note_id")
+    ).select("note_id", "kind", "when", "start")
+    told = kept(told.join(notes.select("note_id", note_kind="kind"), on="note_id"))
     formal = nw.coalesce(nw.col("note_kind").is_in(FORMAL), nw.lit(False))
     marks = _marks(told, formal)
     as_reports = _marks(told.filter(nw.col("note_kind").is_null()), nw.lit(True))
