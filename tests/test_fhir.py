@@ -1283,7 +1283,7 @@ def spots(value):
             yield from spots(value[key])
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def test_deleted_keys_and_swapped_types(data):
     if data.draw(st.booleans()):

@@ -31,8 +31,8 @@ def choose(visitor: Visitor, filter_name: str, option: str) -> None:
     visitor.settle()
 
 
-def test_a_deep_link_on_a_cold_server_shows_the_frame_and_keeps_its_query(window, cold_server):
-    with visit(window, cold_server()) as visitor:
+def test_a_deep_link_on_a_cold_server_shows_the_frame_and_keeps_its_query(window, cold_server, tmp_path):
+    with visit(window, cold_server(clinic.write(tmp_path))) as visitor:
         visitor.open("/findings?severity=high&hide_names=true&finding=F000042")
         assert visitor.title() == "Findings"
         assert "Filters" in sidebar(visitor)

@@ -166,10 +166,11 @@ def test_what_was_dismissed_is_left_out_and_a_link_counts_it_again(
     window, cold_server, tmp_path, monkeypatch
 ):
     monkeypatch.setenv("COMPLIANCE_REVIEW", f"sqlite:///{tmp_path / 'review.db'}")
-    found = audit(load(ROOT / "sample_data"), load_policies(), date.today()).findings
-    own = found.filter(found["therapist_id"] == "T0006", found["severity"] != "info")
+    records = clinic.write(tmp_path / "records")
+    found = audit(load(records), load_policies(), date.today()).findings
+    own = found.filter(found["therapist_id"] == "T1", found["severity"] != "info")
     open_store().decide(own.to_dicts(), Decision("dismissed", "Documented elsewhere"), "ana")
-    address = cold_server()
+    address = cold_server(records)
     left_out, counted = (
         f"{own.height} findings that reviewers dismissed are {how}" for how in ("left out", "counted")
     )
