@@ -671,9 +671,12 @@ def pairs_title(cells: pl.DataFrame, what: str = "rule") -> str:
 
 def payer_sentence(table: pl.DataFrame, dollars: float, names: Mapping[str, str]) -> str:
     """Which payer holds most of the dollars at risk; `table` as `payer_table` gives it."""
-    first = table.row(0, named=True)
+    most = table if dollars else table.sort("findings", descending=True, maintain_order=True)
+    first = most.row(0, named=True)
     name = names.get(first["payer_id"], "No payer named")
     found = formats.plural(int(first["findings"]), "finding")
+    if not dollars and not first["findings"]:
+        return "No dollars are at risk."
     if not dollars:
         return f"No dollars are at risk; {name} has {found} among {formats.plural(int(first['claims']), 'claim')}."
     return (

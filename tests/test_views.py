@@ -472,3 +472,14 @@ def test_the_table_of_stacked_bars_stands_in_their_order_without_what_they_do_no
 
 def test_a_span_of_one_day_is_that_day():
     assert formats.span(date(2025, 5, 19), date(2025, 5, 19)) == "May 19, 2025"
+
+
+def test_without_dollars_the_payer_with_the_most_findings_is_named_and_none_without_findings():
+    table = pl.DataFrame(
+        {"payer_id": ["A", "B"], "dollars": [0.0, 0.0], "findings": [1, 3], "claims": [20, 30]}
+    )
+    assert views.payer_sentence(table, 0.0, {"B": "Blue"}) == (
+        "No dollars are at risk; Blue has 3 findings among 30 claims."
+    )
+    bare = table.with_columns(findings=pl.lit(0))
+    assert views.payer_sentence(bare, 0.0, {}) == "No dollars are at risk."
