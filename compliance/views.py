@@ -675,14 +675,12 @@ def payer_sentence(table: pl.DataFrame, dollars: float, names: Mapping[str, str]
     first = most.row(0, named=True)
     name = names.get(first["payer_id"], "No payer named")
     found = formats.plural(int(first["findings"]), "finding")
-    if not dollars and not first["findings"]:
-        return "No dollars are at risk."
+    among = f"{found} among {formats.plural(int(first['claims']), 'claim')}"
     if not dollars:
-        return f"No dollars are at risk; {name} has {found} among {formats.plural(int(first['claims']), 'claim')}."
-    return (
-        f"{name} holds {formats.money(first['dollars'])} of the {formats.money(dollars)} at risk: "
-        f"{found} among {formats.plural(int(first['claims']), 'claim')}."
-    )
+        return (
+            f"No dollars are at risk; {name} has {among}." if first["findings"] else "No dollars are at risk."
+        )
+    return f"{name} holds {formats.money(first['dollars'])} of the {formats.money(dollars)} at risk: {among}."
 
 
 def worklist_sentence(

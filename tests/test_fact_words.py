@@ -96,3 +96,21 @@ def test_values_in_force_stand_below_their_parameter_with_nothing_drawn_of_what_
     told = fact_words.in_force_html(hostile)
     assert told.count("class='head'") == values["Parameter"].n_unique()
     assert "<img" not in told and "&lt;img" in told
+
+
+def test_a_policy_tells_its_values_in_the_words_of_the_rules():
+    told = fact_words.of_policy(load_policies(), "medicare", date(2026, 7, 1))
+    said = {
+        name: (value, where, source)
+        for name, value, where, _, source, _ in told.filter(pl.col("Where") == "everywhere").iter_rows()
+    }
+    assert said["ABN modifiers"][0] == "yes"
+    assert said["Assistant payment factor"][0] == "85 %"
+    assert said["Certification delay days"] == (
+        "30 calendar days",
+        "everywhere",
+        "Medicare Benefit Policy Manual ch.15 §220.1.3, certification",
+    )
+    private = told.filter(pl.col("Parameter") == "Assistant supervision", pl.col("Where") != "everywhere")
+    assert private["Where"].to_list() == ["setting private practice"]
+    assert not any("_" in text for name in ("Parameter", "Value", "Where") for text in told[name])
