@@ -419,14 +419,14 @@ def _refuse_lacking(rule: Rule, returned: Sequence[str]) -> None:
 def _polars(frame: nw.LazyFrame) -> pl.DataFrame:
     """A result in Polars, where engines' ways to keep sums (decimals) and nulls of whole numbers (NaN) end."""
     table = in_polars(frame)
-    table = table.with_columns(
-        pl.col(name).cast(pl.Int64 if dtype.scale == 0 else pl.Float64)
-        for name, dtype in table.schema.items()
-        if isinstance(dtype, pl.Decimal)
-    )
-    floats = [name for name, dtype in table.schema.items() if dtype.is_float()]
-    ids = [name for name in floats if name.endswith("__id")]
-    return table.with_columns(pl.col(floats).fill_nan(None)).with_columns(pl.col(ids).cast(pl.Int64))
+    plain = []
+    for name, dtype in table.schema.items():
+        if isinstance(dtype, pl.Decimal):
+            plain.append(pl.col(name).cast(pl.Int64 if dtype.scale == 0 else pl.Float64))
+        elif dtype.is_float():
+            known = pl.col(name).fill_nan(None)
+            plain.append(known.cast(pl.Int64) if name.endswith("__id") else known)
+    return table.with_columns(plain) if plain else table
 
 
 def _treating_role(lines: pl.DataFrame, interventions: pl.DataFrame) -> pl.DataFrame:

@@ -125,11 +125,10 @@ def _filled(judged: pl.DataFrame, source: pl.DataFrame, on: list[str]) -> pl.Dat
     gaps = [name for name in source.columns if name not in on and judged[name].null_count()]
     if not gaps or judged[on[0]].null_count() == judged.height:
         return judged
-    keys, told = judged.select(on), source.select(*on, *gaps)
-    if not keys.equals(
-        source.select(on), null_equal=False
-    ):  # most rules judge every line, in the lines' order
-        told = keys.join(told, on=on, how="left", maintain_order="left")
+    told = source
+    # most rules judge every line, in the lines' order
+    if not all(judged[name].equals(source[name], null_equal=False) for name in on):
+        told = judged.select(on).join(source.select(*on, *gaps), on=on, how="left", maintain_order="left")
     return judged.with_columns(pl.coalesce(name, told[name]) for name in gaps)
 
 

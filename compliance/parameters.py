@@ -128,7 +128,7 @@ class ParameterValues:
                 told.columns[name] = self._column(told.asked, name)
         columns = [told.columns[name] for name in dict.fromkeys(parameters)]
         varies = pl.coalesce(*(column["varies"] for column in columns)).alias("varies")
-        values = [each for column in columns for each in column.drop("varies")]
+        values = [column[each] for column in columns for each in column.columns if each != "varies"]
         numbers = pl.int_range(len(told.asked), eager=True).alias("asked")
         return pl.DataFrame([numbers, *values]).with_columns(varies)
 

@@ -60,7 +60,7 @@ class Audited:
         self._done: dict[tuple[str, tuple[int, ...]], Audit] = {}
 
     def of(self, rule: Rule, number: int, case: Case) -> Audit:
-        if "not_run" in case.said or "without" in case.said:
+        if number not in groups(rule.code):
             return audit(case.records(), policies_of(case, self._new_folder()), case.as_of, [rule])
         alike = groups(rule.code)[number]
         if alike not in self._done:
@@ -89,9 +89,14 @@ def groups(code: str) -> dict[int, tuple[str, tuple[int, ...]]]:
     """Of each case that is not alone, by its number: the rule and the numbers of the cases that are audited with it."""
     alike: dict[tuple[Any, ...], list[int]] = defaultdict(list)
     for number, case in enumerate(cases_of(catalogue()[code].cases)):
-        if not {"not_run", "without"} & set(case.said):
+        if not {"not_run", "without"} & set(case.said) and not of_no_plan(case):
             alike[case.as_of, frozenset(case.frames)].append(number)
     return {number: (code, tuple(numbers)) for numbers in alike.values() for number in numbers}
+
+
+def of_no_plan(case: Case) -> bool:
+    """Whether a goal names no plan: it may be of the plan of any case."""
+    return "goals" in case.frames and case.frames["goals"]["plan_id"].null_count() > 0
 
 
 @pytest.fixture(scope="module")

@@ -81,6 +81,8 @@ def goal_not_linked(
     - A payer that does not ask for the link is not judged.
     - Without a note, its text, its plan or any goals of the plan nothing can be told; nor where the note may serve a goal that
       was closed on a day that nobody recorded, or whose label or text is not known.
+    - A label that the plan does not hold may be that of a goal that names no plan: where the records hold one of that label,
+      it cannot be told.
 
     ## What it does not check
     Whether the goal can be measured (DOC-07), and whether the activity was the best one for it.
@@ -95,6 +97,7 @@ def goal_not_linked(
         .join(_reasons(links), on="note_id", how="left")
         .join(_perhaps(links), on="note_id", how="left")
         .join(_goals_of_plans(goals), on="plan_id", how="left")
+        .join(_labels_of_no_plan(goals), on="label", how="left")
         .join(searched, on="note_id", how="left")
     )
     judged = judge_notes(
@@ -125,11 +128,12 @@ def goal_not_linked(
 
 def _unknown_goals() -> dict[str, nw.Expr]:
     """What the plan's goals do not say, where a note may link to one of them for all that: to one that was closed nobody knows
-    when, to one of an unknown label, or by words that are not there."""
+    when, to one of an unknown label or plan, or by words that are not there."""
     unlinked, why = nw.col("linked").is_null(), nw.coalesce(nw.col("why"), nw.lit("unnamed"))
     return {
         "goals.status_on": unlinked & why.is_in(["unnamed", "not_open"]) & (nw.col("undated") > 0),
         "goals.label": unlinked & (why == "unknown_label") & (nw.col("unlabelled") > 0),
+        "goals.plan_id": unlinked & (why == "unknown_label") & ~nw.col("of_no_plan").is_null(),
         "goals.text": unlinked & (why == "unnamed") & (nw.col("wordless") > 0),
     }
 
@@ -203,3 +207,10 @@ def _goals_of_plans(goals: nw.LazyFrame) -> nw.LazyFrame:
             goals=nw.col("goal_id").count(), open_goal=nw.col("open_goal").min(),
         )
     )  # fmt: skip
+
+
+def _labels_of_no_plan(goals: nw.LazyFrame) -> nw.LazyFrame:
+    """The labels of goals that name no plan, written as what was read in a note is (`LTG2`): label, of_no_plan (1)."""
+    written = nw.col("label").str.to_uppercase().str.replace_all("[^A-Z0-9]", "")
+    labels = goals.filter(nw.col("plan_id").is_null() & ~nw.col("label").is_null()).select(label=written)
+    return labels.unique().with_columns(of_no_plan=nw.lit(1))

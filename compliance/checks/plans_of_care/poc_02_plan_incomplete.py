@@ -57,6 +57,7 @@ def plan_incomplete(
     ## How we read the rule
     - A duration may be a number of weeks, a last day, or a number of visits.
     - A goal without a term is taken for a long-term one; only goals that are called short-term do not serve.
+    - A plan without a goal may be the one of a goal that names no plan: where the records hold such a goal, it cannot be told.
     - A plan that replaces another keeps the goals of the plans before it; those of one that the records lack cannot be told.
     - The signature may stand on the plan, or on the evaluation or recertification note that holds the plan.
     - Without an amount, one session a day is planned; without a frequency, one treatment a week. A plan that lacks only the
@@ -68,7 +69,11 @@ def plan_incomplete(
     Whether goals can be measured (DOC-07), whether a physician certified the plan (POC-03), and whether its frequency and
     duration are sensible (FRQ-06).
     """
-    units = _with_goals(plans_of_care, goals).join(_signed_notes(notes), on="plan_id", how="left")
+    units = (
+        _with_goals(plans_of_care, goals)
+        .join(_signed_notes(notes), on="plan_id", how="left")
+        .join(_goals_of_no_plan(goals), how="cross")
+    )
     lacks = {
         "no_diagnosis": nw.col("diagnosis_codes").is_null(),
         "no_goal": nw.col("has_goal").is_null(),
@@ -79,9 +84,8 @@ def plan_incomplete(
         "no_frequency": nw.col("visits_per_week").is_null() & nw.col("frequency_steps").is_null(),
     }
     hidden = {name: lacks[name] & nw.lit(COLUMNS[name] in absent_columns) for name in lacks}
-    hidden["no_goal"] = hidden["no_goal"] | (
-        lacks["no_goal"] & ~nw.col("continues").is_null() & nw.col("known").is_null()
-    )
+    perhaps = (~nw.col("continues").is_null() & nw.col("known").is_null()) | (nw.col("of_no_plan") > 0)
+    hidden["no_goal"] = hidden["no_goal"] | (lacks["no_goal"] & perhaps)
     units = units.with_columns(
         **{name: lacks[name] & ~hidden[name] for name in lacks},
         **{f"{name}_hidden": hidden[name] for name in hidden},
@@ -137,6 +141,11 @@ def _with_goals(plans_of_care: nw.LazyFrame, goals: nw.LazyFrame) -> nw.LazyFram
         .join(inherited, on="plan_id", how="left")
         .with_columns(has_goal=nw.coalesce(nw.col("owned"), nw.col("inherited")))
     )
+
+
+def _goals_of_no_plan(goals: nw.LazyFrame) -> nw.LazyFrame:
+    """How many goals of the records name no plan: one row, of_no_plan. Each may be of any plan."""
+    return goals.filter(nw.col("plan_id").is_null()).select(of_no_plan=nw.col("goal_id").count())
 
 
 def _signed_notes(notes: nw.LazyFrame) -> nw.LazyFrame:

@@ -20,20 +20,14 @@ LACKS = {
     "no_plan": "the plan or why skilled care goes on",
     "no_signature": "the therapist's dated signature",
 }
-LACKS = {
-    "no_period": "the dates of its period",
-    "no_goals": "goals",
-    "no_measure": "a measure with its earlier value",
-    "no_assessment": "an assessment of progress",
-    "no_plan": "the plan or why skilled care goes on",
-    "no_signature": "the therapist's dated signature",
-}
 UNKNOWN = (
     "notes.text",
     "notes.plan_id",
     "goals.plan_id",
     "goals.label",
     "goals.text",
+    "goals.status",
+    "goals.status_on",
     "notes.service_date",
     "notes.period_from",
     "notes.signed_on",
@@ -95,7 +89,8 @@ def report_incomplete(
       the due day at risk, as a missing report would, until the next report.
     - A report by an assistant or a student is PR-02's matter.
     - Missing text, plan, goals or signature columns cannot be told, unless another element is missing
-      anyway; nor can a report without a day, of a goal that was closed since, or of measures of which one has no day.
+      anyway; nor can a report without a day, of a goal that was closed since, or of measures of which one has no day; nor
+      whether a goal had to be named whose status nobody recorded, or that was closed nobody knows when.
 
     ## What it does not check
     Whether progress justifies going on (INT-01); whether each goal has its own measure; functional
@@ -160,7 +155,8 @@ def _with_goals(
     """Add `plan_goals`, `open_goals` (how many on the report's day) and `goals_unnamed`, labels of those not named.
 
     A goal whose label or text is not known may be named all the same: it counts in `unlabelled` or `wordless`. One that is no
-    longer open may have been closed by the day of a report that bears none: it counts in `undated`.
+    longer open may have been closed by the day of a report that bears none: it counts in `undated`. One without a status may
+    be closed (`unstated`), and one that was closed on an unknown day may have been open (`closed_sometime`).
     """
     replaced = goals.select(replaces_goal_id="goal_id", replaced_on="status_on")
     named = nw.concat(
@@ -186,11 +182,13 @@ def _with_goals(
     held = held.with_columns(
         unlabelled=flag(unnamed & nw.col("label").is_null()),
         wordless=flag(unnamed & nw.col("text").is_null()),
+        unstated=flag(unnamed & nw.col("status").is_null()),
+        closed_sometime=flag(nw.col("named").is_null() & not_open & nw.col("status_on").is_null()),
         undated=flag(
             unnamed & nw.col("service_date").is_null() & (not_open | ~nw.col("replaced_on").is_null())
         ),
     )
-    doubts = ("unlabelled", "wordless", "undated")
+    doubts = ("unlabelled", "wordless", "unstated", "closed_sometime", "undated")
     counted = held.group_by("note_id").agg(
         nw.col(*doubts).max(), plan_goals=nw.len(), open_goals=nw.col("open").sum()
     )
@@ -271,6 +269,8 @@ def _elements(reports: nw.LazyFrame, absent_columns: frozenset[str]) -> nw.LazyF
             ("goals.plan_id", nw.col("plan_goals").is_null()),
             ("goals.label", nw.col("unlabelled") > 0),
             ("goals.text", nw.col("wordless") > 0),
+            ("goals.status", nw.col("unstated") > 0),
+            ("goals.status_on", nw.col("closed_sometime") > 0),
             ("notes.service_date", (nw.col("undated") > 0) | (unclear & ~compared & unread)),
             ("notes.period_from", undated & ~in_text & unexported),
             ("notes.signed_on", nw.col("signed_on").is_null() & no_signatures),
