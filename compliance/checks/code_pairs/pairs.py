@@ -2,7 +2,17 @@
 
 import narwhals as nw
 
-from compliance.checks.terms import CANNOT_TELL, FAIL, codes, flag, has_code, is_institutional, judge, shared
+from compliance.checks.terms import (
+    CANNOT_TELL,
+    FAIL,
+    codes,
+    flag,
+    has_code,
+    is_institutional,
+    judge,
+    shared,
+    with_parameters,
+)
 from compliance.policy.code_tables import ALWAYS
 
 PARAMETERS = ["code_pair_table", "code_pair_modifier_either_line"]
@@ -35,7 +45,7 @@ def paired(claim_lines: nw.LazyFrame, code_pairs: nw.LazyFrame) -> nw.LazyFrame:
     """
     unread = flag(nw.col("code_pair_table") == UNREAD)
     return claim_lines.with_columns(unread=unread).join(
-        _pairs(claim_lines, code_pairs), on=["claim_id", "line"], how="left"
+        _pairs(with_parameters(claim_lines, *PARAMETERS), code_pairs), on=["claim_id", "line"], how="left"
     )
 
 

@@ -6,7 +6,7 @@ that a line is accused only where no reading of the records finds it a note.
 
 import narwhals as nw
 
-from compliance.checks.terms import MINUTES_OF_A_DAY, codes, flag, kept, shared, yes
+from compliance.checks.terms import MINUTES_OF_A_DAY, codes, flag, kept, shared, with_parameters, yes
 
 LINE = ["claim_id", "line"]
 DISCIPLINES = ("modifier_discipline", "rendering_discipline")
@@ -16,17 +16,25 @@ UNKNOWN = (
 """The facts without which it cannot be told whether a note documents a line."""
 
 
-@shared
 def charted(
-    claim_lines: nw.LazyFrame, notes: nw.LazyFrame, interventions: nw.LazyFrame, tolerance: str | None = None
+    claim_lines: nw.LazyFrame, notes: nw.LazyFrame, interventions: nw.LazyFrame, tolerance: str
 ) -> nw.LazyFrame:
-    """The lines, each with what the chart holds of it.
+    """The lines with the parameter `tolerance`, each with what the chart holds of it.
 
     Added: `here` (1: an attended note of the patient, day and discipline exists); `other_note_id` and `note_on` (else,
     the note of another day that documents it: the one that the line names, or one of up to `tolerance` days away that
     no line of its own day bills and that holds the code or no codes); `no_show` (1: the day's only notes say that the
     patient did not come); `unknown` (the missing fact, where the export lacks the notes that would tell).
     """
+    lines = with_parameters(claim_lines, tolerance)
+    return _charted(lines, with_parameters(notes), with_parameters(interventions), tolerance)
+
+
+@shared
+def _charted(
+    claim_lines: nw.LazyFrame, notes: nw.LazyFrame, interventions: nw.LazyFrame, tolerance: str
+) -> nw.LazyFrame:
+    """What `charted` tells."""
     attended = notes.filter(nw.col("attended"))
     here = kept(notes_of_the_day(claim_lines, attended))
     elsewhere = _of_another_day(claim_lines, notes, attended, interventions, here, tolerance)
@@ -111,7 +119,7 @@ def _of_another_day(
     attended: nw.LazyFrame,
     interventions: nw.LazyFrame,
     here: nw.LazyFrame,
-    tolerance: str | None,
+    tolerance: str,
 ) -> nw.LazyFrame:
     """The note of another day that documents a line without one of its own day: claim_id, line, other_note_id, note_on."""
     open_lines = claim_lines.join(here.select(*LINE).unique(), on=LINE, how="anti")
@@ -123,11 +131,9 @@ def _of_another_day(
         .filter(nw.col("note_on") != nw.col("service_date"))
         .select(*LINE, candidate="note_id", distance=nw.lit(0, dtype=nw.Int64))
     )
-    if tolerance is not None:
-        near = _near(open_lines, attended.filter(nw.col("is_visit")), interventions, here, tolerance)
-        near = near.join(named.select(*LINE), on=LINE, how="anti")
-        named = nw.concat([named, near], how="vertical")
-    ranked = named.with_columns(
+    near = _near(open_lines, attended.filter(nw.col("is_visit")), interventions, here, tolerance)
+    near = near.join(named.select(*LINE), on=LINE, how="anti")
+    ranked = nw.concat([named, near], how="vertical").with_columns(
         rank=nw.concat_str([nw.col("distance").cast(nw.String), nw.lit("|"), nw.col("candidate")])
     )
     nearest = ranked.group_by(*LINE).agg(rank=nw.col("rank").min())
