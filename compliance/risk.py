@@ -70,6 +70,17 @@ def limits(of: int, centre: float, tail: float) -> tuple[float, float]:
     return lower / of, upper / of
 
 
+def per_hundred(n: int, of: int) -> tuple[float, float, float] | None:
+    """Findings per 100 with their exact 95 % Poisson interval (one visit can have several); None of nothing."""
+    if not of:
+        return None
+    from scipy.special import gammaincinv  # as `bdtr` above
+
+    # a quantile of chi-square with 2k degrees of freedom is twice one of the gamma distribution of shape k
+    low = float(gammaincinv(n, 0.025)) if n else 0.0
+    return 100 * n / of, 100 * low / of, 100 * float(gammaincinv(n + 1, 0.975)) / of
+
+
 def expected(n: int, of: int) -> float:
     """The share that later counts are read against: the rate, but of 0 and of the whole the nearer end of its interval.
 

@@ -20,16 +20,16 @@ subject = reports.subject(view)
 waiting, claims, fixes = subject.waiting, subject.claims, subject.fixes
 first = [each for ids in fixes["ids"].head(FIRST) for each in ids]
 released = prebill.released_by(waiting, first, subject.lifted)
-told = views.billing_sentence(claims, fixes, released, FIRST, subject.unsent)
+told = views.billing.sentence(claims, fixes, released, FIRST, subject.unsent)
 about_them = pl.col("finding_id").is_in(data.audited().waiting.implode())
 number = view.dismissed.filter(about_them).height
-told += views.dismissed_words(number, view.counts_dismissed)
+told += views.narrowed.dismissed_words(number, view.counts_dismissed)
 frame.heading("Before billing", told, data.context())
 if not claims:
     parts.empty("No claim under these filters waits to be sent.")
 
 if not fixes.is_empty():
-    st.markdown(f"**Fix before {formats.day(views.next_friday(date.today()))}, blockers first**")
+    st.markdown(f"**Fix before {formats.day(views.billing.next_friday(date.today()))}, blockers first**")
     owners = pl.DataFrame(schema={"finding_id": pl.String, "assignee": pl.String, "due_on": pl.Date})
     store, _ = data.review()
     if store:
@@ -38,12 +38,12 @@ if not fixes.is_empty():
     fixes = fixes.with_columns(finding_id=pl.col("ids").list.first()).join(
         owners, on="finding_id", how="left", maintain_order="left"
     )
-    said = views.cause_labels(fixes.with_columns(lines="claims"), parts.called)
+    said = views.causes.cause_labels(fixes.with_columns(lines="claims"), parts.called)
     words = [f"{rule} {each}" for rule, each in zip(fixes["rule"], said, strict=True)]
-    own = [views.owner(row, parts.called) for row in fixes.iter_rows(named=True)]
+    own = [views.causes.owner(row, parts.called) for row in fixes.iter_rows(named=True)]
     owned = parts.masked(fixes, "assignee", "fix")
     owned = owned.with_columns(owner=pl.coalesce("assignee", pl.Series(own, dtype=pl.String)))
-    sheet = views.fixes_sheet(owned, words, views.next_friday(date.today()))
+    sheet = views.billing.fixes_sheet(owned, words, views.billing.next_friday(date.today()))
     money = dict.fromkeys(("Releases", "Held"), st.column_config.NumberColumn(format="dollar"))
     event = parts.sheet(
         sheet, "What to fix, blockers first; choosing a row opens its finding",

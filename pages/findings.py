@@ -9,12 +9,14 @@ from ui import data, evidence, frame, parts
 frame.enter()
 view = parts.ready("Findings")
 asked = st.query_params.get("finding")
-every = views.listable(view)
+every = views.narrowed.listable(view)
 count = every.height
 dollars = formats.money(float(view.shares["share"].sum()))
 known = risk.summary(view.audit)
-told = f"{formats.plural(known['findings'], 'finding')}, {dollars} at risk{views.worth_knowing(known)}."
-told += views.dismissed_sentence(view)
+told = (
+    f"{formats.plural(known['findings'], 'finding')}, {dollars} at risk{views.overview.worth_knowing(known)}."
+)
+told += views.narrowed.dismissed_sentence(view)
 frame.heading("Findings", told if count else "No finding is shown.", data.context())
 
 with st.container(horizontal=True, vertical_alignment="center", key="findings_tools"):
@@ -22,14 +24,14 @@ with st.container(horizontal=True, vertical_alignment="center", key="findings_to
         "Search", key="findings_search", placeholder="Search: C00123, stairs …",
         label_visibility="collapsed", width=260,
     )  # fmt: skip
-    unsure = every.filter(views.unverified())
+    unsure = every.filter(views.narrowed.unverified())
     if unsure.height and st.toggle(
         "Unverified values", key="unverified", bind="query-params",
         help="Only findings that rest on a policy's value that nobody has held against its source yet.",
     ):  # fmt: skip
         every = unsure
     parts.chips()
-found = views.listed(every, search, parts.named(every)["message"])
+found = views.findings.listed(every, search, parts.named(every)["message"])
 if every.height < count:
     st.caption(f"{formats.count(every.height)} of {formats.count(count)} rest on an unverified value.")
 if search and found.height:
@@ -56,7 +58,7 @@ stepped = st.session_state.get(
 )  # a new table for each step: it takes its choice but once
 listed, opened = st.columns([1.05, 1], gap="small")
 with listed:
-    shown = views.findings_sheet(parts.named(found, "patient_id", "therapist_id", "payer_id"))
+    shown = views.findings.sheet(parts.named(found, "patient_id", "therapist_id", "payer_id"))
     with st.container(key="findings_list", gap=None):
         event = parts.sheet(
             shown, "Findings, one a row; choosing a row opens its evidence",

@@ -9,7 +9,7 @@ frame.enter()
 view = parts.ready("Meeting")
 filters.hide_here(not st.session_state.get("meeting_names", False))
 told = reports.subject(view)
-sentence = views.overview_sentence(told.figures) + views.dismissed_sentence(view)
+sentence = views.overview.sentence(told.figures) + views.narrowed.dismissed_sentence(view)
 frame.heading("Meeting", sentence, f"{data.context()} · run {told.run.run_id}")
 with st.container(key="meeting"):
     meeting.four_figures(told)

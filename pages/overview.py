@@ -11,15 +11,15 @@ figures = risk.summary(view.audit)
 if view.audit.visits.is_empty() and view.audit.lines.is_empty():
     frame.heading("Overview", "No visit and no claim lies under these filters.", data.context())
     parts.empty("Nothing was checked there. The dates of service held stand above.")
-told = views.overview_sentence(figures) + views.dismissed_sentence(view)
+told = views.overview.sentence(figures) + views.narrowed.dismissed_sentence(view)
 frame.heading("Overview", told, data.context())
 with st.container(horizontal=True, vertical_alignment="center", key="overview_unknowns"):
-    unknowns = views.unknowns_sentence(view.audit, int(figures["visits_cannot_tell"]))
+    unknowns = views.overview.unknowns_sentence(view.audit, int(figures["visits_cannot_tell"]))
     st.caption(formats.markdown(unknowns), width="content")
     if st.button("See records", type="tertiary", key="overview_records"):
         frame.go("records")
     reports.offer(view)
-if unsure := views.unverified_sentence(view):
+if unsure := views.narrowed.unverified_sentence(view):
     with st.container(horizontal=True, vertical_alignment="center", key="overview_unverified"):
         st.caption(formats.markdown(unsure), width="content")
         if st.button("See these findings", type="tertiary", key="overview_unverified_findings"):
@@ -29,12 +29,14 @@ if view.audit.findings.is_empty():
 
 left, right = st.columns([1.3, 1], gap="small")
 with left, st.container(horizontal=True, key="card_tiles"):
-    per = views.per_hundred(int(figures["findings"]), int(figures["visits"]))
+    per = risk.per_hundred(int(figures["findings"]), int(figures["visits"]))
     earlier = data.earlier()
     st.metric(
         "At risk",
         formats.money(figures["dollars"]),
-        delta=views.against(figures, risk.summary(earlier[0].audit), *earlier[1:]) if earlier else None,
+        delta=views.overview.against(figures, risk.summary(earlier[0].audit), *earlier[1:])
+        if earlier
+        else None,
         delta_color="off",
         help="Each claim line counts once, at its own amount. With dates chosen, against as many days before them.",
     )
@@ -52,11 +54,11 @@ with left, st.container(horizontal=True, key="card_tiles"):
         help="A check lacked a fact; neither passed nor found.",
     )
 
-causes = views.root_causes(view.valued, view.shares).head(8)
+causes = views.causes.root_causes(view.valued, view.shares).head(8)
 if not causes.is_empty():
     with right, st.container(key="card_causes"):
         st.markdown("**What to fix first**")
-        said = views.cause_labels(causes, parts.called)
+        said = views.causes.cause_labels(causes, parts.called)
         for place, cause in enumerate(causes.iter_rows(named=True), 1):
             told, dollars, opened = st.columns([7, 1.5, 1.1], vertical_alignment="center", gap="small")
             told.markdown(formats.markdown(f"{place}. {said[place - 1]}"))
@@ -66,7 +68,7 @@ if not causes.is_empty():
             if opened.button("Open", key=f"cause_{place}", type="tertiary", help=cause["rule"]):
                 frame.go("findings", {"finding": cause["finding_id"]})
 
-unknown = views.unknown_sheet(view.audit.coverage)
+unknown = views.records.unknown_sheet(view.audit.coverage)
 if not unknown.is_empty():
     with right, st.container(key="card_unknown"):
         st.markdown("**What could not be told, for want of**")
@@ -77,13 +79,15 @@ if not unknown.is_empty():
             ruled.markdown(formats.markdown(rules))
 
 with left:
-    families = views.by_severity(view.valued, "family")
-    value = views.drawn_by(families)
-    title = views.families_title(families)
-    drawn = charts.stacked_by(families, "family", value, title, value, frame.dark(), views.family_titles())
+    families = views.severities.by_severity(view.valued, "family")
+    value = views.severities.drawn_by(families)
+    title = views.severities.families_title(families)
+    drawn = charts.stacked_by(
+        families, "family", value, title, value, frame.dark(), views.severities.family_titles()
+    )
     measured = "Dollars at risk" if value == "dollars" else "Findings"
     alt = f"{measured} by family of rules, stacked by severity; choosing a bar opens its findings"
-    sheet = views.severity_sheet(families, "family")
+    sheet = views.severities.sheet(families, "family")
     chosen = parts.picked(parts.chart(drawn, alt, "overview_family", sheet), "family")
     if chosen:
         frame.go("findings", rule=chosen)
@@ -91,11 +95,11 @@ with left:
     weeks = risk.weekly(view.audit.visits)
     if weeks.is_empty():
         st.stop()
-    late, left_out = views.weeks_shown(weeks)
-    drawn = charts.p_chart(late, views.weeks_title(weeks), frame.dark(), left_out)
+    late, left_out = views.weeks.weeks_shown(weeks)
+    drawn = charts.p_chart(late, views.weeks.weeks_title(weeks), frame.dark(), left_out)
     alt = "Share of checked visits with a finding by service week, with limits; the last two weeks are not complete"
     mondays = parts.picked(parts.chart(drawn, alt, "overview_weeks", weeks), "monday")
-    if unevenly := views.reviewed_in_part(view, "weeks"):
+    if unevenly := views.narrowed.reviewed_in_part(view, "weeks"):
         st.caption(unevenly)
     if mondays:
         frame.go("findings", None, **parts.week(mondays[0]))

@@ -7,13 +7,13 @@ from ui import data, frame, parts
 
 frame.enter()
 view = parts.ready("Payers")
-table = views.payer_table(view)
+table = views.payers.rated(view)
 if table.is_empty():
     frame.heading("Payers", context=data.context())
     parts.empty("No visit, claim or finding under these filters: clear them to see every payer.")
 names = parts.mapping(table, "payer_id")
-told = views.payer_sentence(table, float(view.shares["share"].sum()), names)
-frame.heading("Payers", told + views.dismissed_sentence(view), data.context())
+told = views.payers.sentence(table, float(view.shares["share"].sum()), names)
+frame.heading("Payers", told + views.narrowed.dismissed_sentence(view), data.context())
 
 dark, shown = frame.dark(), parts.named(table, "payer_id")
 
@@ -27,7 +27,7 @@ def unknown() -> None:
 
 def table_below() -> None:
     """The table of payers, to read and to download."""
-    sheet = views.payer_sheet(shown)
+    sheet = views.payers.sheet(shown)
     parts.sheet(sheet, "Payers: dollars, findings, claims, rates and what could not be told")
     parts.download(sheet, "payers_table", "payers.csv")
 
@@ -41,8 +41,8 @@ if view.valued.is_empty():
 left, right = st.columns([1.3, 1], gap="small")
 picked: list[str] = []
 with left:
-    stacked = views.by_severity(view.valued, "payer_id", table["payer_id"])
-    value, title = views.drawn_by(stacked), views.payers_title(stacked)
+    stacked = views.severities.by_severity(view.valued, "payer_id", table["payer_id"])
+    value, title = views.severities.drawn_by(stacked), views.severities.payers_title(stacked)
     drawn = charts.stacked_by(stacked, "payer_id", value, title, value, dark, names)
     alt = f"{title}, stacked by severity; choosing a bar opens its findings"
     picked += parts.picked(

@@ -11,7 +11,7 @@ frame.enter()
 try:
     report = data.records().report
     audit = data.audited()
-    frame.heading("Records", views.records_sentence(report), data.context())
+    frame.heading("Records", views.records.sentence(report), data.context())
 except (InputError, PolicyError) as refusal:
     report = audit = None
     frame.heading("Records", "These records cannot be opened; look at others here.")
@@ -58,7 +58,7 @@ with st.container(key="card_drop"):
 if report is None or audit is None:
     st.stop()
 
-refused = parts.masked(views.refused_sheet(report), "Found")
+refused = parts.masked(views.records.refused_sheet(report), "Found")
 if refused.height:  # across the page: what was expected is what the reader needs to mend the file
     st.subheader("Refused, and why", anchor=False)
     parts.sheet(
@@ -71,7 +71,7 @@ if refused.height:  # across the page: what was expected is what the reader need
 left, right = st.columns([1.25, 1], gap="medium")
 with left:
     st.subheader("Loaded", anchor=False)
-    loaded = views.loaded_sheet(report)
+    loaded = views.records.loaded_sheet(report)
     if loaded.height:
         parts.sheet(
             loaded, "Tables loaded, with rows refused and columns lacking", row_height=parts.ROW_HEIGHT
@@ -86,12 +86,12 @@ with left:
         )
     if not refused.height:
         st.caption("No row was refused.")
-    for heading, notices in views.noticed(report):
+    for heading, notices in views.records.noticed(report):
         with st.expander(heading):
             st.text("\n".join(filters.names().masked(str(notice)) for notice in notices[:200]))
 with right:
     st.subheader("Rules that could not run", anchor=False)
-    lacks = views.not_run_sheet(audit)
+    lacks = views.records.not_run_sheet(audit)
     if lacks.height:
         parts.sheet(lacks, "Rules that could not run and what they lack", row_height=parts.ROW_HEIGHT)
         parts.download(lacks, "records_not_run", "not_run.csv")
@@ -99,13 +99,13 @@ with right:
         st.caption("Every rule ran on these records.")
     mapping.reasons(report.reasons)
     st.subheader("Checks that cannot tell, by missing fact", anchor=False)
-    unknown = views.unknown_sheet(audit.coverage)
+    unknown = views.records.unknown_sheet(audit.coverage)
     if unknown.height:
         parts.sheet(
             unknown, "Missing facts and the checks that they leave untold", row_height=parts.ROW_HEIGHT
         )
         parts.download(unknown, "records_unknown", "cannot_tell.csv")
-    elif views.checks_made(audit.coverage):
+    elif views.records.checks_made(audit.coverage):
         st.caption("Every check that ran had the facts that it needs.")
     else:
         st.caption("No check ran: there was nothing to judge.")

@@ -11,16 +11,16 @@ from ui import data, fact_words, fared, frame, parts
 
 frame.enter()
 view = parts.ready("Rules")
-table = views.catalogue_table(view.audit)
+table = views.rules.catalogue_table(view.audit)
 ran = table.filter(pl.col("here") == "ran").height
 rest = "" if ran == table.height else " Those that did not say what they lack."
 frame.heading("Rules", f"{ran} of {table.height} rules ran on these records.{rest}", data.context())
 
 asked = st.query_params.get("code")
-asked = views.rule_called(asked) or asked
+asked = views.rules.rule_called(asked) or asked
 if asked and asked not in set(table["rule"]):
     st.warning(formats.markdown(f"There is no rule {formats.short(asked)} here."))
-families = views.family_counts(table)
+families = views.rules.family_counts(table)
 listed, opened = st.columns([1.19, 1], gap="small")
 with listed, st.container(horizontal=True, key="rules_tools"):
     linked = st.query_params.get("family")
@@ -34,14 +34,14 @@ with listed, st.container(horizontal=True, key="rules_tools"):
         label_visibility="collapsed",
     )  # fmt: skip
 frame.keep(family=family, search=search)
-table = views.chosen_rules(table, family, search)
+table = views.rules.chosen_rules(table, family, search)
 if table.is_empty():
     parts.explain(f"No rule of this family holds “{formats.short(search)}”." if search else "No rule.")
     st.stop()
 codes = table["rule"].to_list()
 start = codes.index(asked) if asked in codes else 0
 with listed:
-    shown = views.catalogue_sheet(table)
+    shown = views.rules.catalogue_sheet(table)
     with st.container(key="rules_list", gap=None):
         event = parts.sheet(
             shown, "The catalogue of rules by family, one a row; choosing a row opens its page",

@@ -19,7 +19,7 @@ if rows.is_empty():
         "No checked visit names its therapist under these filters. Records says what the export lacks."
     )
 names = parts.mapping(rows, "therapist_id")
-told = views.therapist_sentence(rows, names) + views.dismissed_sentence(view)
+told = views.therapists.sentence(rows, names) + views.narrowed.dismissed_sentence(view)
 frame.heading("Therapists", told, data.context())
 
 picked: list[str] = []
@@ -40,12 +40,12 @@ if picked:
 st.caption(
     "▲ above the 99.8 % limit (solid): needs a chart review, nothing more. ◆ beyond the 95 % limit (dotted). ● within expected "
     "variation. ▼ below the 99.8 % limit: see whether the checks had their facts. Level line: the discipline's own rate. A mark "
-    "counts the findings that are the therapist's own." + views.reviewed_in_part(view, "therapists")
+    "counts the findings that are the therapist's own." + views.narrowed.reviewed_in_part(view, "therapists")
 )
 
-here = views.therapists_here(view.audit)
+here = views.therapists.therapists_here(view.audit)
 table = risk.risk_table(view.audit, "therapist").filter(here)
-shown = views.therapist_sheet(parts.named(table, "therapist_id"))
+shown = views.therapists.sheet(parts.named(table, "therapist_id"))
 event = parts.sheet(
     shown, "Therapists with their rates; choosing a row opens their findings",
     key="therapists_table", on_select="rerun", selection_mode="single-row",
@@ -60,7 +60,7 @@ st.caption(
     "larger there."
 )
 coverage = peers.audit.coverage
-families = views.heat_columns(coverage)
+families = views.therapists.heat_columns(coverage)
 family = None
 if families:
     family = st.selectbox(
@@ -73,7 +73,7 @@ by_family = bool(families) and not family
 cells = (risk.family_excess if by_family else risk.excess)(coverage).filter(mine, here)
 if cells.height:
     drawn = charts.heat_map(
-        cells, views.pairs_title(cells, "family" if by_family else "rule"), frame.dark(),
+        cells, views.therapists.pairs_title(cells, "family" if by_family else "rule"), frame.dark(),
         parts.mapping(cells, "therapist_id"), list(families) if by_family else (),
     )  # fmt: skip
     alt = "Heat map of therapists and rules: excess beyond chance; hatched where it could not be told, pale where few"
@@ -82,4 +82,4 @@ if cells.height:
         frame.go(
             "findings", therapist=parts.picked(events, "therapist_id"), rule=parts.picked(events, "rule")
         )
-    st.caption(views.chance_words(risk.excess(coverage).filter(mine, here)))
+    st.caption(views.therapists.chance_words(risk.excess(coverage).filter(mine, here)))

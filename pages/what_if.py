@@ -34,7 +34,7 @@ def result(told: Difference) -> None:
     if not told.lines.is_empty():
         most = formats.plural(told.largest.height, "line")
         st.markdown(f"**The largest changes: {most} of {formats.count(told.lines.height)}**")
-        sheet = parts.named(views.what_if_sheet(told, view.audit.lines), "payer_id", "therapist_id")
+        sheet = parts.named(views.what_if.sheet(told, view.audit.lines), "payer_id", "therapist_id")
         sheet = sheet.rename({"payer_id": "Payer", "therapist_id": "Therapist"})
         money = dict.fromkeys(("Before", "After", "Change"), st.column_config.NumberColumn(format="dollar"))
         parts.sheet(sheet, "The lines whose dollars at risk change most", column_config=money)
@@ -45,7 +45,7 @@ def result(told: Difference) -> None:
                 valued = parts.named(
                     found.with_columns(dollars="amount_at_risk"), "therapist_id", "patient_id", "payer_id"
                 )
-                sheet = views.findings_sheet(valued)
+                sheet = views.findings.sheet(valued)
                 parts.sheet(sheet, title)
                 parts.download(sheet, f"what_if_{title}", f"{title.lower().replace(' ', '_')}.csv")
 
@@ -74,7 +74,7 @@ with left, st.container(key="card_what_if"):
     every = [*what_if.kept_changes(), *([chosen] if chosen else [])]
 told = data.what_if(every) if every else None
 with head:
-    said = views.what_if_sentence(told) + data.dismissed_in_all() if told else QUESTION
+    said = views.what_if.sentence(told) + data.dismissed_in_all() if told else QUESTION
     frame.heading("What if", said, data.context())
 with right:
     if told:

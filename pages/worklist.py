@@ -26,16 +26,16 @@ try:
     decisions.said_before()
     since = data.since(store, st.session_state.get(worklist.RUN))
     named = worklist.run_names(since)
-    valued, shares = views.with_dismissed(view)  # what is dismissed is listed, as dismissed
+    valued, shares = views.narrowed.with_dismissed(view)  # what is dismissed is listed, as dismissed
     stands = standing(valued, store.decisions(), date.today())
     seen = store.first_seen(data.source())
 except ReviewError as refusal:
     frame.heading("Worklist", context=data.context())
     parts.empty(f"{refusal} Findings can still be read.")
-work = gathering.with_standing(valued.filter(views.REAL), stands, since.changed)
+work = gathering.with_standing(valued.filter(views.narrowed.REAL), stands, since.changed)
 counted = gathering.counts(work, since.changed)
-frame.heading("Worklist", views.worklist_sentence(counted, work, since.before), data.context())
-st.caption(formats.markdown(views.standing_sentence(work, seen, date.today())))
+frame.heading("Worklist", views.worklist.sentence(counted, work, since.before), data.context())
+st.caption(formats.markdown(views.worklist.standing_sentence(work, seen, date.today())))
 
 choice = worklist.tools(since, named)
 shown = work.filter(pl.col("status") == choice.status)
@@ -55,7 +55,7 @@ def listed(rows: pl.DataFrame, kept: Store) -> pl.DataFrame:
         worklist.picture(rows, choice)
     with right:
         event = parts.sheet(
-            views.worklist_sheet(rows), "Causes, one a row; choosing rows opens the form that decides their findings at once",
+            views.worklist.sheet(rows), "Causes, one a row; choosing rows opens the form that decides their findings at once",
             height=300, row_height=parts.ROW_HEIGHT, key=key, on_select="rerun",
             selection_mode="multi-row", column_config={"What": st.column_config.TextColumn(width=290)},
         )  # fmt: skip

@@ -12,7 +12,7 @@ from compliance.policy import load_policies
 from compliance.prebill import fixes, pre_bill, released_by, released_untold, sheet
 from compliance.records.load import Records, load
 from compliance.review.worklist import cause_key
-from compliance.views import billing_sentence
+from compliance.views.billing import sentence as billing_sentence
 
 pytestmark = pytest.mark.xdist_group("prebill")  # one worker audits the sample
 

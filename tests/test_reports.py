@@ -124,8 +124,8 @@ def every_text(data: Any) -> str:
 def test_the_directors_page_says_what_the_overview_says(subject: Subject, told: Mapping[str, Any]) -> None:
     figures = risk.summary(subject.audit)
     page = told["director"]
-    assert page["sentence"] == printed(views.overview_sentence(figures))
-    per = views.per_hundred(figures["findings"], figures["visits"])
+    assert page["sentence"] == printed(views.overview.sentence(figures))
+    per = risk.per_hundred(figures["findings"], figures["visits"])
     assert per and page["tiles"][2]["value"] == f"{per[0]:.1f}"
     assert told["by_rule"]["total"] == formats.money(figures["dollars"])
     assert told["by_rule"]["findings"] == str(figures["findings"])
@@ -150,7 +150,9 @@ def test_the_printed_weeks_stand_against_the_baseline_of_the_screen(subject: Sub
     weeks = risk.weekly(subject.audit.visits, baseline_until=first)
     assert marked.baseline_until == first
     page = director.page(marked)["weeks"]
-    assert page["sentence"] == f"{views.better_sentence(weeks, first)}." and " since: " in page["sentence"]
+    assert (
+        page["sentence"] == f"{views.weeks.better_sentence(weeks, first)}." and " since: " in page["sentence"]
+    )
     limits = [formats.percent(each) for each in weeks["limit_high"]]
     assert [row[3] for row in page["rows"]] == limits
     assert limits != [row[3] for row in director.page(subject)["weeks"]["rows"]]
@@ -174,7 +176,7 @@ def test_a_report_leaves_out_what_was_dismissed_says_so_and_lists_it_for_the_aud
     dismissed = gone.select("finding_id", **{name: pl.lit(value) for name, value in why.items()})
     told = again(subject, dismissed=dismissed)
     words = f" {gone.height} findings that reviewers dismissed are left out."
-    assert director.page(told)["sentence"] == views.overview_sentence(told.figures) + words
+    assert director.page(told)["sentence"] == views.overview.sentence(told.figures) + words
     assert told.figures["findings"] == subject.figures["findings"] - gone.height
     assert not [page for page in coaching.pages(told) for rule in page["found"] if rule["rule"] == "PR-01"]
     book = opened(xlsx(told))
@@ -340,8 +342,8 @@ def test_under_filters_the_report_says_which_and_counts_as_the_screen(subject: S
     scope = Scope(payers=("MCR",), since=date(2026, 2, 1), until=date(2026, 3, 31))
     narrow = again(subject, scope)
     assert narrow.chosen == ("Payer: Medicare B", "Service Feb 1 – Mar 31, 2026")
-    figures = risk.summary(views.narrowed(subject.audit, scope.of).audit)
+    figures = risk.summary(views.narrowed.narrowed(subject.audit, scope.of).audit)
     told = content(narrow)
     assert told["chosen"].startswith("Only: Payer: Medicare B")
-    assert told["director"]["sentence"] == printed(views.overview_sentence(figures))
+    assert told["director"]["sentence"] == printed(views.overview.sentence(figures))
     assert narrow.run.run_id == subject.run.run_id

@@ -746,7 +746,9 @@ def test_a_line_of_two_confirmed_findings_is_owed_once() -> None:
     running = clocks(work, lines, {"M": "medicare"}, load_policies(), TODAY)
     assert running["dollars"].sort().to_list() == [10.0, 25.0]
     assert owed(running, work, lines) == 25.0
-    assert "2 confirmed overpayments, $25 that payers paid: the first" in views.clocks_sentence(running, 25.0)
+    assert "2 confirmed overpayments, $25 that payers paid: the first" in views.worklist.clocks_sentence(
+        running, 25.0
+    )
 
 
 @pytest.mark.parametrize("case", CLOCK_CASES)

@@ -175,21 +175,21 @@ def _run(held: Records, chosen: Policies, as_of: date) -> Audit:
     return result
 
 
-def view() -> views.Narrowed:
+def view() -> views.narrowed.Narrowed:
     """The audit under the filters in force."""
     return _narrowed(filters.current())
 
 
-def peers() -> views.Narrowed:
+def peers() -> views.narrowed.Narrowed:
     """The audit under the filters in force but for the therapists: what one of them is compared with."""
     return _narrowed(replace(filters.current(), therapists=()))
 
 
-def _narrowed(chosen: filters.Filters) -> views.Narrowed:
+def _narrowed(chosen: filters.Filters) -> views.narrowed.Narrowed:
     others = replace(chosen, therapists=()).apply if chosen.therapists else None
     found = audited()
     told = dismissed(found.findings)
-    return views.narrowed(found, chosen.apply, others, told, chosen.count_dismissed, _left_out)
+    return views.narrowed.narrowed(found, chosen.apply, others, told, chosen.count_dismissed, _left_out)
 
 
 def _left_out(whole: Audit, ids: Sequence[str]) -> Audit:
@@ -210,8 +210,8 @@ def dismissed(findings: pl.DataFrame) -> pl.DataFrame | None:
 
 
 def dismissed_in_all() -> str:
-    """Whether dismissed findings are in figures that no filter narrows, as `views.dismissed_words`."""
-    return views.dismissed_words(len(_gone(audited().findings)), filters.current().count_dismissed)
+    """Whether dismissed findings are in figures that no filter narrows, as `views.narrowed.dismissed_words`."""
+    return views.narrowed.dismissed_words(len(_gone(audited().findings)), filters.current().count_dismissed)
 
 
 def any_dismissed() -> bool:
@@ -228,7 +228,7 @@ def _decided() -> pl.DataFrame | None:
         return None
 
 
-def earlier() -> tuple[views.Narrowed, date, date] | None:
+def earlier() -> tuple[views.narrowed.Narrowed, date, date] | None:
     """The audit on as many days before the chosen ones, with these days; None without dates or without visits then."""
     offered = choices()
     before = filters.current().before(offered.first, offered.last)

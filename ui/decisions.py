@@ -11,7 +11,7 @@ from compliance import formats
 from compliance.review import Conflict, Decision, ReviewError, standing
 from compliance.review.decisions import ASKED, COMMENT, CONFIRMED, DISMISSED, OPEN, WAIVED
 from compliance.review.store import Store
-from compliance.views import standing_words
+from compliance.views.worklist import standing_words
 from ui import data, filters, parts
 
 CHOICES = {

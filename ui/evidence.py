@@ -85,7 +85,7 @@ def _actions(finding: Mapping[str, Any], rule: Rule) -> None:
 
 def _reason(evidence: Mapping[str, Any], rule: Rule) -> str:
     """Why it matters, and the parameters that decided: the leading ones in sight, all of them below a fold."""
-    first, matters = views.why(rule)
+    first, matters = views.findings.why(rule)
     told = fact_words.leading(evidence.get("parameters", {}), rule.parameters)
     leading = "".join(f"<p class='authority'>{_parameter(name, value)}</p>" for name, value in told[:LEADING])
     rest = "".join(f"<li>{_parameter(name, value)}</li>" for name, value in told[LEADING:])
@@ -212,7 +212,7 @@ def _note_side(finding: Mapping[str, Any], evidence: Mapping[str, Any], rule: Ru
     told = _note(note_id, spans, rule) if note_id else ""
     if told:
         return told
-    subject = views.SUBJECT_WORDS[finding["subject"]]
+    subject = views.causes.SUBJECT_WORDS[finding["subject"]]
     rests = "No note is tied to this line."
     if finding["subject"] != "line":
         rests = f"This finding rests on a {subject}, not on one note."
@@ -281,7 +281,7 @@ def _merged(text: str, spans: Sequence[tuple[int, int, str]]) -> list[tuple[int,
 
 def _lines(finding: Mapping[str, Any], result: Audit, evidence: Mapping[str, Any]) -> str:
     """Every line that the finding puts at risk, and what its dollars are."""
-    lines = views.lines_at_risk(finding, result.lines)
+    lines = views.findings.lines_at_risk(finding, result.lines)
     if lines.is_empty():
         return ""
     total = finding["amount_at_risk"]
@@ -326,7 +326,7 @@ def _facts(finding: Mapping[str, Any], evidence: Mapping[str, Any], drawn: Colle
 
 
 def _others(finding: Mapping[str, Any], result: Audit) -> None:
-    others = views.others_on(finding, result.findings)
+    others = views.findings.others_on(finding, result.findings)
     if not others:
         return
     with st.container(horizontal=True, vertical_alignment="center", key="evidence_others"):

@@ -22,7 +22,7 @@ def health(result: Audit) -> None:
             f"{formats.plural(told, 'finding')} confirmed or dismissed so far. What is often dismissed, people look at: no rule "
             "demotes itself."
         )
-        sheet = views.health_sheet(rows)
+        sheet = views.rules.health_sheet(rows)
         parts.sheet(
             sheet, "Rules: findings, share confirmed with its interval, what could not be told, days to clear"
         )

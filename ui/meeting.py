@@ -21,7 +21,7 @@ def four_figures(told: Subject) -> None:
             )
 
 
-def better(view: views.Narrowed, subject: Subject) -> None:
+def better(view: views.narrowed.Narrowed, subject: Subject) -> None:
     """The p-chart with its baseline frozen on the first marked day, and the marked days."""
     st.subheader("Are we better?", anchor=False)
     kept, _ = data.review()
@@ -30,8 +30,8 @@ def better(view: views.Narrowed, subject: Subject) -> None:
     if weeks.is_empty():
         parts.explain("No checked visit has a date.")
         return
-    shown, note = views.weeks_shown(weeks)
-    told = f"{views.better_sentence(weeks, baseline)}.{views.reviewed_in_part(view, 'weeks')}"
+    shown, note = views.weeks.weeks_shown(weeks)
+    told = f"{views.weeks.better_sentence(weeks, baseline)}.{views.narrowed.reviewed_in_part(view, 'weeks')}"
     st.markdown(formats.markdown(told))
     drawn = charts.p_chart(shown, "Visits with a finding by service week", frame.dark(), note, marks)
     words = (
@@ -58,7 +58,7 @@ def _marking(kept: Store, marks: list[tuple[date, str]]) -> None:
                 st.rerun()
 
 
-def who_needs_help(view: views.Narrowed) -> None:
+def who_needs_help(view: views.narrowed.Narrowed) -> None:
     """The funnel in words, and its picture of the largest discipline that has somebody outside."""
     st.subheader("Who needs help?", anchor=False)
     rows = risk.funnel(view.audit.visits).drop_nulls("therapist_id")
@@ -66,7 +66,7 @@ def who_needs_help(view: views.Narrowed) -> None:
         parts.explain("No checked visit names its therapist.")
         return
     names = parts.mapping(rows, "therapist_id")
-    st.markdown(formats.markdown(views.help_sentence(rows, names)))
+    st.markdown(formats.markdown(views.therapists.help_sentence(rows, names)))
     outside = rows.filter(pl.col("standing") == "outside")
     largest = (outside if outside.height else rows).sort("of", descending=True)["discipline"][0]
     of_one = rows.filter(pl.col("discipline") == largest)
@@ -85,18 +85,18 @@ def who_needs_help(view: views.Narrowed) -> None:
     )
 
 
-def which_payer(view: views.Narrowed) -> None:
+def which_payer(view: views.narrowed.Narrowed) -> None:
     """Dollars at risk by payer."""
     st.subheader("Which payer hurts?", anchor=False)
-    table = views.payer_table(view)
+    table = views.payers.rated(view)
     if table.is_empty():
         parts.explain("No claim names its payer.")
         return
     names = parts.mapping(table, "payer_id")
-    st.markdown(formats.markdown(views.payer_sentence(table, float(view.shares["share"].sum()), names)))
+    st.markdown(formats.markdown(views.payers.sentence(table, float(view.shares["share"].sum()), names)))
     if not view.valued.is_empty():
-        stacked = views.by_severity(view.valued, "payer_id", table["payer_id"])
-        value, title = views.drawn_by(stacked), views.payers_title(stacked)
+        stacked = views.severities.by_severity(view.valued, "payer_id", table["payer_id"])
+        value, title = views.severities.drawn_by(stacked), views.severities.payers_title(stacked)
         drawn = charts.stacked_by(stacked, "payer_id", value, title, value, frame.dark(), names)
         parts.chart(drawn, title, "meeting_payers", parts.named(stacked, "payer_id"), picks=False)
 
@@ -111,7 +111,7 @@ def by_friday(told: Subject) -> None:
     st.markdown("\n".join(f"{place}. {formats.markdown(each)}" for place, each in enumerate(lines, 1)))
 
 
-def beside_ourselves(view: views.Narrowed) -> None:
+def beside_ourselves(view: views.narrowed.Narrowed) -> None:
     """The figures of CMS's letters from these claims, and the mix of codes with its limits."""
     st.subheader("What would a payer's letter say?", anchor=False)
     ids = view.audit.visits.select("patient_id", "discipline", "service_date")

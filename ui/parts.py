@@ -35,7 +35,7 @@ def empty(why: str) -> NoReturn:
     st.stop()
 
 
-def ready(title: str) -> views.Narrowed:
+def ready(title: str) -> views.narrowed.Narrowed:
     """The audit under the filters, or the page's heading and an explanation why there is none."""
     try:
         view = data.view()
@@ -105,7 +105,7 @@ STANDING_WORDS = charts.STANDING_WORDS | {"few": "too few to say", "cannot_tell"
 def headed(table: pl.DataFrame) -> pl.DataFrame:
     """A chart's frame as a table: headings in words, families and standings named, dollars to cents, others to four digits."""
     said: dict[str, Mapping[str, str]] = {
-        "family": views.family_titles(),
+        "family": views.severities.family_titles(),
         "standing": STANDING_WORDS,
         "state": STANDING_WORDS,
     }
@@ -199,7 +199,7 @@ def _value_words(key: str, value: str) -> str:
     if key == "rule":
         return f"{value} {catalogue()[value].title}"
     if key == "severity":
-        return views.signed_severities()[value]
+        return views.findings.signed_severities()[value]
     return people(f"{key}_id")(value) if key != "discipline" else value
 
 
@@ -264,5 +264,5 @@ def mapping(table: pl.DataFrame, column: str) -> dict[str, str]:
 
 def week(monday: str) -> dict[str, date]:
     """The change of filters that leaves one service week."""
-    since, until = views.week_of(monday)
+    since, until = views.weeks.week_of(monday)
     return {"since": since, "until": until}

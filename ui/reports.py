@@ -11,7 +11,7 @@ from compliance.audit import unsubmitted
 from compliance.prebill import unsent
 from compliance.reports import Subject, pdf, xlsx
 from compliance.review import lifted
-from compliance.views import Narrowed, dismissed_sentence
+from compliance.views.narrowed import Narrowed, dismissed_sentence
 from ui import data, filters, parts, trail
 
 KINDS: dict[str, tuple[str, str]] = {

@@ -77,9 +77,9 @@ def rows_of(shown: pl.DataFrame, shares: pl.DataFrame, choice: Choice) -> pl.Dat
     """The rows of the list with the words that name each (`label`)."""
     rows = worklist.gathered(shown, shares, choice.by, choice.order)
     if choice.by == "rule":
-        labels = [views.rule_named(rule) for rule in rows["rule"]]
+        labels = [views.rules.rule_named(rule) for rule in rows["rule"]]
     else:
-        said = views.cause_labels(rows, parts.called)
+        said = views.causes.cause_labels(rows, parts.called)
         labels = [f"{rule} {each}" for rule, each in zip(rows["rule"], said, strict=True)]
     return rows.with_columns(label=pl.Series(labels, dtype=pl.String))
 
@@ -90,7 +90,7 @@ def picture(rows: pl.DataFrame, choice: Choice) -> None:
     title = worklist.pareto_sentence(rows, choice.by, choice.order)
     drawn = charts.pareto(rows.head(SHOWN).drop("ids"), "label", choice.order, title, axis, frame.dark())
     told = f"{axis} by {BY[choice.by].lower()}, the largest first"
-    parts.chart(drawn, told, "worklist_pareto", views.pareto_sheet(rows), picks=False)
+    parts.chart(drawn, told, "worklist_pareto", views.worklist.pareto_sheet(rows), picks=False)
 
 
 def running_clocks(work: pl.DataFrame, lines: pl.DataFrame) -> None:
@@ -99,8 +99,8 @@ def running_clocks(work: pl.DataFrame, lines: pl.DataFrame) -> None:
     running = clocks(work, lines, data.policy_of_payers(), data.policies(), date.today(), recorded)
     if running.is_empty():
         return
-    st.markdown(formats.markdown(views.clocks_sentence(running, owed(running, work, lines))))
-    sheet = views.clocks_sheet(parts.named(running, "payer_id"))
+    st.markdown(formats.markdown(views.worklist.clocks_sentence(running, owed(running, work, lines))))
+    sheet = views.worklist.clocks_sheet(parts.named(running, "payer_id"))
     parts.sheet(sheet, "Confirmed overpayments and the days by which they are to be returned")
     parts.download(sheet, "worklist_clocks", "overpayments.csv")
 
@@ -115,21 +115,21 @@ def no_longer_found(changed: pl.DataFrame, counted: Mapping[str, int]) -> None:
         st.caption(
             "Fixed: judged again and found no more. Not judged again: its claim or note is not in these records any more."
         )
-        sheet = views.gone_sheet(parts.named(gone, "therapist_id", "patient_id", "payer_id"))
+        sheet = views.worklist.gone_sheet(parts.named(gone, "therapist_id", "patient_id", "payer_id"))
         parts.sheet(sheet, "Findings of the earlier run that this one does not have")
         parts.download(sheet, "worklist_gone", "no_longer_found.csv")
 
 
 def chosen_table(picked: pl.DataFrame) -> None:
     """The findings of the chosen rows, each with how it stands and the way to its evidence."""
-    found = views.listed(picked)
+    found = views.findings.listed(picked)
     with st.container(horizontal=True, vertical_alignment="center", key="worklist_chosen_head"):
         st.markdown(f"**{formats.plural(found.height, 'finding')} chosen**", width="content")
         opens = st.button("Open the evidence", key="worklist_open", type="tertiary",
                           help="Of the first; choosing a row below opens that one's.")  # fmt: skip
-    told = views.findings_sheet(parts.named(found, "therapist_id", "patient_id", "payer_id")).with_columns(
+    told = views.findings.sheet(parts.named(found, "therapist_id", "patient_id", "payer_id")).with_columns(
         Standing=pl.Series(
-            [views.standing_words(row) for row in found.iter_rows(named=True)], dtype=pl.String
+            [views.worklist.standing_words(row) for row in found.iter_rows(named=True)], dtype=pl.String
         )
     )
     told = parts.masked(told, "Standing")

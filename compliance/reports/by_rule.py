@@ -27,10 +27,10 @@ def page(subject: Subject) -> dict[str, Any]:
         "untold": untold,
         "unknown": [
             [fact, formats.count(checks), rules]
-            for fact, checks, rules, _ in views.unknown_sheet(subject.audit.coverage).iter_rows()
+            for fact, checks, rules, _ in views.records.unknown_sheet(subject.audit.coverage).iter_rows()
         ],
         "not_run": [
-            list(row) for row in views.not_run_sheet(subject.audit).drop("In the records").iter_rows()
+            list(row) for row in views.records.not_run_sheet(subject.audit).drop("In the records").iter_rows()
         ],
         "refused": formats.refused(subject.records.report),
         "left_out": [each.message for each in subject.records.report.left_out],
@@ -42,7 +42,9 @@ def _row(row: dict[str, Any]) -> dict[str, Any]:
     return {
         "rule": rule.code,
         "title": rule.title,
-        "severity": views.signed_severities()[next((each for each in AT_RISK_OR_LOW if row[each]), "info")],
+        "severity": views.findings.signed_severities()[
+            next((each for each in AT_RISK_OR_LOW if row[each]), "info")
+        ],
         "unit": rule.unit,
         "rate": formats.rate(row["n"], row["of"], row["share_low"], row["share_high"]),
         "findings": formats.count(row["findings"]),

@@ -34,12 +34,12 @@ def pages(subject: Subject, therapists: Sequence[str] | None = None) -> list[dic
 
 
 def _page(subject: Subject, therapist: str, stands: pl.DataFrame) -> dict[str, Any]:
-    own = subject.view.valued.filter(pl.col("therapist_id") == therapist, views.REAL).sort(
+    own = subject.view.valued.filter(pl.col("therapist_id") == therapist, views.narrowed.REAL).sort(
         ["dollars", "finding_id"], descending=[True, False]
     )
     coverage = subject.audit.coverage.filter(pl.col("therapist_id") == therapist)
     of_policies = pl.col("missing").str.starts_with("policy.").fill_null(False)
-    unknown = views.unknown_sheet(coverage.filter(~of_policies))
+    unknown = views.records.unknown_sheet(coverage.filter(~of_policies))
     by_rule = _by_rule(own)
     return {
         "name": subject.names.therapist(therapist),
@@ -77,7 +77,7 @@ def _found(subject: Subject, rows: pl.DataFrame, coverage: pl.DataFrame) -> dict
     day = formats.day(first["service_date"])
     told = "" if day in first["message"] or not first["service_date"] else f"{day}: "
     return {
-        "severity": views.signed_severities()[first["severity"]],
+        "severity": views.findings.signed_severities()[first["severity"]],
         "title": rule.title,
         "rule": rule.code,
         "much": f"{much} (each {rule.unit})" if checked else formats.plural(rows.height, "finding"),

@@ -19,10 +19,11 @@ PAYERS_DRAWN = 8
 def page(subject: Subject) -> dict[str, Any]:
     """The data of the director's page."""
     weeks = risk.weekly(subject.audit.visits, baseline_until=subject.baseline_until)
-    unknowns = views.unknowns_sentence(subject.audit, int(subject.figures["visits_cannot_tell"]))
+    unknowns = views.overview.unknowns_sentence(subject.audit, int(subject.figures["visits_cannot_tell"]))
     return {
-        "sentence": views.overview_sentence(subject.figures) + views.dismissed_sentence(subject.view),
-        "unknowns": f"{unknowns} {views.unverified_sentence(subject.view)}".strip(),
+        "sentence": views.overview.sentence(subject.figures)
+        + views.narrowed.dismissed_sentence(subject.view),
+        "unknowns": f"{unknowns} {views.narrowed.unverified_sentence(subject.view)}".strip(),
         "tiles": tiles(subject),
         "weeks": None if weeks.is_empty() else _weeks(weeks, subject),
         "payers": _payers(subject),
@@ -67,7 +68,7 @@ def _held(subject: Subject) -> dict[str, str]:
 
 def _per_hundred(subject: Subject) -> dict[str, str]:
     found, visits = int(subject.figures["findings"]), int(subject.figures["visits"])
-    per = views.per_hundred(found, visits)
+    per = risk.per_hundred(found, visits)
     if per is None:
         return {"label": "Findings per 100 visits", "value": formats.NOTHING, "note": "no visits"}
     note = f"{formats.count(found)} on {formats.plural(visits, 'visit')}; {per[1]:.1f}–{per[2]:.1f} at 95 %"
@@ -91,7 +92,7 @@ def _top_fix(subject: Subject) -> dict[str, str]:
 def _billing(subject: Subject) -> str:
     first = [each for ids in subject.fixes["ids"].head(FIXES_SHOWN) for each in ids]
     released = prebill.released_by(subject.waiting, first, subject.lifted)
-    return views.billing_sentence(subject.claims, subject.fixes, released, FIXES_SHOWN, subject.unsent)
+    return views.billing.sentence(subject.claims, subject.fixes, released, FIXES_SHOWN, subject.unsent)
 
 
 def fixes(subject: Subject, top: int = FIXES_SHOWN) -> dict[str, Any]:
@@ -99,24 +100,24 @@ def fixes(subject: Subject, top: int = FIXES_SHOWN) -> dict[str, Any]:
 
     Returns heading, `dollars` (the column's heading), rows (what, who, dollars, more), and how many are left out.
     """
-    due = f"What to fix by {formats.day(views.next_friday(subject.as_of))}"
+    due = f"What to fix by {formats.day(views.billing.next_friday(subject.as_of))}"
     if not subject.fixes.is_empty():
         rows = _fixes(subject, subject.fixes.head(top).with_columns(lines="claims"), "held")
         heading, dollars, more = f"{due}, blockers first", "holds", subject.fixes.height - len(rows)
     else:
-        causes = views.root_causes(subject.view.valued, subject.view.shares)
+        causes = views.causes.root_causes(subject.view.valued, subject.view.shares)
         rows = _fixes(subject, causes.head(top), "dollars")
         heading, dollars, more = f"{due}, by dollars at risk", "at risk", causes.height - len(rows)
     return {"heading": heading, "dollars": dollars, "rows": rows, "more": more}
 
 
 def _fixes(subject: Subject, causes: pl.DataFrame, dollars: str) -> list[dict[str, str]]:
-    words = views.cause_labels(causes, subject.called)
+    words = views.causes.cause_labels(causes, subject.called)
     return [
         {
             "rule": row["rule"],
             "what": what,
-            "who": views.owner(row, subject.called),
+            "who": views.causes.owner(row, subject.called),
             "dollars": formats.money(row[dollars]),
             "releases": _released(row.get("released")),
         }
@@ -133,13 +134,17 @@ def _released(dollars: float | None) -> str:
 
 def _weeks(weeks: pl.DataFrame, subject: Subject) -> dict[str, Any]:
     """The chart by week against the baseline that the page Meeting has, and its sentence."""
-    title, sentence = views.weeks_title(weeks), views.better_sentence(weeks, subject.baseline_until)
-    drawn, note = views.weeks_shown(weeks)
+    title, sentence = (
+        views.weeks.weeks_title(weeks),
+        views.weeks.better_sentence(weeks, subject.baseline_until),
+    )
+    drawn, note = views.weeks.weeks_shown(weeks)
     marks = [(day, formats.terminal(subject.names.masked(words))) for day, words in subject.marks]
     return {
         "svg": svg(charts.p_chart(drawn, title, False, note, marks), HALF, HIGH),
         "alt": f"Share of checked visits with a finding by service week, with limits: {sentence}.",
-        "sentence": (f"{sentence}." if subject.marks else "") + views.reviewed_in_part(subject.view, "weeks"),
+        "sentence": (f"{sentence}." if subject.marks else "")
+        + views.narrowed.reviewed_in_part(subject.view, "weeks"),
         "caption": "Visits with a finding by week of service",
         "heads": ["Week of", "Visits with a finding", "Lower limit", "Upper limit", ""],
         "rows": [
@@ -156,20 +161,20 @@ def _weeks(weeks: pl.DataFrame, subject: Subject) -> dict[str, Any]:
 
 
 def _payers(subject: Subject) -> dict[str, Any] | None:
-    table = views.payer_table(subject.view)
+    table = views.payers.rated(subject.view)
     if table.is_empty():
         return None
     names = subject.names_of(table["payer_id"])
     whole = float(subject.view.shares["share"].sum())
-    sentence = views.payer_sentence(table, whole, names)
+    sentence = views.payers.sentence(table, whole, names)
     drawn = table.head(PAYERS_DRAWN)
-    stacked = views.by_severity(
+    stacked = views.severities.by_severity(
         subject.view.valued.filter(pl.col("payer_id").is_in(drawn["payer_id"].implode(), nulls_equal=True)),
         "payer_id",
         drawn["payer_id"],
     )
-    value = views.drawn_by(stacked)
-    title = views.payers_title(stacked) + (
+    value = views.severities.drawn_by(stacked)
+    title = views.severities.payers_title(stacked) + (
         f" (the first {PAYERS_DRAWN} of {table.height})" if table.height > PAYERS_DRAWN else ""
     )
     return {
@@ -184,8 +189,8 @@ def _payers(subject: Subject) -> dict[str, Any] | None:
                 formats.money(row["dollars"]),
                 formats.count(row["findings"]),
                 formats.count(row["claims"]),
-                views.per_100_words(row),
-                views.untold_words(row),
+                views.payers.per_100_words(row),
+                views.payers.untold_words(row),
             ]
             for row in table.iter_rows(named=True)
         ],
@@ -208,8 +213,8 @@ def _people(subject: Subject) -> dict[str, Any] | None:
     disciplines = [each for each in ("PT", "OT", "SLP") if each in set(rows["discipline"])]
     width = {1: WIDE, 2: HALF}.get(len(disciplines), THIRD)
     return {
-        "sentence": views.therapist_sentence(rows, names),
-        "legend": _legend(rows) + views.reviewed_in_part(subject.view, "therapists"),
+        "sentence": views.therapists.sentence(rows, names),
+        "legend": _legend(rows) + views.narrowed.reviewed_in_part(subject.view, "therapists"),
         "pictures": [_funnel(rows.filter(pl.col("discipline") == each), each, names, width) for each in disciplines],
         "caption": "Therapists",
         "heads": ["Therapist", "Discipline", "Visits with a finding of their own", "Stands"],

@@ -15,7 +15,7 @@ from compliance.policy import Policies
 from compliance.records.load import Records
 from compliance.review.runs import Run, run_of
 from compliance.review.worklist import cause_key
-from compliance.views import Narrowed, narrowed
+from compliance.views.narrowed import Narrowed, narrowed
 
 
 @dataclass(frozen=True)

@@ -77,9 +77,21 @@ def _summary(subject: Subject) -> pl.DataFrame:
     numbers = {"Visits": "visits", "Visits checked": "checked", "Claims": "claims", "Claims with a finding": "claims_hit",
                "Claim lines": "lines", "Findings": "findings", "Worth knowing": "info"}  # fmt: skip
     told: list[tuple[str, str, float | None]] = [
-        ("What", views.overview_sentence(figures) + views.dismissed_sentence(subject.view), None),
-        ("Cannot tell", views.unknowns_sentence(subject.audit, int(figures["visits_cannot_tell"])), None),
-        ("Unverified", views.unverified_sentence(subject.view) or "none of the dollars at risk", None),
+        (
+            "What",
+            views.overview.sentence(figures) + views.narrowed.dismissed_sentence(subject.view),
+            None,
+        ),
+        (
+            "Cannot tell",
+            views.overview.unknowns_sentence(subject.audit, int(figures["visits_cannot_tell"])),
+            None,
+        ),
+        (
+            "Unverified",
+            views.narrowed.unverified_sentence(subject.view) or "none of the dollars at risk",
+            None,
+        ),
         ("Under these filters", "; ".join(subject.chosen) or "none: the whole of the records", None),
         *((tile["label"], f"{tile['value']}, {tile['note']}", None) for tile in tiles(subject)),
         *((name, formats.count(int(figures[key])), float(figures[key])) for name, key in numbers.items()),
@@ -114,7 +126,7 @@ def _person(subject: Subject, table: pl.DataFrame, column: str, head: str) -> di
 
 
 def _findings(subject: Subject, valued: pl.DataFrame) -> pl.DataFrame:
-    found = views.listed(valued)
+    found = views.findings.listed(valued)
     return pl.DataFrame(
         {
             "Severity": found["severity"],
@@ -181,7 +193,7 @@ def _therapists(subject: Subject) -> pl.DataFrame:
 
 
 def _payers(subject: Subject) -> pl.DataFrame:
-    table = views.payer_table(subject.view)
+    table = views.payers.rated(subject.view)
     names = pl.DataFrame({"Payer": _called(subject, table, "payer_id"), "Payer id": table["payer_id"]})
     more = table.select(
         pl.col("claims").cast(pl.Int64).alias("Claims"),
@@ -195,7 +207,7 @@ def _payers(subject: Subject) -> pl.DataFrame:
 
 def _rules(subject: Subject) -> pl.DataFrame:
     table = risk.risk_table(subject.audit, "rule")
-    told = views.catalogue_table(subject.audit).select(
+    told = views.rules.catalogue_table(subject.audit).select(
         "rule", "title", "family", "unit", "here", "passed", "failed", "not_applicable", severity="severity"
     )
     money = table.select(
