@@ -15,6 +15,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
@@ -272,7 +273,7 @@ def check(
 ) -> None:
     """Load, run every check, print findings."""
     from compliance import output as written
-    from compliance.audit import Scope
+    from compliance.audit import Scope, audit
     from compliance.prebill import pre_bill
 
     scope = Scope(
@@ -287,7 +288,16 @@ def check(
     planted = None if truth is None else _planted(truth)
     records, chosen, result = _audited(path, policies, as_of, rule, scope, layouts=layouts)
     lifted = _lifted(review, result)
-    claims = pre_bill(result, lifted) if unsubmitted else None
+    claims = None
+    if unsubmitted:
+        whole = result
+        if rule or scope != Scope(
+            unsubmitted=True
+        ):  # what holds a claim is for every rule and therapist to say
+            held_by = audit(records, chosen, result.as_of, scope=Scope(unsubmitted=True))
+            lifted |= _lifted(review, held_by)
+            whole = replace(held_by, lines=scope.of(held_by.lines), visits=scope.of(held_by.visits))
+        claims = pre_bill(whole, lifted)
     if format is Format.table:
         text = written.as_table(result, records, claims, color=output is None and sys.stdout.isatty())
         _write(text + written.lifted_text(len(lifted)), output)

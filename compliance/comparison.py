@@ -21,12 +21,14 @@ MIX_CODES = 6
 
 @dataclass(frozen=True)
 class Figure:
-    """One figure with its volume: `value` (None where nothing is known), `of` what it rests on, and its interval if a share."""
+    """One figure with its volume: `value` (None where nothing is known), `of` how many of `each` it rests on, and its interval
+    if a share. Visits are those of which minutes are recorded."""
 
     name: str
     unit: str
     value: float | None
     of: int
+    each: str
     share: Rate | None = None
 
 
@@ -45,13 +47,14 @@ def figures(lines: pl.DataFrame, notes: pl.DataFrame) -> tuple[Figure, Figure, F
     paid = lines.filter(pl.col("amount_basis") == "allowed")
     patients = paid["patient_id"].n_unique()
     return (
-        Figure("Lines with KX (Medicare)", "", share.share, federal.height, share),
-        Figure("Minutes a visit", "minutes", _mean(visits["minutes"]), visits.height),
+        Figure("Lines with KX (Medicare)", "", share.share, federal.height, "line", share),
+        Figure("Minutes a visit", "minutes", _mean(visits["minutes"]), visits.height, "visit"),
         Figure(
             "Allowed dollars a patient",
             "$",
             float(paid["amount"].sum()) / patients if patients else None,
             patients,
+            "patient",
         ),
     )
 

@@ -8,7 +8,7 @@ import streamlit as st
 
 from compliance import formats, prebill, views
 from compliance.review import standing
-from ui import data, frame, parts, reports
+from ui import data, filters, frame, parts, reports
 
 frame.enter()
 
@@ -24,6 +24,9 @@ told = views.billing.sentence(claims, fixes, released, FIRST, subject.unsent)
 about_them = pl.col("finding_id").is_in(data.audited().waiting.implode())
 number = view.dismissed.filter(about_them).height
 told += views.narrowed.dismissed_words(number, view.counts_dismissed)
+chosen = filters.current()
+if chosen.rules or chosen.severities or chosen.therapists:
+    told += " Whatever the filters, every rule, severity and therapist holds a claim."
 frame.heading("Before billing", told, data.context())
 if not claims:
     parts.empty("No claim under these filters waits to be sent.")
@@ -73,7 +76,8 @@ parts.sheet(
     height=300,
     row_height=parts.ROW_HEIGHT,
 )
-if not data.uploaded() and not view.counts_dismissed:
+if not (data.uploaded() or view.counts_dismissed or chosen.clinics or chosen.disciplines):
     review = ' --review "$COMPLIANCE_REVIEW"' if subject.lifted or number else ""
+    narrowed = shlex.join(["compliance", "check", str(data.path()), *chosen.options(), "--unsubmitted"])
     st.caption("The same from the command line:")
-    st.code(f"compliance check {shlex.quote(str(data.path()))} --unsubmitted{review}", language="bash")
+    st.code(f"{narrowed}{review}", language="bash")

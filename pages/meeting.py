@@ -7,7 +7,8 @@ from ui import data, filters, frame, meeting, parts, reports
 
 frame.enter()
 view = parts.ready("Meeting")
-filters.hide_here(not st.session_state.get("meeting_names", False))
+hides = filters.current().hide_names
+filters.hide_here(hides or not st.session_state.get("meeting_names", False))
 told = reports.subject(view)
 sentence = views.overview.sentence(told.figures) + views.narrowed.dismissed_sentence(view)
 frame.heading("Meeting", sentence, f"{data.context()} · run {told.run.run_id}")
@@ -23,4 +24,9 @@ with st.container(key="meeting"):
     meeting.beside_ourselves(view)
 with st.container(horizontal=True, vertical_alignment="center", key="meeting_tools"):
     reports.offer(view)
-    st.toggle("Show names", key="meeting_names", help="Names are hidden on a projector until you show them.")
+    why = (
+        "*Hide names* of the side bar is on."
+        if hides
+        else "Names are hidden on a projector until you show them."
+    )
+    st.toggle("Show names", key="meeting_names", help=why, disabled=hides)

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from compliance import charts, formats, risk, views
-from ui import data, frame, parts, reports
+from ui import data, filters, frame, parts, reports
 
 frame.enter()
 view = parts.ready("Overview")
@@ -14,7 +14,9 @@ if view.audit.visits.is_empty() and view.audit.lines.is_empty():
 told = views.overview.sentence(figures) + views.narrowed.dismissed_sentence(view)
 frame.heading("Overview", told, data.context())
 with st.container(horizontal=True, vertical_alignment="center", key="overview_unknowns"):
-    unknowns = views.overview.unknowns_sentence(view.audit, int(figures["visits_cannot_tell"]))
+    # which visits a rule's own checks fell on is not known: with rules chosen the checks are counted
+    partly = 0 if filters.current().rules else int(figures["visits_cannot_tell"])
+    unknowns = views.overview.unknowns_sentence(view.audit, partly)
     st.caption(formats.markdown(unknowns), width="content")
     if st.button("See records", type="tertiary", key="overview_records"):
         frame.go("records")
@@ -46,11 +48,14 @@ with left, st.container(horizontal=True, key="card_tiles"):
         delta=f"{per[1]:.1f}–{per[2]:.1f} at 95 %" if per else None,
         delta_color="off",
         delta_arrow="off",
-        help="Findings, not visits: one visit can have several. With its exact 95 % Poisson interval.",
+        help="Findings, not visits: a visit can have several, and one finding (a plan without signature) can touch many "
+        "visits. With its exact 95 % Poisson interval.",
     )
     st.metric(
         "Cannot tell",
-        formats.plural(int(figures["visits_cannot_tell"]), "visit"),
+        formats.plural(partly, "visit")
+        if partly
+        else formats.plural(int(figures["units_cannot_tell"]), "check"),
         help="A check lacked a fact; neither passed nor found.",
     )
 
@@ -72,11 +77,12 @@ unknown = views.records.unknown_sheet(view.audit.coverage)
 if not unknown.is_empty():
     with right, st.container(key="card_unknown"):
         st.markdown("**What could not be told, for want of**")
-        for fact, checks, rules, _ in unknown.head(5).iter_rows():
+        for fact, checks, rules, *_ in unknown.head(5).iter_rows():
             told, counted, ruled = st.columns([5, 2.4, 2.2], vertical_alignment="center", gap="small")
             told.markdown(formats.markdown(fact))
             counted.markdown(formats.markdown(formats.plural(checks, "check")), text_alignment="right")
             ruled.markdown(formats.markdown(rules))
+        st.caption("Records tells of which payers, and what to do about each.")
 
 with left:
     families = views.severities.by_severity(view.valued, "family")

@@ -99,7 +99,7 @@ with right:
         st.caption("Every rule ran on these records.")
     mapping.reasons(report.reasons)
     st.subheader("Checks that cannot tell, by missing fact", anchor=False)
-    unknown = views.records.unknown_sheet(audit.coverage)
+    unknown = views.records.unknown_sheet(audit.coverage, parts.people("payer_id"))
     if unknown.height:
         parts.sheet(
             unknown, "Missing facts and the checks that they leave untold", row_height=parts.ROW_HEIGHT

@@ -72,8 +72,9 @@ if family:
 by_family = bool(families) and not family
 cells = (risk.family_excess if by_family else risk.excess)(coverage).filter(mine, here)
 if cells.height:
+    what = "family" if by_family else "rule"
     drawn = charts.heat_map(
-        cells, views.therapists.pairs_title(cells, "family" if by_family else "rule"), frame.dark(),
+        cells, views.therapists.pairs_title(cells, what), frame.dark(),
         parts.mapping(cells, "therapist_id"), list(families) if by_family else (),
     )  # fmt: skip
     alt = "Heat map of therapists and rules: excess beyond chance; hatched where it could not be told, pale where few"
@@ -82,4 +83,5 @@ if cells.height:
         frame.go(
             "findings", therapist=parts.picked(events, "therapist_id"), rule=parts.picked(events, "rule")
         )
-    st.caption(views.therapists.chance_words(risk.excess(coverage).filter(mine, here)))
+    graded = " All failed checks count here, whatever their severity." if filters.current().severities else ""
+    st.caption(views.therapists.chance_words(cells, what) + graded)

@@ -192,6 +192,11 @@ def test_the_pre_bill_gate_says_hold_or_release_for_each_claim() -> None:
         if row["severity"] in ("high", "medium") and row["claim_id"]
     }
     assert named & unsubmitted == held & named
+    narrowed = json.loads(
+        run("check", SAMPLE, "--unsubmitted", "--rule", "UNIT-01", "--format", "json", *AS_OF).stdout
+    )
+    assert narrowed["claims"] == told["claims"], "one rule released what others hold"
+    assert {row["rule"] for row in narrowed["findings"]} <= {"UNIT-01"}
 
 
 @pytest.mark.parametrize(

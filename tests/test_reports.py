@@ -16,7 +16,7 @@ import pytest
 import typst
 
 from compliance import charts, formats, prebill, risk, views
-from compliance.audit import Scope, audit
+from compliance.audit import Scope, audit, unsubmitted
 from compliance.checks.rule import select
 from compliance.policy import load_policies
 from compliance.records.load import load
@@ -24,6 +24,7 @@ from compliance.reports import Subject, coaching, director, pdf, workbook, xlsx
 from compliance.reports.document import TEMPLATE, content, fonts, typeset
 from compliance.reports.pictures import readied, svg
 from compliance.reports.words import printed
+from compliance.views.narrowed import narrowed
 from tests import clinic
 
 AS_OF = date(2026, 7, 1)
@@ -142,6 +143,26 @@ def test_clean_and_held_are_those_of_the_gate(subject: Subject, told: Mapping[st
     assert money["value"] == formats.money(sum(claim["amount"] for claim in held))
     assert len(told["director"]["fixes"]["rows"]) <= 10
     assert told["director"]["fixes"]["heading"].startswith("What to fix by Jul 3, 2026")
+
+
+def test_a_filter_narrows_the_claims_and_never_what_holds_one(subject: Subject) -> None:
+    held = {row["claim_id"] for row in subject.claims if row["decision"] == "hold"}
+    assert held
+    of_one = narrowed(
+        subject.view.whole, lambda rows: rows.filter(rule="UNIT-01") if "rule" in rows.columns else rows
+    )
+    assert replace(subject, view=of_one).claims == subject.claims
+    holding = prebill.blocking(unsubmitted(subject.audit))["finding_id"].implode()
+    therapist = subject.audit.findings.filter(pl.col("finding_id").is_in(holding))[
+        "therapist_id"
+    ].drop_nulls()[0]
+    others = narrowed(
+        subject.view.whole,
+        lambda rows: rows.filter(pl.col("therapist_id") != therapist) if "rule" in rows.columns else rows,
+    )
+    assert {
+        row["claim_id"] for row in replace(subject, view=others).claims if row["decision"] == "hold"
+    } == held
 
 
 def test_the_printed_weeks_stand_against_the_baseline_of_the_screen(subject: Subject) -> None:

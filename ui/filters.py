@@ -114,6 +114,14 @@ class Filters:
             return None
         return replace(self, since=since - (until - since) - timedelta(1), until=since - timedelta(1))
 
+    def options(self) -> list[str]:
+        """Payers, therapists and dates as options of `compliance check`, which knows no others of these filters but rules."""
+        named = [("--payer", each) for each in self.payers] + [
+            ("--therapist", each) for each in self.therapists
+        ]
+        dates = [("--from", self.since), ("--to", self.until)]
+        return [part for option, each in [*named, *dates] if each for part in (option, str(each))]
+
     def query(self) -> dict[str, str]:
         """The filters as parameters of a URL."""
         dates = {"from": self.since, "to": self.until}

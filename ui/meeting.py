@@ -31,7 +31,8 @@ def better(view: views.narrowed.Narrowed, subject: Subject) -> None:
         parts.explain("No checked visit has a date.")
         return
     shown, note = views.weeks.weeks_shown(weeks)
-    told = f"{views.weeks.better_sentence(weeks, baseline)}.{views.narrowed.reviewed_in_part(view, 'weeks')}"
+    against = "" if baseline else "Nobody knows yet: no day is marked to compare with. "
+    told = f"{against}{views.weeks.better_sentence(weeks, baseline)}.{views.narrowed.reviewed_in_part(view, 'weeks')}"
     st.markdown(formats.markdown(told))
     drawn = charts.p_chart(shown, "Visits with a finding by service week", frame.dark(), note, marks)
     words = (
@@ -59,7 +60,7 @@ def _marking(kept: Store, marks: list[tuple[date, str]]) -> None:
 
 
 def who_needs_help(view: views.narrowed.Narrowed) -> None:
-    """The funnel in words, and its picture of the largest discipline that has somebody outside."""
+    """The funnel in words, and its picture of the discipline that has most therapists outside, of equals the largest."""
     st.subheader("Who needs help?", anchor=False)
     rows = risk.funnel(view.audit.visits).drop_nulls("therapist_id")
     if rows.is_empty():
@@ -68,7 +69,8 @@ def who_needs_help(view: views.narrowed.Narrowed) -> None:
     names = parts.mapping(rows, "therapist_id")
     st.markdown(formats.markdown(views.therapists.help_sentence(rows, names)))
     outside = rows.filter(pl.col("standing") == "outside")
-    largest = (outside if outside.height else rows).sort("of", descending=True)["discipline"][0]
+    sizes = (outside if outside.height else rows).group_by("discipline").agg(pl.len(), pl.col("of").sum())
+    largest, *others = sizes.sort(["len", "of", "discipline"], descending=[True, True, False])["discipline"]
     of_one = rows.filter(pl.col("discipline") == largest)
     centre = of_one["centre"][0]
     curves = risk.funnel_limits(centre, int(max(of_one["of"]) * 1.05) + 1)
@@ -83,6 +85,8 @@ def who_needs_help(view: views.narrowed.Narrowed) -> None:
     parts.chart(
         drawn, f"Funnel plot of {largest}", "meeting_funnel", parts.named(of_one, "therapist_id"), picks=False
     )
+    if others and outside.height:
+        st.caption(f"The picture is of {largest}; {formats.listed(sorted(others))} on the page Therapists.")
 
 
 def which_payer(view: views.narrowed.Narrowed) -> None:
@@ -125,6 +129,9 @@ def beside_ourselves(view: views.narrowed.Narrowed) -> None:
             st.metric(
                 told.name, figure_words(told), delta=volume_words(told), delta_color="off", delta_arrow="off"
             )
+    st.caption(
+        "Minutes are of the visits that record some; dollars are what payers allowed, of the patients whose claims were paid."
+    )
     with st.expander("Month by month"):
         months = pl.DataFrame(
             [
@@ -160,12 +167,12 @@ def figure_words(told: comparison.Figure, with_volume: bool = False) -> str:
             else formats.percent(told.value)
         )
     value = formats.money(told.value) if told.unit == "$" else f"{told.value:.1f}"
-    return f"{value} (of {formats.count(told.of)})" if with_volume else value
+    return f"{value} ({volume_words(told)})" if with_volume else value
 
 
 def volume_words(told: comparison.Figure) -> str:
-    """What a figure rests on: `of 215`, of a share `26 of 215; 8.4–17.4 at 95 %`."""
+    """What a figure rests on: `of 215 visits`, of a share `26 of 215; 8.4–17.4 at 95 %`."""
     if told.share is None or not told.of:
-        return f"of {formats.count(told.of)}"
+        return f"of {formats.plural(told.of, told.each)}"
     ends = formats.ends(told.share.low, told.share.high)
     return f"{formats.count(told.share.n)} of {formats.count(told.of)}; {ends} at 95 %"

@@ -99,5 +99,7 @@ def _lifted(view: Narrowed) -> frozenset[str]:
     store, _ = data.review()
     if store is None:
         return frozenset()
-    off = lifted(unsubmitted(view.audit).findings, store.decisions(), date.today())
-    return off.difference(view.dismissed["finding_id"]) if view.counts_dismissed else off
+    every = unsubmitted(view.whole).findings
+    off = lifted(every, store.decisions(), date.today())
+    gone = data.dismissed(every) if view.counts_dismissed else None
+    return off if gone is None else off.difference(gone["finding_id"])

@@ -27,7 +27,7 @@ def page(subject: Subject) -> dict[str, Any]:
         "untold": untold,
         "unknown": [
             [fact, formats.count(checks), rules]
-            for fact, checks, rules, _ in views.records.unknown_sheet(subject.audit.coverage).iter_rows()
+            for fact, checks, rules, *_ in views.records.unknown_sheet(subject.audit.coverage).iter_rows()
         ],
         "not_run": [
             list(row) for row in views.records.not_run_sheet(subject.audit).drop("In the records").iter_rows()

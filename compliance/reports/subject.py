@@ -1,7 +1,7 @@
 """What a report is about: an audit under filters, the records and policies behind it, and what people are called."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
 from typing import Any
@@ -95,8 +95,12 @@ class Subject:
 
     @cached_property
     def waiting(self) -> Audit:
-        """What was not billed yet."""
-        return unsubmitted(self.audit)
+        """What was not billed yet of what the filters let through, with every finding that touches it.
+
+        A claim is held whoever treated and whatever the rule: a filter narrows the claims, never what holds one of them.
+        """
+        whole = self.view.whole
+        return unsubmitted(replace(self.audit, findings=whole.findings, waiting=whole.waiting))
 
     @cached_property
     def claims(self) -> list[dict[str, Any]]:

@@ -108,7 +108,7 @@ def buys(told: Plan) -> list[str]:
         return [
             f"{units}: the overpayment is told within ±{100 * told.precision:g} % of itself, with {sure} confidence, {supposed}."
         ]
-    return [f"{units}, chosen by hand.", *_of_any_size(told)]
+    return [f"{units}: a number of your own choice.", *_of_any_size(told)]
 
 
 def _of_any_size(told: Plan) -> list[str]:

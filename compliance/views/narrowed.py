@@ -18,11 +18,12 @@ NONE_DISMISSED = pl.DataFrame(schema=dict.fromkeys(("finding_id", "reason", "per
 class Narrowed:
     """An audit under the page's filters: `audit` holds only what they let through, `shares` its dollars.
 
-    `dismissed` are the findings let through that reviewers dismissed, with reason, person and at; all else leaves them out,
-    unless `counts_dismissed`.
+    `whole` is the audit before the filters. `dismissed` are the findings let through that reviewers dismissed, with reason,
+    person and at; all else leaves them out, unless `counts_dismissed`.
     """
 
     audit: Audit
+    whole: Audit
     shares: pl.DataFrame
     valued: pl.DataFrame
     dismissed: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=FINDING_SCHEMA))
@@ -61,7 +62,7 @@ def narrowed(
     visits = counted(visits, touched)
     shares = risk.at_risk(found, whole.lines)
     audit = replace(whole, findings=found, visits=visits, lines=lines, coverage=coverage, touched=touched)
-    return Narrowed(audit, shares, risk.with_dollars(found, shares), left_out, counts_dismissed)
+    return Narrowed(audit, whole, shares, risk.with_dollars(found, shares), left_out, counts_dismissed)
 
 
 def dismissed_sentence(view: Narrowed) -> str:

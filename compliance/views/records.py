@@ -1,6 +1,6 @@
 """What was loaded, refused and noticed, and what could not be checked for want of it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import polars as pl
 
@@ -62,19 +62,43 @@ def not_run_sheet(result: Audit) -> pl.DataFrame:
     return sheet if any(lack.why for lack in result.not_run) else sheet.drop("Why")
 
 
-def unknown_sheet(coverage: pl.DataFrame) -> pl.DataFrame:
-    """The facts that were missing, the checks that could therefore not be told, their rules, and the column of the records."""
+VALUE = "policy."
+"""What the name of a missing value of a policy begins with."""
+
+
+def unknown_sheet(coverage: pl.DataFrame, payers: Callable[[str], str] = str) -> pl.DataFrame:
+    """The facts that were missing, the checks that could therefore not be told, their rules, of a payer's values the payers (as
+    `payers` calls them), what to do, and the column of the records."""
     told = coverage.filter(pl.col("cannot_tell") > 0).with_columns(pl.col("missing").fill_null("not stated"))
     facts = told.group_by("missing").agg(
-        pl.col("cannot_tell").sum(), rules=pl.col("rule").unique().sort().str.join(", ")
+        pl.col("cannot_tell").sum(),
+        rules=pl.col("rule").unique().sort().str.join(", "),
+        payers=pl.col("payer_id").drop_nulls().unique().sort(),
     )
     facts = facts.sort(["cannot_tell", "missing"], descending=[True, False])
     return facts.select(
         pl.Series([in_words(each) for each in facts["missing"]], dtype=pl.String).alias("Missing fact"),
         pl.col("cannot_tell").alias("Checks"),
         pl.col("rules").alias("Rules"),
+        pl.Series(
+            [
+                ", ".join(payers(each) for each in named) if fact.startswith(VALUE) else ""
+                for fact, named in facts.select("missing", "payers").iter_rows()
+            ],
+            dtype=pl.String,
+        ).alias("Payers"),
+        pl.Series([to_do(each) for each in facts["missing"]], dtype=pl.String).alias("What to do"),
         pl.col("missing").alias("In the records"),
     )
+
+
+def to_do(fact: str) -> str:
+    """What makes a check tell that lacked a fact, by its column (`notes.signed_on`, `policy.visit_limit`)."""
+    if fact.startswith(VALUE):
+        return "Look the value up in the payer’s manual, and give it in a policy file of yours."
+    if fact.endswith(".refused"):
+        return "Mend the rows that were refused; Records lists them."
+    return "Complete the record, or have the export carry it."
 
 
 def checks_made(coverage: pl.DataFrame) -> int:

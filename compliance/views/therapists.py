@@ -47,11 +47,11 @@ def heat_columns(coverage: pl.DataFrame) -> dict[str, str]:
     return {code: f"{code} {name}" for code, name in FAMILIES.items() if code in judged}
 
 
-def chance_words(cells: pl.DataFrame) -> str:
+def chance_words(cells: pl.DataFrame, what: str = "rule") -> str:
     """How many cells of a heat map would stand out by chance alone: those judged, at the outer limit's tail."""
     judged = cells.filter(~pl.col("state").is_in(["few", "cannot_tell"]) & (pl.col("expected") > 0)).height
     return (
-        f"Of {formats.plural(judged, 'pair')} of therapist and rule with enough units, at most "
+        f"Of {formats.plural(judged, 'pair')} of therapist and {what} with enough units, at most "
         f"{judged * risk.OUTER:.1f} would be expected to bear ▲ by chance alone."
     )
 
