@@ -8,7 +8,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, time
 from functools import cached_property
 from itertools import accumulate
 from string import Formatter
@@ -448,10 +448,14 @@ def _is_fact(name: str) -> bool:
     return name not in PLUMBING and not name.endswith("__id") and not name.startswith("quote")
 
 
+END_OF_DAY = time(23, 59, 59)
+"""The time of a moment of which the records hold the day alone (`records.models.EndOfDay`)."""
+
+
 def _plain(value: Any) -> Any:
     """A value as JSON and sentences show it: dates as ISO days, moments to the minute."""
     if isinstance(value, datetime):
-        whole_day = value == datetime(value.year, value.month, value.day)
+        whole_day = value.time() in (time.min, END_OF_DAY)
         return value.date().isoformat() if whole_day else value.isoformat(timespec="minutes")
     if isinstance(value, date):
         return value.isoformat()

@@ -26,7 +26,7 @@ def goal_levels(notes: pl.DataFrame, mentions: pl.DataFrame, links: pl.DataFrame
         named.join(said.select("note_id", "value", said_at="start"), on="note_id")
         .filter(pl.col("said_at").is_between("end", "until", closed="left"))
         .group_by(goal)
-        .agg(levels=pl.col("value").unique().sort())
+        .agg(levels=pl.col("value").str.replace_all("_", " ").unique().sort())
     )
     numbers = pl.col("words").str.replace_all(_DATES, " ").str.extract_all(_NUMBER)
     no_levels = pl.lit([], dtype=pl.List(pl.String))
@@ -35,7 +35,7 @@ def goal_levels(notes: pl.DataFrame, mentions: pl.DataFrame, links: pl.DataFrame
     return (
         named.join(levels, on=goal, how="left")
         .select(
-            *goal, measure=pl.when(~moved & (stated.list.len() > 0)).then(stated.list.join(" ")), moved=moved
+            *goal, measure=pl.when(~moved & (stated.list.len() > 0)).then(stated.list.join(", ")), moved=moved
         )
         .cast(dict(LEVEL_SCHEMA))
         .sort(goal)

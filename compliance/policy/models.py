@@ -39,12 +39,18 @@ class Reference(Border):
 
 
 class Parameter(Border):
-    """A name that policies may set: its type, unit, allowed values and one sentence."""
+    """A name that policies may set: its type, unit, allowed values and one sentence.
+
+    Numbers lie from `least` to `most`; `whole_numbers` says that a list's items are, written as texts.
+    """
 
     name: str
     type: Literal["integer", "number", "boolean", "choice", "text", "list"]
     unit: str | None = None
     allowed: tuple[str, ...] = ()
+    least: int = 0
+    most: int = LARGEST
+    whole_numbers: bool = False
     about: str
 
     def complaint(self, value: Any) -> str | None:
@@ -52,27 +58,36 @@ class Parameter(Border):
         if value is None or value == UNKNOWN:
             return None
         wanted = {
-            "integer": isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LARGEST,
+            "integer": isinstance(value, int)
+            and not isinstance(value, bool)
+            and self.least <= value <= self.most,
             "number": isinstance(value, int | float)
             and not isinstance(value, bool)
-            and 0 <= value <= LARGEST,
+            and self.least <= value <= self.most,
             "boolean": isinstance(value, bool),
             "choice": isinstance(value, str) and value in self.allowed,
             "text": isinstance(value, str) and bool(value.strip()),
             "list": isinstance(value, list)
-            and all(isinstance(item, str) and (not self.allowed or item in self.allowed) for item in value),
+            and all(isinstance(item, str) and self._fits(item) for item in value),
         }[self.type]
         if wanted:
             return None
         expected = {
-            "integer": f"a whole number from 0 to {LARGEST:,}", "number": f"a number from 0 to {LARGEST:,}",
+            "integer": f"a whole number from {self.least:,} to {self.most:,}",
+            "number": f"a number from {self.least:,} to {self.most:,}",
             "boolean": "true or false",
             "choice": f"one of {', '.join((*self.allowed, UNKNOWN))}", "text": "text",
-            "list": f"a list of {', '.join(self.allowed) or 'texts'}",
+            "list": f"a list of {', '.join(self.allowed) or ('whole numbers in quotes' if self.whole_numbers else 'texts')}",
         }[self.type]  # fmt: skip
         return (
             f"value {shown(value)} does not fit. Give {expected}, or null where the payer has no such rule."
         )
+
+    def _fits(self, item: str) -> bool:
+        """Whether a text can be an item of a list."""
+        if self.whole_numbers:
+            return item.isascii() and item.isdigit() and int(item) <= self.most
+        return not self.allowed or item in self.allowed
 
 
 class Dated(Border):

@@ -358,11 +358,17 @@ def _why_not(suffix: str, table: str | None) -> str:
 
 
 def _unpack(found: Found, name: str, path: Path | None, data: bytes | None) -> None:
-    """Read an archive's members in memory, within limits. Raises InputError where it is none, or is a bomb."""
+    """Read an archive's members in memory, within limits. Raises InputError where a zip is none, or is a bomb."""
     try:
         with _opened(path, data) as archive:
             _members(found, name, archive)
     except UNREADABLE_ZIP as error:
+        inner = PurePosixPath(name)
+        if (
+            inner.suffix.lower() != ".zip"
+        ):  # a damaged letter beside the tables is no reason to read none of them
+            found.leave_out(name, f"damaged ({first_line(error)})", table_named(_bare(inner.name)))
+            return
         raise InputError(f"{name}: not a zip archive that can be read ({first_line(error)})") from None
 
 

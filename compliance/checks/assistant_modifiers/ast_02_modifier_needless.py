@@ -37,12 +37,12 @@ from compliance.checks.units.lines import lost_of
         "of a device",
     },
     fix={
-        "therapist": "Remove CQ or CO from {needless} of {cpt}: the therapist gave all minutes. Send a corrected claim before "
-        "the payer's filing limit.",
-        "share": "Remove CQ or CO from {needless} of {cpt}: the therapist gave 8 minutes or more of the last unit, or the "
-        "assistant no more than 10 percent. Send a corrected claim before the payer's filing limit.",
-        "supply": "Remove CQ or CO from {needless} of {cpt}: nobody gives the supply of a device in person. Send a corrected "
-        "claim before the payer's filing limit.",
+        "therapist": "Remove {modifiers} from {needless} of {units} units of {cpt}: the therapist gave all minutes. Send a "
+        "corrected claim before the payer's filing limit.",
+        "share": "Remove {modifiers} from {needless} of {units} units of {cpt}: the therapist gave 8 minutes or more of the last "
+        "unit, or the assistant no more than 10 percent. Send a corrected claim before the payer's filing limit.",
+        "supply": "Remove {modifiers} from {needless} of {units} units of {cpt}: nobody gives the supply of a device in person. "
+        "Send a corrected claim before the payer's filing limit.",
     },
 )  # fmt: skip
 def assistants_modifier_needless(

@@ -28,7 +28,7 @@ LACKS = {
     absence_of={"goal_measures": "patient"},
     parameters=[ELEMENTS],
     exposes="none",
-    message="Goal {label} lacks {lacking}: “{goal_text}”",
+    message="{called} lacks {lacking}: “{goal_text}”",
     fix="Write the goal anew with {lacking}, as in “In 6 wk carry 10 lb up 12 steps mod I”. Keep the old one as "
     "modified.",
 )
@@ -88,8 +88,15 @@ def goal_not_measurable(
         fails=nw.any_horizontal(*(nw.col(name) for name in LACKS), ignore_nulls=True),
     ).select(
         "goal_id", "plan_id", "service_date", "outcome", "missing", f"{ELEMENTS}__id", "measure",
-        label=nw.coalesce(nw.col("label"), nw.col("goal_id")), goal_text="text", lacking=_lacking(),
+        label=nw.coalesce(nw.col("label"), nw.col("goal_id")), goal_text="text", lacking=_lacking(), called=_called(),
     )  # fmt: skip
+
+
+def _called() -> nw.Expr:
+    """`Goal LTG 1`; a label that says of itself that it is a goal (`Goal 1`) stays as it is."""
+    label = nw.coalesce(nw.col("label"), nw.col("goal_id"))
+    named = nw.when(label.str.to_lowercase().str.starts_with("goal")).then(label)
+    return named.otherwise(nw.concat_str([nw.lit("Goal "), label]))
 
 
 def _lacking() -> nw.Expr:

@@ -5,7 +5,7 @@ from datetime import datetime
 import narwhals as nw
 
 from compliance.checks.progress_reports.periods import PERIOD_PARAMETERS, exposed, report_periods
-from compliance.checks.progress_reports.terms import author_doubt, report_severity, written_on
+from compliance.checks.progress_reports.terms import author_doubt, note_called, report_severity, written_on
 from compliance.checks.rule import rule
 from compliance.checks.terms import judge, ruled
 
@@ -78,7 +78,7 @@ def report_by_assistant_or_student(
     ).with_columns(
         ended_on=nw.coalesce(nw.col("period_to"), nw.col("service_date"), written_on()),
         unknown_author=author_doubt(),
-        written=nw.col("kind").str.replace_all("_", " "),
+        written=note_called(),
         author_is=nw.coalesce(nw.col("author_credential"), nw.col("author_role")),
     )
     periods = exposed(report_periods(treatment_days, notes, as_of, absent_columns))

@@ -6,7 +6,7 @@ import narwhals as nw
 import polars as pl
 
 from compliance.checks.progress_reports.periods import PERIOD_PARAMETERS, report_periods
-from compliance.checks.progress_reports.terms import author_doubt
+from compliance.checks.progress_reports.terms import author_doubt, note_called
 from compliance.checks.rule import rule
 from compliance.checks.terms import ONE_DAY, first, flag, fold, judge
 
@@ -140,7 +140,7 @@ def _reports(notes: nw.LazyFrame, periods: nw.LazyFrame) -> nw.LazyFrame:
         notes.join(serving, on="note_id", how="left")
         .filter(nw.col("attended") & judged)
         .join(served, on="note_id", how="left")
-        .with_columns(doubt=author_doubt(), written=nw.col("kind").str.replace_all("_", " "))
+        .with_columns(doubt=author_doubt(), written=note_called())
         .select(
             "note_id", "plan_id", "service_date", "text", "written", "author_role", "doubt", "signed_on", "period_from",
             "period_to", "due_on", "exposed_from", "exposed_to", "progress_report_exposure__id",
@@ -254,7 +254,7 @@ def _elements(reports: nw.LazyFrame, absent_columns: frozenset[str]) -> nw.LazyF
     compared, unclear = (~nw.col(name).is_null() for name in ("compared", "incomparable"))
     uncompared = ~compared & ~unclear
     unread = nw.col("reads_measure").is_null() | nw.col("reads_assessment").is_null()
-    discharge = nw.col("written") == "discharge"
+    discharge = nw.col("written") == "discharge note"
     found = reports.with_columns(
         no_period=undated & ~in_text & ~silent & ~unexported,
         no_goals=~nw.col("goals_unnamed").is_null() & ~silent,

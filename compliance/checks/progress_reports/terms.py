@@ -14,6 +14,18 @@ def report_severity() -> nw.Expr:
     )
 
 
+def note_called() -> nw.Expr:
+    """What a note is called in a sentence, by its kind: `progress report`, `discharge note`."""
+    kind = nw.col("kind")
+    note = nw.when(kind.is_in(["discharge", "treatment"])).then(nw.lit(" note")).otherwise(nw.lit(""))
+    said = (
+        nw.when(kind == "reevaluation")
+        .then(nw.lit("re-evaluation"))
+        .otherwise(kind.str.replace_all("_", " "))
+    )
+    return nw.concat_str([said, note])
+
+
 def written_on() -> nw.Expr:
     """The day a note's text was finished, else signed."""
     return nw.coalesce(nw.col("written_at"), nw.col("signed_on")).dt.truncate("1d")

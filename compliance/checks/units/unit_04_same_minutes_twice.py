@@ -38,9 +38,16 @@ OVERLAPS: dict[str, pl.DataType] = {
     needs=["interventions.started_at", "interventions.ended_at", "claim_lines.units"],
     parameters=["unit_method", "timed_unit_minutes", "first_unit_minutes"],
     exposes="line",
-    message="{twice} minutes of {cpt} on {service_date} are also minutes of {other}; counted once, {lost} of its {units} "
-    "units fall away",
-    fix="Bill the shared minutes under one code; correct the claim where a unit falls away.",
+    message={
+        "lost": "{twice} minutes of {cpt} on {service_date} are also minutes of {other}; counted once, {lost} of its {units} "
+        "units fall away",
+        "held": "{twice} minutes of {cpt} on {service_date} are also minutes of {other}; counted once, they still make up its "
+        "units ({units})",
+    },
+    fix={
+        "lost": "Bill the shared minutes under one code; correct the claim.",
+        "held": "Record the shared minutes under one code; no unit falls away.",
+    },
 )  # fmt: skip
 def same_minutes_twice(
     claim_lines: nw.LazyFrame, notes: nw.LazyFrame, interventions: nw.LazyFrame
@@ -100,6 +107,7 @@ def same_minutes_twice(
     ).select(
         "claim_id", "line", "outcome", "missing", "cpt", "service_date", "units", "twice", "other", "lost", "sessions",
         "unit_method__id", exposed_units=nw.col("lost"),
+        case=nw.when(nw.col("lost") > 0).then(nw.lit("lost")).otherwise(nw.lit("held")),
     )  # fmt: skip
 
 
