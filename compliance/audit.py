@@ -6,7 +6,7 @@
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 
 import narwhals as nw
@@ -89,7 +89,7 @@ class Scope:
         if self.since:
             kept.append((pl.col("service_date") >= self.since).fill_null(True))
         if self.until:
-            kept.append((pl.col("service_date") < self.until + timedelta(days=1)).fill_null(True))
+            kept.append((pl.col("service_date").dt.date() <= self.until).fill_null(True))
         if self.unsubmitted and "submitted" in units.columns:
             kept.append(~pl.col("submitted").fill_null(False))
         return units.filter(kept) if kept else units

@@ -481,8 +481,11 @@ def rate_dots(
 def pareto(rows: pl.DataFrame, label: str, value: str, title: str, axis: str, dark: bool) -> alt.LayerChart:
     """Bars from the largest down; behind each its value and the share of the whole that it and those above it hold.
 
-    `rows` has the label, the value (`dollars` or `findings`), `cumulative` (0 to 1) and `findings`.
+    `rows` has the label, `dollars`, `findings`, of which one is the value, and `cumulative` (0 to 1).
     """
+    rows = rows.select(
+        label, "dollars", "findings", "cumulative"
+    )  # a browser can read all that a chart is given
     number = formats.money if value == "dollars" else lambda each: formats.count(int(each))
     said = _in_words(rows, lambda share: formats.percent(round(share or 0.0, 9)), "cumulative")
     shown = _in_words(said, number, value).with_columns(

@@ -663,7 +663,7 @@ def _load_cms(file: Path, folder: Path | None, begins: date | None) -> None:
         *tables["unit_limits"]["cpt"],
         *tables["relative_values"]["cpt"],
     }
-    for each in load_cms_file(file, folder, therapy, begins):
+    for each in load_cms_file(file, folder, therapy, begins, tables["code_pairs"]):
         _write(f"{each}\n", None)
 
 

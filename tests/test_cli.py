@@ -180,6 +180,12 @@ def test_dates_therapists_and_payers_narrow_what_is_told(document: dict[str, obj
     assert {row["therapist_id"] for row in found} == {some["therapist_id"]}
 
 
+def test_a_scope_may_end_on_the_last_day_there_is() -> None:
+    everything = json.loads(run("check", SAMPLE, "--rule", "INT-03", "--format", "json", *AS_OF).stdout)
+    to_the_end = run("check", SAMPLE, "--rule", "INT-03", "--format", "json", "--to", "9999-12-31", *AS_OF)
+    assert json.loads(to_the_end.stdout)["findings"] == everything["findings"]
+
+
 def test_the_pre_bill_gate_says_hold_or_release_for_each_claim() -> None:
     told = json.loads(run("check", SAMPLE, "--unsubmitted", "--format", "json", *AS_OF).stdout)
     decisions = {claim["decision"] for claim in told["claims"]}

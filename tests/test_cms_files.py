@@ -41,6 +41,18 @@ def zipped(folder: Path, name: str, members: dict[str, str]) -> Path:
     return folder / name
 
 
+def test_one_part_of_the_code_pairs_is_told_to_be_a_part(tmp_path: Path) -> None:
+    name = "medicare-ncci-2026q4-practitioner-ptp-edits-ccipra-v323r0-f1.zip"
+    file = zipped(tmp_path, name, {"ccipra-f1.TXT": PAIRS})
+    known = load_policies().code_tables.frames["code_pairs"]
+    (told,) = load_cms_file(file, tmp_path / "ours", THERAPY, known=known)
+    before = set(known.filter(table="practitioner")["column_1"])
+    kept = pl.read_csv(tmp_path / "ours" / "cms" / told.file, infer_schema=False)
+    assert told.lacks == len(before - set(kept["column_1"])) > 0
+    assert f"Warning: no pair of {told.lacks} codes of column 1" in str(told) and "four files" in str(told)
+    assert "A part: " in (tmp_path / "ours" / "cms" / "tables.yaml").read_text(encoding="utf-8")
+
+
 def test_pairs_bring_their_start_dates_and_replace_the_built_in_table(tmp_path: Path) -> None:
     file = zipped(
         tmp_path,

@@ -417,3 +417,26 @@ def test_a_changed_file_loads_or_is_refused_in_a_line(name):
                 assert line.rows_read == line.rows_refused + line.rows_repeated + line.rows_loaded
 
     held_to_it()
+
+
+@pytest.mark.parametrize(
+    "day",
+    [
+        pl.Series([2**31 - 1], dtype=pl.Int32).cast(pl.Date),
+        pl.Series([2**62]).cast(pl.Datetime("ms")),
+        pl.Series([-(2**62)]).cast(pl.Datetime("us")),
+    ],
+    ids=["day", "milliseconds", "microseconds"],
+)
+def test_a_day_that_no_calendar_holds_is_refused(day):
+    held = parquet(claim_id=["C1"], line=[1], cpt=["97530"], service_date=day)
+    (refusal,) = load_files([("claim_lines.parquet", held)]).report.refusals
+    assert refusal.column == "service_date" and refusal.found == "(a day that no calendar holds)"
+
+
+def test_a_damaged_letter_beside_the_tables_is_left_out_and_a_damaged_zip_is_not():
+    tables = ("claim_lines.csv", TABLE)
+    records = load_files([tables, ("notes.docx", b"PK\x03\x04garbage")])
+    assert [each.message for each in records.report.left_out if "notes.docx" in each.message]
+    with pytest.raises(InputError, match=r"notes\.zip: not a zip archive"):
+        load_files([tables, ("notes.zip", b"PK\x03\x04garbage")])

@@ -297,3 +297,23 @@ def test_what_would_have_no_effect_is_refused_in_one_line(
 def test_an_id_that_goes_on_from_a_known_one_is_its_own(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text("id: medicaid_tx\nbased_on: medicaid\n")
     assert "medicaid_tx" in load_policies(tmp_path).names
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "why"),
+    [
+        ("progress_report_calendar_days", "0", "a whole number from 1 to 1,000,000"),
+        ("timed_unit_minutes", "0", "a whole number from 1 to 1,000,000"),
+        ("retention_years", "1000000", "a whole number from 0 to 200"),
+        ("timely_filing_months", "1000000", "a whole number from 0 to 1,200"),
+        ("overpayment_warning_days", '["30 days"]', "a list of whole numbers in quotes"),
+        ("overpayment_warning_days", '[""]', "a list of whole numbers in quotes"),
+    ],
+)
+def test_a_value_that_no_rule_could_reckon_with_is_refused(
+    tmp_path: Path, name: str, value: str, why: str
+) -> None:
+    row = f"from: 2020-01-01, source: house-default, value: {value}"
+    (tmp_path / "medicare.yaml").write_text(f"id: medicare\n{name}: [{{{row}}}]")
+    with pytest.raises(PolicyError, match=why):
+        load_policies(tmp_path)

@@ -88,7 +88,7 @@ def picture(rows: pl.DataFrame, choice: Choice) -> None:
     """The largest rows as bars, with what they hold together."""
     axis = "Dollars at risk" if choice.order == "dollars" else "Findings"
     title = worklist.pareto_sentence(rows, choice.by, choice.order)
-    drawn = charts.pareto(rows.head(SHOWN).drop("ids"), "label", choice.order, title, axis, frame.dark())
+    drawn = charts.pareto(rows.head(SHOWN), "label", choice.order, title, axis, frame.dark())
     told = f"{axis} by {BY[choice.by].lower()}, the largest first"
     parts.chart(drawn, told, "worklist_pareto", views.worklist.pareto_sheet(rows), picks=False)
 

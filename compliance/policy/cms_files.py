@@ -44,7 +44,10 @@ Kept = dict[str, Any]
 
 @dataclass(frozen=True)
 class Loaded:
-    """An edition that was written: its kind, table, first day, file, and how many of its rows were kept."""
+    """An edition that was written: its kind, table, first day, file, and how many of its rows were kept.
+
+    `lacks`: so many codes of column 1 have pairs in the table that was known before, and none in this one.
+    """
 
     kind: str
     table: str
@@ -52,10 +55,12 @@ class Loaded:
     file: str
     kept: int
     read: int
+    lacks: int = 0
 
     def __str__(self) -> str:
         table = f" ({self.table})" if self.table else ""
-        return f"{self.kind}{table} from {self.begins}: {self.kept:,} of {self.read:,} rows kept in cms/{self.file}"
+        told = f"{self.kind}{table} from {self.begins}: {self.kept:,} of {self.read:,} rows kept in cms/{self.file}"
+        return f"{told}\nWarning: {_in_part(self.lacks)}" if self.lacks else told
 
 
 @dataclass
@@ -116,11 +121,18 @@ class Edited:
 Reader = Callable[[Text, set[str]], Iterator[tuple[int, Kept]]]
 
 
-def load_cms_file(file: Path, folder: Path, therapy: set[str], begins: date | None = None) -> list[Loaded]:
+def load_cms_file(
+    file: Path,
+    folder: Path,
+    therapy: set[str],
+    begins: date | None = None,
+    known: pl.DataFrame | None = None,
+) -> list[Loaded]:
     """Read CMS's file and write its tables under `folder`/cms, one edition each, all or none. Raises PolicyError.
 
     `therapy`: the codes whose rows are kept. `begins`: the edition's first day, where the file's name does not say it.
-    Parts of one edition (the four files of code pairs) add up; a row that is loaded again replaces the one before.
+    Parts of one edition (the four files of code pairs) add up; a row that is loaded again replaces the one before. `known` are
+    the code pairs in force until now (table, column_1): an edition that lacks codes of theirs is told to be a part.
     """
     if begins and begins.year not in YEARS:
         raise PolicyError(f"--from {begins}: no such edition. Give a day from {YEARS[0]} to {YEARS[-1]}.")
@@ -136,7 +148,7 @@ def load_cms_file(file: Path, folder: Path, therapy: set[str], begins: date | No
         )
     for (kind, table, _), edited in editions.items():
         _refuse_contradictions(kind, table, edited)
-    return _write(folder / "cms", editions)
+    return _write(folder / "cms", editions, known)
 
 
 def _editions(
@@ -340,7 +352,17 @@ def _refuse_contradictions(kind: str, table: str, edited: Edited) -> None:
             raise PolicyError(f"{place}: {named} has other values in {first}. Keep the right one.")
 
 
-def _write(place: Path, editions: dict[tuple[str, str, date], Edited]) -> list[Loaded]:
+def _in_part(lacks: int) -> str:
+    codes = "1 code" if lacks == 1 else f"{lacks:,} codes"
+    return (
+        f"no pair of {codes} of column 1 that the table before has. CMS publishes code pairs in four files a quarter: until "
+        "all are loaded, pairs pass that should not."
+    )
+
+
+def _write(
+    place: Path, editions: dict[tuple[str, str, date], Edited], known: pl.DataFrame | None
+) -> list[Loaded]:
     """Write the editions beside the ones that are there: files whole or not at all, and the list of them last."""
     listed = {edition.file: (edition, rows) for edition, rows in read_editions(place)}
     loaded, written = [], []
@@ -353,9 +375,13 @@ def _write(place: Path, editions: dict[tuple[str, str, date], Edited]) -> list[L
             frame = pl.concat([listed[name][1], frame])
         frame = frame.unique(IDENTIFYING[kind], keep="last", maintain_order=True)
         frame = frame.sort(list(COLUMNS[kind]), nulls_last=True)
-        listed[name] = (_edition(kind, name, begins, frame.height), frame)
+        lacks = 0
+        if kind == "code_pairs" and known is not None:
+            before = known.filter(table=table)["column_1"].unique()
+            lacks = int((~before.is_in(frame["column_1"].implode())).sum())
+        listed[name] = (_edition(kind, name, begins, frame.height, lacks), frame)
         written.append((name, frame.write_csv()))
-        loaded.append(Loaded(kind, table, begins, name, frame.height, edited.read))
+        loaded.append(Loaded(kind, table, begins, name, frame.height, edited.read, lacks))
     entries = [
         edition.model_dump(mode="python", by_alias=True, exclude_none=True) for edition, _ in listed.values()
     ]
@@ -364,10 +390,11 @@ def _write(place: Path, editions: dict[tuple[str, str, date], Edited]) -> list[L
     return loaded
 
 
-def _edition(kind: str, name: str, begins: date, rows: int) -> Edition:
+def _edition(kind: str, name: str, begins: date, rows: int, lacks: int) -> Edition:
     ends = {"to": date(begins.year, 12, 31)} if kind in YEARLY else {}
     said = {"kind": kind, "file": name, "from": begins, **ends, "source": "cms-file", "verified": True}
-    return Edition.model_validate({**said, "note": f"{rows:,} rows of therapy codes of CMS's file."})
+    note = f"{rows:,} rows of therapy codes of CMS's file."
+    return Edition.model_validate({**said, "note": f"{note} A part: {_in_part(lacks)}" if lacks else note})
 
 
 def _replace(place: Path, files: list[tuple[str, str]]) -> None:

@@ -179,12 +179,29 @@ def _rows(
     found = pl.Series("found", [None], pl.String).new_from_index(0, file.len())
     if given is not None:
         try:
-            text = as_text(given) if given.dtype == pl.Binary else given.cast(pl.String)
-            found = text.rename("found")
+            found = _said(given).rename("found")
         except pl.exceptions.PolarsError:
             found = pl.Series("found", [f"({given.dtype})"], pl.String).new_from_index(0, file.len())
     frame = pl.DataFrame([file, place, found])
     return frame if which is None else frame.filter(which)
+
+
+MOST_DAYS = 3_650_000
+"""Days before and after 1970 of which Polars can say the date; of one beyond, as Parquet may hold, it does not return."""
+PARTS_OF_A_DAY = {"d": 1, "ms": 86_400_000, "us": 86_400_000_000}
+"""Of a day's or moment's unit; in nanoseconds no such day can be written."""
+
+
+def _said(given: pl.Series) -> pl.Series:
+    """The cells of a column as text."""
+    if given.dtype == pl.Binary:
+        return as_text(given)
+    unit = getattr(given.dtype, "time_unit", "d")
+    if not isinstance(given.dtype, pl.Date | pl.Datetime) or unit not in PARTS_OF_A_DAY:
+        return given.cast(pl.String)
+    most = MOST_DAYS * PARTS_OF_A_DAY[unit]
+    beyond = ~given.to_physical().is_between(-most, most).fill_null(True)
+    return given.set(beyond, None).cast(pl.String).set(beyond, "(a day that no calendar holds)")
 
 
 def _clocks(
