@@ -239,14 +239,21 @@ def _side_by_side(
 
 
 def unsure_of_refused(rule: Rule, units: pl.DataFrame, lost: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
-    """The units, those that failed and that a refused row may have cleared as cannot tell (`notes.refused`).
+    """The units, those that a refused row may turn as cannot tell (`notes.refused`): failed ones that it may have cleared, and
+    passed ones that it may have broken.
 
-    A unit or a refused row without a patient, or without a day, may belong to any.
+    A unit or a refused row without a patient, or without a day, may belong to any. Of rows of nobody only the failed
+    ones are held back: one such row would else leave no pass at all, and the load report tells of it.
     """
-    for table, reach in rule.absence_of.items():
-        for refused in (table, HANGS_ON.get(table, table)):
-            if refused in lost and units.height:
-                unsure = (pl.col("outcome") == FAIL) & _may_be_of(units, lost[refused], reach)
+    for outcome, tables in ((FAIL, rule.absence_of), (PASS, rule.adds_up)):
+        for table, reach in tables.items():
+            for refused in dict.fromkeys((table, HANGS_ON.get(table, table))):
+                rows = lost.get(refused)
+                if rows is None or not units.height:
+                    continue
+                if outcome == PASS:
+                    rows = rows.drop_nulls("patient_id")
+                unsure = (pl.col("outcome") == outcome) & _may_be_of(units, rows, reach)
                 units = units.with_columns(
                     outcome=pl.when(unsure).then(pl.lit(CANNOT_TELL)).otherwise("outcome"),
                     missing=pl.when(unsure).then(pl.lit(f"{refused}.refused")).otherwise("missing"),

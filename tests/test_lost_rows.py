@@ -2,6 +2,7 @@
 
 from datetime import date, datetime
 
+import polars as pl
 import pytest
 
 from compliance.audit import Audit, audit
@@ -156,3 +157,18 @@ def test_a_refused_service_is_of_the_patient_and_day_of_its_note():
 def test_the_second_of_two_rows_of_one_key_is_lost_and_known():
     twice = CLINIC["notes"] + "R2,P1,PL1,PT,CL1,T1,progress_report,2026-03-10,2026-03-10,Other\n"
     assert clinic(notes=twice).lost["notes"].rows() == [("P1", datetime(2026, 3, 10))]
+
+
+@pytest.mark.parametrize("code", ["UNIT-01", "UNIT-06", "INT-08", "PR-01"])
+def test_what_passes_beside_a_refused_line_of_its_patient_is_not_told(code):
+    whole, partly = (
+        audited(clinic(**told), code) for told in ({}, {"claim_lines": spoilt("claim_lines", "C1,3,")})
+    )
+    assert "claim_lines.refused" not in untold(whole) and "claim_lines.refused" in untold(partly)
+    told = partly.visits.group_by("patient_id").agg(pl.col("cannot_tell").sum()).sort("patient_id")
+    assert told["cannot_tell"][0] > 0 == told["cannot_tell"][1], "the other patient's units passed as before"
+
+
+def test_a_refused_line_of_nobody_leaves_what_passed():
+    lines = spoilt("claim_lines", "C1,3,").replace("C1,3,", "C9,3,")
+    assert "claim_lines.refused" not in untold(audited(clinic(claim_lines=lines), "UNIT-01"))

@@ -29,7 +29,7 @@ def lacking() -> set[tuple[str, str]]:
     lost = {
         (whole, "refused")
         for rule in catalogue().values()
-        for table in rule.absence_of
+        for table in (*rule.absence_of, *rule.adds_up)
         for whole in (table, HANGS_ON.get(table, table))
     }
     return lost | {each for each in written | needed if each[0] in (*TABLES, "policy")}

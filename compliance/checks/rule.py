@@ -82,6 +82,7 @@ class Rule:
     module: str
     also: tuple[str, ...] = ()
     absence_of: Mapping[str, Reach] = field(default_factory=dict)
+    adds_up: Mapping[str, Reach] = field(default_factory=dict)
 
     @property
     def family(self) -> str:
@@ -127,6 +128,7 @@ def rule(
     scope: Scope = "patient",
     also: list[str] | None = None,
     absence_of: Mapping[str, Reach] | None = None,
+    adds_up: Mapping[str, Reach] | None = None,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Declare a rule.
 
@@ -146,6 +148,8 @@ def rule(
     `scope` says what must stay together when records are split. `also` lists other codes that the rule goes by.
     `absence_of` names the tables of which the rule accuses because a row is not there, with how far one reaches: where rows of
     them were refused, a failed unit of that patient (`patient`), or of that patient and day (`day`), cannot be told.
+    `adds_up` names the tables whose rows the rule counts, adds up or holds against each other: where rows of them were refused
+    whose patient is known, a unit of that patient (and day) that passed cannot be told.
 
     Raises RuleError for a word that means nothing here: it would otherwise be a rule that never runs.
     """
@@ -153,9 +157,10 @@ def rule(
     _one_of(code, "subject", subject, SUBJECT_KEYS)
     _one_of(code, "exposes", exposes, get_args(Exposure))
     _one_of(code, "scope", scope, get_args(Scope))
-    for table, reach in (absence_of or {}).items():
-        _one_of(code, "absence_of", table, TABLES)
-        _one_of(code, "reach", reach, get_args(Reach))
+    for word, tables in (("absence_of", absence_of), ("adds_up", adds_up)):
+        for table, reach in (tables or {}).items():
+            _one_of(code, word, table, TABLES)
+            _one_of(code, "reach", reach, get_args(Reach))
     for need in needs:
         for column in need.split(OR):
             _known_need(code, column)
@@ -185,6 +190,7 @@ def rule(
             module=function.__module__,
             also=tuple(also or ()),
             absence_of=dict(absence_of or {}),
+            adds_up=dict(adds_up or {}),
         )
         return function
 

@@ -15,6 +15,7 @@ from compliance.checks.rule import rule
     unit="claim line, with each code that it is paired with",
     cites=["ncci-ptp-2024q3", "mln-1783722"],
     needs=["claims.patient_id", "claim_lines.service_date", "claim_lines.cpt", "claim_lines.modifiers"],
+    adds_up={"claim_lines": "day"},
     parameters=PARAMETERS,
     exposes="line",
     message="{pair_column_2} of {service_date} bundles into {pair_column_1} of the same day and bears no modifier for a separate "

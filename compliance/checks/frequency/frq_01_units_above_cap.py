@@ -38,6 +38,7 @@ Row = dict[str, Any]
     unit="line under a cap",
     cites=["house-default"],
     needs=["claim_lines.cpt", "claim_lines.units", "claim_lines.service_date"],
+    adds_up={"claim_lines": "day"},
     parameters=[*CAPS.values(), PLACES],
     exposes="line",
     message={

@@ -26,6 +26,7 @@ SEVERITIES = {"often": "medium", "unstated": "medium", "under": "info"}
     cites=["mbpm-15-220.1.2", "42-cfr-410.61", "house-default"],
     needs=["plans_of_care.patient_id"],
     absence_of={"plans_of_care": "patient"},
+    adds_up={"claim_lines": "patient"},
     parameters=PARAMETERS,
     exposes="lines",
     message={

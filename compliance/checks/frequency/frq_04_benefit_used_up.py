@@ -42,6 +42,7 @@ RETURNS: dict[str, pl.DataType] = {
     cites=["house-default"],
     needs=["claim_lines.service_date", "claim_lines.cpt"],
     absence_of={"authorizations": "patient"},
+    adds_up={"claim_lines": "patient"},
     parameters=PARAMETERS,
     exposes="line",
     message={

@@ -21,6 +21,7 @@ UNSENT = datetime(9999, 12, 31)
     unit="claim line",
     cites=["ngs-denial-codes", "ncci-modifiers"],
     needs=["claims.patient_id", "claim_lines.service_date", "claim_lines.cpt", "claim_lines.modifiers"],
+    adds_up={"claim_lines": "day"},
     exposes="line",
     message={
         "duplicate": "{cpt} x{units} of {service_date} was already billed on claim {first_claim}, line {first_line}, with the "

@@ -40,6 +40,7 @@ FACTS = [
     unit="claim line",
     cites=["ssa-1833-g", "kx-noridian", "kx-2025", "kx-2026"],
     needs=["claim_lines.service_date", "claim_lines.cpt", "claim_lines.modifiers"],
+    adds_up={"claim_lines": "patient"},
     parameters=PARAMETERS,
     exposes="line",
     message={

@@ -28,6 +28,7 @@ PARTICIPATION = ("active_participation_required", "delayed_participation_allowed
     cites=["mbpm-15-220.3-d", "42-cfr-410.61"],
     needs=["notes.kind", "notes.service_date", "notes.patient_id"],
     absence_of={"notes": "patient"},
+    adds_up={"claim_lines": "patient", "notes": "patient"},
     parameters=list(PERIOD_PARAMETERS),
     exposes="days",
     message={

@@ -20,6 +20,7 @@ KNOWN_WAYS = (POOLED, MIDPOINT)
     cites=["mcpm-5-20.2", "tricare-units", "uhc-combined-frequency"],
     needs=["notes.note_id", "claim_lines.units", "interventions.minutes or interventions.started_at or notes.timed_minutes"],
     absence_of={"interventions": "day"},
+    adds_up={"claim_lines": "day"},
     parameters=["unit_method", "timed_unit_minutes", "first_unit_minutes"],
     exposes="line",
     message={

@@ -30,6 +30,7 @@ FACTS = [
     unit="claim line",
     cites=["mue-2024q3", "mue-2026-copy", "mue-medicaid-2026q1", "mue-explained"],
     needs=["claims.patient_id", "claim_lines.service_date", "claim_lines.cpt", "claim_lines.units"],
+    adds_up={"claim_lines": "day"},
     parameters=["mue_table"],
     exposes="line",
     message="{total_units} units of {cpt} on {service_date}, {limit} are payable in a day (table of {table_as_of}); {excess} of "
