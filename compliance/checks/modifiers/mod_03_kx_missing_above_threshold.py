@@ -81,7 +81,8 @@ def kx_missing_above_threshold(
       this clinic's own replaces what was added up here to its day.
     - Where no such amount is known, what is known here is the least: above the threshold it is a finding, near below it
       ($150) it cannot be told. Farther below, a line without KX passes: that rests on what is known here alone, and on
-      other providers' dollars being fewer than what is left. Load `therapy_spend` to be sure.
+      other providers' dollars being fewer than what is left. Load `therapy_spend` to be sure. Where the records say that there
+      are such dollars and not how many, it cannot be told.
     - CMS adds up in the order in which it processes claims: near above the threshold the message says so.
     - KX below 90 percent of the threshold is worth knowing where the dollars at other providers are known; where they are
       not, KX may be due, and it cannot be told whether it is early.
@@ -118,7 +119,7 @@ def kx_missing_above_threshold(
             "claim_lines.modifiers": nw.col("bucket").is_null(),
             "policy.kx_threshold": limit.is_null(),
             "remittances.allowed": open_question & unpriced,
-            "therapy_spend.amount": (open_question & near_below)
+            "therapy_spend.amount": (open_question & (near_below | yes("unsaid")))
             | (looks_early & nw.col("case").is_null() & (nw.col("elsewhere_known") == 0)),
         },
         fails=~nw.col("case").is_null(),
@@ -180,7 +181,8 @@ def _added_up(lines: nw.LazyFrame) -> nw.LazyFrame:
 
 
 def _with_elsewhere(lines: nw.LazyFrame, therapy_spend: nw.LazyFrame) -> nw.LazyFrame:
-    """Add the dollars at other providers known by each line's day: `running_total`, `most`, `elsewhere_known`."""
+    """Add the dollars at other providers known by each line's day: `running_total`, `most`, `elsewhere_known`; and `unsaid`, 1
+    where the records hold some without their amount."""
     spend = therapy_spend.filter(~nw.col("amount").is_null()).select(
         *BUCKET, "as_of", elsewhere="amount", whole=flag(nw.col("includes_own"))
     )
@@ -200,10 +202,23 @@ def _with_elsewhere(lines: nw.LazyFrame, therapy_spend: nw.LazyFrame) -> nw.Lazy
         .agg(nw.col("elsewhere").max(), nw.col("told").max(), nw.col("told_most").max())
         .with_columns(elsewhere_known=nw.lit(1))
     )
+    unsaid = (
+        own.join(
+            therapy_spend.filter(nw.col("amount").is_null()).select(*BUCKET, "as_of"), on=BUCKET, how="inner"
+        )
+        .filter(nw.col("as_of").is_null() | (nw.col("as_of") <= nw.col("service_date")))
+        .select(*LINE)
+        .unique()
+        .with_columns(unsaid=nw.lit(1))
+    )
     zero = nw.lit(0.0)
     other = nw.coalesce(nw.col("elsewhere"), zero)
     known = nw.col("known") + other - nw.coalesce(nw.col("told"), zero)
     most = nw.col("at_most") + other - nw.coalesce(nw.col("told_most"), zero)
-    return lines.join(chosen, on=LINE, how="left").with_columns(
-        running_total=known.round(2), most=most.round(2), elsewhere_known=flag(yes("elsewhere_known"))
+    return (
+        lines.join(chosen, on=LINE, how="left")
+        .join(unsaid, on=LINE, how="left")
+        .with_columns(
+            running_total=known.round(2), most=most.round(2), elsewhere_known=flag(yes("elsewhere_known"))
+        )
     )
