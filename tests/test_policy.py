@@ -317,3 +317,13 @@ def test_a_value_that_no_rule_could_reckon_with_is_refused(
     (tmp_path / "medicare.yaml").write_text(f"id: medicare\n{name}: [{{{row}}}]")
     with pytest.raises(PolicyError, match=why):
         load_policies(tmp_path)
+
+
+def test_who_takes_a_value_from_a_policy_and_who_has_its_own(tmp_path: Path) -> None:
+    row = "[{from: 2020-01-01, source: house-default, value: 9}]"
+    (tmp_path / "own.yaml").write_text(f"id: ours\nbased_on: medicare\nprogress_report_treatment_days: {row}")
+    policies = load_policies(tmp_path)
+    assert "medicare_advantage" in policies.heirs("medicare", "progress_report_treatment_days")
+    assert "ours" not in policies.heirs("medicare", "progress_report_treatment_days")
+    assert "ours" in policies.heirs("medicare", "timed_unit_minutes")
+    assert policies.heirs("ours", "timed_unit_minutes") == ()

@@ -63,6 +63,17 @@ class Policies:
         ]
         return hashlib.sha256(repr((told, tables)).encode()).hexdigest()[:16]
 
+    def heirs(self, policy: str, parameter: str) -> tuple[str, ...]:
+        """The policies that take a parameter's value from `policy`: those that inherit from it and say nothing of their own."""
+        own = self.layers[policy]
+        return tuple(
+            each
+            for each, chain in self.layers.items()
+            if each != policy
+            and chain[-len(own) :] == own
+            and not any(parameter in layer.rows for layer in chain[: -len(own)])
+        )
+
     def parameter(self, name: str) -> Parameter:
         """The parameter's type, unit and sentence; PolicyError with a hint where nobody knows it."""
         if name not in self.parameters:

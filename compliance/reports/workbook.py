@@ -208,7 +208,15 @@ def _payers(subject: Subject) -> pl.DataFrame:
 def _rules(subject: Subject) -> pl.DataFrame:
     table = risk.risk_table(subject.audit, "rule")
     told = views.rules.catalogue_table(subject.audit).select(
-        "rule", "title", "family", "unit", "here", "passed", "failed", "not_applicable", severity="severity"
+        "rule",
+        "title",
+        "family",
+        "unit",
+        "here",
+        "passed",
+        "failed",
+        "not_applicable",
+        severity=pl.col("severity").list.join(", "),
     )
     money = table.select(
         "rule", "dollars", "findings", "info", "cannot_tell", "share", "share_low", "share_high"

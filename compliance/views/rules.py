@@ -6,6 +6,7 @@ import polars as pl
 
 from compliance import formats
 from compliance.audit import Audit
+from compliance.chart_theme import SEVERITIES
 from compliance.checks.rule import catalogue
 from compliance.rulebook import FAMILIES, by_family
 from compliance.views.findings import signed_severities
@@ -13,19 +14,26 @@ from compliance.views.narrowed import REAL
 
 
 def catalogue_table(result: Audit) -> pl.DataFrame:
-    """The catalogue as run here, by family: rule, title, code_of_family, family, severity, unit, the counts, findings, here."""
+    """The catalogue as run here, by family: rule, title, code_of_family, family, severity, unit, the counts, findings, here.
+
+    `severity` is a list: those of the rule's findings here, the worst first, or where it found nothing the one it declares.
+    """
     lacks = {lack.rule: lack.because for lack in result.not_run}
     counts = result.coverage.group_by("rule").agg(
         pl.col("passed", "failed", "cannot_tell", "not_applicable").sum()
     )
-    found = result.findings.group_by("rule").agg(findings=REAL.sum())
+    place = pl.col("severity").replace_strict({each: rank for rank, each in enumerate(SEVERITIES)})
+    graded = result.findings.with_columns(place=place).sort("place")
+    found = graded.group_by("rule", maintain_order=True).agg(
+        findings=REAL.sum(), given=pl.col("severity").unique(maintain_order=True)
+    )
     rows = [
         {
             "rule": rule.code,
             "title": rule.title,
             "code_of_family": rule.family,
             "family": FAMILIES.get(rule.family, rule.family),
-            "severity": rule.severity,
+            "severity": [rule.severity],
             "unit": rule.unit,
             "here": _ran_here(rule.code, lacks, result.rules),
         }
@@ -37,7 +45,8 @@ def catalogue_table(result: Audit) -> pl.DataFrame:
         pl.DataFrame(rows)
         .join(counts, on="rule", how="left", maintain_order="left")
         .join(found, on="rule", how="left", maintain_order="left")
-        .with_columns(pl.col(numbers).fill_null(0))
+        .with_columns(pl.col(numbers).fill_null(0), severity=pl.coalesce("given", "severity"))
+        .drop("given")
     )
 
 
@@ -96,7 +105,10 @@ def catalogue_sheet(table: pl.DataFrame) -> pl.DataFrame:
     return table.select(
         pl.col("rule").alias("Rule"),
         pl.col("title").alias("Title"),
-        pl.col("severity").replace_strict(signed_severities()).alias("Severity"),
+        pl.col("severity")
+        .list.eval(pl.element().replace_strict(signed_severities()))
+        .list.join(", ")
+        .alias("Severity"),
         pl.col("findings").alias("Findings"),
         pl.col("here").alias("Here"),
         pl.col("passed").alias("Passed"),
