@@ -216,7 +216,8 @@ def _weeks_top(weeks: pl.DataFrame) -> float:
 def funnel(
     rows: pl.DataFrame, curves: pl.DataFrame, centre: float, title: str, dark: bool, names: Mapping[str, str]
 ) -> alt.LayerChart:
-    """One discipline's funnel: visits checked against share with a finding, exact limits, only outsiders named.
+    """One discipline's funnel: visits checked against share with a finding, exact limits, only outsiders named; a line ties a
+    name to its mark where it stands away from it.
 
     `rows` as `risk.funnel`, `curves` as `risk.funnel_limits` give them.
     """
@@ -287,7 +288,15 @@ def funnel(
         ]
         for more in (halo, {})
     )  # fmt: skip
-    return alt.layer(*lines, middle, *around, points, *names_written).properties(title=title, height=290)
+    away = (pl.col("label") - pl.col("share")).abs() * PLOT[1] / _top(rows, centre) > LINE
+    ties = (
+        alt.Chart(named.filter(away))
+        .mark_rule(color=token("ink", dark), strokeWidth=1)
+        .encode(x=volume, y=alt.Y("label:Q", **upright), y2="share:Q")
+    )
+    return alt.layer(*lines, middle, ties, *around, points, *names_written).properties(
+        title=title, height=290
+    )
 
 
 _MOST_TICKS = 9
@@ -493,10 +502,11 @@ def pareto(rows: pl.DataFrame, label: str, value: str, title: str, axis: str, da
     )
     order = shown[label].to_list()
     furthest = 1.6 * max([1.0, *shown[value]])
-    x = alt.X(f"{value}:Q", title=axis, axis=alt.Axis(format=MONEY if value == "dollars" else COUNT, tickCount=4),
+    title_of_x = f"{axis} · share held together with those above"
+    x = alt.X(f"{value}:Q", title=title_of_x, axis=alt.Axis(format=MONEY if value == "dollars" else COUNT, tickCount=4),
               scale=alt.Scale(domain=[0, furthest], nice=False))  # fmt: skip
     base = alt.Chart(shown).encode(
-        x=x, y=alt.Y(f"{label}:N", sort=order, title=None, axis=alt.Axis(labelLimit=270))
+        x=x, y=alt.Y(f"{label}:N", sort=order, title=None, axis=alt.Axis(labelLimit=330))
     )
     tips = [alt.Tooltip(f"{label}:N"), alt.Tooltip("dollars:Q", format="$,.2f"), alt.Tooltip("findings:Q", format=COUNT),
             *_tips(cumulative="held together with those above")]  # fmt: skip

@@ -26,7 +26,7 @@ number = view.dismissed.filter(about_them).height
 told += views.narrowed.dismissed_words(number, view.counts_dismissed)
 chosen = filters.current()
 if chosen.rules or chosen.severities or chosen.therapists:
-    told += " Whatever the filters, every rule, severity and therapist holds a claim."
+    told += " A claim is held by findings of any rule, severity and therapist, whatever the filters."
 frame.heading("Before billing", told, data.context())
 if not claims:
     parts.empty("No claim under these filters waits to be sent.")

@@ -323,6 +323,15 @@ def test_dollars_are_set_against_earlier_days_by_visit():
     )
 
 
+def test_a_rule_shows_the_worst_severity_that_it_gave_here(whole):
+    order = ["high", "medium", "low", "info"]
+    given = whole.findings.group_by("rule").agg(pl.col("severity"))
+    worst = {rule: min(each, key=order.index) for rule, each in given.iter_rows()}
+    shown = dict(views.rules.catalogue_table(whole).select("rule", "severity").iter_rows())
+    assert any(catalogue()[rule].severity != each for rule, each in worst.items())
+    assert shown == {code: worst.get(code, rule.severity) for code, rule in catalogue().items()}
+
+
 def test_rules_are_chosen_by_family_and_words(whole):
     table = views.rules.catalogue_table(whole)
     some = views.rules.chosen_rules(table, "UNIT", " MINUTES ")

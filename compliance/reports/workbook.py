@@ -216,7 +216,7 @@ def _rules(subject: Subject) -> pl.DataFrame:
         "passed",
         "failed",
         "not_applicable",
-        severity=pl.col("severity").list.join(", "),
+        severity="severity",
     )
     money = table.select(
         "rule", "dollars", "findings", "info", "cannot_tell", "share", "share_low", "share_high"

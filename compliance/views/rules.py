@@ -16,7 +16,7 @@ from compliance.views.narrowed import REAL
 def catalogue_table(result: Audit) -> pl.DataFrame:
     """The catalogue as run here, by family: rule, title, code_of_family, family, severity, unit, the counts, findings, here.
 
-    `severity` is a list: those of the rule's findings here, the worst first, or where it found nothing the one it declares.
+    `severity` is the worst of the rule's findings here; where it found nothing, the one that it declares.
     """
     lacks = {lack.rule: lack.because for lack in result.not_run}
     counts = result.coverage.group_by("rule").agg(
@@ -25,7 +25,7 @@ def catalogue_table(result: Audit) -> pl.DataFrame:
     place = pl.col("severity").replace_strict({each: rank for rank, each in enumerate(SEVERITIES)})
     graded = result.findings.with_columns(place=place).sort("place")
     found = graded.group_by("rule", maintain_order=True).agg(
-        findings=REAL.sum(), given=pl.col("severity").unique(maintain_order=True)
+        findings=REAL.sum(), given=pl.col("severity").first()
     )
     rows = [
         {
@@ -33,7 +33,7 @@ def catalogue_table(result: Audit) -> pl.DataFrame:
             "title": rule.title,
             "code_of_family": rule.family,
             "family": FAMILIES.get(rule.family, rule.family),
-            "severity": [rule.severity],
+            "severity": rule.severity,
             "unit": rule.unit,
             "here": _ran_here(rule.code, lacks, result.rules),
         }
@@ -105,10 +105,7 @@ def catalogue_sheet(table: pl.DataFrame) -> pl.DataFrame:
     return table.select(
         pl.col("rule").alias("Rule"),
         pl.col("title").alias("Title"),
-        pl.col("severity")
-        .list.eval(pl.element().replace_strict(signed_severities()))
-        .list.join(", ")
-        .alias("Severity"),
+        pl.col("severity").replace_strict(signed_severities()).alias("Severity"),
         pl.col("findings").alias("Findings"),
         pl.col("here").alias("Here"),
         pl.col("passed").alias("Passed"),
