@@ -4,17 +4,12 @@ PATH (or `COMPLIANCE_DATA`) names the records, `COMPLIANCE_POLICIES` a folder of
 one of its own layouts of exports.
 """
 
-import streamlit as st
-
-from compliance import formats
 from compliance.records.load import InputError
 from ui import data, filters, frame
 
 page = frame.navigation()
 try:
     filters.draw(data.choices(), data.any_dismissed())
-except InputError as refusal:
-    said = f"These records cannot be opened: {refusal}. Nothing was changed. Open others under Records."
-    st.error(formats.markdown(said))
+except InputError:  # the page says why
     filters.draw(filters.Choices())
 page.run()

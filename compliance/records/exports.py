@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from compliance.formats import listed, terminal
+from compliance.formats import listed, plural, terminal
 from compliance.records.delimited import decode, possible_headers
 from compliance.records.layouts import (
     Export,
@@ -182,7 +182,7 @@ def nothing_read(exports: Sequence[Source], report: LoadReport) -> str:
     """Why nothing could be read, in one line."""
     if exports:
         left = [notice for notice in report.notices if notice.kind == "ignored"]
-        more = f" (and {len(left) - 1:,} more files)" if len(left) > 1 else ""
+        more = f" (and {plural(len(left) - 1, 'more file')})" if len(left) > 1 else ""
         return (
             f"{left[-1].message}{more} (expected tables such as claims.csv, X12 claim files, or exports that a "
             "layout knows)"

@@ -145,6 +145,7 @@ def test_records_that_cannot_be_opened_are_explained(window, cold_server, tmp_pa
     with visit(window, cold_server(tmp_path / "nowhere")) as visitor:
         visitor.open("/records")
         assert visitor.title() == "Records"
-        assert "cannot be opened" in visitor.page.inner_text("[data-testid='stAlert'] >> nth=0")
+        visitor.page.get_by_text("cannot be opened").first.wait_for()
+        assert visitor.page.inner_text(".stMain").count("no such file or folder") == 1, "it is said once"
         assert "Filters" in sidebar(visitor)
         visitor.clean()
