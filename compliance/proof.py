@@ -6,7 +6,7 @@ or None where the facts are not there. `SHOWN` names the facts that each picture
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from itertools import pairwise
 from typing import Any
@@ -18,7 +18,8 @@ from compliance import formats
 Facts = Mapping[str, Any]
 SHOWN: dict[str, frozenset[str]] = {
     "units": frozenset(
-        {"minutes_by_code", "billed_by_code", "supported_by_code", "timed_minutes", "units_billed", "units_supported"}
+        {"minutes_by_code", "billed_by_code", "supported_by_code", "timed_minutes", "units_billed", "units_supported",
+         "pooled_by_code", "midpoint_by_code"}
     ),
     "days": frozenset({"counted_days"}),
     "sessions": frozenset({"sessions"}),
@@ -34,6 +35,11 @@ COUNTING = {POOLED: "", MIDPOINT: "This payer counts each code by itself, from t
 NOT_KNOWN = (
     "How this payer counts units nobody has read; it is drawn as Medicare counts, all timed minutes together."
 )
+BY_WAY = {
+    POOLED: ("pooled_by_code", "By the 8-minute rule"),
+    MIDPOINT: ("midpoint_by_code", "By the midpoint of each code"),
+}
+"""Ways of counting units: the fact that says what each supports, and its name."""
 CENT = 0.015
 """Dollars below which a step of a payment is rounding."""
 
@@ -44,7 +50,7 @@ class Units:
 
     `codes`: code, minutes, supported, billed (null: not said). `unit` and `first` are a unit's minutes and those from
     which the first counts (None: not said). `pooled`: all minutes together set the units (CMS), not each code by itself;
-    `counting` says so where it is not CMS's way.
+    `counting` says so where it is not CMS's way, `way` names the way where it is one of several.
     """
 
     codes: pl.DataFrame
@@ -55,6 +61,7 @@ class Units:
     first: int | None
     pooled: bool
     counting: str = ""
+    way: str = ""
 
     def least(self, units: int) -> int:
         """The minutes from which so many units count; 0 where that is not said."""
@@ -72,7 +79,8 @@ class Units:
             f"{billed - supported} too many of {code}"
             for code, billed, supported in over.select("code", "billed", "supported").iter_rows()
         ]
-        return f"{formats.plural(self.minutes, 'timed minute')}{enough}{were}{''.join(f', {each}' for each in many)}"
+        said = f"{formats.plural(self.minutes, 'timed minute')}{enough}{were}{''.join(f', {each}' for each in many)}"
+        return f"{self.way}: {said}" if self.way else said
 
     @property
     def bars(self) -> pl.DataFrame:
@@ -107,6 +115,19 @@ class Units:
 
 
 ALL_MINUTES = "All timed codes"
+
+
+def ways_of_units(facts: Facts, parameters: Mapping[str, Mapping[str, Any]]) -> list[Units]:
+    """Timed minutes against units: by each way of counting where the payer's is not known and both are told, else by one."""
+    if not all(facts.get(name) for name, _ in BY_WAY.values()):
+        told = units(facts, parameters)
+        return [told] if told else []
+    found = []
+    for method, (name, words) in BY_WAY.items():
+        supported = {"supported_by_code": facts[name], "units_supported": sum(by_code(facts[name]).values())}
+        told = units({**facts, **supported, "unit_method": method}, parameters)
+        found += [replace(told, counting="", way=words)] if told else []
+    return found
 
 
 def units(facts: Facts, parameters: Mapping[str, Mapping[str, Any]]) -> Units | None:

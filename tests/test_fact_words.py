@@ -31,6 +31,13 @@ def test_days_left_are_said_only_while_some_are_left():
     assert ("Days left", "7") in fact_words.rows({"days_left": 7, "days_over": -7}, {}, ())
 
 
+def test_units_by_each_way_of_counting_are_named_in_words():
+    assert fact_words.rows({"by_cms": 0, "by_midpoint": 1, "either_way": "; not known"}, {}, ()) == [
+        ("Units by the 8-minute rule", "0"),
+        ("Units by midpoint of each code", "1"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [

@@ -329,6 +329,21 @@ def test_facts_that_no_picture_shows_stay_facts():
     assert "lost" not in app.text[0].value and "sessions" in app.text[0].value
 
 
+def test_both_ways_of_counting_are_drawn_where_the_payers_is_not_known():
+    facts = {
+        "minutes_by_code": "97110=7 97530=15", "billed_by_code": "97110=2 97530=1", "supported_by_code": "97110=0 97530=1",
+        "timed_minutes": 22, "units_billed": 3, "units_supported": 1, "unit_method": "unknown",
+        "pooled_by_code": "97110=0 97530=1", "midpoint_by_code": "97110=0 97530=1",
+    }  # fmt: skip
+    app = AppTest.from_function(card_with_pictures, args=(facts, False), default_timeout=60).run()
+    assert not app.exception
+    drawn = [str(each.proto) for each in app.get("vega_lite_chart")]
+    assert (
+        len(drawn) == 2 and "By the 8-minute rule" in drawn[0] and "By the midpoint of each code" in drawn[1]
+    )
+    assert "both known ways are drawn" in text(app)
+
+
 def test_a_chip_says_what_is_filtered():
     chosen = filters.Filters(severities=("high", "low"), disciplines=("PT",))
     told = parts.filter_words(chosen)

@@ -41,6 +41,25 @@ def test_a_payer_whose_counting_nobody_has_read_is_not_said_to_count_by_code():
     assert "by itself" in proof.units(TWO_CODES | {"unit_method": "midpoint"}, CLOCK).counting
 
 
+def test_where_the_way_of_counting_is_not_known_both_are_told_each_with_its_name():
+    told = proof.ways_of_units(
+        TWO_CODES
+        | {
+            "unit_method": "unknown",
+            "pooled_by_code": "97110=0 97530=1",
+            "midpoint_by_code": "97110=1 97530=1",
+        },
+        CLOCK,
+    )
+    assert [each.pooled for each in told] == [True, False]
+    assert [each.sentence for each in told] == [
+        "By the 8-minute rule: 22 timed minutes are enough for 1 unit; 2 were billed, 1 too many of 97110",
+        "By the midpoint of each code: 22 timed minutes are enough for 2 units; 2 were billed",
+    ]
+    assert [each.way for each in proof.ways_of_units(TWO_CODES, CLOCK)] == [""]
+    assert proof.ways_of_units({"timed_minutes": 22}, CLOCK) == []
+
+
 def test_without_the_parameters_no_step_is_drawn_and_without_totals_nothing():
     told = proof.units(TWO_CODES, {})
     assert told.steps == [] and told.marks.is_empty()

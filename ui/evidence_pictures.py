@@ -29,29 +29,40 @@ def draw(finding: Mapping[str, Any], evidence: Mapping[str, Any]) -> set[str]:
     return {name for picture, shown in drawn.items() if shown for name in proof.SHOWN[picture]}
 
 
+BOTH_WAYS = "How this payer counts units nobody has read, so both known ways are drawn."
+
+
 def _units(facts: Mapping[str, Any], parameters: Mapping[str, Any]) -> bool:
-    """Timed minutes against the steps of the units, and beside it units per code."""
-    told = proof.units(facts, parameters)
-    if told is None or told.bars.is_empty():
+    """Timed minutes against the steps of the units, by both ways of counting where the payer's is not known; units per code."""
+    ways = [told for told in proof.ways_of_units(facts, parameters) if not told.bars.is_empty()]
+    if not ways:
         return False
-    table = told.codes.rename(
-        {"code": "Code", "minutes": "Minutes", "supported": "Supported", "billed": "Billed"}
-    )
-    drawn = charts.minutes_against_units(told.bars, told.marks, told.steps, told.sentence, frame.dark())
+    codes = ways[0].codes
     with st.container(key="picture_units", horizontal=True, vertical_alignment="center"):
-        parts.chart(
-            drawn,
-            f"{told.sentence}. Minutes by code and the steps of the units.",
-            "units",
-            table,
-            picks=False,
-        )
-        if told.codes["supported"].null_count() < told.codes.height:
-            over = told.codes.filter(pl.col("billed") > pl.col("supported"))["code"].to_list()
-            st.html(_html_table(table, ("Minutes", "Supported", "Billed"), over), width="content")
-    if told.counting:
-        st.html(f"<p class='muted key'>{told.counting}</p>")
+        for number, told in enumerate(ways):
+            table = _units_table(told.codes, [told])
+            drawn = charts.minutes_against_units(
+                told.bars, told.marks, told.steps, told.sentence, frame.dark()
+            )
+            key = f"units_{number}" if number else "units"
+            said = f"{told.sentence}. Minutes by code and the steps of the units."
+            parts.chart(drawn, said, key, table, picks=False)
+        if codes["supported"].null_count() < codes.height:
+            over = codes.filter(pl.col("billed") > pl.col("supported"))["code"].to_list()
+            figures = _units_table(codes, ways)
+            st.html(_html_table(figures, figures.columns[1:], over), width="content")
+    counting = BOTH_WAYS if len(ways) > 1 else ways[0].counting
+    if counting:
+        st.html(f"<p class='muted key'>{counting}</p>")
     return True
+
+
+def _units_table(codes: pl.DataFrame, ways: Sequence[proof.Units]) -> pl.DataFrame:
+    """Code, Minutes, the units supported by each way, Billed."""
+    supported = [told.codes["supported"].alias(told.way or "Supported") for told in ways]
+    return codes.select(
+        pl.col("code").alias("Code"), pl.col("minutes").alias("Minutes"), *supported, pl.col("billed").alias("Billed")
+    )  # fmt: skip
 
 
 def _days(facts: Mapping[str, Any]) -> bool:

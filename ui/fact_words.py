@@ -15,6 +15,7 @@ from ui import filters, parts
 
 HEADINGS = {
     "aide": "Minutes that an aide gave", "at_least": "Visits with the least minutes", "author_is": "Author's credential",
+    "by_cms": "Units by the 8-minute rule", "by_midpoint": "Units by midpoint of each code",
     "authorized_codes": "Codes authorized", "billed": "Units billed", "biller": "Billing NPI", "bucket": "Threshold of",
     "cap": "The payer's cap", "carc": "Reason of the denial (CARC)", "coded": "Timed minutes of its codes",
     "coded_all": "Minutes of all its codes", "counted": "Counted", "covers": "Coverage", "cpt": "Code",
@@ -42,6 +43,7 @@ TOLD_ELSEWHERE = frozenset(
         "by_words",
         "other_clinic",
         "billed_at",
+        "either_way",
     }
 )
 """Facts that the sentence of the finding says in full."""

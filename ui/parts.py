@@ -96,7 +96,7 @@ COLUMN_WORDS = {
     "limit_high": "Upper limit", "therapist_id": "Therapist", "payer_id": "Payer", "per_100": "Per 100 claims",
     "per_100_low": "Per 100, from", "per_100_high": "Per 100, to", "cannot_tell_share": "Cannot tell, share",
     "excess": "Excess (standard deviations)", "state": "Stands", "cpt": "Code", "part_b_deductible": "Part B deductible",
-    "by_cms": "Units as Medicare counts", "by_midpoint": "Units code by code",
+    "by_cms": "Units by the 8-minute rule", "by_midpoint": "Units by midpoint of each code",
 }  # fmt: skip
 ABBREVIATIONS = {"abn": "ABN", "kx": "KX", "mue": "MUE", "slp": "SLP"}
 STANDING_WORDS = charts.STANDING_WORDS | {"few": "too few to say", "cannot_tell": "cannot tell"}

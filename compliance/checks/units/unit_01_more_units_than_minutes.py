@@ -9,6 +9,7 @@ from compliance.checks.units.days import DAY
 from compliance.checks.units.lines import judged_lines, lost_of, untold
 
 KNOWN_WAYS = (POOLED, MIDPOINT)
+EITHER_WAY = "; this payer's way of counting is not known, and both ways give fewer units than were billed"
 
 
 @rule(
@@ -24,15 +25,16 @@ KNOWN_WAYS = (POOLED, MIDPOINT)
     parameters=["unit_method", "timed_unit_minutes", "first_unit_minutes"],
     exposes="line",
     message={
-        "none": "The claim bills {units} units of {cpt} for {service_date}, and no minute of it is documented",
+        "none": "The claim bills {units} units of {cpt} for {service_date}, and no minute of it is documented"
+        "{either_way}",
         "total": "{timed_minutes} timed minutes on {service_date} support {units_supported} units of "
-        "{units_billed} billed: {cpt} has {lost} too many (of {units})",
+        "{units_billed} billed: {cpt} has {lost} too many (of {units}){either_way}",
         "code": "{minutes} minutes of {cpt} on {service_date} support {supported} units of {billed} billed; the other "
-        "units of the day's {timed_minutes} timed minutes belong to other codes",
+        "units of the day's {timed_minutes} timed minutes belong to other codes{either_way}",
         "one_way": "On {service_date} the 8-minute rule supports {by_cms} and the midpoint rule {by_midpoint} of the {units} "
         "billed units of {cpt}; which of them this payer counts by is not known",
         "contradicted": "The minutes of the codes on {service_date} support {units_supported} of the {units_billed} billed "
-        "units; the note's own total of {note_minutes} timed minutes supports them",
+        "units; the note's own total of {note_minutes} timed minutes supports them{either_way}",
     },
     fix={
         "none": "Bill {cpt} only with its documented minutes; {timed_minutes} timed minutes support {supported_by_code}. "
@@ -64,7 +66,7 @@ def more_units_than_minutes(
       over tie, every choice is right.
     - The midpoint rule: each code counts by itself, from 8 minutes.
     - The payer's policy says which way counts. Where that is not known both are counted: a unit that neither
-      supports is a finding, a unit that one of them supports is only worth knowing.
+      supports is a finding, whose sentence says so; a unit that one of them supports is only worth knowing.
     - Minutes documented under a code that was not billed count in the day's total.
     - Visits of the same day and discipline pool, also a therapist's and an assistant's. PT and OT, other
       payers and other billing providers never do.
@@ -122,6 +124,9 @@ def _judged(lines: nw.LazyFrame) -> nw.LazyFrame:
         by_cms=nw.col("units") - nw.col("cms"),
         by_midpoint=nw.col("units") - nw.col("own"),
         one_way=flag(open_way & (least == 0) & (most > 0)),
+        either_way=nw.when(open_way & (least > 0)).then(nw.lit(EITHER_WAY)).otherwise(nw.lit("")),
+        pooled_by_code=nw.when(open_way).then(nw.col("pooled_by_code")),
+        midpoint_by_code=nw.when(open_way).then(nw.col("midpoint_by_code")),
         contradicted=flag(
             (nw.col("note_minutes") > nw.col("timed_minutes"))
             & (nw.col("units_billed") <= supported(nw.col("note_minutes")))
@@ -145,8 +150,8 @@ def _judged(lines: nw.LazyFrame) -> nw.LazyFrame:
     ).select(
         "claim_id", "line", "outcome", "missing", "case", "cpt", "service_date", "units", "billed", "lost", "supported",
         "minutes", "timed_minutes", "note_minutes", "units_billed", "units_supported", "minutes_by_code", "billed_by_code",
-        "supported_by_code", "by_cms", "by_midpoint", "unit_method", "unit_method__id", "timed_unit_minutes__id",
-        "first_unit_minutes__id",
+        "supported_by_code", "by_cms", "by_midpoint", "pooled_by_code", "midpoint_by_code", "either_way",
+        "unit_method", "unit_method__id", "timed_unit_minutes__id", "first_unit_minutes__id",
         severity=nw.when(nw.col("case").is_in(["one_way", "contradicted"])).then(nw.lit("info")).otherwise(nw.lit("medium")),
         fault=nw.col("case"), exposed_units=nw.col("lost"), exposed_as=nw.when(swapped).then(nw.col("pooled_instead")),
     )  # fmt: skip

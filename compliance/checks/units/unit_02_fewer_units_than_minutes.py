@@ -78,15 +78,17 @@ def fewer_units_than_minutes(
         .otherwise(nw.col("pooled_by_code")),
         missed_dollars=nw.when(chosen).then(nw.col("midpoint_missed")).otherwise(nw.col("pooled_missed")),
     )
+    known_way = nw.coalesce(way.is_in([POOLED, MIDPOINT]), nw.lit(False))
+    both = {name: nw.when(~known_way).then(nw.col(name)) for name in ("pooled_by_code", "midpoint_by_code")}
     unbilled = nw.col("units_supported") - nw.col("units_billed")
     return judge(
-        days.with_columns(unbilled=unbilled),
+        days.with_columns(unbilled=unbilled, **both),
         applies=ruled("unit_method"),
         cannot_tell=untold(),
         fails=nw.col("unbilled") > 0,
     ).select(
         "patient_id", "discipline", "service_date", "payer_id", "biller", "claim_id", "line", "outcome", "missing",
         "timed_minutes", "units_billed", "units_supported", "unbilled", "minutes_by_code", "billed_by_code",
-        "supported_by_code", "missed_dollars", "unit_method", "unit_method__id", "timed_unit_minutes__id",
-        "first_unit_minutes__id",
+        "supported_by_code", "pooled_by_code", "midpoint_by_code", "missed_dollars",
+        "unit_method", "unit_method__id", "timed_unit_minutes__id", "first_unit_minutes__id",
     )  # fmt: skip
