@@ -627,6 +627,8 @@ LONGEST_TITLE_LINE = 48
 BAR, ROW = 20, 40
 """Pixels of a bar of these pictures, and of the row that it stands in with what is written above it."""
 AROUND_PICTURE = 74
+WIDE_PART = 0.28
+"""Share of the axis that a part of a bar takes at least where its name is written in it."""
 
 
 def _picture_title(sentence: str) -> alt.TitleParams:
@@ -820,17 +822,18 @@ def interval_bars(rows: pl.DataFrame, title: str, axis: str, dark: bool, dollars
 
 
 def against_threshold(
-    total: float, limits: Sequence[tuple[str, float]], title: str, dark: bool
+    total: float, limits: Sequence[tuple[str, float]], title: str, dark: bool, elsewhere: float = 0.0
 ) -> alt.LayerChart:
     """A year's dollars as a bar towards its thresholds, each a line with its name and its dollars; beyond is darker.
 
-    `limits` are names and dollars, the deciding one first.
+    `limits` are names and dollars, the deciding one first. `elsewhere` of the total were allowed to others: they come first.
     """
     first = limits[0][1]
-    parts = [("within", 0.0, min(total, first))] + ([("above", first, total)] if total > first else [])
-    bars = pl.DataFrame(
-        parts, schema={"part": pl.String, "starts": pl.Float64, "ends": pl.Float64}, orient="row"
-    )
+    spans = [("other providers", 0.0, elsewhere), ("here", elsewhere, max(elsewhere, min(total, first))),
+             ("here, above the threshold", max(elsewhere, first), total)]  # fmt: skip
+    names, colours = [name for name, _, _ in spans], ("muted", "accent", "high")
+    schema = {"part": pl.String, "starts": pl.Float64, "ends": pl.Float64}
+    bars = pl.DataFrame([span for span in spans if span[2] > span[1]], schema=schema, orient="row")
     furthest = 1.18 * max(total, *(limit for _, limit in limits))
     scale = alt.Scale(domain=[0, furthest], nice=False)
     lines = pl.DataFrame(
@@ -841,10 +844,14 @@ def against_threshold(
         x=alt.X("starts:Q", title="Dollars allowed in the year", axis=alt.Axis(format=MONEY, tickCount=4), scale=scale),
         x2="ends:Q",
         color=alt.Color("part:N", legend=None, scale=alt.Scale(
-            domain=["within", "above"], range=[token("accent", dark), token("high", dark)])),
+            domain=names, range=[token(each, dark) for each in colours])),
         tooltip=[alt.Tooltip("part:N"), alt.Tooltip("starts:Q", title="from", format="$,.2f"),
                  alt.Tooltip("ends:Q", title="to", format="$,.2f")],
     )  # fmt: skip
+    wide = bars.filter(pl.col("ends") - pl.col("starts") > WIDE_PART * furthest, pl.col("part") != names[-1])
+    said = alt.Chart(wide.with_columns(middle=(pl.col("starts") + pl.col("ends")) / 2)).mark_text(
+        fontSize=11, color=token("paper", dark)
+    ).encode(x="middle:Q", text="part:N")  # fmt: skip
     marks = []
     for chosen, side in ((lines.filter("first"), -1), (lines.filter(~pl.col("first")), 1)):
         base = alt.Chart(chosen).encode(x="at:Q", color=alt.value(token("ink", dark)))
@@ -852,7 +859,7 @@ def against_threshold(
             base.mark_tick(orient="vertical", size=BAR + 12, thickness=1.5, yOffset=6 * side),
             base.mark_text(align="right", dx=-5, dy=(BAR / 2 + 7) * side, fontSize=11).encode(text="told:N"),
         ]
-    return alt.layer(drawn, *marks).properties(
+    return alt.layer(drawn, *([said] if elsewhere else []), *marks).properties(
         title=_picture_title(title), height=_picture_height(1, title) + 14
     )
 

@@ -24,7 +24,10 @@ SHOWN: dict[str, frozenset[str]] = {
     "days": frozenset({"counted_days"}),
     "sessions": frozenset({"sessions"}),
     "pair": frozenset({"pair_column_1", "pair_column_2", "modifier_indicator", "table_as_of", "pair_from"}),
-    "threshold": frozenset({"running_total", "threshold", "review_threshold", "counted", "bucket"}),
+    "threshold": frozenset(
+        {"running_total", "threshold", "review_threshold", "counted", "bucket", "dollars_here", "elsewhere", "elsewhere_on",
+         "elsewhere_with_own"}
+    ),
     "payment": frozenset(
         {"price_in_full", "reduction", "expected_allowed", "deductible_taken", "coinsurance_amount", "assistant_reduction",
          "sequestration_withheld", "expected_payment", "difference", "paid", "payer_allowed", "price_from"}
@@ -315,23 +318,46 @@ def pair(facts: Facts) -> Pair | None:
 
 @dataclass(frozen=True)
 class Threshold:
-    """A year's dollars against a threshold; `counted` says what they count: `at least, known here`."""
+    """A year's dollars against a threshold; `here` and `elsewhere` are its parts where the facts tell them apart.
+
+    `elsewhere` is null where other providers' dollars are not known; `on` is the day of which they are known, `with_own`
+    whether they hold this clinic's until then.
+    """
 
     total: float
     limits: tuple[tuple[str, float], ...]
     counted: str
     of: str
+    here: float | None = None
+    elsewhere: float | None = None
+    on: date | None = None
+    with_own: bool = False
 
     @property
     def sentence(self) -> str:
-        """`At least $2,530.00 of $2,480.00 is known here`."""
+        """`PT and SLP: at least $2,530.00 known here, $50.00 above the threshold of $2,480.00; other providers' dollars …`."""
         said, limit = formats.money(self.total, cents=True), formats.money(self.limits[0][1], cents=True)
         over = self.total - self.limits[0][1]
         beyond = f"{formats.money(abs(over), cents=True)} {'above' if over > 0 else 'below'} the threshold of {limit}"
         name = f"{self.of}: " if self.of else ""
         if self.counted.startswith("at least"):
-            return f"{name}at least {said} known here, {beyond}"
+            return f"{name}at least {said} known here, {beyond}; other providers' dollars are unknown"
+        parts = " and ".join(f"{formats.money(dollars, cents=True)} {what}" for what, dollars in self.parts)
+        if len(self.parts) > 1:
+            return f"{name}{said}, {beyond}: {parts}"
         return f"{name}{said}{f' {self.counted}' if self.counted else ''}, {beyond}"
+
+    @property
+    def parts(self) -> tuple[tuple[str, float], ...]:
+        """What the total is made of, in the order in which it is added up."""
+        if self.here is None:
+            return (("running total", self.total),)
+        here = ("here", self.here)
+        if self.elsewhere is None:
+            return (here,)
+        by = f" by {formats.day(self.on)}" if self.on else ""
+        whose = "at all providers" if self.with_own else "at other providers"
+        return (f"{whose}{by}", self.elsewhere), (f"here{' since' if self.with_own else ''}", self.here)
 
 
 def threshold(facts: Facts) -> Threshold | None:
@@ -342,9 +368,13 @@ def threshold(facts: Facts) -> Threshold | None:
     limits = [("threshold", float(limit))]
     if facts.get("review_threshold"):
         limits.append(("review", float(facts["review_threshold"])))
-    return Threshold(
-        float(total), tuple(limits), str(facts.get("counted") or ""), str(facts.get("bucket") or "")
+    here, elsewhere = (
+        None if facts.get(name) is None else float(facts[name]) for name in ("dollars_here", "elsewhere")
     )
+    return Threshold(
+        float(total), tuple(limits), str(facts.get("counted") or ""), str(facts.get("bucket") or ""),
+        here, elsewhere, _day(facts.get("elsewhere_on")), bool(facts.get("elsewhere_with_own")),
+    )  # fmt: skip
 
 
 TAKEN = {

@@ -84,6 +84,9 @@ MADE = {
     "threshold": lambda dark=False: charts.against_threshold(
         2530.0, [("threshold", 2480.0), ("review", 3000.0)], "At least $2,530 known here", dark
     ),
+    "threshold with others": lambda dark=False: charts.against_threshold(
+        2976.65, [("threshold", 2480.0)], "$2,976.65, with other providers", dark, 2093.06
+    ),
     "episode": lambda dark=False: charts.episode_lanes(
         EPISODE, episodes.LANES, (datetime(2026, 1, 20), datetime(2026, 1, 20)), ("2 treatment days", episodes.KEY), dark
     ),
@@ -126,6 +129,18 @@ def test_what_is_not_zero_is_never_written_as_zero():
     some_cents = SEVERITIES.with_columns(dollars=pl.Series([0.3, 300.0, 0.0]))
     bars = drawn(charts.stacked_by(some_cents, "payer_id", "dollars", "At risk", "dollars", False))
     assert values(bars, "total_said") == ["$300", "<$1"]
+
+
+def test_dollars_of_other_providers_are_a_part_of_the_bar_that_is_named():
+    spec = drawn(MADE["threshold with others"]())
+    assert [(row["part"], row["starts"], row["ends"]) for row in next(iter(spec["datasets"].values()))] == [
+        ("other providers", 0.0, 2093.06),
+        ("here", 2093.06, 2480.0),
+        ("here, above the threshold", 2480.0, 2976.65),
+    ]
+    assert [row["part"] for rows in spec["datasets"].values() for row in rows if "middle" in row] == [
+        "other providers"
+    ]
 
 
 def test_only_those_outside_the_outer_limits_are_named():
@@ -181,7 +196,7 @@ def test_the_steps_of_units_are_said_in_minutes_and_units():
 
 def test_a_bar_beyond_its_threshold_is_told_apart_and_both_figures_are_written():
     spec = drawn(MADE["threshold"]())
-    assert set(values(spec, "part")) == {"within", "above"}
+    assert set(values(spec, "part")) == {"here", "here, above the threshold"}
     assert set(values(spec, "told")) == {"threshold $2,480", "review $3,000"}
 
 

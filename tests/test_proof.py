@@ -141,9 +141,26 @@ def test_a_pair_says_what_its_table_cannot():
 def test_a_threshold_says_when_it_counts_only_what_is_known_here():
     facts = {"running_total": 2530, "threshold": 2480, "review_threshold": 3000, "bucket": "OT"}
     told = proof.threshold(facts | {"counted": "at least, known here"})
-    assert told.sentence == "OT: at least $2,530.00 known here, $50.00 above the threshold of $2,480.00"
+    assert (
+        told.sentence
+        == "OT: at least $2,530.00 known here, $50.00 above the threshold of $2,480.00; other providers' dollars are unknown"
+    )
     assert told.limits == (("threshold", 2480.0), ("review", 3000.0))
     assert proof.threshold({"running_total": 2530}) is None
+
+
+def test_a_threshold_tells_dollars_here_from_those_of_others():
+    facts = {
+        "running_total": 2976.65, "threshold": 2480, "bucket": "OT", "counted": "with other providers", "dollars_here": 883.59,
+        "elsewhere": 2093.06, "elsewhere_on": "2026-01-01", "elsewhere_with_own": 0,
+    }  # fmt: skip
+    told = proof.threshold(facts)
+    assert told.parts == (("at other providers by Jan 1, 2026", 2093.06), ("here", 883.59))
+    assert told.sentence == (
+        "OT: $2,976.65, $496.65 above the threshold of $2,480.00: $2,093.06 at other providers by Jan 1, 2026 and $883.59 here"
+    )
+    whole = proof.threshold(facts | {"elsewhere_with_own": 1})
+    assert [what for what, _ in whole.parts] == ["at all providers by Jan 1, 2026", "here since"]
 
 
 PAID = {"price_in_full": 36.62, "reduction": 0, "expected_allowed": 36.62, "deductible_taken": 0, "coinsurance_amount": 7.32,

@@ -12,7 +12,7 @@ from compliance.audit import Audit
 from compliance.checks.rule import Rule, catalogue
 from compliance.notes.tables import mentions_of
 from compliance.rulebook import citation
-from ui import data, decisions, evidence_pictures, fact_words, filters, frame, parts, trail
+from ui import data, decisions, evidence_pictures, evidence_records, fact_words, filters, frame, parts, trail
 
 BASIS_WORDS = {
     "allowed": "allowed by the payer",
@@ -40,6 +40,7 @@ def card(finding: Mapping[str, Any], result: Audit) -> None:
         st.html(_head(finding, rule))
         _actions(finding, rule)
         drawn = evidence_pictures.draw(finding, evidence)
+        evidence_records.draw(finding, evidence, result)
         st.html(f"<p class='fix'><b>Fix.</b> {_shown(finding['fix'])}</p>")
         st.html(_reason(evidence, rule))
         st.html(_sides(finding, evidence, rule))

@@ -48,9 +48,9 @@ def _units(facts: Mapping[str, Any], parameters: Mapping[str, Any]) -> bool:
             said = f"{told.sentence}. Minutes by code and the steps of the units."
             parts.chart(drawn, said, key, table, picks=False)
         if codes["supported"].null_count() < codes.height:
-            over = codes.filter(pl.col("billed") > pl.col("supported"))["code"].to_list()
+            over = (codes["billed"] > codes["supported"]).fill_null(False).arg_true().to_list()
             figures = _units_table(codes, ways)
-            st.html(_html_table(figures, figures.columns[1:], over), width="content")
+            st.html(html_table(figures, figures.columns[1:], over), width="content")
     counting = BOTH_WAYS if len(ways) > 1 else ways[0].counting
     if counting:
         st.html(f"<p class='muted key'>{counting}</p>")
@@ -153,7 +153,7 @@ def _pair(facts: Mapping[str, Any], finding: Mapping[str, Any]) -> bool:
     unsaid = f"The table does not say {html.escape(lacks)}." if lacks else ""
     st.html(
         f"<h4 class='strip-head'>{first} and {second} are a pair: {html.escape(told.means)}</h4>"
-        f"{_html_table(table)}<p class='muted key'>{unsaid}</p>"
+        f"{html_table(table)}<p class='muted key'>{unsaid}</p>"
     )
     return True
 
@@ -163,9 +163,11 @@ def _threshold(facts: Mapping[str, Any]) -> bool:
     told = proof.threshold(facts)
     if told is None:
         return False
-    rows = [("running total", told.total), *told.limits]
+    rows = [*told.parts, *([("running total", told.total)] if len(told.parts) > 1 else []), *told.limits]
     table = pl.DataFrame(rows, schema={"What": pl.String, "Dollars": pl.Float64}, orient="row")
-    drawn = charts.against_threshold(told.total, told.limits, told.sentence, frame.dark())
+    drawn = charts.against_threshold(
+        told.total, told.limits, told.sentence, frame.dark(), told.elsewhere or 0.0
+    )
     parts.chart(drawn, f"{told.sentence}. A bar towards the threshold.", "threshold", table, picks=False)
     return True
 
@@ -184,12 +186,12 @@ def _payment(facts: Mapping[str, Any]) -> bool:
     return True
 
 
-def _html_table(table: pl.DataFrame, numbers: Sequence[str] = (), marked: Collection[str] = ()) -> str:
-    """A small table as HTML: its figures stand beside the picture without a click; rows that begin with `marked` stand out."""
+def html_table(table: pl.DataFrame, numbers: Sequence[str] = (), marked: Collection[int] = ()) -> str:
+    """A small table as HTML: its figures stand beside the picture without a click; the rows numbered `marked` stand out."""
     heads = "".join(f"<th>{html.escape(name)}</th>" for name in table.columns)
     rows = "".join(
-        f"<tr{' class=over' if row[0] in marked else ''}>{_cells(table.columns, row, numbers)}</tr>"
-        for row in table.iter_rows()
+        f"<tr{' class=over' if place in marked else ''}>{_cells(table.columns, row, numbers)}</tr>"
+        for place, row in enumerate(table.iter_rows())
     )
     return f"<table class='small'><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
 

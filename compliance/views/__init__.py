@@ -4,6 +4,7 @@ Pure: an audit and its filtered parts in, frames and sentences out. `compliance.
 """
 
 from compliance.views import (
+    behind,
     billing,
     causes,
     findings,
@@ -20,6 +21,7 @@ from compliance.views import (
 )
 
 __all__ = [
+    "behind",
     "billing",
     "causes",
     "findings",

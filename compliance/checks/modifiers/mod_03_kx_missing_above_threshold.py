@@ -2,12 +2,10 @@
 
 import narwhals as nw
 
-from compliance.checks.modifiers.therapy_lines import code_kinds
+from compliance.checks.modifiers.running_total import BUCKET, LINE, added_up
 from compliance.checks.rule import rule
-from compliance.checks.terms import cents, flag, has_code, judge, yes
+from compliance.checks.terms import flag, judge, yes
 
-BUCKET = ["patient_id", "year", "bucket"]
-LINE = ["claim_id", "line"]
 PARAMETERS = [
     "kx_required",
     "kx_threshold",
@@ -15,8 +13,6 @@ PARAMETERS = [
     "kx_near_threshold",
     "kx_early_share",
 ]
-UNPRICED = ("charge", "unknown")
-"""What a line's amount is where nobody knows what was, or would be, allowed."""
 WHOSE = {1: "with other providers", 0: "at least, known here"}
 FACTS = [
     "claim_id",
@@ -29,6 +25,10 @@ FACTS = [
     "review_threshold",
     "counted",
     "near",
+    "dollars_here",
+    "elsewhere",
+    "elsewhere_on",
+    "elsewhere_with_own",
 ]
 
 
@@ -52,10 +52,10 @@ FACTS = [
         "{bucket}",
     },
     fix={
-        "missing": "Append KX to {cpt}: the bucket is ${running_total:,.2f} of ${threshold:,.0f}. Confirm first that the "
-        "record supports the necessity of the service.",
+        "missing": "Append KX to {cpt}: with this line the year's {bucket} dollars are ${running_total:,.2f}, and above "
+        "${threshold:,.0f} every line needs KX. Confirm first that the record supports the necessity of the service.",
         "review": "See that the record shows why skilled therapy goes on; be ready to send it.",
-        "early": "Use KX from the line on that brings the bucket above the threshold, not as a routine.",
+        "early": "Use KX from the line on that brings the year's {bucket} dollars above the threshold, not as a routine.",
     },
 )
 def kx_missing_above_threshold(
@@ -92,7 +92,7 @@ def kx_missing_above_threshold(
     ## What it does not check
     Whether the record supports the necessity that KX attests; look at the other findings of the same lines.
     """
-    lines = _added_up(_of_buckets(claim_lines, therapy_codes))
+    lines = added_up(claim_lines, therapy_codes)
     lines = _with_elsewhere(lines, therapy_spend)
     total, most, limit = nw.col("running_total"), nw.col("most"), nw.col("kx_threshold")
     bears = nw.col("kx") > 0
@@ -137,52 +137,12 @@ def kx_missing_above_threshold(
     )  # fmt: skip
 
 
-def _of_buckets(claim_lines: nw.LazyFrame, therapy_codes: nw.LazyFrame) -> nw.LazyFrame:
-    """Lines with year, bucket, whether they count towards it, and the dollars that they add, known and at most."""
-    lines = claim_lines.join(code_kinds(claim_lines, therapy_codes), on=LINE, how="left")
-    speech = nw.col("discipline").is_in(["PT", "SLP"])
-    bucket = (
-        nw.when(speech)
-        .then(nw.lit("PT_SLP"))
-        .otherwise(nw.when(nw.col("discipline") == "OT").then(nw.lit("OT")))
-    )
-    unpriced = nw.col("amount_basis").is_in(UNPRICED)
-    amount = cents(nw.coalesce(nw.col("amount"), nw.lit(0.0)))  # payers add up what they allow, in cents
-    therapy = ~nw.col("code_kind").is_null() | ~nw.col("modifier_discipline").is_null()
-    return lines.with_columns(
-        bucket=bucket,
-        year=nw.coalesce(nw.col("service_date").dt.year(), nw.lit(0)).cast(nw.Int64),
-        counts=flag(therapy & (nw.col("kx_required") | ~nw.col("policy_missing").is_null())),
-        kx=flag(has_code("modifiers", "KX")),
-        own=nw.when(unpriced).then(nw.lit(0.0)).otherwise(amount),
-        own_most=amount,
-        is_unpriced=flag(unpriced),
-        chargeless=flag(nw.col("amount_basis") == "unknown"),
-    )
-
-
-def _added_up(lines: nw.LazyFrame) -> nw.LazyFrame:
-    """Add what the bucket holds with each line: known dollars, at most, and whether some line of it has no price."""
-    counted = lines.filter(
-        (nw.col("counts") > 0)
-        & nw.col("policy_missing").is_null()
-        & ~nw.col("bucket").is_null()
-        & ~nw.col("service_date").is_null()
-    )
-    order = ["service_date", *LINE]
-    sums = counted.select(
-        *LINE,
-        known=nw.col("own").cum_sum().over(*BUCKET, order_by=order),
-        at_most=nw.col("own_most").cum_sum().over(*BUCKET, order_by=order),
-        unpriced=nw.col("is_unpriced").cum_sum().over(*BUCKET, order_by=order),
-        without_charge=nw.col("chargeless").cum_sum().over(*BUCKET, order_by=order),
-    )
-    return lines.join(sums, on=LINE, how="left")
-
-
 def _with_elsewhere(lines: nw.LazyFrame, therapy_spend: nw.LazyFrame) -> nw.LazyFrame:
-    """Add the dollars at other providers known by each line's day: `running_total`, `most`, `elsewhere_known`; and `unsaid`, 1
-    where the records hold some without their amount."""
+    """Add the dollars at other providers known by each line's day: `running_total`, `most`, `elsewhere_known`, and their parts.
+
+    `dollars_here` were added up of this clinic's lines; `elsewhere` (null: not known) of `elsewhere_on`, which holds this
+    clinic's until then where `elsewhere_with_own` is 1. `unsaid`: 1 where the records hold some without their amount.
+    """
     spend = therapy_spend.filter(~nw.col("amount").is_null()).select(
         *BUCKET, "as_of", elsewhere="amount", whole=flag(nw.col("includes_own"))
     )
@@ -199,7 +159,7 @@ def _with_elsewhere(lines: nw.LazyFrame, therapy_spend: nw.LazyFrame) -> nw.Lazy
         spoken.join(latest, on=[*LINE, "as_of"], how="inner")
         .join(until, on=[*BUCKET, "as_of"], how="left")
         .group_by(*LINE)
-        .agg(nw.col("elsewhere").max(), nw.col("told").max(), nw.col("told_most").max())
+        .agg(nw.col("elsewhere", "told", "told_most", "whole").max(), elsewhere_on=nw.col("as_of").max())
         .with_columns(elsewhere_known=nw.lit(1))
     )
     unsaid = (
@@ -213,12 +173,9 @@ def _with_elsewhere(lines: nw.LazyFrame, therapy_spend: nw.LazyFrame) -> nw.Lazy
     )
     zero = nw.lit(0.0)
     other = nw.coalesce(nw.col("elsewhere"), zero)
-    known = nw.col("known") + other - nw.coalesce(nw.col("told"), zero)
+    here = nw.col("known") - nw.coalesce(nw.col("told"), zero)
     most = nw.col("at_most") + other - nw.coalesce(nw.col("told_most"), zero)
-    return (
-        lines.join(chosen, on=LINE, how="left")
-        .join(unsaid, on=LINE, how="left")
-        .with_columns(
-            running_total=known.round(2), most=most.round(2), elsewhere_known=flag(yes("elsewhere_known"))
-        )
-    )
+    return lines.join(chosen, on=LINE, how="left").join(unsaid, on=LINE, how="left").with_columns(
+        running_total=(here + other).round(2), most=most.round(2), elsewhere_known=flag(yes("elsewhere_known")),
+        dollars_here=here.round(2), elsewhere_with_own=nw.col("whole"),
+    )  # fmt: skip
