@@ -142,7 +142,7 @@ def audit(
     steps = len(judging) + 3
     progress("Joining charts and claims", 0, steps)
     values = ParameterValues(policies)
-    charts = _joined(records, policies, as_of, values, native)
+    charts = joined(records, policies, as_of, values, native)
     notes = _polars(charts["notes"])
     progress("Reading the notes", 1, steps)
     readings = reading_tables(notes, records.tables["goals"], records.tables["supervision_contacts"])
@@ -188,7 +188,7 @@ def audit(
     )
 
 
-def _joined(
+def joined(
     records: Records,
     policies: Policies,
     as_of: date,
@@ -225,7 +225,7 @@ def _side_by_side(
     expressions. Other engines hold their connection to one thread.
     """
 
-    absent = _absent(records)
+    absent = absent_columns(records)
 
     def judged_by(rule: Rule) -> Judged:
         units = with_context(_run(rule, charts, values, absent), facts)
@@ -368,7 +368,7 @@ def _lacked(column: str, records: Records) -> str | None:
     return column if column in records.absent_columns else None
 
 
-def _absent(records: Records) -> frozenset[str]:
+def absent_columns(records: Records) -> frozenset[str]:
     """The columns that no file carried, those of absent tables among them."""
     whole = {f"{table}.{column}" for table in records.absent_tables for column in schema(table)}
     return records.absent_columns | whole

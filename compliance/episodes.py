@@ -8,7 +8,10 @@ import polars as pl
 from compliance.audit import Audit
 from compliance.formats import day, plural, span
 
-LANES = ("Plan of care", "Treatment days", "Reports", "Goals", "Claims")
+BY = "Reports by "
+WRITERS = ("therapist", "assistant", "student", "aide", "unknown")
+LANES = ("Plan of care", "Treatment days", *(f"{BY}{writer}" for writer in WRITERS), "Goals", "Claims")
+"""Every lane, in order; of the reports' only those that hold something are drawn, and the therapists'."""
 AROUND = timedelta(days=180)
 """What lies further than this from the unit's days is another episode."""
 GOALS_SHOWN = 12
@@ -20,14 +23,17 @@ REPORTS = {"evaluation": "Evaluation", "reevaluation": "Re-evaluation", "progres
            "recertification": "Recertification", "discharge": "Discharge"}  # fmt: skip
 LETTERS = {
     "evaluation": "E",
-    "reevaluation": "E",
+    "reevaluation": "RE",
     "progress_report": "P",
     "recertification": "R",
     "discharge": "D",
 }
-ANSWERING = tuple(REPORTS)[:-1]
-"""Kinds of notes from which treatment days are counted anew."""
-KEY = "Numbers: treatment days since the last report. E evaluation, P progress report, R recertification, D discharge."
+KEY = (
+    "Numbers: treatment days as PR-01 counts them, anew only after a therapist's signed report. E evaluation, "
+    "RE re-evaluation, P progress report, R recertification, D discharge."
+)
+UNCOUNTED = "·"
+"""Mark of a treatment day whose payer asks for no progress report."""
 
 
 def episode(
@@ -37,11 +43,12 @@ def episode(
     discipline: str | None,
     first: datetime,
     last: datetime,
+    counts: pl.DataFrame,
 ) -> pl.DataFrame:
     """What happened to a patient within one discipline around a unit's days: EPISODE_SCHEMA, a row a mark.
 
-    `result` gives visits and standing claim lines. `mark` is what is written at a day: how many treatment days since the
-    last report, or the report's letter; empty elsewhere. `told` says the mark in words.
+    `result` gives visits and standing claim lines, `counts` (`report_counts.treatment_counts`) the numbers of treatment days.
+    `mark` is what is written at a day: its number, or the report's letter; empty elsewhere. `told` says the mark in words.
     """
     own = pl.col("patient_id") == patient_id
     if discipline is not None:
@@ -53,23 +60,30 @@ def episode(
     plans = plans.filter(pl.col("ends") >= begins, pl.col("begins") <= ends)
     parts = [
         plans.select(list(EPISODE_SCHEMA)),
-        _treated(result.visits.filter(own, near), notes),
-        _reports(notes),
+        _treated(result.visits.filter(own, near), counts),
+        _reports(notes, tables["therapists"]),
         _goals(tables["goals"].filter(pl.col("plan_id").is_in(plans["plan_id"].implode()))),
         _claims(result.lines.filter(own, near)),
     ]
     return pl.concat([part.cast(pl.Schema(EPISODE_SCHEMA)) for part in parts])
 
 
+def lanes(marks: pl.DataFrame) -> list[str]:
+    """The lanes to draw, in order: all but those of reports that nobody of that role wrote."""
+    held = {*marks["lane"], f"{BY}{WRITERS[0]}"}
+    return [lane for lane in LANES if lane in held or not lane.startswith(BY)]
+
+
 def episode_sentence(marks: pl.DataFrame) -> str:
     """What the lanes hold: `24 treatment days from Jan 5 to Apr 3, 2026, 1 plan of care, 2 reports, 9 claims`."""
-    counted = dict(marks.group_by("lane").len().iter_rows())
-    treated = marks.filter(pl.col("lane") == "Treatment days").sort("begins")["begins"].to_list()
+    lane = pl.when(pl.col("lane").str.starts_with(BY)).then(pl.lit(BY)).otherwise("lane")
+    counted = dict(marks.group_by(lane).len().iter_rows())
+    treated = marks.filter(pl.col("lane") == "Treatment days")["begins"].unique().sort().to_list()
     days = f" ({span(treated[0], treated[-1])})" if treated else ""
     told = [
         plural(len(treated), "treatment day") + days,
         plural(counted.get("Plan of care", 0), "plan of care", "plans of care"),
-        plural(counted.get("Reports", 0), "evaluation or report", "evaluations and reports"),
+        plural(counted.get(BY, 0), "evaluation or report", "evaluations and reports"),
         plural(counted.get("Claims", 0), "claim"),
     ]
     return ", ".join(told)
@@ -88,27 +102,31 @@ def _plans(plans: pl.DataFrame) -> pl.DataFrame:
     )  # fmt: skip
 
 
-def _treated(visits: pl.DataFrame, notes: pl.DataFrame) -> pl.DataFrame:
-    """Treatment days, each with how many there were since the last progress report, recertification or evaluation."""
-    resets = notes.filter(pl.col("kind").is_in(ANSWERING))
-    reported = sorted(resets["service_date"].drop_nulls().unique().to_list())
-    rows, number, place = [], 0, 0
-    for on in sorted(visits["service_date"].drop_nulls().unique().to_list()):
-        while place < len(reported) and reported[place] < on:
-            number, place = 0, place + 1
-        number += 1
-        told = f"{day(on)}: treatment day {number} since the last report or evaluation"
-        rows.append(("Treatment days", on, on, str(number), told))
+def _treated(visits: pl.DataFrame, counts: pl.DataFrame) -> pl.DataFrame:
+    """Treatment days, each with its number as PR-01 counts; of several disciplines a day stands once for each."""
+    key = ["discipline", "service_date"]
+    days = visits.select(key).drop_nulls("service_date").unique().join(counts, on=key, how="left").sort(key)
+    rows = []
+    for _, on, number, since in days.iter_rows():
+        counted = "the payer asks for no progress report"
+        if number is not None:
+            counted = f"treatment day {number}, counted from {day(since)}"
+        mark = UNCOUNTED if number is None else str(number)
+        rows.append(("Treatment days", on, on, mark, f"{day(on)}: {counted}"))
     return pl.DataFrame(rows, schema=EPISODE_SCHEMA, orient="row")
 
 
-def _reports(notes: pl.DataFrame) -> pl.DataFrame:
+def _reports(notes: pl.DataFrame, therapists: pl.DataFrame) -> pl.DataFrame:
+    """Evaluations and reports, in the lane of the role that wrote each."""
     told = notes.filter(pl.col("kind").is_in(list(REPORTS))).drop_nulls("service_date")
-    rows = [
-        ("Reports", row["service_date"], row["service_date"], LETTERS[row["kind"]],
-         f"{REPORTS[row['kind']]} {row['note_id']}, {day(row['service_date'])}")
-        for row in told.sort("service_date", "note_id").iter_rows(named=True)
-    ]  # fmt: skip
+    told = told.join(therapists.select("therapist_id", "role"), on="therapist_id", how="left")
+    rows = []
+    for row in told.sort("service_date", "note_id").iter_rows(named=True):
+        by = row["role"] if row["role"] in WRITERS else "unknown"
+        who = "nobody knows whom" if by == "unknown" else f"{'an' if by[0] == 'a' else 'a'} {by}"
+        signed = "" if row["signed_on"] else ", not signed"
+        words = f"{REPORTS[row['kind']]} {row['note_id']}, {day(row['service_date'])}, by {who}{signed}"
+        rows.append((f"{BY}{by}", row["service_date"], row["service_date"], LETTERS[row["kind"]], words))
     return pl.DataFrame(rows, schema=EPISODE_SCHEMA, orient="row")
 
 

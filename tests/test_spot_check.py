@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,11 @@ from typer.testing import CliRunner
 
 from compliance import episodes
 from compliance.audit import audit
+from compliance.checks.rule import catalogue
 from compliance.cli import cli
 from compliance.policy import load_policies
 from compliance.records.load import from_frames, load
+from compliance.report_counts import treatment_counts
 from compliance.review import spot_checks
 from compliance.review.spot_checks import KeptSample, SessionBook, answers, keep_answer, keep_sample, samples
 from compliance.sampling import SamplingError
@@ -184,25 +186,88 @@ def test_an_answer_stands_beside_the_rules_verdict(answer: str, verdict: str, wo
     assert words in compared_told(Answer("u", answer, 0), Verdict("u", verdict, rules))
 
 
+def lanes_of(tables: dict[str, pl.DataFrame]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The marks of patient P001's episode, and what PR-01 found."""
+    day, as_of = datetime(2026, 1, 20), date(2026, 7, 1)
+    records = from_frames(tables)
+    result = audit(records, load_policies(), as_of, [catalogue()["PR-01"]])
+    counts = treatment_counts(records, load_policies(), as_of, "P001")
+    found = result.findings.filter(pl.col("patient_id") == "P001")
+    return episodes.episode(records.tables, result, "P001", "PT", day, day, counts), found
+
+
 @pytest.fixture(scope="module")
-def marks(tmp_path_factory: pytest.TempPathFactory) -> pl.DataFrame:
+def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pl.DataFrame]:
+    """Four patients: P001's tenth visit is a therapist's progress report."""
     records = load(clinic.write(tmp_path_factory.mktemp("clinic"), patients=4))
-    result = audit(records, load_policies(), date(2026, 7, 1), [])
-    day = datetime(2026, 1, 20)
-    return episodes.episode(records.tables, result, "P001", "PT", day, day)
+    return {name: table for name, table in records.tables.items() if name not in records.absent_tables}
 
 
-def test_an_episode_has_its_plan_numbered_days_reports_goals_and_claims(marks: pl.DataFrame) -> None:
+def numbers(marks: pl.DataFrame) -> list[str]:
+    return marks.filter(pl.col("lane") == "Treatment days").sort("begins")["mark"].to_list()
+
+
+def written_by(tables: dict[str, pl.DataFrame], kind: str, therapist: str) -> dict[str, pl.DataFrame]:
+    """The tables with every note of a kind written by another."""
+    theirs = pl.when(pl.col("kind") == kind).then(pl.lit(therapist)).otherwise("therapist_id")
+    return tables | {"notes": tables["notes"].with_columns(therapist_id=theirs)}
+
+
+def test_an_episode_has_its_plan_numbered_days_reports_goals_and_claims(
+    tables: dict[str, pl.DataFrame],
+) -> None:
+    marks, _ = lanes_of(tables)
     counted = dict(marks.group_by("lane").len().iter_rows())
     assert counted["Plan of care"] == 1 and counted["Treatment days"] == 14 and counted["Claims"] == 14
-    numbers = marks.filter(pl.col("lane") == "Treatment days").sort("begins")["mark"].to_list()
-    assert numbers[0] == "1" and all(int(each) >= 1 for each in numbers)
     assert "14 treatment days" in episodes.episode_sentence(marks)
+    assert "2 evaluations and reports" in episodes.episode_sentence(marks)
     assert set(marks["lane"]) <= set(episodes.LANES)
+    assert episodes.lanes(marks) == [
+        "Plan of care", "Treatment days", "Reports by therapist", "Goals", "Claims"
+    ]  # fmt: skip
+
+
+def test_days_count_anew_after_a_therapists_report_and_not_after_an_evaluation(
+    tables: dict[str, pl.DataFrame],
+) -> None:
+    marks, _ = lanes_of(tables)
+    assert numbers(marks) == [str(each) for each in (*range(1, 11), *range(1, 5))]
+
+
+def test_an_assistants_report_stands_apart_and_days_count_on_as_pr_01_counts_them(
+    tables: dict[str, pl.DataFrame],
+) -> None:
+    marks, found = lanes_of(written_by(tables, "progress_report", "A1"))
+    assert numbers(marks) == [str(each) for each in range(1, 15)]
+    assert "Reports by assistant" in episodes.lanes(marks)
+    told = marks.filter(pl.col("lane") == "Reports by assistant")["told"].to_list()
+    assert len(told) == 1 and told[0].endswith("by an assistant")
+    missing = found.filter(pl.col("evidence").str.contains('"missing"'))
+    assert json.loads(missing["evidence"][0])["facts"]["treatment_days"] == 14
 
 
 def test_a_patient_nobody_knows_has_an_empty_episode() -> None:
     tables = from_frames({}).tables
     result = audit(from_frames({}), load_policies(), date(2026, 7, 1), [])
-    empty = episodes.episode(tables, result, "P9", None, datetime(2026, 3, 2), datetime(2026, 3, 2))
+    nobody = treatment_counts(from_frames({}), load_policies(), date(2026, 7, 1), "P9")
+    empty = episodes.episode(tables, result, "P9", None, datetime(2026, 3, 2), datetime(2026, 3, 2), nobody)
     assert empty.is_empty() and episodes.episode_sentence(empty).startswith("0 treatment days")
+
+
+def test_a_late_report_ends_the_count_on_the_day_it_was_written_and_the_new_one_begins_after_the_due_day(
+    tables: dict[str, pl.DataFrame],
+) -> None:
+    late = pl.when(pl.col("kind") == "progress_report").then(pl.col("service_date") + timedelta(days=12))
+    notes = tables["notes"].with_columns(
+        signed_on=late.otherwise("signed_on"), written_at=late.otherwise("written_at")
+    )
+    marks, found = lanes_of(tables | {"notes": notes})
+    facts = json.loads(found.filter(pl.col("evidence").str.contains('"late"'))["evidence"][0])["facts"]
+    assert numbers(marks) == [str(each) for each in (*range(1, 14), 4)]
+    assert facts["treatment_days"] == 13
+
+
+def test_days_of_a_payer_without_progress_reports_bear_no_number(tables: dict[str, pl.DataFrame]) -> None:
+    medicaid = tables["claims"].with_columns(payer_id=pl.lit("MCD"))
+    marks, _ = lanes_of(tables | {"claims": medicaid})
+    assert set(numbers(marks)) == {episodes.UNCOUNTED}

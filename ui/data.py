@@ -18,7 +18,7 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from compliance import formats, views
+from compliance import formats, report_counts, views
 from compliance.audit import Audit, audit, without
 from compliance.checks.rule import catalogue
 from compliance.names import choices_from
@@ -173,6 +173,19 @@ def _run(held: Records, chosen: Policies, as_of: date) -> Audit:
     if not interrupted:
         bar.empty()
     return result
+
+
+def treatment_counts(patient_id: str) -> pl.DataFrame:
+    """A patient's treatment days as PR-01 counts them (`report_counts.COUNTS`), kept: a chart asks at every keystroke."""
+    held, chosen, today = records(), policies(), date.today()
+    if uploaded():
+        return report_counts.treatment_counts(held, chosen, today, patient_id)
+    return _counted((held.fingerprint, chosen.fingerprint, today, patient_id), held, chosen)
+
+
+@st.cache_resource(show_spinner=False, max_entries=64)
+def _counted(key: tuple[str, str, date, str], _held: Records, _chosen: Policies) -> pl.DataFrame:
+    return report_counts.treatment_counts(_held, _chosen, *key[-2:])
 
 
 def view() -> views.narrowed.Narrowed:

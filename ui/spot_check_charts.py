@@ -88,9 +88,12 @@ def _episode(row: Mapping[str, Any]) -> None:
     first, last = _day(row["first_day"]), _day(row["last_day"])
     discipline = (row["discipline"] or "").partition(" ")[0] or None
     tables, result = data.records().tables, data.audited()
-    marks = episodes.episode(tables, result, row["patient_id"], discipline, first, last)
+    counts = data.treatment_counts(row["patient_id"])
+    marks = episodes.episode(tables, result, row["patient_id"], discipline, first, last, counts)
     title = episodes.episode_sentence(marks)
-    drawn = charts.episode_lanes(marks, episodes.LANES, (first, last), (title, episodes.KEY), frame.dark())
+    drawn = charts.episode_lanes(
+        marks, episodes.lanes(marks), (first, last), (title, episodes.KEY), frame.dark()
+    )
     table = marks.select(Lane="lane", What="told", From="begins", To="ends")
     parts.chart(
         drawn, f"{title}, on a time line; the sampled days are shaded.", "spot_episode", table, picks=False
