@@ -821,6 +821,34 @@ def interval_bars(rows: pl.DataFrame, title: str, axis: str, dark: bool, dollars
     return alt.layer(*layers).properties(title=_picture_title(title), height=_height(shown.height, 30, 84))
 
 
+def visits_per_week(weeks: pl.DataFrame, title: str, dark: bool) -> alt.LayerChart:
+    """Visits of each full week as bars, what the plan says as a line across each; weeks above it stand out and bear a sign.
+
+    `weeks` as `proof.weeks` gives them.
+    """
+    shown = weeks.with_columns(
+        label=pl.Series([f"{day:%b} {day.day}" for day in weeks["week"]], dtype=pl.String),
+        said=pl.col("made").cast(pl.String) + pl.when("over").then(pl.lit(" ▲")).otherwise(pl.lit("")),
+    )
+    x = alt.X("label:N", title="Week (its Monday)", sort=shown["label"].to_list(),
+              axis=alt.Axis(labelAngle=0, labelOverlap=True, ticks=False))  # fmt: skip
+    most = max(1.0, *shown["made"], *shown["planned"])
+    scale = alt.Scale(domain=[0, 1.25 * most], nice=False)
+    y = alt.Y("made:Q", title="Visits", scale=scale, axis=alt.Axis(tickMinStep=1, tickCount=4, format="d"))
+    colour = alt.Color("over:N", legend=None, scale=alt.Scale(
+        domain=[False, True], range=[token("accent", dark), token("high", dark)]))  # fmt: skip
+    tips = [alt.Tooltip("label:N", title="week of"), alt.Tooltip("made:Q", title="visits"),
+            alt.Tooltip("planned:Q", title="planned")]  # fmt: skip
+    base = alt.Chart(shown).encode(x=x, tooltip=tips)
+    layers = [
+        base.mark_bar(width={"band": 0.6}).encode(y=y, color=colour),
+        base.mark_text(dy=-7, fontSize=11, color=token("ink", dark)).encode(y=alt.Y("made:Q", scale=scale), text="said:N"),
+        base.mark_tick(thickness=2, width={"band": 0.9}, color=token("ink", dark)).encode(
+            y=alt.Y("planned:Q", scale=scale)),
+    ]  # fmt: skip
+    return alt.layer(*layers).properties(title=_picture_title(title), height=190)
+
+
 def against_threshold(
     total: float, limits: Sequence[tuple[str, float]], title: str, dark: bool, elsewhere: float = 0.0
 ) -> alt.LayerChart:

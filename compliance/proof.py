@@ -21,7 +21,8 @@ SHOWN: dict[str, frozenset[str]] = {
         {"minutes_by_code", "billed_by_code", "supported_by_code", "timed_minutes", "units_billed", "units_supported",
          "pooled_by_code", "midpoint_by_code"}
     ),
-    "days": frozenset({"counted_days"}),
+    "days": frozenset({"counted_days", "used_elsewhere"}),
+    "weeks": frozenset({"made_of_planned", "visits_by_week", "full_weeks", "weeks_over", "planned", "judged_to"}),
     "sessions": frozenset({"sessions"}),
     "pair": frozenset({"pair_column_1", "pair_column_2", "modifier_indicator", "table_as_of", "pair_from"}),
     "threshold": frozenset(
@@ -193,6 +194,11 @@ def days(facts: Facts) -> list[Day]:
     counted = [date.fromisoformat(each) for each in str(facts.get("counted_days") or "").split()]
     if not counted:
         return []
+    allowed = visit_limit(facts)
+    if allowed is not None:
+        before = int(facts.get("used_elsewhere") or 0)
+        numbers = enumerate(counted, before + 1)
+        return [Day(on, "after" if number > allowed else "counted", number) for number, on in numbers]
     after = lapsed(facts)
     due = None if after else _day(facts.get("due_on"))
     numbered = [
@@ -202,6 +208,38 @@ def days(facts: Facts) -> list[Day]:
     dated = [(on, told) for name, told in events.items() if (on := _day(facts.get(name)))]
     marks = [Day(on, "event", told=told) for on, told in dated if not (told == "due" and on in counted)]
     return sorted([*numbered, *marks], key=lambda each: (each.on, each.number is None))
+
+
+def visit_limit(facts: Facts) -> int | None:
+    """How many visits a benefit or a payer pays, where the counted days are held against that."""
+    told = facts.get("limit"), facts.get("used"), facts.get("counted_days")
+    return None if None in told else int(facts["limit"])
+
+
+WEEK = re.compile(r"(\d{4}-\d\d-\d\d)=(\d+)/(\d+(?:\.\d+)?)(?=\s|$)")
+
+
+def weeks(facts: Facts) -> pl.DataFrame | None:
+    """Visits made and planned of each full week, by its Monday: week, made, planned, over."""
+    found = WEEK.findall(str(facts.get("made_of_planned") or ""))
+    if not found:
+        return None
+    rows = [(date.fromisoformat(monday), int(made), float(planned)) for monday, made, planned in found]
+    told = pl.DataFrame(rows, schema={"week": pl.Date, "made": pl.Int64, "planned": pl.Float64}, orient="row")
+    return told.with_columns(over=pl.col("made") > pl.col("planned").ceil())
+
+
+def weeks_sentence(told: pl.DataFrame) -> str:
+    """`3 of 7 full weeks hold more visits than planned, 2 against 1 in the fullest`; else how many hold fewer."""
+    over = told.filter("over")
+    few = over if over.height else told.filter(pl.col("made") < pl.col("planned"))
+    hold = (
+        f"{few.height} of {formats.plural(told.height, 'full week')} {'holds' if few.height == 1 else 'hold'}"
+    )
+    if over.is_empty():
+        return f"{hold} fewer visits than planned"
+    most = over.sort("made", "week", descending=[True, False]).row(0, named=True)
+    return f"{hold} more visits than planned, {most['made']} against {most['planned']:g} in the fullest"
 
 
 def lapsed(facts: Facts) -> bool:

@@ -35,6 +35,7 @@ SESSIONS = proof.sessions(
     {"sessions": "2026-03-02T09:00/2026-03-02T09:30 97530 P1; 2026-03-02T09:15/2026-03-02T09:45 97110 P2"}
 ).rename({"patient_id": "row"})
 STRETCHES = proof.shared(SESSIONS, "row")
+WEEKS = proof.weeks({"made_of_planned": "2026-03-02=1/1 2026-03-09=2/1"})
 EPISODE = pl.DataFrame(
     [("Treatment days", datetime(2026, 1, 20), datetime(2026, 1, 20), "1", "day 1"),
      ("Plan of care", datetime(2026, 1, 5), datetime(2026, 4, 4), "", "POC1"),
@@ -87,6 +88,7 @@ MADE = {
     "threshold with others": lambda dark=False: charts.against_threshold(
         2976.65, [("threshold", 2480.0)], "$2,976.65, with other providers", dark, 2093.06
     ),
+    "visits per week": lambda dark=False: charts.visits_per_week(WEEKS, "1 of 2 full weeks holds more", dark),
     "episode": lambda dark=False: charts.episode_lanes(
         EPISODE, episodes.LANES, (datetime(2026, 1, 20), datetime(2026, 1, 20)), ("2 treatment days", episodes.KEY), dark
     ),
@@ -129,6 +131,12 @@ def test_what_is_not_zero_is_never_written_as_zero():
     some_cents = SEVERITIES.with_columns(dollars=pl.Series([0.3, 300.0, 0.0]))
     bars = drawn(charts.stacked_by(some_cents, "payer_id", "dollars", "At risk", "dollars", False))
     assert values(bars, "total_said") == ["$300", "<$1"]
+
+
+def test_a_week_with_more_visits_than_planned_bears_a_sign_and_the_plan_is_drawn_across_each():
+    spec = drawn(MADE["visits per week"]())
+    assert values(spec, "said") == ["1", "2 ▲"]
+    assert [layer["encoding"]["y"]["field"] for layer in spec["layer"]] == ["made", "made", "planned"]
 
 
 def test_dollars_of_other_providers_are_a_part_of_the_bar_that_is_named():

@@ -31,6 +31,19 @@ def test_days_left_are_said_only_while_some_are_left():
     assert ("Days left", "7") in fact_words.rows({"days_left": 7, "days_over": -7}, {}, ())
 
 
+def test_the_limit_of_a_benefit_is_said_with_where_it_is_from():
+    facts = {
+        "limit": 37, "used": 38, "counted_days": "2026-01-20", "benefit_from": "2026-01-01", "benefit_to": "2026-12-31",
+        "disciplines": "PT OT SLP",
+    }  # fmt: skip
+    assert fact_words.limit_of_benefit(facts).startswith(
+        "Limit used: <b>37 visits</b>, from Jan 1, 2026 to Dec 31, 2026, PT, OT and SLP together ▸ the patient"
+    )
+    dollars = fact_words.limit_of_benefit(facts | {"limit": 1500.0, "counted_days": None})
+    assert "<b>$1,500.00</b>" in dollars
+    assert fact_words.limit_of_benefit({"limit": 24, "used": 25}) == ""
+
+
 def test_units_by_each_way_of_counting_are_named_in_words():
     assert fact_words.rows({"by_cms": 0, "by_midpoint": 1, "either_way": "; not known"}, {}, ()) == [
         ("Units by the 8-minute rule", "0"),

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from unittest.mock import patch
 
@@ -327,6 +327,24 @@ def test_facts_that_no_picture_shows_stay_facts():
     app = AppTest.from_function(card_with_pictures, args=(facts, False), default_timeout=60).run()
     assert "never paid together" in text(app)
     assert "lost" not in app.text[0].value and "sessions" in app.text[0].value
+
+
+def test_visits_of_each_week_are_drawn_against_the_plan_and_the_days_are_those_beyond_it():
+    facts = {"made_of_planned": "2026-03-02=1/1 2026-03-09=2/1", "counted_days": "2026-03-11"}
+    app = AppTest.from_function(card_with_pictures, args=(facts, False), default_timeout=60).run()
+    assert not app.exception
+    assert "1 of 2 full weeks" in str(app.get("vega_lite_chart")[0].proto)
+    assert "1 visit beyond the plan, Mar 11, 2026" in text(app)
+
+
+def test_visits_beyond_a_limit_are_shown_last_and_those_before_are_counted():
+    days = [(date(2026, 1, 1) + timedelta(days=number)).isoformat() for number in range(45)]
+    facts = {"counted_days": " ".join(days), "limit": 44, "used": 45, "used_elsewhere": 0}
+    app = AppTest.from_function(card_with_pictures, args=(facts, False), default_timeout=60).run()
+    said = text(app)
+    assert "45 visits counted, Jan 1 – Feb 14, 2026; the limit is 44" in said
+    assert "5 before" in said and "<b>45</b>" in said and "<b>5</b>" not in said
+    assert "beyond the limit" in said and "after it was due" not in said
 
 
 def test_both_ways_of_counting_are_drawn_where_the_payers_is_not_known():

@@ -78,6 +78,27 @@ def test_counted_days_stand_before_on_and_after_the_due_day():
     assert proof.days({"treatment_days": 3}) == []
 
 
+def test_weeks_hold_visits_made_and_planned_and_say_which_are_over():
+    told = proof.weeks({"made_of_planned": "2026-03-02=1/1 2026-03-09=2/1 2026-03-16=2/1.5"})
+    assert told.select("made", "planned", "over").rows() == [(1, 1.0, False), (2, 1.0, True), (2, 1.5, False)]
+    assert proof.weeks_sentence(told) == (
+        "1 of 3 full weeks holds more visits than planned, 2 against 1 in the fullest"
+    )
+    fewer = proof.weeks({"made_of_planned": "2026-03-02=1/3 2026-03-09=0/3"})
+    assert proof.weeks_sentence(fewer) == "2 of 2 full weeks hold fewer visits than planned"
+    assert proof.weeks({"made_of_planned": None}) is None
+
+
+def test_visits_under_a_limit_are_numbered_after_those_elsewhere_and_those_beyond_it_stand_out():
+    facts = {"counted_days": "2026-03-02 2026-03-04 2026-03-06", "limit": 4, "used": 5, "used_elsewhere": 2}
+    assert [(day.number, day.place) for day in proof.days(facts)] == [
+        (3, "counted"),
+        (4, "counted"),
+        (5, "after"),
+    ]
+    assert proof.visit_limit({"limit": 1500.0, "used": 1600.0}) is None
+
+
 def test_a_due_day_without_treatment_stands_between_the_days():
     days = proof.days(
         {
@@ -193,6 +214,8 @@ READS = {
     "UNIT-04": lambda facts, _: proof.sessions(facts),
     "NCCI-01": lambda facts, _: proof.pair(facts),
     "MOD-03": lambda facts, _: proof.threshold(facts),
+    "FRQ-03": lambda facts, _: proof.weeks(facts),
+    "FRQ-04": lambda facts, _: proof.visit_limit(facts),
     "POC-03": lambda facts, _: proof.days(facts),
     "PR-01": lambda facts, _: proof.days(facts),
     "PAY-01": lambda facts, _: proof.payment(facts),

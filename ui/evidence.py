@@ -90,10 +90,12 @@ def _reason(evidence: Mapping[str, Any], rule: Rule) -> str:
     told = fact_words.leading(evidence.get("parameters", {}), rule.parameters)
     leading = "".join(f"<p class='authority'>{_parameter(name, value)}</p>" for name, value in told[:LEADING])
     rest = "".join(f"<li>{_parameter(name, value)}</li>" for name, value in told[LEADING:])
+    used = fact_words.limit_of_benefit(evidence["facts"])
+    limit = f"<p class='authority'>{used}</p>" if used else ""
     cites = "".join(f"<li>{_linked(cite)}</li>" for cite in rule.cites)
     more = f"{formats.plural(len(told) - LEADING, 'more parameter')} and " if rest else ""
     return (
-        f"<p><b>Because.</b> {html.escape(first)} <span class='muted'>{html.escape(matters)}</span></p>{leading}"
+        f"<p><b>Because.</b> {html.escape(first)} <span class='muted'>{html.escape(matters)}</span></p>{limit}{leading}"
         f"<details><summary>{more}{formats.plural(len(rule.cites), 'source')}</summary>"
         f"<ul class='cites'>{rest}{cites}</ul></details>"
     )

@@ -19,6 +19,7 @@ def draw(finding: Mapping[str, Any], evidence: Mapping[str, Any]) -> set[str]:
     facts, parameters = evidence["facts"], evidence.get("parameters", {})
     with st.container(key="evidence_pictures"):
         drawn = {
+            "weeks": _weeks(facts),
             "days": _days(facts),
             "units": _units(facts, parameters),
             "sessions": _sessions(facts),
@@ -65,19 +66,30 @@ def _units_table(codes: pl.DataFrame, ways: Sequence[proof.Units]) -> pl.DataFra
     )  # fmt: skip
 
 
+def _weeks(facts: Mapping[str, Any]) -> bool:
+    """Visits of each full week against those planned."""
+    told = proof.weeks(facts)
+    if told is None:
+        return False
+    sentence = proof.weeks_sentence(told)
+    table = told.select(
+        pl.col("week").alias("Week of"), pl.col("made").alias("Visits"), pl.col("planned").alias("Planned")
+    )
+    drawn = charts.visits_per_week(told, sentence, frame.dark())
+    parts.chart(
+        drawn, f"{sentence}. Visits of each full week, Monday to Sunday.", "weeks", table, picks=False
+    )
+    st.html("<p class='muted key'>A line across each week: the visits that the plan says.</p>")
+    return True
+
+
 def _days(facts: Mapping[str, Any]) -> bool:
     """Counted treatment days as a numbered strip, with the days on which something was due or done between them."""
     days = proof.days(facts)
     if not days:
         return False
-    cells = "".join(
-        f"<li class='{day.place}'><b>{day.number or '▾'}</b><span>{day.told} {day.on:%b} {day.on.day}</span></li>"
-        for day in days[:DAYS_SHOWN]
-    )
-    left = len([day for day in days[DAYS_SHOWN:] if day.number])
-    more = f"<li class='more'>and {left} more</li>" if left else ""
     counted = [day for day in days if day.number]
-    head = f"{formats.plural(len(counted), 'treatment day')} counted, {formats.span(counted[0].on, counted[-1].on)}"
+    head = _counted_words(facts, counted)
     since = (
         f", since {html.escape(filters.names().masked(str(facts['since'])))}" if facts.get("since") else ""
     )
@@ -86,18 +98,48 @@ def _days(facts: Mapping[str, Any]) -> bool:
     ended = f", after the plan's end on {parts.day_words(facts['interval_to'])}" if after else ""
     done = "" if after else _done(facts, counted[0].on)
     st.html(
-        f"<h4 class='strip-head'>{head}{ended}{since}{due}{done}</h4><ol class='strip'>{cells}{more}</ol>"
-        f"{_strip_key({day.place for day in counted}, after)}"
+        f"<h4 class='strip-head'>{head}{ended}{since}{due}{done}</h4>{_strip(facts, days)}"
+        f"{_strip_key({day.place for day in counted}, facts)}"
     )
     return True
 
 
-def _strip_key(present: Collection[str], after: bool) -> str:
+def _counted_words(facts: Mapping[str, Any], counted: Sequence[proof.Day]) -> str:
+    """How many days the strip counts, and from when to when; what they are held against, where it is no due day."""
+    days = formats.span(counted[0].on, counted[-1].on)
+    if proof.weeks(facts) is not None:
+        return f"{formats.plural(len(counted), 'visit')} beyond the plan, {days}"
+    limit = proof.visit_limit(facts)
+    if limit is None:
+        return f"{formats.plural(len(counted), 'treatment day')} counted, {days}"
+    elsewhere = int(facts.get("used_elsewhere") or 0)
+    others = f", after {elsewhere} at other providers" if elsewhere else ""
+    return f"{formats.plural(len(counted), 'visit')} counted, {days}{others}; the limit is {limit}"
+
+
+def _strip(facts: Mapping[str, Any], days: Sequence[proof.Day]) -> str:
+    """The days as a list; of too many the first are shown, or the last where they pass a limit."""
+    last = proof.visit_limit(facts) is not None
+    shown = days[-DAYS_SHOWN:] if last else days[:DAYS_SHOWN]
+    left = len([day for day in days if day.number]) - len([day for day in shown if day.number])
+    more = f"<li class='more'>{left} before</li>" if last else f"<li class='more'>and {left} more</li>"
+    cells = [
+        f"<li class='{day.place}'><b>{day.number or '▾'}</b><span>{day.told} {day.on:%b} {day.on.day}</span></li>"
+        for day in shown
+    ]
+    if left:
+        cells.insert(0 if last else len(cells), more)
+    return f"<ol class='strip'>{''.join(cells)}</ol>"
+
+
+def _strip_key(present: Collection[str], facts: Mapping[str, Any]) -> str:
     """What the looks of the days mean; nothing where all look alike and mean only that they count."""
-    keys = [
-        ("counted", "before it was due"), ("due", "the day on which it was due"),
-        ("after", "after the plan's end" if after else "after it was due"),
-    ]  # fmt: skip
+    before, after = "before it was due", "after it was due"
+    if proof.visit_limit(facts) is not None:
+        before, after = "within the limit", "beyond the limit"
+    elif proof.lapsed(facts):
+        after = "after the plan's end"
+    keys = [("counted", before), ("due", "the day on which it was due"), ("after", after)]
     told = [f"<i class='{place}'></i>{words} " for place, words in keys if place in present]
     return "" if set(present) == {"counted"} else f"<p class='muted key'>{''.join(told)}</p>"
 

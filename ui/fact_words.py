@@ -132,6 +132,23 @@ def _choice(value: Any) -> str:
     return VALUES.get(str(value), str(value).replace("_", " "))
 
 
+def limit_of_benefit(facts: Mapping[str, Any]) -> str:
+    """The limit of a patient's benefit that decided, as HTML, and where it is from; nothing where none did."""
+    if facts.get("limit") is None or facts.get("benefit_from") is None:
+        return ""
+    visits = proof.visit_limit(facts)
+    limit = (
+        formats.plural(visits, "visit") if visits is not None else formats.money(facts["limit"], cents=True)
+    )
+    until = f" to {parts.day_words(facts['benefit_to'])}" if facts.get("benefit_to") else ""
+    whose = f", {said('disciplines', facts['disciplines'])} together" if facts.get("disciplines") else ""
+    days = f"from {parts.day_words(facts['benefit_from'])}{until}"
+    return (
+        f"Limit used: <b>{html.escape(limit)}</b>, {html.escape(days + whose)} ▸ the patient's benefit on file "
+        "<span class='muted'>(table benefits of the records)</span>"
+    )
+
+
 def leading(
     told: Mapping[str, Mapping[str, Any]], order: Iterable[str]
 ) -> list[tuple[str, Mapping[str, Any]]]:

@@ -125,7 +125,8 @@ def more_visits_than_planned(
         },
         fails=nw.col("case") != "passed",
     ).select(
-        "plan_id", "outcome", "missing", "case", "planned", "full_weeks", "weeks_over", "visits_by_week", "counted_days",
+        "plan_id", "outcome", "missing", "case", "planned", "full_weeks", "weeks_over", "visits_by_week", "made_of_planned",
+        "counted_days",
         "weeks_attended", "visits_planned", "visits_made", "interval_from", "judged_to", "exposed_lines",
         *PARAMETERS, *(f"{name}__id" for name in PARAMETERS), severity=severity, exposed_share=without_dollars,
         service_date="begins_on", fault="case",

@@ -27,9 +27,10 @@ READ: dict[str, pl.DataType] = {
 }  # fmt: skip
 """What the fold reads of lines, benefits and authorizations."""
 RETURNS: dict[str, pl.DataType] = {
-    **dict.fromkeys(("claim_id", "cpt", "case", "unknown", "policy_missing", "disciplines"), pl.String()),
+    **dict.fromkeys(("claim_id", "cpt", "case", "unknown", "policy_missing", "disciplines", "counted_days"), pl.String()),
     **dict.fromkeys(("service_date", "benefit_from", "benefit_to"), MOMENT),
-    **dict.fromkeys(("line", *IDS), pl.Int64()), **dict.fromkeys(("limit", "used", "exposed_share"), pl.Float64()),
+    **dict.fromkeys(("line", *IDS), pl.Int64()),
+    **dict.fromkeys(("limit", "used", "used_elsewhere", "exposed_share"), pl.Float64()),
 }  # fmt: skip
 
 
@@ -193,7 +194,9 @@ class _Limit:
             return told
         if self.visits is None and self.charged:
             return told | {"unknown": "remittances.allowed"}
-        return told | {"case": self._case(), "exposed_share": beyond}
+        days = " ".join(day.date().isoformat() for day in sorted(self.days)) or None
+        proof = {"counted_days": days, "used_elsewhere": self.told["used_elsewhere"]}
+        return told | proof | {"case": self._case(), "exposed_share": beyond}
 
     def _case(self) -> str:
         if self.by_policy:
@@ -227,8 +230,9 @@ def _of_patient(rows: list[Row]) -> Iterator[Row]:
         paid[row["service_date"]].append(row["allowed"])
     for line in lines:
         mine = [each for each in held if each.covers(line)]
+        ids = [] if mine else IDS  # a benefit on file says its own limit: the payer's decides nothing
         own: Row = {
-            **dict.fromkeys(RETURNS), **{name: line[name] for name in ("claim_id", "line", "cpt", "service_date", *IDS)},
+            **dict.fromkeys(RETURNS), **{name: line[name] for name in ("claim_id", "line", "cpt", "service_date", *ids)},
             "policy_missing": None if mine else line["policy_missing"],
         }  # fmt: skip
         if not mine and line[LIMIT] is not None:

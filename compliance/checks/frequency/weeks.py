@@ -24,7 +24,7 @@ NO_RULES = Rules()
 WEEKS: dict[str, pl.DataType] = {
     "plan_id": pl.String(), "about": pl.String(), "doubt": pl.String(), "interval_from": MOMENT, "judged_to": MOMENT,
     "planned": pl.String(), "unread": pl.Boolean(), "full_weeks": pl.Int64(), "weeks_over": pl.Int64(),
-    "visits_by_week": pl.String(), "counted_days": pl.String(), "weeks_attended": pl.Int64(),
+    "visits_by_week": pl.String(), "made_of_planned": pl.String(), "counted_days": pl.String(), "weeks_attended": pl.Int64(),
     "visits_planned": pl.Float64(), "visits_made": pl.Int64(),
 }  # fmt: skip
 """What `of_weeks` yields: one row a plan `about` its weeks, and one about the days with more sessions than planned."""
@@ -109,6 +109,7 @@ def _weeks(chart: Chart, interval: Interval, row: Row, own: Sequence[Day]) -> Ro
         "doubt": chart.doubt or ("claim_lines.cpt" if unsure else None), "judged_to": last, "full_weeks": len(mondays),
         "weeks_over": len(over),
         "visits_by_week": " ".join(f"{monday.date()}={count}" for monday, count in over.items()) or None,
+        "made_of_planned": " ".join(f"{monday.date()}={made[monday]}/{planned[monday]:g}" for monday in mondays) or None,
         "counted_days": _listed(beyond), "weeks_attended": len(attended),
         "visits_planned": float(sum(planned[monday] for monday in attended)),
         "visits_made": sum(made[monday] for monday in attended),
