@@ -8,6 +8,7 @@ import narwhals as nw
 import polars as pl
 
 from compliance.checks.modifiers.running_total import added_up
+from compliance.checks.remote_monitoring.givers import SETUP
 from compliance.parameters import ParameterValues
 from compliance.policy import Policies
 
@@ -64,3 +65,92 @@ def _summed(first: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
         pl.col("line").cast(pl.Int64).alias("Line"), pl.col("cpt").alias("Code"), pl.col("own").alias("Allowed"),
     )  # fmt: skip
     return pl.concat([first, named]).with_columns(pl.col("Allowed").cum_sum().round(2).alias("Sum so far"))
+
+
+KINDS = {"management": "management", "interactive_contact": "live contact", "device_data": "device data"}
+MONTH_KINDS = ("management", "interactive_contact")
+
+
+def monitoring_events(
+    finding: Mapping[str, Any], facts: Mapping[str, Any], tables: Mapping[str, pl.DataFrame]
+) -> pl.DataFrame | None:
+    """The events of remote monitoring that a finding counts, in order: Day, Event, and Device, or Minutes and By (an id).
+
+    None where the facts count none (a set-up stands for no month), or where the records' events do not come to them.
+    """
+    on = finding["service_date"]
+    if on is None or "rtm" not in tables:
+        return None
+    own = tables["rtm"].filter(pl.col("patient_id") == finding["patient_id"]).sort("date", "rtm_id")
+    day, event = pl.col("date").cast(pl.Date).alias("Day"), pl.col("kind").replace(KINDS).alias("Event")
+    if facts.get("data_days") is not None:
+        before = (pl.lit(on) - pl.col("date").dt.truncate("1d")).dt.total_days()
+        same = pl.col("device").is_null() | (pl.col("device") == facts["device"])
+        inside = before.is_between(0, facts["monitoring_period_days"] - 1)
+        told = own.filter(pl.col("kind") == "device_data", same, inside).select(day, event, Device="device")
+        return told if told["Day"].n_unique() == facts["data_days"] else None
+    if facts.get("month_minutes") is None or facts.get("cpt") == SETUP:
+        return None
+    people = tables["therapists"].select("therapist_id", by="discipline")
+    theirs = pl.col("by").is_null() | (pl.col("by") == finding["discipline"])
+    month = pl.col("date").dt.truncate("1mo") == pl.lit(on).dt.truncate("1mo")
+    counted = own.join(people, on="therapist_id", how="left", maintain_order="left").filter(
+        pl.col("kind").is_in(MONTH_KINDS), month, theirs if finding["discipline"] else pl.lit(True)
+    )
+    told = counted.select(day, event, pl.col("minutes").cast(pl.Int64).alias("Minutes"), By="therapist_id")
+    return told if told["Minutes"].sum() == facts["month_minutes"] else None
+
+
+def shifts_of_day(
+    finding: Mapping[str, Any], facts: Mapping[str, Any], tables: Mapping[str, pl.DataFrame]
+) -> pl.DataFrame | None:
+    """Who was on shift where a therapist's presence was asked for: By (an id), Shift, Where, From, To, On site then.
+
+    Of the discipline's therapists at the clinic that day, and of the named supervisor anywhere. None where the facts ask for
+    no presence, or the records hold no shift at all.
+    """
+    near = facts.get("level") in ("direct", "personal") and "deliverer" in facts
+    if not near or finding["service_date"] is None or tables["shifts"].is_empty():
+        return None
+    able = tables["therapists"].filter(pl.col("role") == "therapist")
+    able = able.select("therapist_id", "name", of="discipline")
+    day = pl.lit(finding["service_date"]).dt.truncate("1d")
+    first, last = pl.col("starts_at").dt.truncate("1d"), pl.col("ends_at").dt.truncate("1d")
+    at_clinic = (pl.col("clinic_id") == pl.lit(finding["clinic_id"], pl.String)).fill_null(False)
+    fit = (pl.col("of") == pl.lit(finding["discipline"], pl.String)).fill_null(True)
+    named = (pl.col("name") == pl.lit(facts.get("supervisor"), pl.String)).fill_null(False)
+    met = (
+        tables["shifts"]
+        .join(able, on="therapist_id")
+        .filter((first <= day) & (pl.coalesce(last, first) >= day))
+    )
+    return met.filter((at_clinic & fit) | named).sort("starts_at", "therapist_id").select(
+        pl.col("therapist_id").alias("By"), pl.col("kind").fill_null("clocked").alias("Shift"),
+        pl.when(at_clinic).then(pl.lit("this clinic")).otherwise(pl.lit("elsewhere")).alias("Where"),
+        _moment("starts_at", day).alias("From"), _moment("ends_at", day).alias("To"),
+        _on_site(facts, at_clinic).alias("On site then"),
+    )  # fmt: skip
+
+
+def _moment(column: str, day: pl.Expr) -> pl.Expr:
+    """A moment as its time of day, and with its date where that is another."""
+    told = pl.col(column)
+    return (
+        pl.when(told.dt.truncate("1d") == day)
+        .then(told.dt.strftime("%H:%M"))
+        .otherwise(told.dt.strftime("%b %d %H:%M"))
+    )
+
+
+def _on_site(facts: Mapping[str, Any], at_clinic: pl.Expr) -> pl.Expr:
+    """Whether a shift shows its therapist at the clinic for the whole service; null where a time is not known."""
+    begins, ends = (
+        pl.lit(datetime.fromisoformat(facts[name]) if facts.get(name) else None, pl.Datetime("us"))
+        for name in ("starts_at", "ends_at")
+    )
+    whole = at_clinic & (pl.col("starts_at") <= begins) & (pl.col("ends_at") >= ends)
+    kind = pl.col("kind").fill_null("clocked")
+    clocked = pl.when(whole).then(pl.lit("yes")).when(~whole).then(pl.lit("no"))
+    return pl.when(kind == "clocked").then(clocked).otherwise(
+        pl.when(kind == "leave").then(pl.lit("on leave")).otherwise(pl.lit("a plan only"))
+    )  # fmt: skip
