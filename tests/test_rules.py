@@ -89,14 +89,21 @@ def groups(code: str) -> dict[int, tuple[str, tuple[int, ...]]]:
     """Of each case that is not alone, by its number: the rule and the numbers of the cases that are audited with it."""
     alike: dict[tuple[Any, ...], list[int]] = defaultdict(list)
     for number, case in enumerate(cases_of(catalogue()[code].cases)):
-        if not {"not_run", "without"} & set(case.said) and not of_no_plan(case):
+        if not {"not_run", "without"} & set(case.said) and not of_anybody(case):
             alike[case.as_of, frozenset(case.frames)].append(number)
     return {number: (code, tuple(numbers)) for numbers in alike.values() for number in numbers}
 
 
-def of_no_plan(case: Case) -> bool:
-    """Whether a goal names no plan: it may be of the plan of any case."""
-    return "goals" in case.frames and case.frames["goals"]["plan_id"].null_count() > 0
+MAYBE_ANYBODYS = {"goals": "plan_id", "rtm": "patient_id", "plans_of_care": "patient_id"}
+"""Tables of which a row that lacks the column may be of any case."""
+
+
+def of_anybody(case: Case) -> bool:
+    """Whether a row names no plan or no patient: it may be of any case's."""
+    return any(
+        name in case.frames and case.frames[name][column].null_count() > 0
+        for name, column in MAYBE_ANYBODYS.items()
+    )
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@
 
 import narwhals as nw
 
-from compliance.checks.terms import codes, flag, whole_days
+from compliance.checks.terms import codes, flag, whole_days, yes
 
 LINE = ["claim_id", "line"]
 DEVICES = {
@@ -12,6 +12,9 @@ DEVICES = {
 }
 """The device's supply codes, of the longer and of the shorter tier."""
 MONTHS = 12
+MANAGING = ("management", "interactive_contact")
+LACKS = ("without_date", "without_kind", "without_patient")
+"""What an event lacks."""
 
 
 def of_set(name: str) -> nw.Expr:
@@ -51,6 +54,60 @@ def days_between(later: str, earlier: str) -> nw.Expr:
     return whole_days(nw.col(later) - nw.col(earlier))
 
 
+def maybe_met(lines: nw.LazyFrame, rtm: nw.LazyFrame, *kinds: str) -> nw.LazyFrame:
+    """Pairs of a line and an event that may be of it, but lacks its date, kind or patient.
+
+    The columns of `lines` (which needs patient_id), and of the event event_id, event_kind, event_on (a day), event_minutes,
+    event_device, event_by, and as 0 or 1 each of LACKS. Events of other kinds than `kinds`, and of another patient, are out.
+    """
+    date, kind, patient = (nw.col(name) for name in ("date", "kind", "patient_id"))
+    may_be = kind.is_null() | kind.is_in(kinds)
+    events = rtm.filter((date.is_null() | kind.is_null() | patient.is_null()) & may_be).select(
+        "patient_id", event_id="rtm_id", event_kind="kind", event_on=date.dt.truncate("1d"), event_minutes="minutes",
+        event_device="device", event_by="therapist_id", without_date=flag(date.is_null()),
+        without_kind=flag(kind.is_null()), without_patient=flag(patient.is_null()),
+    )  # fmt: skip
+    named = lines.join(events.filter(~patient.is_null()), on="patient_id", how="inner")
+    of_nobody = lines.join(events.filter(patient.is_null()).drop("patient_id"), how="cross")
+    return nw.concat([named, of_nobody.select(*named.collect_schema().names())], how="vertical")
+
+
+def untold(doubtful: nw.Expr) -> dict[str, nw.Expr]:
+    """For `judge(cannot_tell=…)`: which fact of an event is missing, where what is missing is `doubtful`."""
+    return {
+        "rtm.kind": doubtful & yes("without_kind"),
+        "rtm.patient_id": doubtful & yes("without_patient"),
+        "rtm.date": doubtful & yes("without_date"),
+    }
+
+
+def maybe_minutes(lines: nw.LazyFrame, rtm: nw.LazyFrame, therapists: nw.LazyFrame) -> nw.LazyFrame:
+    """Of each management line, what events that may be of its month would add: LINE, maybe_minutes, and as 0 or 1
+    maybe_contacts, maybe_unmeasured and LACKS."""
+    wanted = lines.select(*LINE, "patient_id", "discipline", month=month("service_date"))
+    met = maybe_met(wanted, rtm, *MANAGING).filter(
+        nw.col("event_on").is_null() | (month("event_on") == nw.col("month"))
+    )
+    return (
+        by_discipline(met, therapists)
+        .with_columns(
+            maybe_minutes=nw.coalesce(nw.col("event_minutes"), nw.lit(0)),
+            maybe_contacts=flag(nw.col("event_kind").is_null() | (nw.col("event_kind") == "interactive_contact")),
+            maybe_unmeasured=flag(nw.col("event_minutes").is_null()),
+        )
+        .group_by(*LINE)
+        .agg(nw.col("maybe_minutes").sum(), nw.col("maybe_contacts", "maybe_unmeasured", *LACKS).max())
+    )  # fmt: skip
+
+
+def by_discipline(met: nw.LazyFrame, therapists: nw.LazyFrame) -> nw.LazyFrame:
+    """The pairs of `maybe_met` whose event was given by the line's discipline, or by an unknown one; adds role."""
+    people = therapists.select(event_by="therapist_id", by_discipline="discipline", role="role")
+    met = met.join(people, on="event_by", how="left")
+    either = nw.col("discipline").is_null() | nw.col("by_discipline").is_null()
+    return met.filter(either | (nw.col("discipline") == nw.col("by_discipline")))
+
+
 def month_minutes(lines: nw.LazyFrame, rtm: nw.LazyFrame, therapists: nw.LazyFrame) -> nw.LazyFrame:
     """Of each management line, its month: LINE, month_minutes, contacts, unknown_minutes.
 
@@ -58,7 +115,7 @@ def month_minutes(lines: nw.LazyFrame, rtm: nw.LazyFrame, therapists: nw.LazyFra
     or of an unknown one.
     """
     people = therapists.select("therapist_id", by_discipline="discipline")
-    counted = nw.coalesce(nw.col("kind").is_in(["management", "interactive_contact"]), nw.lit(False))
+    counted = nw.coalesce(nw.col("kind").is_in(MANAGING), nw.lit(False))
     events = (
         rtm.filter(counted & ~nw.col("date").is_null())
         .join(people, on="therapist_id", how="left")

@@ -7,11 +7,18 @@ import narwhals as nw
 import polars as pl
 
 from compliance.checks.assistant_modifiers.split import Marks, Share, Split, marks, split_service
-from compliance.checks.remote_monitoring.events import LINE, days_between, month
+from compliance.checks.remote_monitoring.events import (
+    LACKS,
+    LINE,
+    MANAGING,
+    by_discipline,
+    days_between,
+    maybe_met,
+    month,
+)
 from compliance.checks.terms import PERCENT, flag, fold
 
 SETUP, FIRST, FURTHER = "98975", "98980", "98981"
-MANAGING = ("management", "interactive_contact")
 SETTING = "clinics.setting"
 UNCOUNTED = ("aide", "student", "speech_assistant")
 """Whose minutes a therapist may not bill."""
@@ -32,18 +39,38 @@ def given(lines: nw.LazyFrame, rtm: nw.LazyFrame, therapists: nw.LazyFrame) -> n
                 event_on=nw.col("date").dt.truncate("1d"))
     )  # fmt: skip
     met = lines.join(events, on="patient_id", how="inner")
-    before = days_between("service_date", "event_on")
-    near = (nw.col("kind") == "setup") & (before >= 0) & (before < nw.col("monitoring_period_days"))
-    managed = nw.col("kind").is_in(MANAGING) & (month("event_on") == month("service_date"))
-    set_up = nw.coalesce(nw.col("cpt") == SETUP, nw.lit(False))
-    met = met.filter(
-        (set_up & nw.coalesce(near, nw.lit(False))) | (~set_up & nw.coalesce(managed, nw.lit(False)))
-    )
+    kind, of_setup = nw.col("kind"), nw.coalesce(nw.col("cpt") == SETUP, nw.lit(False))
+    set_up, managed = of_setup & (kind == "setup") & _near(), ~of_setup & kind.is_in(MANAGING) & _of_month()
+    met = met.filter(nw.coalesce(set_up | managed, nw.lit(False)))
     either = nw.col("discipline").is_null() | nw.col("by_discipline").is_null()
     met = met.filter(either | (nw.col("discipline") == nw.col("by_discipline")))
     return met.with_columns(who=_who(), level=supervision_level()).with_columns(
         guarded=_guarded(), unread=flag(_unread())
     )
+
+
+def maybe_given(lines: nw.LazyFrame, rtm: nw.LazyFrame, therapists: nw.LazyFrame) -> nw.LazyFrame:
+    """Of each line, the events that may be of those it stands for, but lack their date, kind or patient: LINE, and as 0 or 1
+    maybe_any, maybe_others (some may be of others than a therapist) and LACKS."""
+    kind, undated = nw.col("event_kind"), nw.col("event_on").is_null()
+    of_setup = nw.coalesce(nw.col("cpt") == SETUP, nw.lit(False))
+    set_up = of_setup & (kind.is_null() | (kind == "setup")) & (undated | _near())
+    managed = ~of_setup & (kind.is_null() | kind.is_in(MANAGING)) & (undated | _of_month())
+    met = maybe_met(lines, rtm, "setup", *MANAGING).filter(set_up | managed)
+    met = by_discipline(met, therapists).with_columns(who=_who())
+    others = flag(nw.coalesce(nw.col("who"), nw.lit("")) != "therapist")
+    met = met.with_columns(maybe_any=nw.lit(1), maybe_others=others)
+    return met.group_by(*LINE).agg(nw.col("maybe_any", "maybe_others", *LACKS).max())
+
+
+def _near() -> nw.Expr:
+    """Whether an event is of the period that the line's date ends."""
+    before = days_between("service_date", "event_on")
+    return (before >= 0) & (before < nw.col("monitoring_period_days"))
+
+
+def _of_month() -> nw.Expr:
+    return month("event_on") == month("service_date")
 
 
 def supervision_level() -> nw.Expr:

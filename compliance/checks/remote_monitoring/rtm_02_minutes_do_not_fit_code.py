@@ -3,11 +3,22 @@
 import narwhals as nw
 
 from compliance.checks.one_on_one.sessions import within
-from compliance.checks.remote_monitoring.events import LINE, month, month_minutes, of_set, supported_units
+from compliance.checks.remote_monitoring.events import (
+    LINE,
+    MANAGING,
+    maybe_minutes,
+    month,
+    month_minutes,
+    of_set,
+    supported_units,
+    untold,
+)
 from compliance.checks.rule import rule
 from compliance.checks.terms import first, flag, judge, ruled, yes
 
 MONTH = ["patient_id", "discipline", "payer_id", "month"]
+FEW = ["shorter", "minutes"]
+"""Faults of too few minutes."""
 
 
 @rule(
@@ -17,7 +28,7 @@ MONTH = ["patient_id", "discipline", "payer_id", "month"]
     subject="line",
     unit="line of monitoring management",
     cites=["cms-rtm-2026"],
-    needs=["rtm.date", "rtm.kind", "rtm.minutes", "claim_lines.cpt"],
+    needs=["rtm.patient_id", "rtm.date", "rtm.kind", "rtm.minutes", "claim_lines.cpt"],
     absence_of={"rtm": "patient"},
     parameters=["monitoring_minutes", "monitoring_short_minutes"],
     exposes="line",
@@ -57,14 +68,14 @@ def minutes_do_not_fit_code(
     - Minutes of the discipline of the line count, and those of people whose discipline is not known.
     - A patient without any record of management cannot be told. Missing minutes may only help: without them too few
       minutes cannot be told.
+    - An event without a date, a kind or a patient may be of the month: where its minutes or the contact would decide, it
+      cannot be told.
 
     ## What it does not check
     Who gave the minutes (RTM-05). The most units of 98981 (UNIT-06).
     """
     lines = claim_lines.filter(of_set("monitoring_management")).with_columns(month=month("service_date"))
-    known = rtm.filter(
-        nw.coalesce(nw.col("kind").is_in(["management", "interactive_contact"]), nw.lit(False))
-    )
+    known = rtm.filter(nw.coalesce(nw.col("kind").is_in(MANAGING), nw.lit(False)))
     units = (
         lines.join(month_minutes(lines, rtm, therapists), on=LINE, how="left")
         .join(
@@ -73,35 +84,21 @@ def minutes_do_not_fit_code(
             how="left",
         )
         .join(_with_98980(lines), on=MONTH, how="left")
-        .with_columns(month_minutes=nw.coalesce(nw.col("month_minutes"), nw.lit(0)))
+        .join(maybe_minutes(lines, rtm, therapists), on=LINE, how="left")
     )
-    order = nw.concat_str([nw.col("claim_id"), nw.col("line").cast(nw.String)], separator="|")
-    units = units.with_columns(
-        order=order,
-        billed=nw.coalesce(nw.col("units"), nw.lit(0)),
-        units_supported=supported_units(nw.col("month_minutes")),
+    units = _judged_twice(units)
+    case = nw.col("case")
+    few = nw.coalesce(case.is_in(FEW), nw.lit(False))
+    fitting = nw.lit("fits")
+    doubtful = (nw.coalesce(case, fitting) != nw.coalesce(nw.col("at_most"), fitting)) | (
+        few & ((nw.col("excess") != nw.col("least_excess")) | yes("maybe_unmeasured"))
     )
-    units = units.with_columns(until=nw.col("billed").cum_sum().over(*MONTH, "cpt", order_by="order"))
-    units = units.with_columns(excess=within(nw.col("until") - nw.col("units_supported"), nw.col("billed")))
-    minutes, longer, shorter = (
-        nw.col(name) for name in ("month_minutes", "monitoring_minutes", "monitoring_short_minutes")
-    )
-    brief = nw.col("cpt") == "98979"
-    short_fits = nw.coalesce((minutes >= shorter) & (minutes < longer), nw.lit(False))
-    case = first(
-        ("contact", ~yes("contacts")),
-        ("both", brief & yes("with_98980")),
-        ("longer", brief & ~shorter.is_null() & (minutes >= longer)),
-        ("shorter", (nw.col("cpt") == "98980") & short_fits & (nw.col("excess") > 0)),
-        ("minutes", nw.col("excess") > 0),
-    )
-    units = units.with_columns(case=case)
-    few = nw.coalesce(nw.col("case").is_in(["shorter", "minutes"]), nw.lit(False))
     return judge(
         units,
         applies=ruled("monitoring_minutes"),
         cannot_tell={
-            "rtm.date": ~yes("managed"),
+            **(facts := untold(doubtful)),
+            "rtm.date": facts["rtm.date"] | ~yes("managed"),
             "rtm.minutes": few & yes("unknown_minutes"),
             "claim_lines.units": nw.col("case").is_null() & nw.col("units").is_null(),
         },
@@ -114,6 +111,46 @@ def minutes_do_not_fit_code(
         exposed_units=nw.when(few).then(nw.col("excess")),
         exposed_as=nw.when(nw.col("case") == "shorter").then(nw.lit("98979")),
     )  # fmt: skip
+
+
+def _judged_twice(units: nw.LazyFrame) -> nw.LazyFrame:
+    """Add `case` and `excess` by the minutes and contacts that are known, `at_most` and `least_excess` by all that may be."""
+    known = nw.coalesce(nw.col("month_minutes"), nw.lit(0))
+    order = nw.concat_str([nw.col("claim_id"), nw.col("line").cast(nw.String)], separator="|")
+    units = units.with_columns(
+        order=order,
+        billed=nw.coalesce(nw.col("units"), nw.lit(0)),
+        month_minutes=known,
+        most_minutes=known + nw.coalesce(nw.col("maybe_minutes"), nw.lit(0)),
+    )
+    units = units.with_columns(
+        until=nw.col("billed").cum_sum().over(*MONTH, "cpt", order_by="order"),
+        units_supported=supported_units(nw.col("month_minutes")),
+        most_supported=supported_units(nw.col("most_minutes")),
+    )
+    units = units.with_columns(
+        excess=within(nw.col("until") - nw.col("units_supported"), nw.col("billed")),
+        least_excess=within(nw.col("until") - nw.col("most_supported"), nw.col("billed")),
+    )
+    spoken = yes("contacts")
+    return units.with_columns(
+        case=_case(nw.col("month_minutes"), spoken, nw.col("excess")),
+        at_most=_case(nw.col("most_minutes"), spoken | yes("maybe_contacts"), nw.col("least_excess")),
+    )
+
+
+def _case(minutes: nw.Expr, spoken: nw.Expr, excess: nw.Expr) -> nw.Expr:
+    """What is wrong with a line for so many minutes in its month; null where nothing is."""
+    longer, shorter = nw.col("monitoring_minutes"), nw.col("monitoring_short_minutes")
+    brief = nw.col("cpt") == "98979"
+    short_fits = nw.coalesce((minutes >= shorter) & (minutes < longer), nw.lit(False))
+    return first(
+        ("contact", ~spoken),
+        ("both", brief & yes("with_98980")),
+        ("longer", brief & ~shorter.is_null() & (minutes >= longer)),
+        ("shorter", (nw.col("cpt") == "98980") & short_fits & (excess > 0)),
+        ("minutes", excess > 0),
+    )
 
 
 def _with_98980(lines: nw.LazyFrame) -> nw.LazyFrame:

@@ -4,7 +4,7 @@ import narwhals as nw
 
 from compliance.checks.assistant_modifiers.services import marked, modifier, withheld
 from compliance.checks.one_on_one.sessions import within
-from compliance.checks.remote_monitoring.events import LINE, month, of_set, supported_units
+from compliance.checks.remote_monitoring.events import LINE, month, of_set, supported_units, untold
 from compliance.checks.remote_monitoring.givers import (
     FIRST,
     FURTHER,
@@ -13,6 +13,7 @@ from compliance.checks.remote_monitoring.givers import (
     UNCOUNTED,
     given,
     lacking,
+    maybe_given,
     sums,
     supervision_level,
 )
@@ -31,7 +32,7 @@ PEOPLE = {"aide": "an aide", "student": "a student", "speech_assistant": "a spee
     subject="line",
     unit="line of set-up or management",
     cites=["mbpm-15-230-b", "rtm-modifiers", "cms-remote-monitoring", "mcpm-5-20.1", "42-cfr-410.62"],
-    needs=["rtm.therapist_id", "rtm.minutes", "rtm.date", "rtm.kind", "claim_lines.cpt"],
+    needs=["rtm.patient_id", "rtm.therapist_id", "rtm.minutes", "rtm.date", "rtm.kind", "claim_lines.cpt"],
     parameters=["monitoring_aide_billable", "monitoring_assistant_share", "monitoring_minutes", "monitoring_short_minutes",
                 "monitoring_period_days", "slp_assistant_billable", "remote_monitoring_supervision",
                 "assistant_supervision", "virtual_counts_as_direct", "assistant_payment_factor", "coinsurance"],
@@ -84,7 +85,8 @@ def minutes_not_the_therapists(
     - Missing CQ or CO risks the part of the payment that is reduced, of the payer's share without the coinsurance.
     - Medicare asks for general supervision of an assistant who monitors; in private practice before 2024 for direct, as of
       any assistant. Where supervision is not documented it cannot be told, nor where the setting that decides is unknown.
-    - Minutes of people who are not known cannot be told.
+    - Minutes of people who are not known cannot be told. Nor can a line of whose month an event without a date, a kind or
+      a patient may be, unless everything is a therapist's, or an assistant's known part lacked its supervision.
 
     ## What it does not check
     Whether the billed units were supported before such minutes left (RTM-02). Set-up by an aide, a student or a speech
@@ -92,8 +94,9 @@ def minutes_not_the_therapists(
     """
     lines = _lines(claim_lines)
     events = given(lines, rtm, therapists)
-    units = lines.join(sums(events), on=LINE, how="inner").join(lacking(events), on=LINE, how="left")
-    units = _lost(units)
+    units = lines.join(sums(events), on=LINE, how="left").join(lacking(events), on=LINE, how="left")
+    units = units.join(maybe_given(lines, rtm, therapists), on=LINE, how="left")
+    units = _lost(units.filter(~nw.col("month_minutes").is_null() | yes("maybe_any")))
     speech = nw.coalesce(nw.col("discipline") == "SLP", nw.lit(False))
     bare = (nw.col("is_marked") == 0) & ~speech
     sure, perhaps = (bare & (nw.col(name) > 0) for name in ("sure", "perhaps"))
@@ -111,12 +114,15 @@ def minutes_not_the_therapists(
     case = nw.col("case")
     undecided = yes("assisted") & nw.col("missing_units").is_null() & bare
     open_question = case.is_null()
+    shared = yes("maybe_any") & (yes("assisted") | yes("unknown_people") | (nw.col("uncounted") > 0))
+    certain = nw.coalesce(case == "supervision", nw.lit(False))
     setting = nw.coalesce(nw.col("policy_missing") == SETTING, nw.lit(False))
     payer = nw.when(~setting).then(nw.col("policy_missing"))
     return judge(
         units.with_columns(policy_missing=payer),
         applies=ruled("monitoring_aide_billable", "monitoring_assistant_share"),
         cannot_tell={
+            **untold(~certain & (yes("maybe_others") | shared)),
             "rtm.minutes": (managing & yes("uncounted") & yes("unknown_minutes") & ~yes("unguarded"))
             | (open_question & undecided),
             "rtm.therapist_id": open_question & yes("unknown_people"),
