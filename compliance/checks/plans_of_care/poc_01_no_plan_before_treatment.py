@@ -6,10 +6,12 @@ import narwhals as nw
 
 from compliance.checks.plans_of_care.certification import established_days, on_their_days
 from compliance.checks.rule import rule
-from compliance.checks.terms import codes, judge
+from compliance.checks.terms import codes, flag, judge, yes
 
 UNPLANNED = (*codes("evaluation"), *codes("reevaluation"), *codes("monitoring"))
 """Codes that this rule leaves alone: evaluations make the plan; remote monitoring has a rule of its own."""
+LINE = ["claim_id", "line"]
+BEGUN = ("established_on", "evaluated_on", "signed_on", "certified_on", "starts_on")
 DAY = ["patient_id", "discipline", "service_date"]
 
 
@@ -58,6 +60,8 @@ def no_plan_before_treatment(
     - A plan of an earlier episode does not serve a new one, unless it still holds the day.
     - A plan that has ended was established all the same (POC-04).
     - Where a note names a plan that the records lack, or the first plan in the records replaces another, nothing can be told.
+    - A plan that names no patient may be of any line of its discipline that was given on or after its day; where notes name the
+      plan, of their patients' lines. Where it could be the plan that is lacking, nothing can be told.
     - The line is a finding only where the records hold the beginning of the episode: its evaluation, or its first day as
       the records state it. Records that start in mid-episode may lack the plan alone.
 
@@ -68,7 +72,8 @@ def no_plan_before_treatment(
         {"plan_id": "with_plan"}
     )
     lines = claim_lines.filter(~nw.coalesce(nw.col("cpt").is_in(UNPLANNED), nw.lit(False)))
-    units = on_their_days(lines.select("claim_id", "line", "note_id", "cpt", "submitted", *DAY), planned)
+    lines = lines.join(_maybe_planned(lines, plans_of_care, notes), on=LINE, how="left")
+    units = on_their_days(lines.select(*LINE, "note_id", "cpt", "submitted", "maybe_planned", *DAY), planned)
     fails = nw.col("case").is_in(["before_plan", "no_plan"])
     return judge(
         units.with_columns(severity=nw.lit("block_or_repay")),
@@ -77,9 +82,35 @@ def no_plan_before_treatment(
             "notes.discipline": nw.col("discipline").is_null(),
             "claims.patient_id": nw.col("patient_id").is_null(),
             "claim_lines.cpt": fails & nw.col("cpt").is_null(),
+            "plans_of_care.patient_id": fails & yes("maybe_planned"),
         },
         fails=fails,
     ).select(
         "claim_id", "line", "note_id", "outcome", "missing", "case", "severity", "cpt", "service_date", "established_on",
         plan_id="with_plan", fault="case",
     )  # fmt: skip
+
+
+def _maybe_planned(lines: nw.LazyFrame, plans_of_care: nw.LazyFrame, notes: nw.LazyFrame) -> nw.LazyFrame:
+    """Lines that a plan of no patient may have been established for by their day: LINE, maybe_planned (1)."""
+    whose = notes.select("plan_id", noted_patient="patient_id").filter(~nw.col("noted_patient").is_null())
+    on = nw.coalesce(*(nw.col(name) for name in BEGUN))
+    plans = (
+        plans_of_care.filter(nw.col("patient_id").is_null())
+        .select("plan_id", planned="discipline", planned_on=on)
+        .join(whose.unique(), on="plan_id", how="left")
+        .with_columns(undated=flag(nw.col("planned_on").is_null()))
+        .group_by("planned", "noted_patient")
+        .agg(nw.col("planned_on").min(), nw.col("undated").max())
+    )
+    noted = nw.col("noted_patient")
+    wanted = lines.select(*LINE, *DAY)
+    met = [
+        wanted.join(plans.filter(~noted.is_null()), left_on="patient_id", right_on="noted_patient"),
+        wanted.join(plans.filter(noted.is_null()).drop("noted_patient"), how="cross"),
+    ]
+    columns = [*LINE, *DAY, "planned", "planned_on", "undated"]
+    pairs = nw.concat([each.select(columns) for each in met], how="vertical")
+    same = nw.col("planned").is_null() | (nw.col("planned") == nw.col("discipline"))
+    by_then = yes("undated") | (nw.col("planned_on") <= nw.col("service_date"))
+    return pairs.filter(same & by_then).select(*LINE).unique().with_columns(maybe_planned=nw.lit(1))
