@@ -3,6 +3,7 @@
 import narwhals as nw
 import polars as pl
 
+from compliance.checks.incomplete_lines import incomplete, maybe_billed, untold
 from compliance.checks.integrity.matching import LINE, is_session, notes_of_the_day
 from compliance.checks.integrity.prices import given_codes, own_units, priced
 from compliance.checks.rule import rule
@@ -75,6 +76,8 @@ def code_not_in_note(
     - 97014 in the note is G0283 on the claim: payers ask for one or the other.
     - A timed code counts as missed where its own minutes make a unit, and the day's timed minutes support more units
       than were billed: minutes that are billed under another code are not missed.
+    - A line of the patient and discipline without a code on that day may bill a code; so may one without a day, of the code
+      or of none, and the minutes of a timed code may stand under an undated line of another. Then it cannot be told.
     - What an aide gave, or a student without the therapist, is no missed charge; nor is 97010, which is not paid apart.
     - A missed charge is worth knowing. Its dollars are the payer's fee, else what a unit of the code brought on the
       patient's other lines, before reductions for further units of a day.
@@ -86,16 +89,16 @@ def code_not_in_note(
     pairs = kept(notes_of_the_day(claim_lines, notes.filter(nw.col("attended"))))
     pairs = pairs.rename({"day_note_id": "note_id"})
     billed = _billed_codes(pairs, claim_lines, interventions, mentions)
-    missed = _missed_codes(pairs, claim_lines, interventions, fees)
+    missed = _missed_codes(pairs, claim_lines, interventions, fees, notes)
     numbers = ["line", "units", "skilled_minutes", "missed_units", "missed_dollars"]
     same = [table.with_columns(nw.col(*numbers).cast(nw.Float64)) for table in (billed, missed)]
     return nw.concat(same, how="vertical")
 
 
-def _one_code() -> nw.Expr:
+def _one_code(column: str = "cpt") -> nw.Expr:
     """The code, with those that mean one service brought to one."""
     stimulation = codes("unattended_stimulation")
-    return nw.when(nw.col("cpt").is_in(stimulation)).then(nw.lit(stimulation[0])).otherwise(nw.col("cpt"))
+    return nw.when(nw.col(column).is_in(stimulation)).then(nw.lit(stimulation[0])).otherwise(nw.col(column))
 
 
 def _billed_codes(
@@ -144,7 +147,11 @@ def _billed_codes(
 
 
 def _missed_codes(
-    pairs: nw.LazyFrame, claim_lines: nw.LazyFrame, interventions: nw.LazyFrame, fees: nw.LazyFrame
+    pairs: nw.LazyFrame,
+    claim_lines: nw.LazyFrame,
+    interventions: nw.LazyFrame,
+    fees: nw.LazyFrame,
+    notes: nw.LazyFrame,
 ) -> nw.LazyFrame:
     """Codes of billed visits that no line bills. `pairs`: LINE and note_id."""
     lines = pairs.join(claim_lines.select(*LINE, "cpt", "units"), on=LINE).with_columns(code=_one_code())
@@ -165,14 +172,21 @@ def _missed_codes(
         .with_columns(missed_units=nw.when(is_timed()).then(room).otherwise(own))
         .select("note_id", "cpt", "missed_units", "day_unmeasured", "day_uncounted", "price")
     )
+    lacking = incomplete(claim_lines, notes).with_columns(lined_code=_one_code("lined_code"))
+    same = nw.col("lined_code").is_null() | (nw.col("lined_code") == nw.col("code"))
+    may_be = same | (is_timed("lined_code") & is_timed() & yes("without_date"))
+    asked = open_given.select("note_id", "cpt", "code", *DAY)
+    maybe = maybe_billed(asked, lacking, ["note_id", "cpt"], may_be)
+    fails = unbilled & (nw.col("missed_units") > 0)
     judged = judge(
-        given.join(missed, on=["note_id", "cpt"], how="left"),
+        given.join(missed, on=["note_id", "cpt"], how="left").join(maybe, on=["note_id", "cpt"], how="left"),
         cannot_tell={
             "interventions.minutes": unbilled & is_timed() & yes("day_unmeasured"),
             "claim_lines.units": unbilled & is_timed() & yes("day_uncounted"),
             "payers.kind": unbilled & is_timed() & nw.col("timed_unit_minutes").is_null(),
+            **untold(fails),
         },
-        fails=unbilled & (nw.col("missed_units") > 0),
+        fails=fails,
     )
     dollars = nw.col("price") * nw.col("missed_units")
     case = nw.when(dollars.is_null()).then(nw.lit("missed_unpriced")).otherwise(nw.lit("missed"))

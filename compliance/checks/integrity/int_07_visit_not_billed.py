@@ -4,6 +4,7 @@ from datetime import datetime
 
 import narwhals as nw
 
+from compliance.checks.incomplete_lines import incomplete, maybe_billed, untold
 from compliance.checks.integrity.matching import billed_visits, charted
 from compliance.checks.integrity.prices import given_codes, own_units, priced
 from compliance.checks.rule import rule
@@ -54,6 +55,7 @@ def visit_not_billed(
     - The day of service is day 0. Until the days allowed have passed nothing is said.
     - A patient without any claim has no known payer: whether the visit is to be billed cannot be told. Nor can a visit of
       a day on which a claim of its payer stands that names no patient.
+    - Nor can a visit of a patient and discipline with a line that has no day: it may be the bill.
     - Self-pay visits need no claim.
     - The dollars are the payer's fee, else what a unit of the code brought on the patient's other lines: each code by
       its own minutes, before reductions.
@@ -77,11 +79,17 @@ def visit_not_billed(
     place = ["service_date", "payer_id"]
     of_nobody = claim_lines.filter(nw.col("patient_id").is_null()).select(*place, of_nobody=nw.lit(1))
     visits = visits.join(of_nobody.unique(), on=place, how="left")
+    open_visits = visits.filter(~yes("billed")).select("note_id", "patient_id", "discipline", "service_date")
+    undated = incomplete(claim_lines, notes).filter(yes("without_date"))
+    visits = visits.join(maybe_billed(open_visits, undated, ["note_id"]), on="note_id", how="left")
     due = nw.col("days") > nw.col("unbilled_visit_days")
     return judge(
         visits.with_columns(case=nw.when(unpriced).then(nw.lit("unpriced")).otherwise(nw.lit("priced"))),
         applies=ruled("unbilled_visit_days"),
-        cannot_tell={"claims.patient_id": ~yes("billed") & due & yes("of_nobody")},
+        cannot_tell={
+            "claims.patient_id": ~yes("billed") & due & yes("of_nobody"),
+            **untold(~yes("billed") & due),
+        },
         fails=~yes("billed") & due,
     ).select(
         "note_id", "outcome", "missing", "case", "days", "missed_dollars", "unbilled_visit_days", "unbilled_visit_days__id"
