@@ -5,7 +5,8 @@ from typing import Any
 import narwhals as nw
 import polars as pl
 
-from compliance.checks.assistant_modifiers.services import assistant_lines, modifier
+from compliance.checks.assistant_modifiers.services import assistant_lines, marked, modifier
+from compliance.checks.incomplete_lines import incomplete, maybe_billed, untold
 from compliance.checks.rule import rule
 from compliance.checks.terms import BETWEEN_LINES, FAIL, fold, judge, kept, ruled
 from compliance.checks.units.days import DAY
@@ -53,6 +54,7 @@ def visit_by_assistant_unmarked(
       assistant's service, as Medicare before 2022 or TRICARE, the payment was right: no dollars are at risk, and the
       message says so.
     - A person whose role is not known may be a therapist: it cannot be told.
+    - A line of the patient and discipline that bears CQ or CO and has no day may be of the visit: it cannot be told.
     - Speech therapy, evaluations and the supply of monitoring devices bear no such modifier.
 
     ## What it does not check
@@ -71,10 +73,13 @@ def visit_by_assistant_unmarked(
     unmarked = (nw.col("day_therapist") == 0) & (nw.col("day_marked") == 0)
     cut = ~nw.col("assistant_payment_factor").is_null()
     case = nw.when(cut).then(nw.lit("cut")).otherwise(nw.lit("uncut"))
+    undated = incomplete(claim_lines.filter(marked() & nw.col("service_date").is_null()), notes)
+    asked = days.select(*DAY, "patient_id", "discipline", "service_date")
+    maybe = maybe_billed(asked, undated, list(DAY))
     judged = judge(
-        days.with_columns(case=case),
+        days.with_columns(case=case).join(maybe, on=list(DAY), how="left"),
         applies=ruled("assistant_modifier_required"),
-        cannot_tell={"therapists.role": (nw.col("day_unknown") > 0) & unmarked},
+        cannot_tell={"therapists.role": (nw.col("day_unknown") > 0) & unmarked, **untold(unmarked)},
         fails=nw.col("assistant_modifier_required") & unmarked,
     )
     failed = lines.join(judged.filter(nw.col("outcome") == FAIL).select(*DAY), on=list(DAY))

@@ -2,8 +2,10 @@
 
 import narwhals as nw
 
+from compliance.checks import incomplete_lines
+from compliance.checks.incomplete_lines import incomplete, maybe_billed
 from compliance.checks.rule import rule
-from compliance.checks.terms import judge, ruled
+from compliance.checks.terms import is_timed, judge, ruled
 from compliance.checks.units.allocation import MIDPOINT, POOLED, supported
 from compliance.checks.units.days import DAY, skilled_minutes
 from compliance.checks.units.lines import judged_lines, untold
@@ -43,6 +45,8 @@ def fewer_units_than_minutes(
       both ways support count.
     - Minutes of an aide, or of a student whom no therapist directed, support nothing.
     - Where the note's own total of timed minutes supports fewer units than its codes, the lower of the two counts.
+    - A line of the patient, discipline and payer may hold the units where it has no code on that day, or no day and a timed
+      code or none: it cannot be told.
     - The dollars missed are stated at the price of the code's billed units; a code that was not billed that day
       has no price, and none are stated.
 
@@ -81,14 +85,24 @@ def fewer_units_than_minutes(
     known_way = nw.coalesce(way.is_in([POOLED, MIDPOINT]), nw.lit(False))
     both = {name: nw.when(~known_way).then(nw.col(name)) for name in ("pooled_by_code", "midpoint_by_code")}
     unbilled = nw.col("units_supported") - nw.col("units_billed")
+    fewer_billed = nw.col("unbilled") > 0
+    asked = days.select(*DAY, "patient_id", "discipline", "service_date", "payer_id")
+    maybe = maybe_billed(asked, incomplete(claim_lines, notes), list(DAY), _may_count())
     return judge(
-        days.with_columns(unbilled=unbilled, **both),
+        days.with_columns(unbilled=unbilled, **both).join(maybe, on=list(DAY), how="left"),
         applies=ruled("unit_method"),
-        cannot_tell=untold(),
-        fails=nw.col("unbilled") > 0,
+        cannot_tell={**untold(), **incomplete_lines.untold(fewer_billed)},
+        fails=fewer_billed,
     ).select(
         "patient_id", "discipline", "service_date", "payer_id", "biller", "claim_id", "line", "outcome", "missing",
         "timed_minutes", "units_billed", "units_supported", "unbilled", "minutes_by_code", "billed_by_code",
         "supported_by_code", "pooled_by_code", "midpoint_by_code", "missed_dollars",
         "unit_method", "unit_method__id", "timed_unit_minutes__id", "first_unit_minutes__id",
     )  # fmt: skip
+
+
+def _may_count() -> nw.Expr:
+    """Whether an incomplete line may be of a timed code, and of the day's payer."""
+    payer, own = nw.col("lined_payer"), nw.col("payer_id")
+    of_payer = payer.is_null() | own.is_null() | (payer == own)
+    return of_payer & (nw.col("lined_code").is_null() | is_timed("lined_code"))
