@@ -2,6 +2,7 @@
 
 import narwhals as nw
 
+from compliance.checks.terms import flag
 from compliance.policy.remittance_codes import not_denials
 
 LINE = ["claim_id", "line"]
@@ -13,8 +14,8 @@ def answers(remittances: nw.LazyFrame, adjustments: nw.LazyFrame) -> nw.LazyFram
     """One row a line that was answered: the latest day's remittances, added up; a sum of nothing is null.
 
     Columns: claim_id, line, answered (1), paid, payer_allowed, deductible, patient_share (dollars, deductible among it),
-    copay, denied. What the columns of the remittance leave out is read from its adjustments: without a PR adjustment
-    the patient owes nothing.
+    copay, denied, adjusted (1: some adjustment is told). What the columns of the remittance leave out is read from its
+    adjustments: without a PR adjustment the patient owes nothing.
     """
     rows = remittances.filter(~nw.col("line").is_null())
     by_day = rows.group_by(*LINE, "paid_on").agg(
@@ -34,6 +35,7 @@ def answers(remittances: nw.LazyFrame, adjustments: nw.LazyFrame) -> nw.LazyFram
         patient_share=nw.coalesce(given["patient_responsibility"], _if(listed, _or_none("pr"))),
         copay=_or_none("pr_copay"),
         denied=_or_none("denied"),
+        adjusted=flag(listed),
     )
 
 

@@ -12,6 +12,7 @@ def with_price(lines: nw.LazyFrame) -> nw.LazyFrame:
     price_in_full: units at the payer's fee, else at the fee schedule's unreduced price, where the payer follows it and the
     clinic's cost indices of that day are known. expected_allowed: that, reduced for further units of the day where the
     payer reduces, and no more than the charge; where it is not known (`unpriced`), what the remittance itself allowed.
+    reduced_allowed: expected_allowed, were another line of the day paid its first unit in full.
     by_contract: the payer's terms are its own. single: the line is the day's only unit. reduces: the payer reduces.
     """
     full_unit = nw.col("unit_price") + nw.col("first_unit_more")
@@ -38,17 +39,20 @@ def with_price(lines: nw.LazyFrame) -> nw.LazyFrame:
     )
     kept = nw.when(nw.col("reduces") & ~nw.col("single")).then(nw.col("kept")).otherwise(nw.lit(1.0))
     rows = rows.with_columns(by_terms=smaller(nw.col("charge"), nw.col("price_in_full") * kept))
+    reduced = nw.when(nw.col("reduces")).then(nw.col("without")).otherwise(nw.lit(1.0))
+    reduced = smaller(nw.col("charge"), nw.col("price_in_full") * reduced)
     unpriced = nw.col("by_terms").is_null()
     own = nw.lit("what the remittance allowed")
     return rows.with_columns(
         unpriced=unpriced,
         price_from=nw.when(unpriced).then(own).otherwise(nw.col("price_from")),
         expected_allowed=nw.coalesce(nw.col("by_terms"), nw.col("payer_allowed")),
+        reduced_allowed=nw.coalesce(reduced, nw.col("payer_allowed")),
     )
 
 
 def _first_unit(rows: nw.LazyFrame) -> nw.LazyFrame:
-    """Add `kept`, the share of the full price that is paid when further units are reduced.
+    """Add `kept`, the share of the full price that is paid when further units are reduced, and `without`, when all are.
 
     Of lines that share the day's highest practice expense any one may be paid its first unit in full: the one that
     the payer chose, where it chose one, else the first by key.
@@ -57,7 +61,9 @@ def _first_unit(rows: nw.LazyFrame) -> nw.LazyFrame:
     with_it = without + nw.col("first_unit_more") / nw.col("full_price")
     tied = (nw.col("units") > 0) & (nw.col("first_unit_more") == nw.col("day_more"))
     chosen = nw.col("payer_allowed") > nw.col("price_in_full") * (without + with_it) / 2
-    rows = rows.with_columns(chosen=flag(tied & chosen), tied=flag(tied & ~nw.col("day_more").is_null()))
+    rows = rows.with_columns(
+        chosen=flag(tied & chosen), tied=flag(tied & ~nw.col("day_more").is_null()), without=without
+    )
     day = rows.group_by("price_day").agg(day_chosen=nw.col("chosen").sum())
     theirs = nw.when(nw.col("chosen") == 1).then(with_it).otherwise(without)
     ours = nw.col("worth") / nw.col("full_price")
@@ -116,3 +122,35 @@ def _deductible() -> nw.Expr:
     cent = nw.lit(0.05)
     derived = nw.when(more > cent).then(more).otherwise(nw.when(~more.is_null()).then(nw.lit(0.0)))
     return nw.coalesce(nw.col("deductible"), nw.when(nw.col("by_rate")).then(derived))
+
+
+MORE_THAN_ANY, LESS_THAN_ANY = 1_000_000.0, -1.0
+"""Dollars that the first unit of a line may bring more: of an unknown code, and of one that has no relative values."""
+PAYER = ["patient_id", "payer_id"]
+
+
+def with_rivals(lines: nw.LazyFrame) -> nw.LazyFrame:
+    """Add whether a line that lacks a fact may be the one of the day that is paid its first unit in full: without_units,
+    without_code, without_date (0, 1, or null).
+
+    A line without units is known to be none where its code has a lower practice expense. A line without a day may be of any day
+    of its patient and payer.
+    """
+    uncoded = nw.col("cpt").is_null()
+    more = nw.coalesce(nw.col("first_unit_more"), nw.lit(LESS_THAN_ANY))
+    of_day = (
+        lines.filter(nw.col("units").is_null() | uncoded)
+        .with_columns(
+            rival_more=nw.when(uncoded).then(nw.lit(MORE_THAN_ANY)).otherwise(more), uncoded=flag(uncoded)
+        )
+        .group_by("price_day")
+        .agg(nw.col("rival_more", "uncoded").max())
+    )
+    undated = lines.filter(nw.col("service_date").is_null()).select(*PAYER).unique()
+    lines = lines.join(of_day, on="price_day", how="left")
+    lines = lines.join(undated.with_columns(without_date=nw.lit(1)), on=PAYER, how="left")
+    dear = nw.col("rival_more") >= nw.col("first_unit_more")
+    return lines.with_columns(
+        without_code=flag(dear & (nw.col("uncoded") == 1)),
+        without_units=flag(dear & (nw.col("uncoded") == 0)),
+    ).drop("rival_more", "uncoded")

@@ -3,9 +3,9 @@
 import narwhals as nw
 
 from compliance.checks.payment.answers import answers, larger
-from compliance.checks.payment.expected import with_payment, with_price
+from compliance.checks.payment.expected import with_payment, with_price, with_rivals
 from compliance.checks.rule import rule
-from compliance.checks.terms import cents, judge, kept, ruled
+from compliance.checks.terms import cents, first, judge, kept, ruled, yes
 
 PRICE = ["conversion_factor", "practice_expense_reduction", "pays_by_fee_schedule"]
 SHARE = ["coinsurance", "part_b_deductible", "assistant_payment_factor", "sequestration"]
@@ -76,7 +76,10 @@ def paid_not_as_expected(
     - Where a payer has fees but nobody has read whether it reduces further units, a lower payment on a day with
       several units cannot be told; a higher one can.
     - Of several remittances the latest stands; those of one day add up. Where it takes the payment back, nothing can be told.
-    - A line that was denied is no underpayment.
+    - A line that was denied is no underpayment. One that was paid nothing, of which no adjustment is told, may be denied: it
+      cannot be told.
+    - A line of the day that lacks its units or code, or one of the patient and payer that lacks its day, may be the one that is
+      paid its first unit in full: where that decides, it cannot be told.
     - Too little is worth knowing, with the dollars missed; too much is a repayment risk of the difference.
 
     ## What it does not check
@@ -84,13 +87,12 @@ def paid_not_as_expected(
     """
     told = kept(answers(remittances, adjustments))
     answered = claim_lines.join(told, on=["claim_id", "line"], how="left")
-    rows = with_payment(with_price(answered)).with_columns(
-        slack=_slack("expected_payment"), least_slack=_slack("least_payment")
-    )
-    over = nw.col("paid") > nw.col("expected_payment") + nw.col("slack")
-    under = nw.col("paid") < nw.col("least_payment") - nw.col("least_slack")
+    rows = _with_slack(_ranked(kept(with_rivals(with_price(answered)))))
+    over, under = _over_and_under()
+    way = nw.coalesce(_way(), nw.lit("as expected"))
+    unranked = nw.col("rivalled") & (way != nw.coalesce(nw.col("reduced_way"), nw.lit("as expected")))
     less = nw.col("paid") < nw.col("expected_payment") - nw.col("slack")
-    unread = ~nw.col("fee").is_null() & ~nw.col("reduces") & ~nw.col("single")
+    unread = ~nw.col("fee").is_null() & ~nw.col("reduces") & (~nw.col("single") | nw.col("rivalled"))
     unpriced = nw.col("unpriced") & ~nw.coalesce(over | under, nw.lit(False))
     bare = unpriced & nw.col("fee").is_null()
     open_deductible = nw.col("by_rate") & nw.col("known_deductible").is_null() & less & ~under
@@ -99,7 +101,10 @@ def paid_not_as_expected(
         applies=_applies(),
         cannot_tell={
             "remittances.paid": nw.col("paid").is_null() | (nw.col("paid") < 0),
-            "claim_lines.units": nw.col("units").is_null(),
+            "claim_lines.units": nw.col("units").is_null() | (unranked & yes("without_units")),
+            "claim_lines.cpt": unranked & yes("without_code"),
+            "claim_lines.service_date": unranked & yes("without_date"),
+            "remittances.adjustments": under & (nw.col("paid") == 0) & (nw.col("adjusted") == 0),
             "fees.amount": bare & nw.col("by_contract"),
             "policy.conversion_factor": bare & nw.col("conversion_factor").is_null(),
             "policy.relative_values": unpriced & (nw.col("unit_price").is_null() | ~nw.col("fee").is_null()),
@@ -125,6 +130,38 @@ def _applies() -> nw.Expr:
     billed = nw.coalesce(nw.col("units"), nw.lit(1)) > 0
     priced = ~nw.col("fee").is_null() | ruled("conversion_factor", "practice_expense_reduction")
     return ~nw.col("answered").is_null() & primary & billed & ~nw.coalesce(denied, nw.lit(False)) & priced
+
+
+def _ranked(rows: nw.LazyFrame) -> nw.LazyFrame:
+    """Add `rivalled` (a line that lacks a fact may be paid the day's first unit in full) and `reduced_way`, how the line was
+    paid if it is. A line that was paid too little even so is held against that lower amount."""
+    rivalled = yes("without_units") | yes("without_code") | yes("without_date")
+    reduced = rows.filter(rivalled).with_columns(expected_allowed=nw.col("reduced_allowed"))
+    told = _with_slack(reduced).select("claim_id", "line", reduced_way=_way())
+    rows = rows.join(told, on=["claim_id", "line"], how="left").with_columns(rivalled=rivalled)
+    too_little = nw.coalesce(nw.col("reduced_way") == "under", nw.lit(False))
+    return rows.with_columns(
+        expected_allowed=nw.when(too_little)
+        .then(nw.col("reduced_allowed"))
+        .otherwise(nw.col("expected_allowed"))
+    )
+
+
+def _with_slack(rows: nw.LazyFrame) -> nw.LazyFrame:
+    return with_payment(rows).with_columns(
+        slack=_slack("expected_payment"), least_slack=_slack("least_payment")
+    )
+
+
+def _over_and_under() -> tuple[nw.Expr, nw.Expr]:
+    over = nw.col("paid") > nw.col("expected_payment") + nw.col("slack")
+    return over, nw.col("paid") < nw.col("least_payment") - nw.col("least_slack")
+
+
+def _way() -> nw.Expr:
+    """`over` or `under`; null where the line was paid as expected."""
+    over, under = _over_and_under()
+    return first(("over", over), ("under", under))
 
 
 def _slack(payment: str) -> nw.Expr:
