@@ -81,6 +81,8 @@ def goal_not_linked(
     - A payer that does not ask for the link is not judged.
     - Without a note, its text, its plan or any goals of the plan nothing can be told; nor where the note may serve a goal that
       was closed on a day that nobody recorded, or whose label or text is not known.
+    - A plan may hold a label twice, of a goal that was closed and of the one after it: where a goal of the plan that stood open
+      on the day has no label, it cannot be told.
     - A label that the plan does not hold may be that of a goal that names no plan: where the records hold one of that label,
       it cannot be told.
 
@@ -130,9 +132,15 @@ def _unknown_goals() -> dict[str, nw.Expr]:
     """What the plan's goals do not say, where a note may link to one of them for all that: to one that was closed nobody knows
     when, to one of an unknown label or plan, or by words that are not there."""
     unlinked, why = nw.col("linked").is_null(), nw.coalesce(nw.col("why"), nw.lit("unnamed"))
+    closed = (why == "not_open") & (nw.col("how") == "label")
+    twice = (nw.col("unlabelled_open") > 0) | (nw.col("unlabelled_until") > nw.col("service_date"))
     return {
         "goals.status_on": unlinked & why.is_in(["unnamed", "not_open"]) & (nw.col("undated") > 0),
-        "goals.label": unlinked & (why == "unknown_label") & (nw.col("unlabelled") > 0),
+        "goals.label": unlinked
+        & (
+            ((why == "unknown_label") & (nw.col("unlabelled") > 0))
+            | (closed & nw.coalesce(twice, nw.lit(False)))
+        ),
         "goals.plan_id": unlinked & (why == "unknown_label") & ~nw.col("of_no_plan").is_null(),
         "goals.text": unlinked & (why == "unnamed") & (nw.col("wordless") > 0),
     }
@@ -179,6 +187,7 @@ def _reasons(links: nw.LazyFrame) -> nw.LazyFrame:
         .group_by("note_id")
         .agg(
             why=nw.col("why").min(),
+            how=nw.col("how").min(),
             label=nw.col("label").min(),
             goal_status=nw.col("status").min(),
             under_code=nw.col("code").min(),
@@ -191,19 +200,22 @@ def _reasons(links: nw.LazyFrame) -> nw.LazyFrame:
 
 def _goals_of_plans(goals: nw.LazyFrame) -> nw.LazyFrame:
     """Of each plan the number of its goals, the first that stands open, in words, and whether one lacks the day on which it was
-    closed (`undated`), its label or its text."""
+    closed (`undated`), its label or its text; of goals without a label, whether one is not known to be closed
+    (`unlabelled_open`), else the last day on which one was (`unlabelled_until`)."""
     told = nw.concat_str([nw.col("label"), nw.lit(" ("), nw.col("text"), nw.lit(")")])
     example = nw.when(nw.col("status") == "open").then(told).otherwise(nw.lit(None, dtype=nw.String))
     closed = ~nw.col("status").is_null() & (nw.col("status") != "open")
+    bare, shut = nw.col("label").is_null(), closed & ~nw.col("status_on").is_null()
     return (
         goals.filter(~nw.col("plan_id").is_null())
         .select(
             "plan_id", "goal_id", open_goal=example, undated=flag(closed & nw.col("status_on").is_null()),
-            unlabelled=flag(nw.col("label").is_null()), wordless=flag(nw.col("text").is_null()),
+            unlabelled=flag(bare), wordless=flag(nw.col("text").is_null()), unlabelled_open=flag(bare & ~shut),
+            unlabelled_until=nw.when(bare & shut).then(nw.col("status_on")),
         )
         .group_by("plan_id")
         .agg(
-            nw.col("undated", "unlabelled", "wordless").max(),
+            nw.col("undated", "unlabelled", "wordless", "unlabelled_open", "unlabelled_until").max(),
             goals=nw.col("goal_id").count(), open_goal=nw.col("open_goal").min(),
         )
     )  # fmt: skip
