@@ -37,7 +37,9 @@ def diagnosis_not_of_plan(
     - One diagnosis in common is enough.
     - Pointers are codes, or positions in the claim's list of diagnoses (1 to 12, or A to L).
     - Codes match in their first characters, as many as the policy says; dots and case do not count.
-    - The institutional claim form has no pointers: there all diagnoses of the claim speak for each line.
+    - The institutional claim form has no pointers: there all diagnoses of the claim speak for each line. Where an export
+      points on the patient's institutional lines all the same, and some of the claim's diagnoses are of the plan and some
+      are not, a line without pointers cannot be told.
     - A payer without such a rule is not judged.
     - Without a plan, its diagnoses, pointers, or the diagnosis at the position, nothing can be told.
 
@@ -45,5 +47,5 @@ def diagnosis_not_of_plan(
     Whether the payer covers 97530 for the diagnosis, and whether the diagnosis explains the deficit. Lines of other
     codes (POC-08).
     """
-    lines = claim_lines.filter(nw.col("cpt").is_in(ACTIVITY_CODES))
-    return judged_by_plan(lines, plans_of_care, claims).drop("cpt")
+    judged = nw.col("cpt").is_in(ACTIVITY_CODES)
+    return judged_by_plan(claim_lines, judged, plans_of_care, claims).drop("cpt")

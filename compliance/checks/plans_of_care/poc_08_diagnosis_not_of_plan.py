@@ -39,7 +39,8 @@ def diagnosis_not_of_plan(
     ## How we read the rule
     - One diagnosis in common is enough, be it the medical or the treatment diagnosis.
     - Pointers are codes, or positions in the claim's list of diagnoses; the institutional form has none, there all
-      diagnoses of the claim speak for each line.
+      diagnoses of the claim speak for each line. Where an export points on the patient's institutional lines all the same,
+      and some of the claim's diagnoses are of the plan and some are not, a line without pointers cannot be told.
     - Codes match in their first characters, as many as the policy says; dots and case do not count.
     - A payer without such a rule is not judged.
     - Without a plan, its diagnoses, pointers, or the diagnosis at the position, nothing can be told.
@@ -48,4 +49,4 @@ def diagnosis_not_of_plan(
     Lines of 97530 (DOC-09). Whether the payer lists the diagnosis as covered: no payer's list is part of the program.
     """
     other = ~nw.coalesce(nw.col("cpt").is_in(JUDGED_ELSEWHERE), nw.lit(False))
-    return judged_by_plan(claim_lines.filter(other), plans_of_care, claims)
+    return judged_by_plan(claim_lines, other, plans_of_care, claims)
