@@ -370,6 +370,8 @@ def _breaks_into(other: _Span, span: _Span) -> bool:
     task = span.kind in TASKS or span.kind in _CONCEPTS
     if other.kind == "ignore" and span.kind == "student":
         return other.first <= span.first < other.last < span.last  # "college student .. performed"
+    if (other.kind, other.value) == ("ignore", "minutes"):
+        return False  # "15 min sit to stand": the minutes end where the task begins
     return task and other.kind in ("passive", "ignore") and other.first < span.first < other.last < span.last
 
 
