@@ -120,7 +120,7 @@ class Phrases:
             found += self.stems.get(spelling[:n], ())
         if number_of(spelling) is not None and not CODE.fullmatch(spelling):
             found += self.vocabulary.get(NUMBER, ())
-        if not found and SHORTEST_MISSPELT <= len(spelling) <= LONGEST_WORD and spelling not in _real_words():
+        if not found and SHORTEST_MISSPELT <= len(spelling) <= LONGEST_WORD and spelling not in known_words():
             near = next((word for word in _misspelt(spelling) if self._may_be(word, spelling)), "")
             found += self.vocabulary.get(near, ())
         return tuple(dict.fromkeys(found))
@@ -224,7 +224,7 @@ def _misspelt(word: str) -> Iterator[str]:
 
 
 @cache
-def _real_words() -> frozenset[str]:
+def known_words() -> frozenset[str]:
     """Words that are what they are, and no slip for another: those of every lexicon, and plain English ones."""
     known = {word for group in ("mentions", "frame") for word in phrases(group).vocabulary}
     return frozenset(known | set(lexicon("plain_words")["values"]["english"]))

@@ -18,6 +18,7 @@ from compliance.notes.frame import AIM, GOAL, HISTORY, PLAN, SENTENCE_ENDS, TODA
 from compliance.notes.labels import references
 from compliance.notes.lexicon import CODE, lexicon, phrases
 from compliance.notes.memory import key_of, remembered
+from compliance.notes.students import is_no_student
 from compliance.notes.words import Word, number_of, words
 
 LONGEST_NOTE = 40_000
@@ -199,7 +200,7 @@ def _put_aside(note: list[Word], place: int) -> bool:
 
 def _spans(note: list[Word], text: str, around: Frame) -> list[_Span]:
     matched = [_Span(m.first, m.last, *m.sense) for m in phrases("mentions").matches(note)]
-    found = [span for span in matched if not _is_name(note, text, span)]
+    found = [span for span in matched if not (_is_name(note, text, span) or _is_no_student(note, text, span))]
     found += _shares(note)
     found += _letters(note, text)
     found += _scores(note)
@@ -245,6 +246,10 @@ def _is_name(note: list[Word], text: str, span: _Span) -> bool:
     return (
         span.kind == "assist_level" and text[note[span.first].start : note[span.last - 1].end] == _LIKE_A_NAME
     )
+
+
+def _is_no_student(note: list[Word], text: str, span: _Span) -> bool:
+    return span.kind == "student" and is_no_student(note, text, span.first, span.last, span.value)
 
 
 def _is_silent(around: Frame, span: _Span) -> bool:

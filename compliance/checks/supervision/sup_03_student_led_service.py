@@ -59,8 +59,9 @@ def student_led_service(
     - Where a student gave a part of the minutes of a timed code, that part is taken out and the day's units counted
       again, as for an aide (SUP-04); where no unit falls away it is a weakness.
     - A student as deliverer whose own minutes are given as 0 was directed.
-    - A student who only observed, or is only mentioned, gave nothing. SPT is a student only where the reading of
-      the note says so; it is mostly a stand-pivot transfer.
+    - A student who only observed, or is only mentioned, gave nothing. SPT is mostly a stand-pivot transfer: it is a
+      student only with words that make it a person who acts (*by SPT*, *SPT Jones*, *SPT led 97530*). PTAs, OTs and
+      OTAs are assistants and therapists.
     - Direct: a therapist on site by the note or its words, treating others or not. General: one is named.
     - A payer whose rule on students is unknown cannot be told.
 
