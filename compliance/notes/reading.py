@@ -135,6 +135,8 @@ def _mention(note: list[Word], around: Frame, span: _Span, purpose: bool) -> Men
         when = GOAL
     # the phrase itself may hold the negation ("no physical assist"): only words before it can deny it
     negated = around.negated[head]
+    if (span.kind, span.value) == ("in_room", "in_room"):
+        negated = negated or _is_room_denied(note, span)
     if span.kind == "goal_ref":
         negated = any(around.negated[place] for place in range(head, span.last)) or _put_aside(
             note, span.last
@@ -144,6 +146,18 @@ def _mention(note: list[Word], around: Frame, span: _Span, purpose: bool) -> Men
     return Mention(
         note[head].start, note[span.last - 1].end, span.kind, span.value, when, negated, around.code[head]
     )
+
+
+def _is_room_denied(note: list[Word], span: _Span) -> bool:
+    """Whether the therapist is said not to be in the room: "PT was never in the room", "without PT in room", "in room: no"."""
+    denied = lexicon("in_room")["denied"]
+    place = span.first - 1
+    while place >= 0 and note[place].spelling in denied["between"]:
+        place -= 1
+    if place >= 0 and note[place].spelling in denied["by"]:
+        return True
+    answer = [word.spelling for word in note[span.last : span.last + 2]]
+    return len(answer) > 1 and answer[0] == ":" and answer[1] in denied["after"]
 
 
 _LONGEST_GOAL_NAME, _LONGEST_AIM = 3, 6

@@ -54,7 +54,10 @@ def student_led_service(
 
     ## How we read the rule
     - In the room: the note or its words put the therapist in the room, directing; and a therapist signed it
-      (as author or by a co-signature). A therapist in line of sight, or treating another patient, is not that.
+      (as author or by a co-signature). A therapist in line of sight, or treating another patient, is not that; nor
+      is one who *was not in the room*.
+    - In the room for a part only (*only at start*, *for the first 10 minutes*), or where note and words, or two
+      words of a note, contradict each other: it cannot be told.
     - Student's minutes are those without the therapist directing in the room: any are judged.
     - Where a student gave a part of the minutes of a timed code, that part is taken out and the day's units counted
       again, as for an aide (SUP-04); where no unit falls away it is a weakness.
@@ -84,20 +87,14 @@ def student_led_service(
         .filter(nw.col("judged").max().over(*DAY) > 0)
     )
     units = with_lost(units, units.filter(is_timed()), "student").filter(nw.col("judged") > 0)
-    note = nw.col("supervision")
-    apart = (
-        yes("sight")
-        | yes("another")
-        | nw.coalesce(note.is_in(["on_site", "virtual", "available", "none"]), nw.lit(False))
-    )
-    directed = (nw.coalesce(note == "in_room", nw.lit(False)) | yes("directing")) & ~apart & ~yes("alone")
-    near = nw.coalesce(note.is_in(["in_room", "on_site"]), nw.lit(False)) | yes("directing") | yes("sight")
+    units = _with_presence(units)
+    note, directed, doubt, near = nw.col("supervision"), yes("directed"), yes("doubtful"), yes("near")
     led = yes("given") | yes("words")
     way = nw.col("student_billable")
     named = ~nw.col("supervisor_id").is_null() | yes("signed")
     case = first(
         ("never", led & (way == "never")),
-        ("not_in_room", led & (way == "in_room") & ~directed),
+        ("not_in_room", led & (way == "in_room") & ~directed & ~doubt),
         ("unsigned", led & (way == "in_room") & ~yes("signed")),
         ("not_on_site", led & (way == "direct") & ~near & ~note.is_null()),
         ("nobody", led & (way == "general") & ~named),
@@ -109,7 +106,8 @@ def student_led_service(
         applies=ruled("student_billable"),
         cannot_tell={
             "policy.student_billable": led & ~way.is_in(list(WAYS)),
-            "notes.supervision": led & (way == "direct") & ~near & note.is_null(),
+            "notes.supervision": (led & (way == "direct") & ~near & note.is_null())
+            | (led & (way == "in_room") & doubt & yes("signed")),
         },
         fails=~nw.col("fault").is_null(),
     ).select(
@@ -123,25 +121,44 @@ def student_led_service(
     )  # fmt: skip
 
 
-def _today(mentions: nw.LazyFrame) -> nw.LazyFrame:
-    return mentions.filter((nw.col("when") == "today") & ~nw.col("negated"))
+def _with_presence(units: nw.LazyFrame) -> nw.LazyFrame:
+    """Add, as 0 or 1, what note and words together say of the therapist: `directed`, in the room and directing;
+    `doubtful`, where they contradict each other or put the therapist there for a part only; `near`, on site.
+    """
+    note = nw.col("supervision")
+    off = nw.coalesce(note.is_in(["on_site", "virtual", "available", "none"]), nw.lit(False)) | yes("another")
+    put = nw.coalesce(note == "in_room", nw.lit(False)) | yes("inside")
+    apart = off | yes("sight") | yes("outside") | yes("briefly")
+    at_odds = yes("briefly") | (put & (yes("sight") | yes("outside")))
+    on_site = nw.coalesce(note.is_in(["in_room", "on_site"]), nw.lit(False))
+    return units.with_columns(
+        directed=flag((put | yes("directing")) & ~apart & ~yes("alone")),
+        doubtful=flag(at_odds & ~off & ~yes("alone")),
+        near=flag(on_site | yes("inside") | yes("directing") | yes("briefly") | yes("sight")),
+    )
+
+
+SAID = ("led_note", "inside", "outside", "briefly", "directing", "sight", "another")
 
 
 def _said(mentions: nw.LazyFrame) -> nw.LazyFrame:
     """What a note's words say of its student and therapist, as 0 or 1 a note."""
-    kind, value = nw.col("kind"), nw.col("value")
-    room = kind == "in_room"
+    kind, value, denied = nw.col("kind"), nw.col("value"), nw.col("negated")
+    room = (kind == "in_room") & ~denied
     led = (kind == "student") & value.is_in(list(LED)) & nw.col("code").is_null()
     return (
-        _today(mentions)
+        mentions.filter(nw.col("when") == "today")
         .with_columns(
-            led_note=flag(led),
-            directing=flag(room & value.is_in(["in_room", "directing"])),
+            led_note=flag(led & ~denied),
+            inside=flag(room & (value == "in_room")),
+            outside=flag((kind == "in_room") & (value == "in_room") & denied),
+            briefly=flag(room & (value == "part")),
+            directing=flag(room & (value == "directing")),
             sight=flag(room & (value == "line_of_sight")),
             another=flag(room & (value == "treating_another")),
         )
         .group_by("note_id")
-        .agg(*(nw.col(name).max() for name in ("led_note", "directing", "sight", "another")))
+        .agg(*(nw.col(name).max() for name in SAID))
     )
 
 
@@ -149,5 +166,8 @@ def _said_of_code(mentions: nw.LazyFrame) -> nw.LazyFrame:
     """Codes in whose section the words make a student the one who gave them."""
     led = (nw.col("kind") == "student") & nw.col("value").is_in(list(LED)) & ~nw.col("code").is_null()
     return (
-        _today(mentions).filter(led).select("note_id", cpt="code").unique().with_columns(led_code=nw.lit(1))
+        mentions.filter(led & (nw.col("when") == "today") & ~nw.col("negated"))
+        .select("note_id", cpt="code")
+        .unique()
+        .with_columns(led_code=nw.lit(1))
     )
