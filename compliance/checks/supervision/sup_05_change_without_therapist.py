@@ -26,6 +26,27 @@ FREQUENCY = (
     r"(?i)(?:changed|increased|decreased|reduced|modified) [^.;]{0,30}(?:frequency|[0-9] ?x ?/ ?w|times (?:a|per) week)"
     r"|(?:frequency|freq) [^.;]{0,20}(?:changed|increased|decreased|reduced|modified)"
 )
+_OFTEN_SAID = r"(?:frequency|freq\.?|[0-9] ?x ?/ ?w[a-z]*)"
+_PAYER = r"(?:insur[a-z]+|payer|payor|carrier|health plan|hmo|auth|authori[sz]ation|adjuster|copay|benefits?)"
+_COUNTED = (
+    r"(?:cue|cueing|cuing|prompt|assist|lob|balance|fall|pain|headache|migraine|symptom|spasm|seizure|urinary|urination|void|"
+    r"voiding|bowel|bladder|leakage|rest|break|dizziness|vertigo|episode|tremor|freezing|coughing|swallow|error|behavior|hep|"
+    r"exercise|stim|nmes|tens|ultrasound)s?"
+)
+PLANNED = (
+    r"(?i)(?:frequency|freq\.?) of (?:the |her |his |skilled |pt |ot |slp )*"
+    r"(?:visit|treatment|therapy|session|tx|care|service)s?"
+)
+"""How often treatment is planned, in more words."""
+OF_ANOTHER = (
+    r"(?i)(?:frequency|freq\.?)(?: ?(?:and|or|&|/) ?[a-z]+)? of "
+    rf"|(?:^|[^a-z]){_COUNTED} (?:frequency|freq)"
+    r"|(?:frequency|freq)[^.;]{0,25}[0-9] ?(?:[mk]?hz|pps|(?:x|times) ?(?:/|a|per) ?day)"
+    r"|(?:continue|cont|continued|maintain|maintained|remains) [^.;,]{0,20}[0-9] ?x ?/ ?w"
+    rf"|{_OFTEN_SAID}[^.;]{{0,40}} (?:by|per|due to|d/t|because of) (?:the |her |his |their |pt |patient )?{_PAYER}"
+    rf"|(?:^|[^a-z]){_PAYER} [^.;]{{0,40}}{_OFTEN_SAID}"
+)
+"""A frequency that is not the plan's (of cues, of falls, of a current), that goes on, or that the payer changed."""
 GOAL = (
     r"(?i)(?:changed|modified|revised|upgraded|updated|discontinued|added|wrote|set) (?:the |a |new )*"
     r"(?:short[- ]term |long[- ]term )?(?:goal|ltg|stg)|new (?:goal|ltg|stg)"
@@ -113,7 +134,8 @@ def change_without_therapist(
     - A new code, goal or frequency is a repayment risk; grading within the plan a weakness of documentation.
     - At risk is the new code's line. A changed goal or frequency has no line of its own.
     - Until the hours have passed, a change is a reminder.
-    - Planned or negated words are no change.
+    - Planned or negated words are no change. Nor is a frequency of something else (of cues, of falls), or one that the
+      payer cut.
 
     ## What it does not check
     Whether the change was clinically right; evaluations by assistants (SUP-06).
@@ -137,7 +159,8 @@ def change_without_therapist(
         .join(graded, on="note_id", how="left")
         .join(ordered, on="note_id", how="left")
     )
-    edited = flag(nw.col("text").str.contains(GOAL) | nw.col("text").str.contains(FREQUENCY))
+    planned = nw.col("text").str.replace_all(PLANNED, "frequency").str.replace_all(OF_ANOTHER, " ")
+    edited = flag(nw.col("text").str.contains(GOAL) | planned.str.contains(FREQUENCY))
     whole = visits.with_columns(
         changed_code=nw.lit(None, dtype=nw.String),
         unplanned=NO,
