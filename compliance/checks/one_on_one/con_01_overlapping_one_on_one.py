@@ -71,7 +71,8 @@ def overlapping_one_on_one(interventions: nw.LazyFrame, claim_lines: nw.LazyFram
 
     ## How we read the rule
     - A service is one-on-one where its mode says so (one-on-one or co-treatment), or says nothing and the code is timed.
-    - Group and concurrent services, and time of aides and students, are no one-on-one time of the therapist.
+    - Group and concurrent services, and time of aides and students, are no one-on-one time of the therapist. A group that was
+      billed one-on-one is CON-04's, and accused there alone.
     - An assistant is another person: a therapist and an assistant may each treat a patient at the same time.
     - Two windows that share no more than the tolerance are clocks that differ, no overlap.
     - Times may be longer than the minutes: three patients in turns within the same 45 minutes are fine, 15 minutes

@@ -2,7 +2,7 @@
 
 import narwhals as nw
 
-from compliance.checks.one_on_one.sessions import most
+from compliance.checks.one_on_one.sessions import SHARED_MODES, most
 from compliance.checks.terms import (
     ASSISTANT_MODIFIERS,
     BETWEEN_LINES,
@@ -31,7 +31,6 @@ OF_LINE = (
 LEAST = ("evaluation_least_minutes", "group_least_minutes", *CLOCK)
 """The parameters that say how few minutes may stand behind what is billed."""
 GROUP = "97150"
-SHARED_MODES = ("group", "concurrent")
 
 
 def worked(shifts: nw.LazyFrame) -> nw.LazyFrame:

@@ -11,6 +11,8 @@ from compliance.checks.terms import ASSISTANT_MODIFIERS, MINUTES_OF_AN_HOUR, fla
 
 ONE_ON_ONE = ("one_on_one", "cotreat")
 """Modes in which a person is with one patient; an empty mode of a timed code reads as one-on-one."""
+SHARED_MODES = ("group", "concurrent")
+"""Modes in which a person is with several patients at once."""
 UNSKILLED = ("aide", "student")
 PERSON_DAY = ("person_id", "service_date")
 WINDOW = (*PERSON_DAY, "patient_id", "begins", "ends")
@@ -82,15 +84,17 @@ def by_skilled() -> nw.Expr:
     return ~nw.coalesce(nw.col("deliverer_role").is_in(UNSKILLED), nw.lit(False))
 
 
-def one_on_one(interventions: nw.LazyFrame, also: Sequence[str] = ()) -> nw.LazyFrame:
+def one_on_one(
+    interventions: nw.LazyFrame, also: Sequence[str] = (), *, together: bool = False
+) -> nw.LazyFrame:
     """Attended services that one person gave one patient: `session` (key), `person_id`, clock times, `own` minutes.
 
-    Services of timed codes, and of the codes `also`. Left out: group and concurrent services, what an aide or a student
-    delivered, and rows without a minute of the person's own. `own` is no longer than the clock; where it is not known,
-    nor are the times.
+    Services of timed codes, and of the codes `also`. Left out: group and concurrent services (but where `together`), what
+    an aide or a student delivered, and rows without a minute of the person's own. `own` is no longer than the clock; where
+    it is not known, nor are the times.
     """
     mode = nw.col("mode")
-    alone = nw.coalesce(mode.is_null() | mode.is_in(ONE_ON_ONE), nw.lit(True))
+    alone = nw.coalesce(mode.is_null() | mode.is_in(ONE_ON_ONE), nw.lit(True)) | nw.lit(together)
     wanted = is_timed() | nw.coalesce(nw.col("cpt").is_in(list(also)), nw.lit(False))
     rows = clock_times(interventions.filter(nw.col("attended") & wanted & alone & by_skilled())).with_columns(
         own=own_minutes(), person_id=nw.col("deliverer_id"), session=session_key()
