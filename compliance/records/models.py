@@ -717,7 +717,10 @@ class Stay(Record):
         description="What kind of stay; `deceased` from the day of death."
     )
     from_: Date = Field(alias="from", description="First day, which counts.")
-    to: Date | None = Field(None, description="Day of discharge, which does not count; empty = still there.")
+    to: Date | None = Field(
+        None,
+        description="Day of discharge, which does not count; empty = not recorded, or still there: it cannot be told.",
+    )
 
 
 class Overpayment(Record):

@@ -49,7 +49,8 @@ def after_discharge_or_in_stay(
     therapy, and the outpatient line is denied. A service after death or discharge draws every reviewer's eye.
 
     ## How we read the rule
-    - A stay counts from its first day; the day of its discharge does not.
+    - A stay counts from its first day; the day of its discharge does not. Where nobody recorded the end of a stay, lines
+      after its first day cannot be told: it may have ended, or go on.
     - Which stays bar outpatient therapy is the payer's policy: for Medicare inpatient, skilled nursing (Part A) and home
       health, for others inpatient. Hospice is not among them.
     - The day of death is not after death.
@@ -65,6 +66,7 @@ def after_discharge_or_in_stay(
     exported = stays.with_columns(all=nw.lit(1), exported=nw.lit(1)).select("all", "exported").unique()
     lines = (
         lines.join(_in_stay(claim_lines, stays), on=LINE, how="left")
+        .join(_in_open_stay(claim_lines, stays), on=LINE, how="left")
         .join(_dead(claim_lines, stays), on=LINE, how="left")
         .join(_discharged(claim_lines, notes, episodes, plans_of_care), on=LINE, how="left")
         .join(exported, on="all", how="left")
@@ -84,6 +86,7 @@ def after_discharge_or_in_stay(
         lines,
         cannot_tell={
             "stays": ~found & ~yes("exported"),
+            "stays.to": ~found & yes("unended"),
         },
         fails=found,
     ).select(
@@ -93,19 +96,30 @@ def after_discharge_or_in_stay(
 
 
 def _in_stay(claim_lines: nw.LazyFrame, stays: nw.LazyFrame) -> nw.LazyFrame:
-    """The stay that bars a line: claim_id, line, stay (its kind), stay_from."""
+    """The stay that bars a line: claim_id, line, stay (its kind), stay_from. Of one without an end the first day alone."""
     day = nw.col("service_date")
+    last = nw.when(nw.col("ends").is_null()).then(day == nw.col("begins")).otherwise(day < nw.col("ends"))
+    found = _begun(claim_lines, stays).filter(last)
+    earliest = found.group_by(*LINE).agg(stay_from=nw.col("begins").min(), kind=nw.col("kind").min())
+    return earliest.select(*LINE, "stay_from", stay=nw.col("kind").str.replace_all("_", " "))
+
+
+def _in_open_stay(claim_lines: nw.LazyFrame, stays: nw.LazyFrame) -> nw.LazyFrame:
+    """Lines after the first day of a stay of which no end is known: claim_id, line, unended (1)."""
+    later = nw.col("ends").is_null() & (nw.col("service_date") > nw.col("begins"))
+    return _begun(claim_lines, stays).filter(later).select(*LINE, unended=nw.lit(1)).unique()
+
+
+def _begun(claim_lines: nw.LazyFrame, stays: nw.LazyFrame) -> nw.LazyFrame:
+    """Lines with each stay of a kind that bars them and that had begun by their day: `kind`, `begins`, `ends`."""
     bars = nw.lit(False)
     for kind in STAYS:
         bars = bars | ((nw.col("kind") == kind) & has_code("stays_bar_billing", kind))
-    inside = (nw.col("begins") <= day) & (nw.col("ends").is_null() | (day < nw.col("ends")))
-    found = (
+    return (
         claim_lines.select(*LINE, "patient_id", "service_date", "stays_bar_billing")
         .join(stays.select("patient_id", "kind", begins="from", ends="to"), on="patient_id")
-        .filter(inside & bars)
+        .filter((nw.col("begins") <= nw.col("service_date")) & bars)
     )
-    earliest = found.group_by(*LINE).agg(stay_from=nw.col("begins").min(), kind=nw.col("kind").min())
-    return earliest.select(*LINE, "stay_from", stay=nw.col("kind").str.replace_all("_", " "))
 
 
 def _dead(claim_lines: nw.LazyFrame, stays: nw.LazyFrame) -> nw.LazyFrame:
