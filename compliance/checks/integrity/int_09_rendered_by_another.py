@@ -7,6 +7,8 @@ from compliance.checks.rule import rule
 from compliance.checks.terms import codes, first, flag, is_institutional, judge, yes
 
 HELPERS = ("assistant", "student", "aide")
+UNQUALIFIED = ("aide", "student")
+"""Who has no services of their own to bill, whoever pays."""
 
 
 @rule(
@@ -25,11 +27,18 @@ HELPERS = ("assistant", "student", "aide")
         "other_supervisor": "{cpt} of {service_date} was given by {treating} under {supervisor}, but billed under {rendering}",
         "assistant": "{cpt} of {service_date} was billed under {rendering}, an assistant; an assistant's service is billed "
         "under the supervising therapist",
+        "aide": "{cpt} of {service_date} was billed under {rendering}, an aide; no service is billed under an aide",
+        "student": "{cpt} of {service_date} was billed under {rendering}, a student; no service is billed under a student",
     },
     fix={
         "other_therapist": "The rendering therapist should be {treating}: send a corrected claim.",
         "other_supervisor": "The rendering therapist should be {supervisor}: send a corrected claim.",
         "assistant": "Name the supervising therapist ({supervisor}) as rendering: send a corrected claim.",
+        **dict.fromkeys(
+            UNQUALIFIED,
+            "Name the therapist who gave the service, or supervised the assistant who did, as rendering: send a corrected "
+            "claim. What an aide or a student gave alone is not billed.",
+        ),
     },
 )
 def rendered_by_another(
@@ -54,6 +63,7 @@ def rendered_by_another(
       or who co-signed it. Where the note names nobody, any therapist of the discipline passes (SUP-01).
     - An assistant as rendering therapist is a fault where the payer says that assistants do not render (Medicare,
       TRICARE); other payers are not judged on it. An assistant's evaluation is SUP-06.
+    - An aide or a student as rendering therapist is a fault with every payer, whoever gave the service.
     - Institutional claims carry no rendering therapist and are not judged. The form is the claim's, else the setting's.
     - Lines without a note are INT-04's. Who gave the service of a line without a code cannot be told, unless its
       therapist wrote the note.
@@ -72,13 +82,18 @@ def rendered_by_another(
         nw.col("cpt").is_in([*codes("evaluation"), *codes("reevaluation")]), nw.lit(False)
     )
     assistant = (nw.col("rendering_role") == "assistant") & ~evaluation
+    barred = ~nw.coalesce(nw.col("assistant_may_render"), nw.lit(True))
+    unqualified = nw.col("rendering_role").is_in(UNQUALIFIED)
+    wrong = therapist | unqualified | (barred & (nw.col("rendering_role") == "assistant"))
     case = first(
-        ("assistant", ~nw.coalesce(nw.col("assistant_may_render"), nw.lit(True)) & assistant),
-        ("other_therapist", yes("by_therapist") & therapist & ~yes("matches")),
+        ("other_therapist", yes("by_therapist") & wrong & ~yes("matches")),
+        ("assistant", barred & assistant),
+        ("aide", nw.col("rendering_role") == "aide"),
+        ("student", nw.col("rendering_role") == "student"),
         ("other_supervisor", helped & therapist & supervised & ~yes("matches") & ~yes("oversees")),
     )
     lines = lines.with_columns(case=case)
-    unread = nw.col("rendering_role") == "assistant"
+    unread = nw.coalesce((nw.col("rendering_role") == "assistant") | unqualified, nw.lit(False))
     return judge(
         lines,
         applies=is_session() & ~nw.col("note_id").is_null() & ~yes("institutional"),
