@@ -34,8 +34,7 @@ def priced(lines: nw.LazyFrame, relative_values: nw.LazyFrame, geography: nw.Laz
     more = factor * practice * nw.col("practice_expense_reduction")
     day = ["patient_id", "service_date", "payer_id", "biller"]
     lines = (
-        lines.with_columns(biller=nw.coalesce(nw.col("billing_npi"), nw.col("clinic_id")))
-        .join(valued, on=LINE, how="left")
+        lines.join(valued, on=LINE, how="left")
         .join(placed, on=LINE, how="left")
         .with_columns(
             national=nw.col("work_index").is_null(),
@@ -54,7 +53,7 @@ def priced(lines: nw.LazyFrame, relative_values: nw.LazyFrame, geography: nw.Laz
         )
     )
     return _expected(lines).drop(
-        *PLACE, *(f"{name}_index" for name in PLACE), "multiple_procedure", "full_price", "biller"
+        *PLACE, *(f"{name}_index" for name in PLACE), "multiple_procedure", "full_price"
     )
 
 

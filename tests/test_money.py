@@ -21,7 +21,11 @@ Billed = list[tuple[str, int]]
 
 def priced_day(billed: Billed, day: str = "2024-07-10", kind: str = "medicare", **clinic: str) -> Audit:
     """The audit of one patient's day on one claim, no remittance."""
-    lines = {
+    return priced(_lines(billed, day), {"claim_id": ["C1"]}, kind, **clinic)
+
+
+def _lines(billed: Billed, day: str) -> dict[str, list[str]]:
+    return {
         "claim_id": ["C1"] * len(billed),
         "line": [str(n) for n in range(1, len(billed) + 1)],
         "service_date": [day] * len(billed),
@@ -30,10 +34,17 @@ def priced_day(billed: Billed, day: str = "2024-07-10", kind: str = "medicare", 
         "charge": ["1000"] * len(billed),
         "modifiers": ["GP"] * len(billed),
     }
+
+
+def priced(
+    lines: dict[str, list[str]], claims: dict[str, list[str | None]], kind: str = "medicare", **clinic: str
+) -> Audit:
+    """The audit of one patient's lines on claims of one payer and clinic, no remittance."""
     place = {"clinic_id": ["CL1"], "setting": ["private_practice"], **{k: [v] for k, v in clinic.items()}}
-    claim = {"claim_id": ["C1"], "patient_id": ["P1"], "payer_id": ["X"], "clinic_id": ["CL1"]}
+    of_one = {"patient_id": "P1", "payer_id": "X", "clinic_id": "CL1"}
+    claims = {**claims, **{name: [key] * len(claims["claim_id"]) for name, key in of_one.items()}}
     tables: dict[str, Any] = {
-        "claim_lines": lines, "claims": claim, "clinics": place, "payers": {"payer_id": ["X"], "kind": [kind]},
+        "claim_lines": lines, "claims": claims, "clinics": place, "payers": {"payer_id": ["X"], "kind": [kind]},
     }  # fmt: skip
     records = from_frames({name: pl.DataFrame(table) for name, table in tables.items()})
     return audit(records, POLICIES, date(2026, 11, 1), [])
@@ -141,6 +152,19 @@ def test_locality_moves_the_price_and_not_the_share() -> None:
     assert dear > national
     lines = priced_day([("97530", 1)], state="AK", locality="01").lines
     assert exposed(lines, {1: None}, "97110")[0] / dear == pytest.approx(7.33 / 36.62, abs=0.02)
+
+
+def test_a_claim_without_a_billing_number_is_of_the_day_of_the_clinics_other_claims() -> None:
+    lines = {
+        **_lines([("97530", 1), ("97110", 1)], "2024-07-10"),
+        "claim_id": ["C1", "C2"],
+        "line": ["1", "1"],
+    }
+    told = [
+        priced(lines, {"claim_id": ["C1", "C2"], "billing_npi": npis}).lines["amount"].sum()
+        for npis in (["1", "1"], ["1", None], ["1", "2"])
+    ]
+    assert told[0] == pytest.approx(told[1]) and told[1] < told[2]
 
 
 def test_a_year_without_relative_values_counts_the_charge() -> None:

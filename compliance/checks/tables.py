@@ -103,7 +103,7 @@ class ChartTables:
 
         What names a claim of another patient replaces and voids nothing.
         A replacement that was not sent replaces nothing yet: it is left out beside the claim that it is to replace. Of
-        several that name one claim the last one sent counts.
+        several that name one claim the last one sent counts. `biller` is who bills (see `_with_biller`).
         """
         claims = self._records["claims"]
         void = (nw.col("frequency_code") == VOID) | (nw.col("status") == "void")
@@ -113,9 +113,11 @@ class ChartTables:
         submitted = ~nw.col("submitted_on").is_null() | nw.col("status").is_in(
             ["submitted", "paid", "denied"]
         )
+        standing = claims.filter(~nw.coalesce(void, nw.lit(False))).join(
+            self._superseded(claims), on="claim_id", how="anti"
+        )
         return self._keep(
-            claims.filter(~nw.coalesce(void, nw.lit(False)))
-            .join(self._superseded(claims), on="claim_id", how="anti")
+            _with_biller(standing)
             .join(payers, on="payer_id", how="left")
             .join(clinics, on="clinic_id", how="left")
             .with_columns(
@@ -253,7 +255,7 @@ class ChartTables:
         """Standing lines with who, when, discipline and dollars, before their note is found."""
         claims = self.standing_claims.select(
             "claim_id", "patient_id", "payer_id", "payer_kind", "policy", "clinic_id", "setting", "state",
-            "submitted", "submitted_on", "status", "payer_order", "referring_npi", "billing_npi", "locality", "form",
+            "submitted", "submitted_on", "status", "payer_order", "referring_npi", "biller", "locality", "form",
             "frequency_code", "authorization_id", claim_diagnosis_codes="diagnosis_codes",
         )  # fmt: skip
         therapists = self._records["therapists"].select(
@@ -708,6 +710,19 @@ def _person() -> nw.Expr:
         nw.coalesce(discipline, nothing),
     ]
     return nw.concat_str(parts)
+
+
+def _with_biller(claims: nw.LazyFrame) -> nw.LazyFrame:
+    """Add `biller`, who bills: the billing NPI; where blank the only one of the clinic's other claims, else the clinic."""
+    of_clinic = (
+        claims.filter(~nw.col("billing_npi").is_null() & ~nw.col("clinic_id").is_null())
+        .group_by("clinic_id")
+        .agg(only=nw.col("billing_npi").min(), last=nw.col("billing_npi").max())
+        .filter(nw.col("only") == nw.col("last"))
+        .select("clinic_id", "only")
+    )
+    biller = nw.coalesce(nw.col("billing_npi"), nw.col("only"), nw.col("clinic_id"), nw.lit(""))
+    return claims.join(of_clinic, on="clinic_id", how="left").with_columns(biller=biller).drop("only")
 
 
 def _waiting() -> nw.Expr:

@@ -65,7 +65,6 @@ def visit_by_assistant_unmarked(
     )
     lines = lines.with_columns(
         rank=nw.concat_str([nw.col("claim_id"), nw.lit("/"), nw.col("line").cast(nw.String)]),
-        biller=nw.coalesce(nw.col("billing_npi"), nw.col("clinic_id")),
     )
     lines = kept(lines)
     first = lines.group_by(*DAY).agg(nw.col("rank").min())

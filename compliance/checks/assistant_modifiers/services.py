@@ -36,7 +36,7 @@ PARAMETERS = (
 """What the rules on a unit's modifier ask of a payer's policy."""
 FACTS = (
     "claim_id", "line", *DAY, "code", "price", "cpt", "units", "modifiers", "note_id", "patient_id", "discipline",
-    "service_date", "payer_id", "clinic_id", "billing_npi", "therapist_id", "amount", "allowed", "deducted", "policy_missing",
+    "service_date", "payer_id", "clinic_id", "biller", "therapist_id", "amount", "allowed", "deducted", "policy_missing",
 )  # fmt: skip
 """What the rules tell of a line, or judge it by."""
 LIMITS = ("assistant_de_minimis_percent", "assistant_final_unit_rule", "unit_method", *CLOCK)

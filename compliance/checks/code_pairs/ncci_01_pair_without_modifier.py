@@ -42,6 +42,7 @@ def pair_without_modifier(claim_lines: nw.LazyFrame, code_pairs: nw.LazyFrame) -
     - 59, XE, XP, XS or XU separates. It counts on either line since July 1, 2019, before that on the line of column 2 only.
     - On professional claims the lines pair where one therapist gave both, or therapists of one group and discipline did.
       On institutional claims all disciplines of the facility pair, by the hospital table.
+    - A claim without a billing NPI is of the one that the clinic's other claims name, where they name one only.
     - Where it is not known whether two therapists are of one discipline, it cannot be told.
     - One line of column 2 is one finding for each code that it is paired with, however many lines bill that code.
     - Of 29581 to 29584 with 97140 it was not read which of the two is column 2: it cannot be told which line falls away.

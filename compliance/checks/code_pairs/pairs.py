@@ -102,7 +102,6 @@ def _of_provider(claim_lines: nw.LazyFrame) -> nw.LazyFrame:
     """Lines with who bills, on what form, by which table, and whether a modifier says that it is a separate service."""
     table = nw.col("code_pair_table")
     return claim_lines.with_columns(
-        biller=nw.coalesce(nw.col("billing_npi"), nw.col("clinic_id"), nw.lit("")),
         institutional=nw.coalesce(is_institutional(), nw.lit(0)),
         modified_2=flag(has_code("modifiers", codes("pair_modifiers"))),
         pair_table=nw.when(table == UNREAD).then(nw.lit(CLOSEST)).otherwise(table),

@@ -65,9 +65,8 @@ def of_days(claim_lines: nw.LazyFrame) -> nw.LazyFrame:
 def _days_of_lines(claim_lines: nw.LazyFrame) -> nw.LazyFrame:
     """The `day` of each line that counts: claim_id, line, day."""
     on = nw.col("service_date").dt.to_string("%Y-%m-%d")
-    named = [nw.col(name) for name in ("patient_id", "discipline", "payer_id")]
-    biller = nw.coalesce(nw.col("billing_npi"), nw.col("clinic_id"), nw.lit(""))
-    told = nw.concat_str([nw.coalesce(each, nw.lit("")) for each in (on, *named, biller)], separator="|")
+    named = [nw.col(name) for name in ("patient_id", "discipline", "payer_id", "biller")]
+    told = nw.concat_str([nw.coalesce(each, nw.lit("")) for each in (on, *named)], separator="|")
     lines = billed_once(claim_lines).select("claim_id", "line", told=told)
     days = in_polars(lines.select("told").unique())["told"].sort()
     numbers = pl.DataFrame({"told": days, "day": pl.int_range(len(days), eager=True)})

@@ -20,7 +20,7 @@ from compliance.checks.units.days import (
 
 FACTS = (
     "claim_id", "line", *DAY, "code", "price", "cpt", "units", "patient_id", "discipline", "service_date", "payer_id",
-    "clinic_id", "billing_npi", "policy_missing",
+    "clinic_id", "biller", "policy_missing",
     *(each for name in ("unit_method", *CLOCK) for each in (name, f"{name}__id")),
 )  # fmt: skip
 """What the rules on units tell of a line, or judge it by."""

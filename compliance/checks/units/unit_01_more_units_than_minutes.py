@@ -69,7 +69,8 @@ def more_units_than_minutes(
       supports is a finding, whose sentence says so; a unit that one of them supports is only worth knowing.
     - Minutes documented under a code that was not billed count in the day's total.
     - Visits of the same day and discipline pool, also a therapist's and an assistant's. PT and OT, other
-      payers and other billing providers never do.
+      payers and other billing providers never do. A claim without a billing NPI is of the one that the clinic's other
+      claims name, where they name one only.
     - A code of which no minute is documented falls away whole, where the visit's other codes have minutes.
     - The unit that falls away is put on the code with more units than any allowed choice gives it. Of several
       that would do, it is the lowest priced; of a code's several lines, the lowest priced and then the last.

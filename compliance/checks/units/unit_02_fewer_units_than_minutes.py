@@ -56,7 +56,6 @@ def fewer_units_than_minutes(
     """
     lines = judged_lines(claim_lines, notes, interventions, skilled_minutes()).with_columns(
         rank=nw.concat_str([nw.col("claim_id"), nw.lit("/"), nw.col("line").cast(nw.String)]),
-        biller=nw.coalesce(nw.col("billing_npi"), nw.col("clinic_id")),
     )
     first = lines.group_by(*DAY).agg(nw.col("rank").min())
     days = lines.join(first, on=[*DAY, "rank"])

@@ -59,6 +59,7 @@ def more_units_than_payable(claim_lines: nw.LazyFrame, unit_limits: nw.LazyFrame
       hospital's. Medicaid has its own.
     - On professional claims the provider is the rendering therapist under the billing provider; on institutional ones the
       facility. A line whose therapist is not known is summed with its like.
+    - A claim without a billing NPI is of the one that the clinic's other claims name, where they name one only.
     - A claim not yet submitted must not go out so; a submitted one is a repayment risk, also where an appeal with records
       could win (indicator 3).
     - A day before the first edition of the table cannot be told. Nor can a line whose units are not known, or the other
@@ -77,7 +78,7 @@ def more_units_than_payable(claim_lines: nw.LazyFrame, unit_limits: nw.LazyFrame
         limits=chosen,
         unread=flag(table == UNREAD),
         provider=nw.concat_str(
-            [nw.coalesce(nw.col("billing_npi"), nw.col("clinic_id"), nw.lit("")),
+            [nw.col("biller"),
              nw.when(by_facility).then(nw.lit("")).otherwise(nw.coalesce(nw.col("therapist_id"), nw.lit("")))],
             separator="|",
         ),
