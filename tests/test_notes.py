@@ -317,6 +317,7 @@ def test_goal_is_measurable_with_measure_function_and_time(text, measurable):
         ("progressed to 16 in seat per PT 3/4", "by_therapist", "ordered"),
         ("sit to stand mod A → CGA", "measure", "with_earlier"),
         ("gait 150 ft (was 100)", "measure", "with_earlier"),
+        ("sit to stand mod A 3/2, now CGA 3/23", "measure", "with_earlier"),
         ("continue 2x/wk 4 wk for stairs", "continuation", "plan"),
         ("continue POC", "continuation", "weak"),
         ("steady progress toward LTG1", "assessment", "progress"),
@@ -414,6 +415,11 @@ def test_student_named_with_an_initial_performed_the_treatment():
     }
 
 
+def test_share_of_trials_beside_a_level_is_no_date():
+    said = read("sit to stand CGA 3/5 trials, now SBA 4/5 trials")
+    assert ("measure", "with_earlier") not in {(mention.kind, mention.value) for mention in said}
+
+
 def test_speech_of_the_therapist_is_a_cue_and_no_response():
     assert (
         facts('97530 1u. Bench rise-ups. Steadying hand on her back, said "feet back" each time.')["response"]
@@ -454,6 +460,8 @@ def test_goal_to_feed_self_is_met_by_eating():
         ("97530: squat and throw x15. NV add gear + cueing for lean.", "cueing", False),
         ('97530: car transfer x2. Pt said "almost easy".', "cueing", False),
         ("97530: S: distant, from doorway. Pt washed dishes.", "assistance", "supervision"),
+        ("97530: sit to stand improved from mod A on 3/2 to CGA on 3/23.", "assistance", "contact_guard"),
+        ("97530: sit to stand improved from mod A on 3/2 to CGA on 3/23.", "functional", True),
         # what the therapist does to a joint is passive, and so is a stretch beside it
         ("97530 2u: PROM flexion/ER by OT 20 min, cross-friction.", "passive_only", True),
         ("97530: PROM all planes x10, hamstring stretch 90 s.", "passive_only", True),

@@ -515,6 +515,7 @@ def _apply_time(note: list[Word], cues: dict[str, list[Match]], made: Frame) -> 
     clauses = _Clauses(note, made)
     unmarked = list(range(len(note) + 1))
     by_place = {match.first: match for match in cues.get("time", [])}
+    turned = _turns(note, made)
     sticky: tuple[int, str] | None = None
     for first, last in segments:
         if sticky and sticky[0] != made.sentence[first]:
@@ -528,11 +529,40 @@ def _apply_time(note: list[Word], cues: dict[str, list[Match]], made: Frame) -> 
                 sticky = None
                 continue
             start, end, when = _reach(clauses, made, match, name, first, last)
+            if when == HISTORY and match.first in turned:
+                begins, turns = turned[match.first]
+                if (
+                    match.first < turns
+                ):  # what is past ends where the later value begins, which bears a date of its own
+                    _mark(made, unmarked, max(start, begins), min(end, turns), when)
+                continue
             if name in ("past", "future", "goal_quote") and _opens_sentence(note, made, match):
                 sticky = (made.sentence[first], when)
             _mark(made, unmarked, start, end, when)
         if sticky and not any(match.sense.value == "today" for match in triggers):
             _mark(made, unmarked, first, last, sticky[1])
+
+
+_LEVEL_OPENS = frozenset({"min", "mod", "max", "minimal", "moderate", "maximal", "minimum", "maximum", "mina", "moda", "maxa",
+                          "cga", "sba", "hha", "contact", "standby", "supervision", "supv", "setup", "total", "dep",
+                          "dependent", "ind", "indep", "independent"})  # fmt: skip
+_TURN_REACH = 14
+
+
+def _turns(note: list[Word], made: Frame) -> dict[int, tuple[int, int]]:
+    """Of each place about "from mod A on 3/2 to CGA on 3/23": where the earlier level begins, and where the later one does."""
+    found: dict[int, tuple[int, int]] = {}
+    begins = None
+    for place in range(len(note) - 1):
+        opens = note[place + 1].spelling in _LEVEL_OPENS
+        if note[place].spelling == "from" and opens:
+            begins = place
+        elif begins is not None and note[place].spelling in ("to", "→") and opens:
+            if made.sentence[begins] == made.sentence[place] and place - begins <= _TURN_REACH:
+                last = min(len(note), place + _TURN_REACH)
+                found.update(dict.fromkeys(range(max(0, begins - 1), last), (begins, place)))
+            begins = None
+    return found
 
 
 def _mark(made: Frame, unmarked: list[int], first: int, last: int, when: str) -> None:

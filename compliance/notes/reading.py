@@ -762,8 +762,8 @@ _VALUE_REACH, _ARROW_REACH, _COMPARISON_REACH = 8, 4, 24
 
 def _comparisons(note: list[Word], found: Iterable[_Span]) -> Iterator[_Span]:
     """A value beside its earlier one, a number or a level: "TUG 21 s (3/02) → 14 s", "was mod A on 3/02; now CGA"."""
-    dated = _dates(note)
     levels = {span.first: span.last for span in found if span.kind == "assist_level"}
+    dated = _dates(note) | _dates_of_levels(note, levels.values())
     values = {
         place: levels.get(place, place + 1)
         for place, word in enumerate(note)
@@ -798,6 +798,24 @@ def _dates(note: list[Word]) -> set[int]:
         parts = [note[each].spelling for each in range(place + 1, at)]
         if "/" in parts and (word.spelling != "(" or (at < len(note) and note[at].spelling == ")")):
             found.update(range(place, at + (word.spelling == "(")))
+    return found
+
+
+_MONTHS, _DAYS = 12, 31
+_COUNTED = frozenset({"trials", "trial", "attempts", "tries", "times", "reps", "x", "opportunities"})
+
+
+def _dates_of_levels(note: list[Word], ends: Iterable[int]) -> set[int]:
+    """Places of dates that follow a level of help: "mod A 3/2, now CGA"; "CGA 3/5 trials" has none."""
+    found: set[int] = set()
+    for end in ends:
+        if end + 2 >= len(note) or note[end + 1].spelling != "/":
+            continue
+        month, day = number_of(note[end].spelling), number_of(note[end + 2].spelling)
+        after = note[end + 3].spelling if end + 3 < len(note) else "."
+        dates = month is not None and day is not None and 1 <= month <= _MONTHS and 1 <= day <= _DAYS
+        if dates and after not in _COUNTED:
+            found.update(range(end, end + 3))
     return found
 
 
