@@ -6,6 +6,9 @@ from compliance.checks.rule import rule
 from compliance.checks.terms import codes, flag, is_timed, judge, ruled, surely, yes
 from compliance.checks.units.days import stated_minutes, window
 
+HELP = r"(?i)min\.?[ -]?(?:a(?:[^a-z]|$)|assist|vc|tc|cue|verbal|visual|tactile)"
+"""Minimal help as notes write it: `x8 min A` tells no minutes."""
+MINUTES_IN_TEXT = r"(?i)(?:^|[^0-9a-z.])[0-9]{1,3}[ -]?min(?:s|utes?)?(?:[^a-z]|$)"
 CASES = ("none", "timed_missing", "total_missing", "timed_over_total", "sum", "clock")
 
 
@@ -60,10 +63,12 @@ def minutes_missing(
     - Times contradict where an end comes before its start, where the total is longer than from start to end, or
       where a code's minutes differ from its own start and end, beyond the tolerance. A visit may take longer than
       its treatment.
+    - Where the note's words state minutes (`97530 (25 min)`) and no field does, it cannot be told: words are not read into
+      minutes. Minimal help (`x8 min A`) is none.
     - An export that carries no minutes cannot be told; nor can the minutes of timed codes where a service has no code.
 
     ## What it does not check
-    Whether the minutes support the billed units (UNIT-01); minutes that stand only in the note's words.
+    Whether the minutes support the billed units (UNIT-01); how many minutes the note's words state.
     """
     visits = notes.filter(nw.col("is_visit"))
     billed = claim_lines.filter(~nw.col("note_id").is_null()).with_columns(timed_line=flag(is_timed()))
@@ -102,13 +107,14 @@ def minutes_missing(
     unread = {"interventions.minutes", "notes.timed_minutes"} <= absent_columns
     missing = nw.col("case").is_in(["none", "timed_missing"])
     perhaps_timed = nw.col("case").is_null() & ~with_timed & ~timed_told
+    in_words = nw.col("text").str.replace_all(HELP, " ").str.contains(MINUTES_IN_TEXT)
     uncoded = (nw.col("uncoded") > 0) & ((nw.col("case") == "timed_missing") | perhaps_timed)
     return judge(
         units.with_columns(case=case),
         applies=ruled("minutes_tolerance"),
         cannot_tell={
             "interventions.cpt": (~nw.col("treated") & nw.col("timed_line").is_null()) | surely(uncoded),
-            "interventions.minutes": missing & nw.lit(unread),
+            "interventions.minutes": missing & (nw.lit(unread) | surely(in_words)),
         },
         fails=~nw.col("case").is_null(),
     ).select(
