@@ -167,6 +167,18 @@ def is_institutional() -> nw.Expr:
     return nw.when(~form.is_null()).then(flag(form == "institutional")).otherwise(by_setting)
 
 
+MEDICARE_TABLES = {"professional": "medicare_practitioner", "institutional": "medicare_hospital"}
+"""Which of Medicare's two tables of code pairs, and of unit limits, judges a claim of which form."""
+
+
+def table_of_form(table: nw.Expr) -> nw.Expr:
+    """A policy's table; of Medicare's two the one for the claim's form. Where the form is unknown the setting's stays."""
+    chosen, medicare = table, table.is_in([*MEDICARE_TABLES.values()])
+    for form, named in MEDICARE_TABLES.items():
+        chosen = nw.when(surely(medicare & (nw.col("form") == form))).then(nw.lit(named)).otherwise(chosen)
+    return chosen
+
+
 def fold(
     rows: nw.LazyFrame,
     *,

@@ -41,7 +41,8 @@ def pair_without_modifier(claim_lines: nw.LazyFrame, code_pairs: nw.LazyFrame) -
     - A pair deleted at the end of 2019 that is in the table again was not in force from January to September 2020.
     - 59, XE, XP, XS or XU separates. It counts on either line since July 1, 2019, before that on the line of column 2 only.
     - On professional claims the lines pair where one therapist gave both, or therapists of one group and discipline did.
-      On institutional claims all disciplines of the facility pair, by the hospital table.
+      On institutional claims all disciplines of the facility pair, by the hospital table. The claim's form says which it
+      is, the setting only where the form is not known.
     - A claim without a billing NPI is of the one that the clinic's other claims name, where they name one only.
     - Where it is not known whether two therapists are of one discipline, it cannot be told.
     - One line of column 2 is one finding for each code that it is paired with, however many lines bill that code.

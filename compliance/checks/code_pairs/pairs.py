@@ -11,6 +11,7 @@ from compliance.checks.terms import (
     is_institutional,
     judge,
     shared,
+    table_of_form,
     with_parameters,
 )
 from compliance.policy.code_tables import ALWAYS
@@ -104,7 +105,7 @@ def _of_provider(claim_lines: nw.LazyFrame) -> nw.LazyFrame:
     return claim_lines.with_columns(
         institutional=nw.coalesce(is_institutional(), nw.lit(0)),
         modified_2=flag(has_code("modifiers", codes("pair_modifiers"))),
-        pair_table=nw.when(table == UNREAD).then(nw.lit(CLOSEST)).otherwise(table),
+        pair_table=nw.when(table == UNREAD).then(nw.lit(CLOSEST)).otherwise(table_of_form(table)),
     )
 
 

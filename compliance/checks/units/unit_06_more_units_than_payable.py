@@ -3,7 +3,7 @@
 import narwhals as nw
 
 from compliance.checks.rule import rule
-from compliance.checks.terms import billed_once, flag, is_institutional, judge
+from compliance.checks.terms import billed_once, flag, is_institutional, judge, table_of_form
 
 UNREAD, CLOSEST = "unknown", "practitioner"
 """A payer whose table nobody has read is held against Medicare's practitioner table, to see whether it could matter."""
@@ -56,7 +56,7 @@ def more_units_than_payable(claim_lines: nw.LazyFrame, unit_limits: nw.LazyFrame
     - All lines of the code are summed. The lines before the limit is reached stand; the units beyond it fall away.
     - Medicare denies all units of the code's lines; we count the excess units alone as at risk.
     - Practitioners and facilities have tables of their own: 97110 is limited to 6 units on a professional claim, to 8 on a
-      hospital's. Medicaid has its own.
+      hospital's. The claim's form says which, the setting only where the form is not known. Medicaid has its own.
     - On professional claims the provider is the rendering therapist under the billing provider; on institutional ones the
       facility. A line whose therapist is not known is summed with its like.
     - A claim without a billing NPI is of the one that the clinic's other claims name, where they name one only.
@@ -69,7 +69,7 @@ def more_units_than_payable(claim_lines: nw.LazyFrame, unit_limits: nw.LazyFrame
     ## What it does not check
     Whether minutes support the units (UNIT-01); a payer's own daily caps (FRQ-01).
     """
-    table = nw.col("mue_table")
+    table = table_of_form(nw.col("mue_table"))
     chosen = nw.when(table == UNREAD).then(nw.lit(CLOSEST)).otherwise(table)
     for value, named in TABLES_OF.items():
         chosen = nw.when(table == value).then(nw.lit(named)).otherwise(chosen)
