@@ -15,6 +15,7 @@ from typing import NamedTuple
 import polars as pl
 
 from compliance.notes.frame import AIM, GOAL, HISTORY, PLAN, SENTENCE_ENDS, TODAY, Frame, frame
+from compliance.notes.goal_statements import goal_statement
 from compliance.notes.labels import references
 from compliance.notes.lexicon import CODE, lexicon, phrases
 from compliance.notes.memory import key_of, remembered
@@ -162,17 +163,30 @@ def _is_room_denied(note: list[Word], span: _Span) -> bool:
 
 _LONGEST_GOAL_NAME, _LONGEST_AIM = 3, 6
 _NAMING = TASKS | _CONCEPTS | {"paired"}
+_STATED = _NAMING | {"gait", "assist_level"}
 _TOWARDS = frozenset({"toward", "towards", "per", "addressing", "addresses", "address"})
 
 
 def _goal_names(note: list[Word], around: Frame, spans: Iterable[_Span]) -> set[_Span]:
     """Tasks that only say what a goal is of: after its label ("LTG1 crochet."), or before the word "goal"."""
-    named = {place for span in spans if span.kind == "goal_ref" for place in _name_of(note, around, span)}
+    labels = [span for span in spans if span.kind == "goal_ref"]
+    named = {place for span in labels for place in _name_of(note, around, span)}
+    treated = {around.sentence[span.first] for span in spans if span.kind in ("exercise", "passive", "neuro")}
+    stated: set[int] = set()
+    for span in labels:
+        beside = len(treated) > int(around.sentence[span.first] in treated)
+        stated.update(goal_statement(note, around, span.first, span.last, beside))
     return {
         span
         for span in spans
-        if span.kind in _NAMING
-        and (span.first in named or (span.last < len(note) and note[span.last].spelling in ("goal", "goals")))
+        if (span.kind in _STATED and span.first in stated)
+        or (
+            span.kind in _NAMING
+            and (
+                span.first in named
+                or (span.last < len(note) and note[span.last].spelling in ("goal", "goals"))
+            )
+        )
     }
 
 
