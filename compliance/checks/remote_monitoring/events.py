@@ -2,7 +2,7 @@
 
 import narwhals as nw
 
-from compliance.checks.terms import codes, flag, whole_days, yes
+from compliance.checks.terms import codes, flag, surely, whole_days, yes
 
 LINE = ["claim_id", "line"]
 DEVICES = {
@@ -112,14 +112,14 @@ def month_minutes(lines: nw.LazyFrame, rtm: nw.LazyFrame, therapists: nw.LazyFra
     """Of each management line, its month: LINE, month_minutes, contacts, unknown_minutes.
 
     Management time and live contacts of the patient in the line's calendar month, by somebody of the line's discipline
-    or of an unknown one.
+    or of an unknown one. An aide's contact is none.
     """
-    people = therapists.select("therapist_id", by_discipline="discipline")
+    people = therapists.select("therapist_id", by_discipline="discipline", by_role="role")
     counted = nw.coalesce(nw.col("kind").is_in(MANAGING), nw.lit(False))
     events = (
         rtm.filter(counted & ~nw.col("date").is_null())
         .join(people, on="therapist_id", how="left")
-        .select("patient_id", "by_discipline", "kind", "minutes", month=month("date"))
+        .select("patient_id", "by_discipline", "by_role", "kind", "minutes", month=month("date"))
     )
     met = lines.select(*LINE, "patient_id", "discipline", month=month("service_date")).join(
         events, on=["patient_id", "month"], how="inner"
@@ -129,7 +129,7 @@ def month_minutes(lines: nw.LazyFrame, rtm: nw.LazyFrame, therapists: nw.LazyFra
     return (
         met.with_columns(
             month_minutes=nw.coalesce(nw.col("minutes"), nw.lit(0)),
-            contacts=flag(nw.col("kind") == "interactive_contact"),
+            contacts=flag((nw.col("kind") == "interactive_contact") & ~surely(nw.col("by_role") == "aide")),
             unknown_minutes=flag(nw.col("minutes").is_null()),
         )
         .group_by(*LINE)

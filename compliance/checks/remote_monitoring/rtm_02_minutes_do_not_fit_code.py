@@ -61,6 +61,7 @@ def minutes_do_not_fit_code(
 
     ## How we read the rule
     - The minutes of live contacts count in the month's total.
+    - A live contact by an aide alone is none.
     - 98980 stands for the first minutes, each unit of 98981 for as many more; 98979 for the fewer that its policy names.
     - Where 98980 was billed and only 98979 fits, the line should have been 98979. Before there was 98979 nothing fits.
     - 98979 beside 98980 in one month falls away.
