@@ -2,7 +2,7 @@
 
 import narwhals as nw
 
-from compliance.checks.terms import codes, flag, surely, whole_days, yes
+from compliance.checks.terms import A_MONDAY, codes, flag, surely, whole_days, yes
 
 LINE = ["claim_id", "line"]
 DEVICES = {
@@ -46,7 +46,8 @@ def other_tier() -> nw.Expr:
 
 def month(column: str) -> nw.Expr:
     """A calendar month as a whole number that rises by one a month."""
-    return nw.col(column).dt.year().cast(nw.Int64) * MONTHS + nw.col(column).dt.month().cast(nw.Int64)
+    day = nw.coalesce(nw.col(column), nw.lit(A_MONDAY).cast(nw.Datetime("us")))  # pandas casts no null
+    return day.dt.year().cast(nw.Int64) * MONTHS + day.dt.month().cast(nw.Int64)
 
 
 def days_between(later: str, earlier: str) -> nw.Expr:
