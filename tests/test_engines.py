@@ -19,7 +19,7 @@ from compliance.audit import Audit, audit
 from compliance.checks.rule import Rule, catalogue
 from compliance.policy import Policies, load_policies
 from compliance.records.load import Records, from_frames, load
-from tests.test_rules import cases_of, clinic_of_cases, of_nobody
+from tests.test_rules import cases_of, clinic_of_cases, of_anybody
 
 pytestmark = pytest.mark.xdist_group("engines")  # one worker makes the clinic of cases
 
@@ -119,7 +119,7 @@ def clinic(tmp_path_factory: pytest.TempPathFactory) -> tuple[Records, Policies,
         (f"{rule.code}.{number}.", case)
         for rule in catalogue().values()
         for number, case in enumerate(cases_of(rule.cases))
-        if "without" not in case.said and not of_nobody(case)
+        if "without" not in case.said and not of_anybody(case)
     ]
     records, policies = clinic_of_cases(cases, tmp_path_factory.mktemp("policies"))
     return records, policies, audit(records, policies, AS_OF)
