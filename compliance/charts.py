@@ -502,8 +502,7 @@ def pareto(rows: pl.DataFrame, label: str, value: str, title: str, axis: str, da
     )
     order = shown[label].to_list()
     furthest = 1.6 * max([1.0, *shown[value]])
-    title_of_x = f"{axis} · share held together with those above"
-    x = alt.X(f"{value}:Q", title=title_of_x, axis=alt.Axis(format=MONEY if value == "dollars" else COUNT, tickCount=4),
+    x = alt.X(f"{value}:Q", title=axis, axis=alt.Axis(format=MONEY if value == "dollars" else COUNT, tickCount=4),
               scale=alt.Scale(domain=[0, furthest], nice=False))  # fmt: skip
     base = alt.Chart(shown).encode(
         x=x, y=alt.Y(f"{label}:N", sort=order, title=None, axis=alt.Axis(labelLimit=330))

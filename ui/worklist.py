@@ -91,6 +91,7 @@ def picture(rows: pl.DataFrame, choice: Choice) -> None:
     drawn = charts.pareto(rows.head(SHOWN), "label", choice.order, title, axis, frame.dark())
     told = f"{axis} by {BY[choice.by].lower()}, the largest first"
     parts.chart(drawn, told, "worklist_pareto", views.worklist.pareto_sheet(rows), picks=False)
+    st.caption("Per cent: what a bar and those above it hold of the whole.")
 
 
 def running_clocks(work: pl.DataFrame, lines: pl.DataFrame) -> None:

@@ -67,8 +67,8 @@ VALUE = "policy."
 
 
 def unknown_sheet(coverage: pl.DataFrame, payers: Callable[[str], str] = str) -> pl.DataFrame:
-    """The facts that were missing, the checks that could therefore not be told, their rules, of a payer's values the payers (as
-    `payers` calls them), what to do, and the column of the records."""
+    """The facts that were missing, the checks that could therefore not be told, their rules, what to do, of a payer's values the
+    payers (as `payers` calls them), and the column of the records."""
     told = coverage.filter(pl.col("cannot_tell") > 0).with_columns(pl.col("missing").fill_null("not stated"))
     facts = told.group_by("missing").agg(
         pl.col("cannot_tell").sum(),
@@ -80,6 +80,7 @@ def unknown_sheet(coverage: pl.DataFrame, payers: Callable[[str], str] = str) ->
         pl.Series([in_words(each) for each in facts["missing"]], dtype=pl.String).alias("Missing fact"),
         pl.col("cannot_tell").alias("Checks"),
         pl.col("rules").alias("Rules"),
+        pl.Series([to_do(each) for each in facts["missing"]], dtype=pl.String).alias("What to do"),
         pl.Series(
             [
                 ", ".join(payers(each) for each in named) if fact.startswith(VALUE) else ""
@@ -87,7 +88,6 @@ def unknown_sheet(coverage: pl.DataFrame, payers: Callable[[str], str] = str) ->
             ],
             dtype=pl.String,
         ).alias("Payers"),
-        pl.Series([to_do(each) for each in facts["missing"]], dtype=pl.String).alias("What to do"),
         pl.col("missing").alias("In the records"),
     )
 
