@@ -505,7 +505,7 @@ def pareto(rows: pl.DataFrame, label: str, value: str, title: str, axis: str, da
     x = alt.X(f"{value}:Q", title=axis, axis=alt.Axis(format=MONEY if value == "dollars" else COUNT, tickCount=4),
               scale=alt.Scale(domain=[0, furthest], nice=False))  # fmt: skip
     base = alt.Chart(shown).encode(
-        x=x, y=alt.Y(f"{label}:N", sort=order, title=None, axis=alt.Axis(labelLimit=330))
+        x=x, y=alt.Y(f"{label}:N", sort=order, title=None, axis=alt.Axis(labelLimit=290))
     )
     tips = [alt.Tooltip(f"{label}:N"), alt.Tooltip("dollars:Q", format="$,.2f"), alt.Tooltip("findings:Q", format=COUNT),
             *_tips(cumulative="held together with those above")]  # fmt: skip
