@@ -7,17 +7,17 @@ from typing import Any
 
 import polars as pl
 
-from compliance.audit import absent_columns, joined
+from compliance.audit import HANGS_ON, absent_columns, joined
 from compliance.checks.progress_reports.periods import PERIOD_PARAMETERS, report_periods
 from compliance.checks.terms import in_polars
 from compliance.parameters import ParameterValues
 from compliance.policy import Policies
 from compliance.records.load import Records
+from compliance.records.models import TABLES
 
 COUNTS: dict[str, pl.DataType] = {
     "discipline": pl.String(), "service_date": pl.Datetime("us"), "number": pl.Int64(), "since": pl.Datetime("us"),
 }  # fmt: skip
-HANGS_ON = {"claim_lines": ("claim_id", "claims"), "interventions": ("note_id", "notes")}
 
 
 def treatment_counts(records: Records, policies: Policies, as_of: date, patient_id: str) -> pl.DataFrame:
@@ -50,8 +50,9 @@ def _of_patient(records: Records, patient_id: str) -> Records:
         name: table.filter(own) if "patient_id" in table.columns else table
         for name, table in records.tables.items()
     }
-    for name, (key, parent) in HANGS_ON.items():
-        tables[name] = tables[name].join(tables[parent].select(key), on=key, how="semi")
+    for name, whole in HANGS_ON.items():
+        key = list(TABLES[whole].keys)
+        tables[name] = tables[name].join(tables[whole].select(key), on=key, how="semi")
     return replace(records, tables=tables)
 
 

@@ -404,6 +404,17 @@ def test_a_what_if_is_told_at_once_saved_by_name_opened_again_and_discarded(visi
     assert not app.exception
 
 
+def test_a_number_that_nobody_typed_changes_nothing(visit) -> None:
+    app = visit("what_if")
+    app.selectbox(key="what_if_policy").set_value("medicare").run()
+    app.selectbox(key="what_if_parameter").set_value("progress_report_calendar_days").run()
+    key = "what_if_medicare_progress_report_calendar_days"
+    app.checkbox(key=f"{key}_none").uncheck().run()
+    assert app.number_input(key=f"{key}_value").value is None
+    assert "Nothing changes." in text(app) and not app.exception
+    assert app.number_input(key=f"{key}_value").min == 1
+
+
 def test_a_saved_what_if_of_a_policy_that_is_gone_says_so(visit, tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("COMPLIANCE_REVIEW", f"sqlite:///{tmp_path / 'review.db'}")
     kept = open_store(f"sqlite:///{tmp_path / 'review.db'}")
@@ -815,6 +826,29 @@ def test_the_meeting_shows_the_figures_that_the_printed_page_shows(visit, record
     ]
     assert told.run.run_id in text(app)
     assert not [name for name in NAMES if name in text(app) + as_markdown(app)]
+
+
+def test_hidden_names_stay_hidden_in_a_meeting_that_had_shown_them(visit) -> None:
+    app = visit("meeting")
+    app.toggle(key="meeting_names").set_value(True).run()
+    assert [name for name in NAMES if name in text(app) + as_markdown(app)]
+    app = visit("meeting", hide_names="true")
+    app.session_state["meeting_names"] = True
+    app.run()
+    assert app.toggle(key="meeting_names").disabled
+    assert not [name for name in NAMES if name in text(app) + as_markdown(app)]
+
+
+def test_under_a_rule_what_cannot_be_told_is_counted_in_checks(visit, records) -> None:
+    whole = audit(load(records), load_policies(), date.today())
+    untold = whole.coverage.group_by("rule").agg(pl.col("cannot_tell").sum()).sort("cannot_tell", "rule")
+    chosen = [whole.findings["rule"][0], untold["rule"][-1]]
+    checks = untold.filter(pl.col("rule").is_in(chosen))["cannot_tell"].sum()
+    assert checks
+    shown = {each.label: each.value for each in visit("overview", rule=",".join(chosen)).metric}
+    assert shown["Cannot tell"] == formats.plural(checks, "check")
+    everything = {each.label: each.value for each in visit("overview").metric}
+    assert everything["Cannot tell"] == formats.plural(int(whole.visits["cannot_tell"].sum()), "visit")
 
 
 def test_the_meeting_and_the_printed_page_share_their_baseline(visit, records, tmp_path, monkeypatch) -> None:

@@ -15,6 +15,7 @@ import re
 
 import polars as pl
 
+from compliance.notes.labels import normal_label
 from compliance.notes.lexicon import lexicon
 from compliance.notes.memory import key_of, remembered
 from compliance.notes.reading import TASKS, read
@@ -180,23 +181,26 @@ _TIMEFRAME = re.compile(
 
 
 def goal_facts(goals: pl.DataFrame) -> pl.DataFrame:
-    """What each goal's text holds: a measure, a function, a time frame (`due_on` and `target` count where given)."""
+    """What each goal's text holds: a measure, a function, a time frame (`due_on` and `target` count where given); and
+    `reference`, its label as a note's is read (`LTG2`)."""
     asked: dict[str, tuple[str, bool]] = {}
-    keys: list[tuple[str, str]] = []
+    keys: list[tuple[str, str, str | None]] = []
     for goal in goals.iter_rows(named=True):
         text = " ".join(str(goal[name]) for name in ("text", "target") if goal.get(name))
         due = goal.get("due_on") is not None
         key = key_of(text, str(due))
         asked[key] = (text, due)
-        keys.append((goal["goal_id"], key))
-    listed = pl.DataFrame(keys, schema=dict.fromkeys(("goal_id", "key"), pl.String), orient="row")
-    said = {name: kind for name, kind in GOAL_SCHEMA.items() if name != "goal_id"}
+        keys.append((goal["goal_id"], key, normal_label(goal.get("label") or "") or None))
+    listed = pl.DataFrame(
+        keys, schema=dict.fromkeys(("goal_id", "key", "reference"), pl.String), orient="row"
+    )
+    said = {name: kind for name, kind in GOAL_SCHEMA.items() if name not in listed.columns}
     rows = remembered("goals", asked, lambda each: [_of_goal(*each)], said)
     return listed.join(rows, on="key", maintain_order="left").select(list(GOAL_SCHEMA))
 
 
 GOAL_SCHEMA = {"goal_id": pl.String, "measure": pl.String, "has_measure": pl.Boolean, "has_function": pl.Boolean,
-               "has_timeframe": pl.Boolean, "measurable": pl.Boolean}  # fmt: skip
+               "has_timeframe": pl.Boolean, "measurable": pl.Boolean, "reference": pl.String}  # fmt: skip
 
 
 def _of_goal(text: str, due: bool) -> tuple[str | None, bool | None, bool | None, bool | None, bool | None]:

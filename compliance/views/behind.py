@@ -8,6 +8,7 @@ import narwhals as nw
 import polars as pl
 
 from compliance.checks.modifiers.running_total import added_up
+from compliance.checks.remote_monitoring.events import MANAGING
 from compliance.checks.remote_monitoring.givers import SETUP
 from compliance.parameters import ParameterValues
 from compliance.policy import Policies
@@ -68,7 +69,6 @@ def _summed(first: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
 
 
 KINDS = {"management": "management", "interactive_contact": "live contact", "device_data": "device data"}
-MONTH_KINDS = ("management", "interactive_contact")
 
 
 def monitoring_events(
@@ -95,7 +95,7 @@ def monitoring_events(
     theirs = pl.col("by").is_null() | (pl.col("by") == finding["discipline"])
     month = pl.col("date").dt.truncate("1mo") == pl.lit(on).dt.truncate("1mo")
     counted = own.join(people, on="therapist_id", how="left", maintain_order="left").filter(
-        pl.col("kind").is_in(MONTH_KINDS), month, theirs if finding["discipline"] else pl.lit(True)
+        pl.col("kind").is_in(MANAGING), month, theirs if finding["discipline"] else pl.lit(True)
     )
     told = counted.select(day, event, pl.col("minutes").cast(pl.Int64).alias("Minutes"), By="therapist_id")
     return told if told["Minutes"].sum() == facts["month_minutes"] else None

@@ -77,6 +77,11 @@ def test_hidden_names_hide_therapists_and_patients(window, dashboard):
         assert "Therapist " in said or "within what chance explains" in said
         for name in ("Vasquez", "Zielinski", "Ellison", "Chaudhry"):
             assert name not in said
+        tools = visitor.page.locator(".stVegaLiteChart, [data-testid='stFullScreenFrame']").locator(
+            "[data-testid='stElementToolbarButton']:has(button[aria-label^='Show data'])"
+        )
+        shown = [tool.evaluate("tool => getComputedStyle(tool).display") for tool in tools.all()]
+        assert shown and set(shown) == {"none"}, "a chart's own table would show ids"
         visitor.clean()
 
 

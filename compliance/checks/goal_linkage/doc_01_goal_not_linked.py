@@ -53,6 +53,7 @@ def goal_not_linked(
     interventions: nw.LazyFrame,
     note_facts: nw.LazyFrame,
     goals: nw.LazyFrame,
+    goal_facts: nw.LazyFrame,
     goal_links: nw.LazyFrame,
     searched: nw.LazyFrame,
     treatment_days: nw.LazyFrame,
@@ -99,7 +100,7 @@ def goal_not_linked(
         .join(_reasons(links), on="note_id", how="left")
         .join(_perhaps(links), on="note_id", how="left")
         .join(_goals_of_plans(goals), on="plan_id", how="left")
-        .join(_labels_of_no_plan(goals), on="label", how="left")
+        .join(_labels_of_no_plan(goals, goal_facts), on="label", how="left")
         .join(searched, on="note_id", how="left")
     )
     judged = judge_notes(
@@ -221,8 +222,8 @@ def _goals_of_plans(goals: nw.LazyFrame) -> nw.LazyFrame:
     )  # fmt: skip
 
 
-def _labels_of_no_plan(goals: nw.LazyFrame) -> nw.LazyFrame:
+def _labels_of_no_plan(goals: nw.LazyFrame, goal_facts: nw.LazyFrame) -> nw.LazyFrame:
     """The labels of goals that name no plan, written as what was read in a note is (`LTG2`): label, of_no_plan (1)."""
-    written = nw.col("label").str.to_uppercase().str.replace_all("[^A-Z0-9]", "")
-    labels = goals.filter(nw.col("plan_id").is_null() & ~nw.col("label").is_null()).select(label=written)
+    nobodys = goals.filter(nw.col("plan_id").is_null()).select("goal_id").join(goal_facts, on="goal_id")
+    labels = nobodys.filter(~nw.col("reference").is_null()).select(label="reference")
     return labels.unique().with_columns(of_no_plan=nw.lit(1))

@@ -55,6 +55,12 @@ def days_between(later: str, earlier: str) -> nw.Expr:
     return whole_days(nw.col(later) - nw.col(earlier))
 
 
+def in_period(event_on: str) -> nw.Expr:
+    """Whether a day is of the period that the line's date ends, by the payer's `monitoring_period_days`."""
+    before = days_between("service_date", event_on)
+    return (before >= 0) & (before < nw.col("monitoring_period_days"))
+
+
 def maybe_met(lines: nw.LazyFrame, rtm: nw.LazyFrame, *kinds: str) -> nw.LazyFrame:
     """Pairs of a line and an event that may be of it, but lacks its date, kind or patient.
 

@@ -12,7 +12,7 @@ from compliance.checks.remote_monitoring.events import (
     LINE,
     MANAGING,
     by_discipline,
-    days_between,
+    in_period,
     maybe_met,
     month,
 )
@@ -40,7 +40,10 @@ def given(lines: nw.LazyFrame, rtm: nw.LazyFrame, therapists: nw.LazyFrame) -> n
     )  # fmt: skip
     met = lines.join(events, on="patient_id", how="inner")
     kind, of_setup = nw.col("kind"), nw.coalesce(nw.col("cpt") == SETUP, nw.lit(False))
-    set_up, managed = of_setup & (kind == "setup") & _near(), ~of_setup & kind.is_in(MANAGING) & _of_month()
+    set_up, managed = (
+        of_setup & (kind == "setup") & in_period("event_on"),
+        ~of_setup & kind.is_in(MANAGING) & _of_month(),
+    )
     met = met.filter(nw.coalesce(set_up | managed, nw.lit(False)))
     either = nw.col("discipline").is_null() | nw.col("by_discipline").is_null()
     met = met.filter(either | (nw.col("discipline") == nw.col("by_discipline")))
@@ -54,19 +57,13 @@ def maybe_given(lines: nw.LazyFrame, rtm: nw.LazyFrame, therapists: nw.LazyFrame
     maybe_any, maybe_others (some may be of others than a therapist) and LACKS."""
     kind, undated = nw.col("event_kind"), nw.col("event_on").is_null()
     of_setup = nw.coalesce(nw.col("cpt") == SETUP, nw.lit(False))
-    set_up = of_setup & (kind.is_null() | (kind == "setup")) & (undated | _near())
+    set_up = of_setup & (kind.is_null() | (kind == "setup")) & (undated | in_period("event_on"))
     managed = ~of_setup & (kind.is_null() | kind.is_in(MANAGING)) & (undated | _of_month())
     met = maybe_met(lines, rtm, "setup", *MANAGING).filter(set_up | managed)
     met = by_discipline(met, therapists).with_columns(who=_who())
     others = flag(nw.coalesce(nw.col("who"), nw.lit("")) != "therapist")
     met = met.with_columns(maybe_any=nw.lit(1), maybe_others=others)
     return met.group_by(*LINE).agg(nw.col("maybe_any", "maybe_others", *LACKS).max())
-
-
-def _near() -> nw.Expr:
-    """Whether an event is of the period that the line's date ends."""
-    before = days_between("service_date", "event_on")
-    return (before >= 0) & (before < nw.col("monitoring_period_days"))
 
 
 def _of_month() -> nw.Expr:

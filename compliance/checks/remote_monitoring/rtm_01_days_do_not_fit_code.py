@@ -5,8 +5,8 @@ import narwhals as nw
 from compliance.checks.remote_monitoring.events import (
     LACKS,
     LINE,
-    days_between,
     device_of_code,
+    in_period,
     maybe_met,
     of_set,
     other_tier,
@@ -83,12 +83,13 @@ def days_do_not_fit_code(claim_lines: nw.LazyFrame, rtm: nw.LazyFrame) -> nw.Laz
     lower = nw.col("case") == "lower"
     priced = lower & (nw.col("device") == "musculoskeletal")
     severity = nw.when(nw.col("case") == "higher").then(nw.lit("info")).otherwise(nw.lit("block_or_repay"))
+    facts = untold(doubtful)
     return judge(
         units,
         applies=ruled("monitoring_long_days"),
         cannot_tell={
             "policy.coverage": nw.col("cpt") == "98986",
-            **(facts := untold(doubtful)),
+            **facts,
             "rtm.date": facts["rtm.date"] | ~yes("monitored"),
         },
         fails=~nw.col("case").is_null(),
@@ -123,16 +124,11 @@ def _more_days(lines: nw.LazyFrame, rtm: nw.LazyFrame) -> nw.LazyFrame:
     """The most days that events of no date, kind or patient may add to a line's: LINE, more_days and LACKS."""
     met = maybe_met(lines.select(*LINE, *FACTS), rtm, "device_data").rename({"event_on": "data_on"})
     own = nw.col("event_device").is_null() | (nw.col("event_device") == nw.col("device"))
-    met = met.filter(own & (nw.col("data_on").is_null() | _in_period()))
+    met = met.filter(own & (nw.col("data_on").is_null() | in_period("data_on")))
     added = met.join(_days_on(lines, rtm), on=[*LINE, "data_on"], how="anti")
     once = nw.coalesce(nw.col("data_on").dt.to_string("%Y-%m-%d"), nw.col("event_id"))
     added = added.with_columns(once=once).group_by(*LINE, "once").agg(nw.col(*LACKS).max())
     return added.group_by(*LINE).agg(nw.col(*LACKS).max(), more_days=nw.col("once").count())
-
-
-def _in_period() -> nw.Expr:
-    before = days_between("service_date", "data_on")
-    return (before >= 0) & (before < nw.col("monitoring_period_days"))
 
 
 def _days_on(lines: nw.LazyFrame, rtm: nw.LazyFrame) -> nw.LazyFrame:
@@ -142,4 +138,4 @@ def _days_on(lines: nw.LazyFrame, rtm: nw.LazyFrame) -> nw.LazyFrame:
     )
     met = lines.select(*LINE, *FACTS).join(data.unique(), on="patient_id", how="inner")
     own = nw.col("data_device").is_null() | (nw.col("data_device") == nw.col("device"))
-    return met.filter(own & _in_period()).select(*LINE, "data_on").unique()
+    return met.filter(own & in_period("data_on")).select(*LINE, "data_on").unique()

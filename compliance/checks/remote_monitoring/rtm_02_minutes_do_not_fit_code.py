@@ -94,11 +94,12 @@ def minutes_do_not_fit_code(
     doubtful = (nw.coalesce(case, fitting) != nw.coalesce(nw.col("at_most"), fitting)) | (
         few & ((nw.col("excess") != nw.col("least_excess")) | yes("maybe_unmeasured"))
     )
+    facts = untold(doubtful)
     return judge(
         units,
         applies=ruled("monitoring_minutes"),
         cannot_tell={
-            **(facts := untold(doubtful)),
+            **facts,
             "rtm.date": facts["rtm.date"] | ~yes("managed"),
             "rtm.minutes": few & yes("unknown_minutes"),
             "claim_lines.units": nw.col("case").is_null() & nw.col("units").is_null(),
