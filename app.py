@@ -9,7 +9,9 @@ from ui import data, filters, frame
 
 page = frame.navigation()
 try:
-    filters.draw(data.choices(), data.any_dismissed())
+    with frame.waiting():
+        offered, dismissed = data.choices(), data.any_dismissed()
 except InputError:  # the page says why
-    filters.draw(filters.Choices())
+    offered, dismissed = filters.Choices(), False
+filters.draw(offered, dismissed)
 page.run()

@@ -1,6 +1,7 @@
 """The frame around every page: navigation, style, and the guard that no page runs without it."""
 
 import html
+from contextlib import AbstractContextManager
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -96,6 +97,15 @@ def enter() -> None:
         dress()
         st.navigation(list(pages().values()), position="hidden")
         st.rerun()
+
+
+def waiting() -> AbstractContextManager[Any]:
+    """The place of what is told while somebody waits (a spinner, a bar), there in every run and empty in most.
+
+    Told without a place of its own it would move all that is drawn after it: gone in the next run, the whole page would
+    be drawn anew and jump to its top.
+    """
+    return st.empty()
 
 
 def heading(title: str, sentence: str | None = None, context: str | None = None) -> None:

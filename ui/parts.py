@@ -38,7 +38,8 @@ def empty(why: str) -> NoReturn:
 def ready(title: str) -> views.narrowed.Narrowed:
     """The audit under the filters, or the page's heading and an explanation why there is none."""
     try:
-        view = data.view()
+        with frame.waiting():
+            view = data.view()
     except (InputError, PolicyError) as refusal:
         frame.heading(title)
         empty(

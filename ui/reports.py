@@ -1,8 +1,6 @@
 """The report of what the page shows, as PDF or workbook: made on a click, kept, and its download recorded."""
 
-from collections.abc import Callable
 from datetime import date
-from typing import Any
 
 import streamlit as st
 
@@ -13,12 +11,13 @@ from compliance.reports import Subject, pdf, xlsx
 from compliance.review import lifted
 from compliance.views.narrowed import Narrowed, dismissed_sentence
 from ui import data, filters, parts, trail
+from ui.made import kept
 
 KINDS: dict[str, tuple[str, str]] = {
     "pdf": ("PDF", "application/pdf"),
     "xlsx": ("Workbook", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
 }
-_MADE, _UPLOADED = "report_made", "uploaded_report"
+_MADE = "report_made"
 
 
 def offer(view: Narrowed) -> None:
@@ -74,24 +73,10 @@ def _give(kind: str, key: str, view: Narrowed, chosen: tuple[str, ...], coaching
 
     with st.spinner(f"Making the {title} …"):
         decided = [*sorted(told.lifted), *view.dismissed.rows()]
-        made = _kept(f"{key} {decided} {told.marks}", make)
+        made = kept("report", f"{key} {decided} {told.marks}", make)
     name = f"compliance_{date.today().isoformat()}.{kind}"
     st.download_button(f"Download {name}", made, name, mime, key=f"report_{kind}", type="primary",
                        on_click=trail.exported, args=(name,))  # fmt: skip
-
-
-def _kept(key: str, make: Callable[[], bytes]) -> bytes:
-    """A report made once. Of an upload it is the session's own, as the upload is, and only the last is kept."""
-    if not data.uploaded():
-        return _shared(key, make)
-    if st.session_state.get(_UPLOADED, ("",))[0] != key:
-        st.session_state[_UPLOADED] = (key, make())
-    return st.session_state[_UPLOADED][1]
-
-
-@st.cache_data(show_spinner=False, max_entries=8)
-def _shared(key: str, _make: Any) -> bytes:
-    return _make()
 
 
 def _lifted(view: Narrowed) -> frozenset[str]:

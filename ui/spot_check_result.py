@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from hashlib import sha256
 from statistics import median
 
 import polars as pl
@@ -19,6 +20,7 @@ from compliance.sampling.review import review as reviewed
 from compliance.sampling.spot_check import answered_so_far, bundle_of
 from compliance.sampling.worksheet import CANNOT_TELL, Answer
 from ui import data, frame, parts
+from ui.made import kept
 from ui.spot_check import Opened, drawn_sheet, paragraphs, strata_named
 
 ESTIMATORS = {"difference": "Difference (reported)", "ratio": "Ratio", "mean_per_unit": "Mean per unit"}
@@ -186,7 +188,7 @@ def bundles(shown: Opened, book: Book) -> None:
 
     def with_answers() -> bytes:
         second = shown.answers(done[1]) if len(done) > 1 else None
-        return bundle.reviewed(bundle.opened(handed_out()), shown.answers(done[0]), second)
+        return bundle.reviewed(bundle.opened(given), shown.answers(done[0]), second)
 
     def exported(kind: str) -> None:
         try:
@@ -194,9 +196,15 @@ def bundles(shown: Opened, book: Book) -> None:
         except ReviewError as refusal:
             st.warning(formats.markdown(f"The export is not in the trail. {refusal}"))
 
-    offered = {"To hand out": ("handed_out", handed_out)}
-    if done and (shown.reviewer in done or shown.reviewer not in shown.reviewers):
-        offered["With answers and estimate"] = ("reviewed", with_answers)
+    from_bundle = sha256(shown.bundle).hexdigest() if shown.bundle else ""
+    of = f"{shown.sample_id} {records.fingerprint} {policies.fingerprint} {judged.as_of} {from_bundle}"
+    with st.spinner("Making the bundle …"):
+        given = kept("bundle", of, handed_out)
+        offered = {"To hand out": ("handed_out", given)}
+        if done and (shown.reviewer in done or shown.reviewer not in shown.reviewers):
+            said = [shown.answers(each) for each in done[:2]]
+            whole = kept("reviewed", f"{of} {said}", with_answers)
+            offered["With answers and estimate"] = ("reviewed", whole)
     with st.container(horizontal=True):
         for label, (kind, content) in offered.items():
             st.download_button(

@@ -44,6 +44,11 @@ def test_from_the_funnel_to_the_highlighted_note_and_on_by_link_to_a_cold_server
         receiver.page.wait_for_selector(".evidence", timeout=120_000)
         assert receiver.page.locator("h3").first.inner_text() == title
         assert receiver.page.locator(".evidence mark").all_inner_texts() == words
+        receiver.page.locator("h1").evaluate("head => head.dataset.drawn = 'first'")
+        receiver.page.get_by_text("Hide names", exact=True).first.click()
+        receiver.page.wait_for_url(re.compile("hide_names=true"))
+        receiver.settle()
+        assert receiver.page.locator("h1[data-drawn='first']").count(), "the second run draws nothing anew"
         receiver.clean()
 
 
