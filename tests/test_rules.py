@@ -94,7 +94,12 @@ def groups(code: str) -> dict[int, tuple[str, tuple[int, ...]]]:
     return {number: (code, tuple(numbers)) for numbers in alike.values() for number in numbers}
 
 
-MAYBE_ANYBODYS = {"goals": "plan_id", "rtm": "patient_id", "plans_of_care": "patient_id"}
+MAYBE_ANYBODYS = {
+    "goals": "plan_id",
+    "rtm": "patient_id",
+    "plans_of_care": "patient_id",
+    "authorizations": "patient_id",
+}
 """Tables of which a row that lacks the column may be of any case."""
 
 

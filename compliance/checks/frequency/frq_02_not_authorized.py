@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import narwhals as nw
@@ -13,6 +14,11 @@ from compliance.checks.terms import billed_once, codes, first, fold, in_polars, 
 REQUIRED = "authorization_required"
 UNREAD = f"policy.{REQUIRED}"
 LINE = ["claim_id", "line"]
+UNTOLD = {
+    "unlisted": "authorizations.authorization_id", "undated": "authorizations.starts_on",
+    "of_nobody": "authorizations.patient_id", "of_no_payer": "authorizations.payer_id",
+}  # fmt: skip
+"""The cases that say no more than that a fact is missing, and which."""
 EVALUATIONS = frozenset(codes("evaluation"))
 Row = dict[str, Any]
 
@@ -54,7 +60,9 @@ def not_authorized(
 
     ## How we read the rule
     - An authorization that the claim names counts first; else one of the patient, the payer and the discipline.
-    - Its first and last days are included. Without codes it covers any.
+    - Its first and last days are included. Without codes it covers any, without a last day all from its first; without a
+      first day it cannot be told what it covers. Nor can a service be told that an authorization of an unknown patient or
+      payer may cover, where no other does.
     - Visits and units are used up in order of service. A visit is a day of treatment, unless the payer counts each line.
     - What was used before these records counts; of services up to the day of that count, only it does.
     - Where one is used up, another that also covers the day takes over.
@@ -88,7 +96,7 @@ def not_authorized(
     return judge(
         units,
         applies=nw.col("case") != "no_rule",
-        cannot_tell={"authorizations.authorization_id": nw.col("case") == "unlisted"},
+        cannot_tell={name: nw.col("case") == case for case, name in UNTOLD.items()},
         fails=nw.col("case") != "passed",
     ).select(
         *LINE, "outcome", "missing", "case", "cpt", "service_date", "patient_id", "authorization_id", "number",
@@ -119,13 +127,14 @@ def _used(lines: nw.LazyFrame, authorizations: nw.LazyFrame) -> nw.LazyFrame:
             "used_as_of", "visit_rule", "starts_on", "ends_on", authorized_codes="cpt",
         )
     )  # fmt: skip
-    told = _typed(lines.drop(f"{REQUIRED}__id"))
-    told = told.join(granted, on="patient_id", how="semi", nulls_equal=True)
+    told, nobodys = _typed(lines.drop(f"{REQUIRED}__id")), granted.filter(pl.col("patient_id").is_null())
+    if nobodys.is_empty():
+        told = told.join(granted, on="patient_id", how="semi")
     used = fold(
         nw.from_native(pl.concat([told, granted], how="diagonal_relaxed").lazy()),
         by=("patient_id",),
         order_by=("service_date", "claim_id", "line", "authorization_id"),
-        step=_of_patient,
+        step=partial(_of_patient, [_Authorization(row) for row in nobodys.iter_rows(named=True)]),
         returns=RETURNS,
     )
     return like(in_polars(used.drop("patient_id")), lines)
@@ -164,6 +173,12 @@ class _Authorization:
         held = self.row["authorized_codes"]
         return not held or line["cpt"] in held.split()
 
+    def may_cover(self, line: Row) -> bool:
+        """Whether nothing that is told of it speaks against the line."""
+        payers, disciplines = (None, line["payer_id"]), (None, line["discipline"])
+        of_it = self.row["payer_id"] in payers and self.row["discipline"] in disciplines
+        return of_it and self.within(line) and self.covers(line)
+
     def lacking(self, line: Row) -> tuple[str, int] | None:
         """What is used up for the line, and how many of its units are beyond; null where enough is left."""
         if self._counted_before(line):
@@ -192,8 +207,8 @@ class _Authorization:
         return as_of is not None and line["service_date"] <= as_of
 
 
-def _of_patient(rows: list[Row]) -> Iterator[Row]:
-    """A patient's lines in order of service, each with the authorization that it uses."""
+def _of_patient(nobodys: list[_Authorization], rows: list[Row]) -> Iterator[Row]:
+    """A patient's lines in order of service, each with the authorization that it uses; `nobodys` may be anybody's."""
     held: dict[str | None, list[_Authorization]] = defaultdict(list)
     listed: dict[str, _Authorization] = {}
     for row in rows:
@@ -201,7 +216,19 @@ def _of_patient(rows: list[Row]) -> Iterator[Row]:
             listed[row["authorization_id"]] = _Authorization(row)
             held[row["payer_id"]].append(listed[row["authorization_id"]])
     for line in (row for row in rows if row["claim_id"]):
-        yield _judged(line, held[line["payer_id"]], listed)
+        told = _judged(line, held[line["payer_id"]], listed)
+        yield (
+            told
+            if told["case"] in ("passed", "no_rule", "unlisted")
+            else told | _maybe(line, nobodys, held[None])
+        )
+
+
+def _maybe(line: Row, nobodys: list[_Authorization], no_payers: list[_Authorization]) -> Row:
+    """What may clear a line that no authorization of its patient and payer covers."""
+    if any(each.may_cover(line) for each in nobodys):
+        return {"case": "of_nobody"}
+    return {"case": "of_no_payer"} if any(each.may_cover(line) for each in no_payers) else {}
 
 
 def _judged(line: Row, held: list[_Authorization], listed: dict[str, _Authorization]) -> Row:
@@ -230,10 +257,11 @@ def _case(line: Row, mine: list[_Authorization]) -> Row:
         if within:
             return {"case": "code", "authorization_id": within[0].key}
         return {"case": "outside", "authorization_id": mine[0].key} if mine else {"case": "none"}
+    fitting.sort(key=lambda each: each.row["starts_on"] is None)
     enough = next((each for each in fitting if each.lacking(line) is None), None)
     if enough is not None:
         enough.use(line)
-        return {"case": "passed", "authorization_id": enough.key}
+        return {"case": "passed" if enough.row["starts_on"] else "undated", "authorization_id": enough.key}
     what, excess = fitting[0].lacking(line) or ("visits", 0)
     granted = fitting[0].row[what]
     fitting[0].use(line) if what == "units" else None

@@ -14,6 +14,13 @@ from compliance.checks.terms import codes, fold, judge, like, typed_rows
 
 LIMIT, SPAN = PARAMETERS = ["visit_limit", "visit_limit_per"]
 IDS = [f"{name}__id" for name in PARAMETERS]
+UNKNOWN = (
+    "remittances.allowed",
+    "benefits.used_elsewhere",
+    "authorizations.starts_on",
+    "claim_lines.service_date",
+)
+"""What a limit may lack to say what is left of it."""
 KNOWN_DOLLARS = ("allowed", "fee schedule", "Medicare fee schedule")
 """Where a line's dollars come from, if they are the payer's; a charge is not."""
 PATIENT_AND_PAYER = ("patient_id", "payer_id")
@@ -84,11 +91,12 @@ def benefit_used_up(
     ## How we read the rule
     - A visit is a day of treatment, however many lines and disciplines it has. Remote monitoring is none.
     - Disciplines listed together share one limit. The benefit's first and last days are included.
-    - What other providers used counts first. A day of which the payer allowed nothing used nothing.
+    - What other providers used counts first; where nobody recorded it, nobody knows what is left. A day of which the
+      payer allowed nothing used nothing. Nor is it known beside a line of the patient that lacks its day.
     - Of a limit in dollars, what the lines pay adds up; of the line that crosses it, the part beyond falls away. Where only
       charges are known, nothing can be told beyond it.
     - Beyond a hard limit nothing is paid. Beyond a soft one, or one of which nobody recorded which it is, it is worth knowing;
-      an authorization that covers the day lifts it.
+      an authorization that covers the day lifts it. One without a first day may or may not.
     - The payer's own limit counts each discipline, in the calendar year or in the episode, which stands for the injury. An
       authorization that covers the day lifts it.
     - A payer without a limit is not judged; where nobody has read whether there is one, a patient without a benefit on file
@@ -138,7 +146,7 @@ def benefit_used_up(
         judge(
             units,
             applies=~nw.col("limit").is_null() | ~nw.col("policy_missing").is_null(),
-            cannot_tell={"remittances.allowed": nw.col("unknown") == "remittances.allowed"},
+            cannot_tell={name: nw.col("unknown") == name for name in UNKNOWN},
             fails=~nw.col("case").is_null(),
         )
         .with_columns(fault=nw.col("case"))
@@ -147,13 +155,14 @@ def benefit_used_up(
 
 
 def _parted(lines: pl.DataFrame, limits: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The dated lines of patients with a benefit on file, or with more days of treatment than the payer's limit of visits,
-    and those of all others: only what may go beyond a limit is counted line by line."""
+    """The lines of patients with a benefit on file, or with more days of treatment than the payer's limit of visits (a line
+    without a day may be one), and those of all others: only what may go beyond a limit is counted line by line."""
     on_file = limits.select(PATIENT_AND_PAYER).unique().with_columns(on_file=pl.lit(True))
-    dated = lines.drop_nulls("service_date").join(on_file, on=PATIENT_AND_PAYER, how="left", nulls_equal=True)
-    many = (pl.col("service_date").n_unique() > pl.col(LIMIT).min()).over(PATIENT_AND_PAYER)
+    lines = lines.join(on_file, on=PATIENT_AND_PAYER, how="left", nulls_equal=True)
+    on = pl.col("service_date")
+    many = (on.drop_nulls().n_unique() + on.null_count() > pl.col(LIMIT).min()).over(PATIENT_AND_PAYER)
     beyond = pl.col("on_file").fill_null(False) | many.fill_null(False)
-    return dated.filter(beyond), dated.filter(~beyond)
+    return lines.filter(beyond), lines.filter(~beyond).drop_nulls("service_date")
 
 
 def _within(lines: pl.DataFrame) -> pl.DataFrame:
@@ -183,20 +192,30 @@ class _Limit:
         within = (first is None or on >= first) and (last is None or on <= last)
         return within and line["discipline"] in (self.told["disciplines"] or "").split()
 
-    def take(self, line: Row, *, authorized: bool) -> Row:
-        """Count a line; what is wrong with it."""
+    def take(self, line: Row, *, authorized: bool | None, undated: bool) -> Row:
+        """Count a line; what is wrong with it. `authorized`: null where one may cover it; `undated`: a line lacks its day."""
         beyond = self._visit(line) if self.visits is not None else self._paid(line)
         told: Row = {
             "limit": self.limit, "used": self.used, "disciplines": self.told["disciplines"],
             "benefit_from": self.told["starts_on"], "benefit_to": self.told["ends_on"],
         }  # fmt: skip
-        if not beyond or (authorized and not self.hard):
+        if authorized and not self.hard:
             return told
+        if not beyond:
+            return told | {"unknown": self._uncounted or ("claim_lines.service_date" if undated else None)}
+        if authorized is None and not self.hard:
+            return told | {"unknown": "authorizations.starts_on"}
         if self.visits is None and self.charged:
             return told | {"unknown": "remittances.allowed"}
         days = " ".join(day.date().isoformat() for day in sorted(self.days)) or None
         proof = {"counted_days": days, "used_elsewhere": self.told["used_elsewhere"]}
         return told | proof | {"case": self._case(), "exposed_share": beyond}
+
+    @property
+    def _uncounted(self) -> str | None:
+        """The fact of a benefit without which nobody knows what is left: a blank is no zero."""
+        blank = self.told["used_elsewhere"] is None and not self.by_policy
+        return "benefits.used_elsewhere" if blank else None
 
     def _case(self) -> str:
         if self.by_policy:
@@ -223,7 +242,9 @@ def _of_patient(rows: list[Row]) -> Iterator[Row]:
     """The lines of a patient and payer in order of service, each under its limits."""
     held = [_Limit(row, hard=row["hard"]) for row in rows if row["row"] == "benefit" and _limited(row)]
     granted = [row for row in rows if row["row"] == "authorization"]
-    lines = [row for row in rows if row["row"] == "line" and row["service_date"]]
+    every = [row for row in rows if row["row"] == "line"]
+    lines = [row for row in every if row["service_date"]]
+    undated = len(lines) < len(every)
     by_policy: dict[tuple[Any, ...], _Limit] = {}
     paid = defaultdict(list)
     for row in lines:
@@ -242,8 +263,8 @@ def _of_patient(rows: list[Row]) -> Iterator[Row]:
         if all(allowed == 0 for allowed in paid[line["service_date"]]):
             yield own | ({"limit": mine[0].limit, "used": mine[0].used} if mine else {})
             continue
-        covered = any(_authorizes(each, line) for each in granted)
-        found = [each.take(line, authorized=covered) for each in mine]
+        covered = _authorized(granted, line)
+        found = [each.take(line, authorized=covered, undated=undated) for each in mine]
         yield own | max(found, key=_weight, default={})
 
 
@@ -256,6 +277,12 @@ def _weight(found: Row) -> tuple[bool, bool, bool, float]:
     case = found.get("case")
     sure = case in ("visits", "dollars", "policy")
     return sure, case is not None, found.get("unknown") is not None, found["used"]
+
+
+def _authorized(granted: list[Row], line: Row) -> bool | None:
+    """Whether an authorization covers the line; null where one would whose first day nobody recorded."""
+    covering = [each["starts_on"] for each in granted if _authorizes(each, line)]
+    return None if covering and not any(covering) else bool(covering)
 
 
 def _authorizes(granted: Row, line: Row) -> bool:
