@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import narwhals as nw
 
+from compliance.checks.incomplete_lines import incomplete, maybe_billed
 from compliance.checks.terms import codes, flag, is_timed, kept
 from compliance.checks.units.allocation import CLOCK, POOLED
 from compliance.checks.units.days import (
@@ -85,6 +86,14 @@ def untold() -> dict[str, nw.Expr]:
         "interventions.cpt": minutes & (nw.col("uncoded") > 0),
         "interventions.minutes": minutes,
     }  # fmt: skip
+
+
+def maybe_timed(days: nw.LazyFrame, claim_lines: nw.LazyFrame, notes: nw.LazyFrame) -> nw.LazyFrame:
+    """DAY of `days` and what its line LACKS, where one without a day or code may bill a timed code of that day and payer."""
+    payer, own = nw.col("lined_payer"), nw.col("payer_id")
+    of_payer = payer.is_null() | own.is_null() | (payer == own)
+    timed = nw.col("lined_code").is_null() | is_timed("lined_code")
+    return maybe_billed(days, incomplete(claim_lines, notes), list(DAY), of_payer & timed)
 
 
 def lost_of(lines: nw.LazyFrame, name: str, excess: nw.Expr, by: Sequence[str]) -> nw.LazyFrame:

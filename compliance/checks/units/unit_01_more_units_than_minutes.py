@@ -2,11 +2,12 @@
 
 import narwhals as nw
 
+from compliance.checks import incomplete_lines
 from compliance.checks.rule import rule
 from compliance.checks.terms import flag, judge, ruled
 from compliance.checks.units.allocation import MIDPOINT, POOLED, supported
 from compliance.checks.units.days import DAY
-from compliance.checks.units.lines import judged_lines, lost_of, untold
+from compliance.checks.units.lines import judged_lines, lost_of, maybe_timed, untold
 
 KNOWN_WAYS = (POOLED, MIDPOINT)
 EITHER_WAY = "; this payer's way of counting is not known, and both ways give fewer units than were billed"
@@ -82,6 +83,8 @@ def more_units_than_minutes(
     - Where the note's own total is higher than the sum of its codes and supports the billed units, the record
       contradicts itself: worth knowing, no fault (UNIT-03 asks for the right minutes).
     - 97130 continues 97129, and 90913 continues 90912: their minutes and units count together.
+    - Beside a line of the patient and discipline that lacks its day, or its code on that day, the day's units are not known:
+      what is billed too much already is a finding, all else cannot be told.
     - Codes of another clock (an hour, half an hour, a month) are never counted by 15 minutes. On a day that bills
       an unlisted code, 97039 or 97139, the count cannot be told: payers differ in whether it is timed.
 
@@ -102,7 +105,8 @@ def more_units_than_minutes(
         own=nw.when(by_code).then(nw.col("lost_midpoint")).otherwise(nw.lit(0)),
         whole=nw.when(by_code).then(nw.coalesce(nw.col("pooled_total"), whole)).otherwise(whole),
     )
-    return _judged(lines)
+    asked = lines.select(*DAY, "patient_id", "discipline", "service_date", "payer_id").unique()
+    return _judged(lines.join(maybe_timed(asked, claim_lines, notes), on=list(DAY), how="left"))
 
 
 def _judged(lines: nw.LazyFrame) -> nw.LazyFrame:
@@ -143,11 +147,12 @@ def _judged(lines: nw.LazyFrame) -> nw.LazyFrame:
         fault = nw.when(nw.coalesce(holds, nw.lit(False))).then(nw.lit(name)).otherwise(fault)
     lines = lines.with_columns(case=fault)
     swapped = (nw.col("case") == "code") & (nw.col("units_billed") == nw.col("whole")) & (way == POOLED)
+    fails = (nw.col("lost") > 0) | (nw.col("one_way") > 0)
     return judge(
         lines,
         applies=ruled("unit_method"),
-        cannot_tell=untold(),
-        fails=(nw.col("lost") > 0) | (nw.col("one_way") > 0),
+        cannot_tell={**untold(), **incomplete_lines.untold(~nw.coalesce(fails, nw.lit(False)))},
+        fails=fails,
     ).select(
         "claim_id", "line", "outcome", "missing", "case", "cpt", "service_date", "units", "billed", "lost", "supported",
         "minutes", "timed_minutes", "note_minutes", "units_billed", "units_supported", "minutes_by_code", "billed_by_code",

@@ -3,12 +3,11 @@
 import narwhals as nw
 
 from compliance.checks import incomplete_lines
-from compliance.checks.incomplete_lines import incomplete, maybe_billed
 from compliance.checks.rule import rule
-from compliance.checks.terms import is_timed, judge, ruled
+from compliance.checks.terms import judge, ruled
 from compliance.checks.units.allocation import MIDPOINT, POOLED, supported
 from compliance.checks.units.days import DAY, skilled_minutes
-from compliance.checks.units.lines import judged_lines, untold
+from compliance.checks.units.lines import judged_lines, maybe_timed, untold
 
 
 @rule(
@@ -86,7 +85,7 @@ def fewer_units_than_minutes(
     unbilled = nw.col("units_supported") - nw.col("units_billed")
     fewer_billed = nw.col("unbilled") > 0
     asked = days.select(*DAY, "patient_id", "discipline", "service_date", "payer_id")
-    maybe = maybe_billed(asked, incomplete(claim_lines, notes), list(DAY), _may_count())
+    maybe = maybe_timed(asked, claim_lines, notes)
     return judge(
         days.with_columns(unbilled=unbilled, **both).join(maybe, on=list(DAY), how="left"),
         applies=ruled("unit_method"),
@@ -98,10 +97,3 @@ def fewer_units_than_minutes(
         "supported_by_code", "pooled_by_code", "midpoint_by_code", "missed_dollars",
         "unit_method", "unit_method__id", "timed_unit_minutes__id", "first_unit_minutes__id",
     )  # fmt: skip
-
-
-def _may_count() -> nw.Expr:
-    """Whether an incomplete line may be of a timed code, and of the day's payer."""
-    payer, own = nw.col("lined_payer"), nw.col("payer_id")
-    of_payer = payer.is_null() | own.is_null() | (payer == own)
-    return of_payer & (nw.col("lined_code").is_null() | is_timed("lined_code"))
