@@ -432,6 +432,18 @@ def test_aim_of_safety_is_no_response():
     assert facts("97530 25 MIN. TUB TRANSFERS TO INCREASE SAFETY AWARENESS. MOD A.")["response"] == "no"
 
 
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("Desensitization of the scar and palm by OT.", True),
+        ("Desensitization of the scar over the whole left palm by OT.", False),
+        ("Desensitization of the scar. Seen by OT.", False),
+    ],
+)
+def test_two_gaps_of_a_phrase_take_six_words_within_a_clause(text, read):
+    assert bool(said(text, "passive")) is read
+
+
 def test_exercises_unnamed_are_no_specific_activity():
     assert facts("97530 20 min. Same exercises & activities as Tuesday, SBA.")["specific_activity"] is False
     assert facts("97530 20 min. Wall slides 2x10, SBA.")["specific_activity"] is True

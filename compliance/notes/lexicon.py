@@ -7,7 +7,7 @@ How a phrase is written:
 - `ambulat*` every word that begins so;
 - `{n}` a number, typed or spoken;
 - `[assist]` may be missing; `(bed|chair)` one of several;
-- `..` up to three words in between, within one clause;
+- `..` up to three words in between, within one clause; `.. ..` up to six;
 - `→` any arrow (`<->`, `↔`, `->`).
 
 A lexicon file has `kind`, `description`, `source`, `verified` and `values`: what a mention says, and the phrases
@@ -194,9 +194,18 @@ class Place:
 def _place(nodes: list[tuple[Node, int | None]]) -> Place:
     """The place of some nodes, with the gaps that begin at them."""
     entered = [node for node, left in nodes if left is None]
-    gaps = [(node.next[GAP], GAP_LENGTH) for node in entered if GAP in node.next]
+    gaps = [gap for node in entered for gap in _gaps(node)]
     senses = dict.fromkeys(sense for node in entered for sense in node.senses)
     return Place([*nodes, *gaps], list(senses))
+
+
+def _gaps(node: Node) -> Iterator[tuple[Node, int]]:
+    """The gaps that begin at a node: after one may come another, and they add up."""
+    length = GAP_LENGTH
+    while GAP in node.next:
+        node = node.next[GAP]
+        yield node, length
+        length += GAP_LENGTH
 
 
 def _singulars(word: str) -> Iterator[str]:
