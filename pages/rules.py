@@ -52,6 +52,7 @@ with listed:
                 "Rule": st.column_config.TextColumn(width=64), "Title": st.column_config.TextColumn(width=210),
                 "Severity": st.column_config.TextColumn(width=78),
                 "Findings": st.column_config.NumberColumn(width=64, format="localized"),
+                "Worth knowing": st.column_config.NumberColumn(width=100, format="localized"),
                 "Here": st.column_config.TextColumn(width=60),
             },
         )  # fmt: skip
@@ -61,13 +62,9 @@ code = codes[rows[0] if rows else start]
 if asked != code:
     st.query_params["code"] = code
 with opened, st.container(key="card_rule"):
-    number = int(table["findings"][codes.index(code)])
-    if st.button(
-        f"{formats.plural(number, 'finding')} of {code}",
-        type="tertiary",
-        key="rules_findings",
-        disabled=not number,
-    ):
+    found, info = table.select("findings", "info").row(codes.index(code))
+    said = views.rules.found_words(code, found, info)
+    if st.button(said, type="tertiary", key="rules_findings", disabled=not found + info):
         frame.go("findings", rule=[code])
     rule = catalogue()[code]
     explained, in_force = st.tabs(["What it checks, and why", "Parameters in force, by payer"])

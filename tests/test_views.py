@@ -332,6 +332,18 @@ def test_a_rule_shows_the_worst_severity_that_it_gave_here(whole):
     assert shown == {code: worst.get(code, rule.severity) for code, rule in catalogue().items()}
 
 
+def test_what_a_rule_found_counts_what_is_worth_knowing(whole):
+    table = views.rules.catalogue_table(whole)
+    real, info = (whole.findings.filter(whole.findings["severity"].is_in(each)).height for each in (
+        ["high", "medium", "low"], ["info"],
+    ))  # fmt: skip
+    assert (table["findings"].sum(), table["info"].sum()) == (real, info)
+    assert views.rules.found_words("PR-01", 32, 0) == "32 findings of PR-01"
+    assert views.rules.found_words("UNIT-02", 0, 3) == "3 worth knowing of UNIT-02"
+    assert views.rules.found_words("PAY-01", 1, 6) == "1 finding and 6 worth knowing of PAY-01"
+    assert views.rules.found_words("PR-01", 0, 0) == "0 findings of PR-01"
+
+
 def test_rules_are_chosen_by_family_and_words(whole):
     table = views.rules.catalogue_table(whole)
     some = views.rules.chosen_rules(table, "UNIT", " MINUTES ")

@@ -14,7 +14,7 @@ from compliance.views.narrowed import REAL
 
 
 def catalogue_table(result: Audit) -> pl.DataFrame:
-    """The catalogue as run here, by family: rule, title, code_of_family, family, severity, unit, the counts, findings, here.
+    """The catalogue as run here, by family: rule, title, code_of_family, family, severity, unit, the counts, findings, info, here.
 
     `severity` is the worst of the rule's findings here; where it found nothing, the one that it declares.
     """
@@ -25,7 +25,7 @@ def catalogue_table(result: Audit) -> pl.DataFrame:
     place = pl.col("severity").replace_strict({each: rank for rank, each in enumerate(SEVERITIES)})
     graded = result.findings.with_columns(place=place).sort("place")
     found = graded.group_by("rule", maintain_order=True).agg(
-        findings=REAL.sum(), given=pl.col("severity").first()
+        findings=REAL.sum(), info=(~REAL).sum(), given=pl.col("severity").first()
     )
     rows = [
         {
@@ -40,7 +40,7 @@ def catalogue_table(result: Audit) -> pl.DataFrame:
         for rules in by_family().values()
         for rule in rules
     ]
-    numbers = ("passed", "failed", "cannot_tell", "not_applicable", "findings")
+    numbers = ("passed", "failed", "cannot_tell", "not_applicable", "findings", "info")
     return (
         pl.DataFrame(rows)
         .join(counts, on="rule", how="left", maintain_order="left")
@@ -100,6 +100,13 @@ def rule_named(code: str) -> str:
     return f"{code} {catalogue()[code].title}"
 
 
+def found_words(rule: str, findings: int, info: int) -> str:
+    """What a rule found, as words to follow: `32 findings of PR-01`, `4 findings and 6 worth knowing of PAY-01`."""
+    told = [formats.plural(findings, "finding")] if findings or not info else []
+    told += [f"{formats.count(info)} worth knowing"] if info else []
+    return f"{formats.listed(told)} of {rule}"
+
+
 def catalogue_sheet(table: pl.DataFrame) -> pl.DataFrame:
     """The catalogue with the headings that people read; `table` as `catalogue_table` gives it."""
     return table.select(
@@ -108,6 +115,7 @@ def catalogue_sheet(table: pl.DataFrame) -> pl.DataFrame:
         pl.col("severity").replace_strict(signed_severities()).alias("Severity"),
         pl.col("findings").alias("Findings"),
         pl.col("here").alias("Here"),
+        pl.col("info").alias("Worth knowing"),
         pl.col("passed").alias("Passed"),
         pl.col("failed").alias("Failed"),
         pl.col("cannot_tell").alias("Cannot tell"),
