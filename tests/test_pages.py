@@ -389,6 +389,8 @@ def test_a_what_if_is_told_at_once_saved_by_name_opened_again_and_discarded(visi
     app = visit("what_if")
     assert "Nothing changes" in text(app)
     app.selectbox(key="what_if_policy").set_value("medicare").run()
+    heirs = "What takes this value from there changes too: Medicare Advantage, as Medicare unless the plan says otherwise."
+    assert formats.markdown(heirs) in {each.value for each in app.caption}
     value = next(each for each in app.number_input if each.key.endswith("treatment_days_value"))
     assert value.value == 10
     value.set_value(4).run()

@@ -29,9 +29,7 @@ def form(policies: Policies, offered: filters.Choices) -> Change | None:
     st.caption(formats.markdown(policies.parameter(parameter).about))
     heirs = [policies.names[each] for each in policies.heirs(policy, parameter) if each in judging]
     if heirs:
-        st.caption(
-            formats.markdown(f"It changes for {formats.listed(heirs)} too, which take this value from there.")
-        )
+        st.caption(formats.markdown(f"What takes this value from there changes too: {'; '.join(heirs)}."))
     begins = st.date_input(
         "For dates of service from", offered.first or date.today(), key="what_if_from", format="YYYY-MM-DD"
     )
