@@ -194,7 +194,7 @@ def main() -> None:
         raise SystemExit(cli(sys.argv[1:] or ["--help"], prog_name="compliance", standalone_mode=False))
     except UsageError as error:
         context = error.ctx.command_path if error.ctx else "compliance"
-        said = error.format_message().rstrip(".")
+        said = error.format_message().replace("Value error, ", "").rstrip(".")
         _refuse(f"{said}{'' if said.endswith('?') else '.'} See {context} --help.")
     except typer.Abort:
         raise SystemExit(130) from None

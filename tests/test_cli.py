@@ -219,7 +219,7 @@ def test_the_pre_bill_gate_says_hold_or_release_for_each_claim() -> None:
         (("validate", str(ROOT / "LICENSE")), "LICENSE"),
         (("check", SAMPLE, "--truth", "nowhere.csv"), "nowhere.csv"),
         (("check", SAMPLE, "--qq"), "No such option: --qq. See compliance check --help."),
-        (("check", SAMPLE, "--format", "xml"), "'xml' is not one of 'table'"),
+        (("check", SAMPLE, "--format", "xml"), "Invalid value for '--format': 'xml' is not one of 'table'"),
         (("chek", SAMPLE), "Did you mean 'check'?"),
         (("check",), "PATH"),
         (("check", SAMPLE, "--policies", str(ROOT / "tests")), "holds no policy file"),
