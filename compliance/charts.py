@@ -622,7 +622,7 @@ def unknown_bars(
     return alt.layer(bars, text).properties(title=title, height=_height(shown.height, 24, AROUND_DOTS))
 
 
-LONGEST_TITLE_LINE = 48
+LONGEST_TITLE_LINE, WIDEST_LETTER = 48, 10
 BAR, ROW = 20, 40
 """Pixels of a bar of these pictures, and of the row that it stands in with what is written above it."""
 AROUND_PICTURE = 74
@@ -633,7 +633,9 @@ WIDE_PART = 0.28
 def _picture_title(sentence: str) -> alt.TitleParams:
     """The sentence of a small chart, in as many lines as a narrow card needs."""
     lines = textwrap.wrap(sentence, LONGEST_TITLE_LINE)
-    return alt.TitleParams(text=lines, fontSize=13, offset=6, frame="bounds")
+    # an own limit: the plot's first width, before the card has its own, would cut the words
+    limit = LONGEST_TITLE_LINE * WIDEST_LETTER
+    return alt.TitleParams(text=lines, fontSize=13, offset=6, frame="bounds", limit=limit)
 
 
 def _picture_height(rows: int, sentence: str) -> int:

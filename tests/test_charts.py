@@ -284,3 +284,10 @@ def test_no_line_leads_across_weeks_without_visits():
         1,
     ]
     assert spec["title"]["subtitle"] == "3 earlier visits"
+
+
+def test_the_sentence_of_a_small_chart_keeps_its_words_whatever_the_first_width_of_its_plot():
+    title = charts.minutes_against_units(
+        UNITS.bars, UNITS.marks, UNITS.steps, UNITS.sentence, False
+    ).to_dict()["title"]
+    assert title["limit"] >= 7 * max(len(line) for line in title["text"])
