@@ -220,7 +220,10 @@ def funnel_limits(centre: float, largest: int, points: int = 120) -> pl.DataFram
 
 
 def weekly(
-    visits: pl.DataFrame, incomplete_weeks: int = 2, baseline_until: date | None = None
+    visits: pl.DataFrame,
+    incomplete_weeks: int = 2,
+    baseline_until: date | None = None,
+    every: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
     """The p-chart: per service week (its Monday), visits checked with a finding and the limits at that volume.
 
@@ -229,7 +232,8 @@ def weekly(
     without a finding the limits are those of its interval's end (`expected`).
 
     Columns: week, n, of, share, centre, limit_low, limit_high (outer limits), standing (as `standing`). The last
-    `incomplete_weeks` weeks are marked `incomplete`: their claims are still coming in.
+    `incomplete_weeks` weeks are marked `incomplete`: their claims are still coming in. The last of `every` visit that is
+    known, where `visits` are those that filters let through.
     """
     counted = (
         visits.filter(pl.col("checked"))
@@ -248,7 +252,8 @@ def weekly(
     centre, likely = n / of, expected(n, of)
     bounds = [limits(volume, likely, OUTER) for volume in counted["of"]]
     stands = [standing(found, volume, likely) for found, volume in counted.select("n", "of").iter_rows()]
-    last = counted["week"].max()
+    known = (visits if every is None else every).filter(pl.col("checked"))
+    last = known["service_date"].dt.truncate("1w").max()
     return counted.with_columns(
         share=pl.col("n") / pl.col("of"),
         centre=pl.lit(centre),

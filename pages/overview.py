@@ -81,7 +81,7 @@ if not unknown.is_empty():
             told, counted, ruled = st.columns([5, 2.4, 2.2], vertical_alignment="center", gap="small")
             told.markdown(formats.markdown(fact))
             counted.markdown(formats.markdown(formats.plural(checks, "check")), text_alignment="right")
-            ruled.markdown(formats.markdown(rules))
+            ruled.markdown(formats.markdown(views.records.first_rules(rules)))
         st.caption("Records tells of which payers, and what to do about each.")
 
 with left:
@@ -98,12 +98,12 @@ with left:
     if chosen:
         frame.go("findings", rule=chosen)
 
-    weeks = risk.weekly(view.audit.visits)
+    weeks = risk.weekly(view.audit.visits, every=view.whole.visits)
     if weeks.is_empty():
         st.stop()
     late, left_out = views.weeks.weeks_shown(weeks)
     drawn = charts.p_chart(late, views.weeks.weeks_title(weeks), frame.dark(), left_out)
-    alt = "Share of checked visits with a finding by service week, with limits; the last two weeks are not complete"
+    alt = "Share of checked visits with a finding by service week, with limits; the last two weeks of the records are not complete"
     mondays = parts.picked(parts.chart(drawn, alt, "overview_weeks", weeks), "monday")
     if unevenly := views.narrowed.reviewed_in_part(view, "weeks"):
         st.caption(unevenly)

@@ -154,6 +154,16 @@ def test_a_frozen_baseline_keeps_its_centre_whatever_comes_later() -> None:
     )
 
 
+def test_weeks_that_a_filter_ends_early_are_complete_where_later_ones_are_known() -> None:
+    weeks = [datetime(2026, 1, 5 + 7 * number) for number in range(4)]
+    visits = pl.DataFrame({"service_date": weeks, "findings": 0, "checked": True})
+    assert risk.weekly(visits)["incomplete"].to_list() == [False, False, True, True]
+    early = visits.head(2)
+    assert risk.weekly(early)["incomplete"].to_list() == [True, True]
+    assert risk.weekly(early, every=visits)["incomplete"].to_list() == [False, False]
+    assert risk.weekly(visits.head(3), every=visits)["incomplete"].to_list() == [False, False, True]
+
+
 def test_one_finding_after_a_baseline_without_any_is_not_beyond_chance() -> None:
     weeks = [datetime(2026, 1, 5), datetime(2026, 1, 12), datetime(2026, 2, 2), datetime(2026, 2, 9)]
     visits = pl.DataFrame(

@@ -332,6 +332,14 @@ def test_a_rule_shows_the_worst_severity_that_it_gave_here(whole):
     assert shown == {code: worst.get(code, rule.severity) for code, rule in catalogue().items()}
 
 
+def test_a_missing_fact_names_a_few_rules_and_counts_the_others():
+    assert views.records.first_rules("CON-02, CON-03, CON-04, CON-06") == "CON-02, CON-03, CON-04, CON-06"
+    assert (
+        views.records.first_rules("DOC-02, DOC-03, DOC-04, DOC-05, DOC-06")
+        == "DOC-02, DOC-03, DOC-04 and 2 more"
+    )
+
+
 def test_what_a_rule_found_counts_what_is_worth_knowing(whole):
     table = views.rules.catalogue_table(whole)
     real, info = (whole.findings.filter(whole.findings["severity"].is_in(each)).height for each in (

@@ -26,7 +26,7 @@ def better(view: views.narrowed.Narrowed, subject: Subject) -> None:
     st.subheader("Are we better?", anchor=False)
     kept, _ = data.review()
     marks, baseline = list(subject.marks), subject.baseline_until
-    weeks = risk.weekly(view.audit.visits, baseline_until=baseline)
+    weeks = risk.weekly(view.audit.visits, baseline_until=baseline, every=view.whole.visits)
     if weeks.is_empty():
         parts.explain("No checked visit has a date.")
         return

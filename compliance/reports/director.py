@@ -18,7 +18,9 @@ PAYERS_DRAWN = 8
 
 def page(subject: Subject) -> dict[str, Any]:
     """The data of the director's page."""
-    weeks = risk.weekly(subject.audit.visits, baseline_until=subject.baseline_until)
+    weeks = risk.weekly(
+        subject.audit.visits, baseline_until=subject.baseline_until, every=subject.view.whole.visits
+    )
     unknowns = views.overview.unknowns_sentence(subject.audit, int(subject.figures["visits_cannot_tell"]))
     return {
         "sentence": views.overview.sentence(subject.figures)

@@ -92,6 +92,17 @@ def unknown_sheet(coverage: pl.DataFrame, payers: Callable[[str], str] = str) ->
     )
 
 
+def first_rules(rules: str) -> str:
+    """The first rules of a cell of `unknown_sheet`, and how many more there are: `DOC-02, DOC-03, DOC-04 and 5 more`."""
+    named = rules.split(", ")
+    if len(named) <= RULES_NAMED + 1:
+        return rules
+    return f"{', '.join(named[:RULES_NAMED])} and {len(named) - RULES_NAMED} more"
+
+
+RULES_NAMED = 3
+
+
 def to_do(fact: str) -> str:
     """What makes a check tell that lacked a fact, by its column (`notes.signed_on`, `policy.visit_limit`)."""
     if fact.startswith(VALUE):
