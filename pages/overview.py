@@ -103,7 +103,7 @@ with left:
         st.stop()
     late, left_out = views.weeks.weeks_shown(weeks)
     drawn = charts.p_chart(late, views.weeks.weeks_title(weeks), frame.dark(), left_out)
-    alt = "Share of checked visits with a finding by service week, with limits; the last two weeks of the records are not complete"
+    alt = "Share of checked visits with a finding by service week, with limits; the records' last two weeks are not complete"
     mondays = parts.picked(parts.chart(drawn, alt, "overview_weeks", weeks), "monday")
     if unevenly := views.narrowed.reviewed_in_part(view, "weeks"):
         st.caption(unevenly)

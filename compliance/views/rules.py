@@ -14,7 +14,7 @@ from compliance.views.narrowed import REAL
 
 
 def catalogue_table(result: Audit) -> pl.DataFrame:
-    """The catalogue as run here, by family: rule, title, code_of_family, family, severity, unit, the counts, findings, info, here.
+    """The catalogue as run here, by family: rule, title, code_of_family, family, severity, unit, counts, findings, info, here.
 
     `severity` is the worst of the rule's findings here; where it found nothing, the one that it declares.
     """
