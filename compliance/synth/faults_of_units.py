@@ -1,5 +1,6 @@
 """What is spoilt in units and minutes: more or fewer than documented, missing, overlapping, rounded, capped."""
 
+import re
 from collections import defaultdict
 from collections.abc import Callable
 
@@ -65,6 +66,9 @@ def unit_03(spoiler: Spoiler, number: int) -> None:
     for visit in spoiler.visits(lambda each: medicare(each) and each.timed == each.lines):
         note = visit.note
         if number % 3 == 0:
+            if (untold := _without_minutes(visit)) is None:
+                continue
+            note["text"] = untold
             note |= dict.fromkeys(("timed_minutes", "total_minutes", "started_at", "ended_at"))
             for row in visit.interventions:
                 row |= dict.fromkeys(("minutes", "started_at", "ended_at"))
@@ -78,6 +82,15 @@ def unit_03(spoiler: Spoiler, number: int) -> None:
         spoiler.take(visit)
         spoiler.add("UNIT-03", why, visit, subject="note")
         return
+
+
+def _without_minutes(visit: Visited) -> str | None:
+    """The note's words without the minutes of its codes, where they are told as `35' 97530` or `97530 35 min`; else None."""
+    text = visit.note["text"]
+    for row in visit.interventions:
+        code, minutes = row["cpt"], row["minutes"]
+        text = re.sub(rf"\b{minutes}' (?={code}\b)|(?<=\b{code}) x?{minutes} min\b", "", text)
+    return None if re.search(r"(?i)\d ?min(?:ute)?s?\b", text) else text
 
 
 def unit_04(spoiler: Spoiler, number: int) -> None:

@@ -8,7 +8,11 @@ from compliance.checks.units.days import stated_minutes, window
 
 HELP = r"(?i)min\.?[ -]?(?:a(?:[^a-z]|$)|assist|vc|tc|cue|verbal|visual|tactile)"
 """Minimal help as notes write it: `x8 min A` tells no minutes."""
-MINUTES_IN_TEXT = r"(?i)(?:^|[^0-9a-z.])[0-9]{1,3}[ -]?min(?:s|utes?)?(?:[^a-z]|$)"
+MINUTES_IN_TEXT = (
+    r"(?i)(?:^|[^0-9a-z.])[0-9]{1,3}[ -]?min(?:s|utes?)?(?:[^a-z]|$)|"
+    "(?:^|[^0-9a-z.])[0-9]{1,3} ?['\u2019\u2032] ?[0-9]{5}(?:[^0-9]|$)"
+)
+"""Minutes, or a mark of them before a code (`35' 97530`): after any other number the mark may be of feet."""
 CASES = ("none", "timed_missing", "total_missing", "timed_over_total", "sum", "clock")
 
 
@@ -63,8 +67,8 @@ def minutes_missing(
     - Times contradict where an end comes before its start, where the total is longer than from start to end, or
       where a code's minutes differ from its own start and end, beyond the tolerance. A visit may take longer than
       its treatment.
-    - Where the note's words state minutes (`97530 (25 min)`) and no field does, it cannot be told: words are not read into
-      minutes. Minimal help (`x8 min A`) is none.
+    - Where the note's words state minutes (`97530 (25 min)`, `25' 97530`) and no field does, it cannot be told: words are
+      not read into minutes. Minimal help (`x8 min A`) is none.
     - An export that carries no minutes cannot be told; nor can the minutes of timed codes where a service has no code.
 
     ## What it does not check
