@@ -30,8 +30,8 @@ EXPLAINED = (
     absence_of={"goal_measures": "patient", "notes": "patient"},
     parameters=["plateau_reports", "plateau_treatment_days", "plateau_reports_repay"],
     exposes="days",
-    message="{label} stood at {measure} in {reports} reports in a row, {from_on} to {to_on}, over {treatment_days} treatment "
-    "days",
+    message="{label} reads the same ({measure}) in {reports} reports in a row, {from_on} to {to_on}, over "
+    "{treatment_days} treatment days",
     fix="State why skilled care is still needed, change the plan, convert it to maintenance, or discharge.",
 )
 def plateau(
