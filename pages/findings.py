@@ -33,7 +33,9 @@ with st.container(horizontal=True, vertical_alignment="center", key="findings_to
     parts.chips()
 found = views.findings.listed(every, search, parts.named(every)["message"])
 if every.height < count:
-    st.caption(f"{formats.count(every.height)} of {formats.count(count)} rest on an unverified value.")
+    of_them = formats.money(float(every["dollars"].sum()))
+    told = f"{formats.count(every.height)} of {formats.count(count)} rest on an unverified value: {of_them} of {dollars}."
+    st.caption(formats.markdown(told))
 if search and found.height:
     st.caption(f"{formats.count(found.height)} of {formats.count(count)} hold “{formats.markdown(search)}”.")
 chosen_here = asked == st.session_state.get("findings_opened")  # written by this page, not brought by a link

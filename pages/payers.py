@@ -3,7 +3,7 @@
 import streamlit as st
 
 from compliance import charts, views
-from ui import data, frame, parts
+from ui import data, filters, frame, parts
 
 frame.enter()
 view = parts.ready("Payers")
@@ -30,6 +30,10 @@ def table_below() -> None:
     sheet = views.payers.sheet(shown)
     parts.sheet(sheet, "Payers: dollars, findings, claims, rates and what could not be told")
     parts.download(sheet, "payers_table", "payers.csv")
+    if filters.current().payers and table["payer_id"].null_count():
+        st.caption(
+            "A choice of payers keeps the findings that name none, such as those of a therapist's day."
+        )
 
 
 if view.valued.is_empty():

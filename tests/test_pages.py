@@ -747,6 +747,14 @@ def test_a_dismissal_changes_no_frame_of_a_spot_check(visit, own_review, records
     assert frame() == before and len(before) > 1
 
 
+def test_payers_says_that_findings_without_a_payer_stay_under_a_choice_of_payers(visit) -> None:
+    said = "A choice of payers keeps the findings that name none"
+    for query, there in (({"payer": "MCR"}, True), ({}, False)):
+        app = visit("payers", **query)
+        unnamed = "none named" in set(app.dataframe[-1].value["Payer"])
+        assert any(said in each.value for each in app.caption) == (there and unnamed)
+
+
 def test_the_overview_says_what_rests_on_unverified_values_and_leads_to_its_findings(visit) -> None:
     app = visit("overview")
     assert any(
@@ -756,6 +764,8 @@ def test_the_overview_says_what_rests_on_unverified_values_and_leads_to_its_find
     app.button(key="overview_unverified_findings").click().run()
     assert not app.exception and app.title[0].value == "Findings"
     assert app.toggle(key="unverified").value
+    resting = next(each.value for each in app.caption if "rest on an unverified value" in each.value)
+    assert re.search(r"rest on an unverified value\\?: .*\$[\d\\,]+ of .*\$[\d\\,]+", resting)
     some = len(app.dataframe[0].value)
     app.toggle(key="unverified").set_value(False).run()
     assert 0 < some < len(app.dataframe[0].value)
