@@ -14,7 +14,8 @@ view = parts.ready("Rules")
 table = views.rules.catalogue_table(view.audit)
 ran = table.filter(pl.col("here") == "ran").height
 rest = "" if ran == table.height else " Those that did not say what they lack."
-frame.heading("Rules", f"{ran} of {table.height} rules ran on these records.{rest}", data.context())
+said = f"{ran} of {table.height} rules ran on these records.{rest}{views.narrowed.dismissed_sentence(view)}"
+frame.heading("Rules", said, data.context())
 
 asked = st.query_params.get("code")
 asked = views.rules.rule_called(asked) or asked

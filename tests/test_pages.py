@@ -687,6 +687,11 @@ def test_figures_leave_out_what_was_dismissed_say_so_and_a_link_counts_it_again(
     assert sentence(again).partition(number)[0] != sentence(visit(name)).partition(number)[0]
 
 
+def test_rules_say_how_many_findings_that_were_dismissed_they_leave_out(visit, dismissed) -> None:
+    number = formats.plural(dismissed[1].height, "finding")
+    assert re.search(rf"{number} that reviewers dismissed (is|are) left out", text(visit("rules")))
+
+
 def sentence(app: AppTest) -> str:
     """The page's sentence."""
     return "".join(re.findall('class="sentence">(.*?)</p>', text(app).replace("\\", "")))
