@@ -105,6 +105,7 @@ with left:
     drawn = charts.p_chart(late, views.weeks.weeks_title(weeks), frame.dark(), left_out)
     alt = "Share of checked visits with a finding by service week, with limits; the records' last two weeks are not complete"
     mondays = parts.picked(parts.chart(drawn, alt, "overview_weeks", weeks), "monday")
+    st.caption(views.weeks.COUNTED)
     if unevenly := views.narrowed.reviewed_in_part(view, "weeks"):
         st.caption(unevenly)
     if mondays:

@@ -13,6 +13,7 @@ from compliance.checks.remote_monitoring.givers import SETUP
 from compliance.checks.rule import catalogue
 from compliance.policy import load_policies
 from compliance.views import behind
+from tests.test_rules import policies_of
 
 
 def cases_of(code: str) -> list[Any]:
@@ -111,3 +112,40 @@ def test_shifts_of_the_disciplines_therapists_at_the_clinic_and_of_the_superviso
 def test_shifts_are_shown_only_where_presence_was_asked_for():
     assert on_shift(level="general") == []
     assert {row[-1] for row in on_shift(starts_at=None) if row[1] == "clocked"} == {None, "no"}
+
+
+@pytest.mark.parametrize("case", cases_of("UNIT-05"), ids=lambda case: case.sentence)
+def test_the_visits_behind_a_pattern_of_minutes_are_those_that_were_counted(case):
+    records = case.records()
+    for finding in judged(case, "UNIT-05").findings.iter_rows(named=True):
+        facts = json.loads(finding["evidence"])["facts"]
+        told = behind.visits_of_pattern(finding, facts, records.tables)
+        assert told is not None
+        assert (told["Timed minutes"].min(), told["Timed minutes"].max()) == (
+            facts["shortest"],
+            facts["longest"],
+        )
+        assert behind.visits_of_pattern(finding, facts | {"visits": 1}, records.tables) is None
+        assert behind.visits_of_pattern(finding, {}, records.tables) is None
+
+
+PLATEAUS = [
+    case for case in read_cases(catalogue()["INT-01"].cases) if case.said.get("finds", "nothing") != "nothing"
+]
+
+
+@pytest.mark.parametrize("case", PLATEAUS, ids=lambda case: case.sentence)
+def test_the_reports_behind_a_plateau_are_those_that_were_compared(case, tmp_path):
+    records = case.records()
+    result = audit(records, policies_of(case, tmp_path), case.as_of, [catalogue()["INT-01"]])
+    for finding in result.findings.iter_rows(named=True):
+        facts = json.loads(finding["evidence"])["facts"]
+        ids = behind.reports_of_goal(finding, facts, records.tables)
+        assert len(ids) == facts["reports"]
+        days = dict(records.tables["notes"].select("note_id", "service_date").iter_rows())
+        assert [days[each].date().isoformat() for each in (ids[0], ids[-1])] == [
+            facts["from_on"],
+            facts["to_on"],
+        ]
+        assert behind.reports_of_goal(finding, facts | {"reports": 99}, records.tables) == []
+        assert behind.reports_of_goal(finding, {}, records.tables) == []

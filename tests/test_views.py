@@ -461,6 +461,12 @@ def test_the_worklist_says_dollars_by_standing_and_what_is_old():
         "decided after 2.0 days in the median (of 1)."
     )
     assert views.worklist.standing_sentence(work.clear(), seen, date(2026, 7, 1)) == "No finding."
+    left_out = work.with_columns(status=pl.col("status").replace("confirmed", "dismissed"))
+    told = views.worklist.standing_sentence(left_out, seen, date(2026, 7, 1))
+    assert (
+        "1 dismissed ($70) (a line that a dismissed finding has in common with another counts in both)"
+        in told
+    )
 
 
 def test_a_few_visits_long_before_the_others_are_left_to_the_table():

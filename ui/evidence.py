@@ -212,7 +212,7 @@ def _note_side(finding: Mapping[str, Any], evidence: Mapping[str, Any], rule: Ru
         note_id = data.note_of_day(finding["patient_id"], finding["service_date"])
     quotes = [quote for quote in evidence.get("quotes", []) if quote["note_id"] == note_id]
     spans = [(quote["start"], quote["end"], quote["kind"]) for quote in quotes]
-    told = _note(note_id, spans, rule) if note_id else ""
+    told = _note(note_id, spans, rule) if note_id else _reports(finding, evidence, rule)
     if told:
         return told
     subject = views.causes.SUBJECT_WORDS[finding["subject"]]
@@ -220,6 +220,22 @@ def _note_side(finding: Mapping[str, Any], evidence: Mapping[str, Any], rule: Ru
     if finding["subject"] != "line":
         rests = f"This finding rests on a {subject}, not on one note."
     return f"<h4>No single note</h4><p class='muted'>{rests}</p>"
+
+
+def _reports(finding: Mapping[str, Any], evidence: Mapping[str, Any], rule: Rule) -> str:
+    """The reports that a finding compares, each below a fold, the last one open; nothing where it compares none."""
+    ids = views.behind.reports_of_goal(finding, evidence["facts"], data.records().tables)
+    folds = [
+        f"<details{' open' if note_id == ids[-1] else ''}><summary>{_report_head(note_id)}</summary>"
+        f"{_note(note_id, [], rule)}</details>"
+        for note_id in ids
+    ]
+    return f"<h4>{formats.plural(len(ids), 'report')} compared</h4>{''.join(folds)}" if ids else ""
+
+
+def _report_head(note_id: str) -> str:
+    note = data.note(note_id) or {}
+    return html.escape(f"{parts.words(note['kind'])}, {formats.day(note['service_date'])}") if note else ""
 
 
 def _note(note_id: str, spans: list[tuple[int, int, str]], rule: Rule | None) -> str:

@@ -19,6 +19,7 @@ def draw(finding: Mapping[str, Any], evidence: Mapping[str, Any], result: Audit)
     _running_total(finding, facts, result)
     _monitoring(finding, facts)
     _shifts(finding, facts)
+    _pattern(finding, facts)
 
 
 def _running_total(finding: Mapping[str, Any], facts: Mapping[str, Any], result: Audit) -> None:
@@ -60,12 +61,20 @@ def _shifts(finding: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
     _folded(f"Shifts of {whose} on {day}{service}", told, shown=True)
 
 
+def _pattern(finding: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
+    """The visits of a therapist whose minutes are alike."""
+    told = views.behind.visits_of_pattern(finding, facts, data.records().tables)
+    if told is not None:
+        _folded(f"{formats.plural(told.height, 'visit')} with timed minutes", told, shown=True)
+
+
 def _folded(head: str, table: pl.DataFrame, marked: Collection[int] = (), shown: bool = False) -> None:
     """A table below a fold (open where `shown`): days, dollars and people in words, the rows numbered `marked` standing out."""
     worded = {pl.Date(): formats.day, pl.Float64(): lambda dollars: formats.money(dollars, cents=True)}
     said = []
+    people = {"By": filters.names().therapist, "Patient": filters.names().patient}
     for column in table:
-        word = filters.names().therapist if column.name == "By" else worded.get(column.dtype)
+        word = people.get(column.name) or worded.get(column.dtype)
         said += [pl.Series(column.name, [word(each) for each in column], dtype=pl.String)] if word else []
     numbers = [name for name, dtype in table.schema.items() if dtype.is_numeric()]
     drawn = html_table(table.with_columns(said), numbers, marked)

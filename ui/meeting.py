@@ -39,6 +39,7 @@ def better(view: views.narrowed.Narrowed, subject: Subject) -> None:
         "Share of checked visits with a finding by service week, against a frozen baseline, with marked days"
     )
     parts.chart(drawn, words, "meeting_weeks", weeks, picks=False)
+    st.caption(views.weeks.COUNTED)
     if kept:
         _marking(kept, marks)
 

@@ -10,6 +10,8 @@ import polars as pl
 from compliance.checks.modifiers.running_total import added_up
 from compliance.checks.remote_monitoring.events import MANAGING
 from compliance.checks.remote_monitoring.givers import SETUP
+from compliance.checks.tables import REPORT_KINDS
+from compliance.checks.units.days import minutes_by_code, minutes_of_notes
 from compliance.parameters import ParameterValues
 from compliance.policy import Policies
 
@@ -130,6 +132,51 @@ def shifts_of_day(
         _moment("starts_at", day).alias("From"), _moment("ends_at", day).alias("To"),
         _on_site(facts, at_clinic).alias("On site then"),
     )  # fmt: skip
+
+
+def reports_of_goal(
+    finding: Mapping[str, Any], facts: Mapping[str, Any], tables: Mapping[str, pl.DataFrame]
+) -> list[str]:
+    """The ids of the reports in which a goal was compared, by date; empty where the facts compare none, or the records' are
+    others: those of the plan that say nothing of the goal would count too."""
+    if not {"goal_id", "from_on", "to_on", "reports"} <= facts.keys():
+        return []
+    first, last = (datetime.fromisoformat(facts[name]) for name in ("from_on", "to_on"))
+    same_plan = pl.col("plan_id").fill_null(finding["plan_id"]) == finding["plan_id"]
+    discipline = pl.col("discipline").fill_null(finding["discipline"]) == finding["discipline"]
+    of_plan = same_plan & (pl.col("patient_id") == finding["patient_id"]) & discipline
+    within = pl.col("service_date").dt.truncate("1d").is_between(first, last)
+    found = (
+        tables["notes"]
+        .filter(of_plan, pl.col("kind").is_in(REPORT_KINDS), _attended(), within)
+        .sort("service_date", "note_id")["note_id"]
+        .to_list()
+    )
+    return found if len(found) == facts["reports"] else []
+
+
+def visits_of_pattern(
+    finding: Mapping[str, Any], facts: Mapping[str, Any], tables: Mapping[str, pl.DataFrame]
+) -> pl.DataFrame | None:
+    """The visits whose minutes are alike: Day, Patient (an id), Note, Timed minutes. None where the facts tell of none, or where
+    the records' visits are not as many."""
+    if not {"at_least", "shortest", "longest", "visits"} <= facts.keys():
+        return None
+    own = tables["notes"].filter(pl.col("therapist_id") == finding["therapist_id"], _attended())
+    given = tables["interventions"].join(own.select("note_id", attended=pl.lit(value=True)), on="note_id")
+    own = own.with_columns(treated=pl.col("note_id").is_in(given["note_id"].implode()))
+    coded = minutes_by_code(nw.from_native(given.lazy()))
+    minutes = minutes_of_notes(nw.from_native(own.lazy()), coded).to_native().collect()
+    visits = own.join(minutes.select("note_id", "total"), on="note_id").filter(pl.col("total") > 0)
+    visits = visits.sort("service_date", "note_id").select(
+        pl.col("service_date").cast(pl.Date).alias("Day"), pl.col("patient_id").alias("Patient"),
+        pl.col("note_id").alias("Note"), pl.col("total").cast(pl.Int64).alias("Timed minutes"),
+    )  # fmt: skip
+    return visits if visits.height == facts["visits"] else None
+
+
+def _attended() -> pl.Expr:
+    return pl.col("outcome").fill_null("attended") == "attended"
 
 
 def _moment(column: str, day: pl.Expr) -> pl.Expr:

@@ -6,6 +6,9 @@ import polars as pl
 
 from compliance import formats, risk
 
+COUNTED = "Visits, not findings: a finding on a plan or a report counts for each visit that it touches, and a visit counts once."
+"""Why the share of visits is another figure than findings per 100 visits."""
+
 
 def weeks_title(weeks: pl.DataFrame) -> str:
     """What the p-chart says: how many complete weeks lie outside its limits."""

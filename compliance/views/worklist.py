@@ -25,6 +25,7 @@ def sentence(counted: Mapping[str, int], work: pl.DataFrame, before: Mapping[str
 
 STANDINGS = ("open", "asked", "confirmed", "dismissed", "waived")
 OLD_DAYS = 30
+SHARED = " (a line that a dismissed finding has in common with another counts in both)"
 
 
 def standing_sentence(work: pl.DataFrame, seen: pl.DataFrame, on: date) -> str:
@@ -49,8 +50,11 @@ def standing_sentence(work: pl.DataFrame, seen: pl.DataFrame, on: date) -> str:
     age = formats.rate(old, waiting.height, share.low, share.high)
     took = aged.filter(pl.col("status").is_in(["confirmed", "dismissed"]), pl.col("ended") >= pl.col("begun"))
     days = took.select((pl.col("ended") - pl.col("begun")).dt.total_seconds().median() / 86_400).item()
+    shared = {"dismissed"} < set(
+        counted
+    )  # dismissed ones share a line's dollars among themselves, the others too
     parts = [
-        ", ".join(told) or "No finding",
+        (", ".join(told) or "No finding") + (SHARED if shared else ""),
         f"older than {OLD_DAYS} days: {age} of those to decide" if waiting.height else "",
         ""
         if days is None
