@@ -138,7 +138,7 @@ def alone(whole: Audit, mark: str) -> Audit:
 def clinic_of_cases(cases: Iterable[tuple[str, Case]], folder: Path) -> tuple[Records, Policies]:
     """Cases as one clinic: the keys of each bear its mark, and its payers a policy of its own where it sets values."""
     parts: dict[str, list[pl.DataFrame]] = defaultdict(list)
-    overlays = False
+    overlays, cases = False, list(cases)
     for number, (mark, case) in enumerate(cases):
         for name, frame in case.frames.items():
             keys = [
@@ -168,6 +168,8 @@ def clinic_of_cases(cases: Iterable[tuple[str, Case]], folder: Path) -> tuple[Re
             text = yaml.safe_dump({"id": f"case-{number}", "based_on": case.payer, **rows})
             (folder / f"{number}.yaml").write_text(text, encoding="utf-8")
     records = from_frames({name: pl.concat(frames, how="diagonal") for name, frames in parts.items()})
+    for _, case in cases if records.report.refusals else ():
+        case.records()  # which raises, by its sentence, where the cell is this case's
     assert not records.report.refusals
     return records, load_policies(folder if overlays else None)
 
