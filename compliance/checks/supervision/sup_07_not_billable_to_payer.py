@@ -54,6 +54,8 @@ def not_billable_to_payer(
       from June 9, 2025; an earlier service is worth knowing only.
     - An assistant named as rendering therapist, whose enrolment is recorded and began later, is not enrolled.
     - Physical and occupational therapy assistants are billable under their therapist (SUP-01, AST).
+    - Role and licence are those of who gave the code, an assistant or aide before a therapist; else of who wrote the note,
+      else of who is on the line. A licence that is not recorded is nobody else's.
 
     ## What it does not check
     Enrolment and licences of therapists (INT-10).
@@ -70,12 +72,10 @@ def not_billable_to_payer(
         .join(enrolled, on="therapist_id", how="left")
         .with_columns(
             treating_role=nw.coalesce(nw.col("given_role"), nw.col("author_role"), nw.col("rendering_role")),
-            credential=nw.coalesce(
-                nw.when(~nw.col("given_role").is_null()).then(nw.col("given_credential")),
-                nw.when(nw.col("given_role").is_null() & ~nw.col("author_role").is_null()).then(
-                    nw.col("author_credential")
-                ),
-                nw.col("rendering_credential"),
+            credential=_of_whose_role_is_known(
+                ("given_role", "given_credential"),
+                ("author_role", "author_credential"),
+                ("rendering_role", "rendering_credential"),
             ),
             treating_discipline=nw.coalesce(
                 nw.col("given_discipline"), nw.col("author_discipline"), nw.col("rendering_discipline")
@@ -117,3 +117,11 @@ def _deliverers(interventions: nw.LazyFrame) -> nw.LazyFrame:
     )
     first_of = ranked.group_by("note_id", "cpt").agg(nw.col("rank").min())
     return first_of.select("note_id", "cpt", delivering=nw.col("rank").str.slice(1))
+
+
+def _of_whose_role_is_known(*people: tuple[str, str]) -> nw.Expr:
+    """The credential of the first person whose role is known, null where it is not known of that one: nobody else's is taken."""
+    told = nw.lit(None, dtype=nw.String)
+    for role, credential in reversed(people):
+        told = nw.when(~nw.col(role).is_null()).then(nw.col(credential)).otherwise(told)
+    return told
