@@ -54,10 +54,10 @@ def told() -> Records:
         ("paid.835", x12.remittances_835(records)),
         *fhir.files_of({**charts, **others}),
     ]
-    return load_files([*files, ("rest.xlsx", workbook.workbook_of(_beside(records, sent)))])
+    return load_files([*files, ("rest.xlsx", workbook.workbook_of(_beside(records)))])
 
 
-def _beside(records: Records, sent: pl.DataFrame) -> Records:
+def _beside(records: Records) -> Records:
     beside = {}
     for name in [name for name in TABLES if name not in records.absent_tables]:
         table = records.tables[name]

@@ -16,7 +16,6 @@ from compliance.records.claim_codes import FILING, discipline_and_role
 from compliance.records.load import InputError, load, load_files
 
 DATA = Path(__file__).parent / "data/x12"
-GUIDE = re.compile(r"00[45]010X\d{3}")
 FILES = sorted(
     file
     for file in DATA.rglob("*")
@@ -30,7 +29,6 @@ OTHERS = [
     if file not in PROFESSIONAL and file not in REMITTANCES and "blue_cross" not in file.name
 ]
 GOLDEN = DATA / "keironstoddart/tests/output"
-PLAN_1 = "835_005010X221A1"
 
 
 def name_of(file):

@@ -146,8 +146,8 @@ def load_cms_file(
             f"{file.name}: no table of CMS's that is known here. Give its zip, text or CSV of code pairs (PTP), unit "
             f"limits (MUE), relative values (PPRRVU) or cost indices (GPCI); workbooks are not read. It holds {_listed(texts)}."
         )
-    for (kind, table, _), edited in editions.items():
-        _refuse_contradictions(kind, table, edited)
+    for (kind, _, _), edited in editions.items():
+        _refuse_contradictions(kind, edited)
     return _write(folder / "cms", editions, known)
 
 
@@ -341,7 +341,7 @@ def _begins(kind: str, names: Sequence[str], file: Path) -> date:
     )
 
 
-def _refuse_contradictions(kind: str, table: str, edited: Edited) -> None:
+def _refuse_contradictions(kind: str, edited: Edited) -> None:
     """Refuse two rows that say different things of one code: which of them is right nobody here can tell."""
     known: dict[tuple[Any, ...], tuple[Kept, str]] = {}
     for row, place in zip(edited.rows, edited.places, strict=True):

@@ -167,7 +167,7 @@ def _masked(subject: Subject, texts: pl.Series) -> pl.Series:
     return pl.Series([each and subject.names.masked(each) for each in texts], dtype=pl.String)
 
 
-def _risk_columns(table: pl.DataFrame) -> list[pl.Expr]:
+def _risk_columns() -> list[pl.Expr]:
     return [
         pl.col("dollars").round(2).alias("At risk"),
         pl.col("findings").cast(pl.Int64).alias("Findings"),
@@ -189,7 +189,7 @@ def _therapists(subject: Subject) -> pl.DataFrame:
     }
     people = pl.DataFrame(_person(subject, table, "therapist_id", "Therapist"))
     standing = pl.Series("Stands", [told.get(key) for key in table["therapist_id"]], dtype=pl.String)
-    return pl.concat([people, standing.to_frame(), table.select(_risk_columns(table))], how="horizontal")
+    return pl.concat([people, standing.to_frame(), table.select(_risk_columns())], how="horizontal")
 
 
 def _payers(subject: Subject) -> pl.DataFrame:
@@ -202,7 +202,7 @@ def _payers(subject: Subject) -> pl.DataFrame:
         pl.col("per_100_high").round(2).alias("Per 100, to"),
         pl.col("cannot_tell_share").alias("Cannot tell, share"),
     )
-    return pl.concat([names, table.select(_risk_columns(table)), more], how="horizontal")
+    return pl.concat([names, table.select(_risk_columns()), more], how="horizontal")
 
 
 def _rules(subject: Subject) -> pl.DataFrame:

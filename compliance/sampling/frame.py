@@ -154,9 +154,7 @@ def build_frame(lines: pl.DataFrame, criteria: Criteria) -> Frame:
             excluded.append(Excluded(reason, gone.height, int(gone["cents"].sum() or 0)))
         lines = lines.filter(~leaves)
     if lines.is_empty():
-        raise SamplingError(
-            "the frame is empty: no claim line meets the criteria" + _mostly(excluded, criteria)
-        )
+        raise SamplingError("the frame is empty: no claim line meets the criteria" + _mostly(excluded))
     return Frame(criteria, _units(lines, criteria.unit), tuple(excluded))
 
 
@@ -188,7 +186,7 @@ def _reasons(criteria: Criteria) -> list[tuple[str, pl.Expr]]:
     return reasons
 
 
-def _mostly(excluded: list[Excluded], criteria: Criteria) -> str:
+def _mostly(excluded: list[Excluded]) -> str:
     if not excluded:
         return ""
     most = max(excluded, key=lambda each: each.lines)

@@ -106,8 +106,8 @@ def _goal_line(rng: Random, episode: Episode, goal: Goal, report: Report, place:
         return f"{goal.label} ({goal.text}): {was} -> {now} ({since} -> {until}); {phrase(rng, 'progress_words')}."
     was, now = episode.level(before), episode.level(after)
     numbers_was, numbers_now = (
-        measured(goal.task, slots(goal.task, before)),
-        measured(goal.task, slots(goal.task, after)),
+        measured(slots(goal.task, before)),
+        measured(slots(goal.task, after)),
     )
     verdict = _verdict(rng, goal, report, (was, numbers_was) == (now, numbers_now))
     name = tasks()[goal.task]["name"]

@@ -544,7 +544,7 @@ def _write_plans(rng: Random, episode: Episode, key: str, weeks: int) -> None:
             starts_on=starts,
             weeks=span,
             author=episode.therapist,
-            goals=_goals(rng, episode, plan_id, starts, span, style, reached, number),
+            goals=_goals(rng, episode, plan_id, starts, span, style, reached),
             interventions=_planned_codes(episode),
             certified_on=next_open(starts + timedelta(days=rng.randint(2, 16))),
             replaces=previous,
@@ -579,7 +579,6 @@ def _goals(
     span: int,
     style: tuple[str, str],
     reached: float,
-    number: int,
 ) -> list[Goal]:
     """Two short-term goals on the way, two long-term goals at the end; of the first two or three tasks."""
     goals = []
@@ -601,8 +600,8 @@ def _goals(
                 task=task_id,
                 level=level,
                 text=goal_text(rng, task_id, numbers, level, weeks),
-                baseline=f"{SHORT_LEVELS[baseline]}; {measured(task_id, slots(task_id, reached))}",
-                target=f"{SHORT_LEVELS[level]}; {measured(task_id, numbers)}",
+                baseline=f"{SHORT_LEVELS[baseline]}; {measured(slots(task_id, reached))}",
+                target=f"{SHORT_LEVELS[level]}; {measured(numbers)}",
                 due_on=starts + timedelta(days=7 * weeks - 1),
                 serves=task_id,
             )
@@ -618,7 +617,7 @@ def goal_text(rng: Random, task_id: str, numbers: dict[str, int], level: str, we
     return f"{who} {what} with {help_words} {rng.choice(('within', 'in'))} {weeks} weeks"
 
 
-def measured(task_id: str, numbers: dict[str, int]) -> str:
+def measured(numbers: dict[str, int]) -> str:
     """The numbers of a task in words, as a goal's baseline or target states them."""
     units_of = {
         "load": "{} lb", "seat": "{} in. seat", "rim": "{} in. rim", "rise": "{} in. step", "steps": "{} steps",

@@ -222,10 +222,10 @@ class _Answers:
             ("N1", "PE", _plain(names[1]["name"]), "XX", names[1]["npi"]), ("LX", "1"),
         ]  # fmt: skip
         for claim_id, answers in groupby(rows, key=lambda row: row["claim_id"]):
-            body += self._answer(self.claims[claim_id], list(answers), names[0]["kind"], number)
+            body += self._answer(self.claims[claim_id], list(answers), names[0]["kind"])
         return body
 
-    def _answer(self, claim: dict, rows: list[dict], kind: str | None, number: int) -> Iterator[Segment]:
+    def _answer(self, claim: dict, rows: list[dict], kind: str | None) -> Iterator[Segment]:
         lines = self.lines.get(claim["claim_id"], {})
         charged = sum(self._charge(row, lines) for row in rows)
         paid, owed = (sum(row[name] or 0 for row in rows) for name in ("paid", "patient_responsibility"))
