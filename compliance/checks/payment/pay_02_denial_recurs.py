@@ -103,7 +103,7 @@ def _told(window: list[dict[str, Any]], last: dict[str, Any]) -> dict[str, Any]:
         "remarks": remarks or None,
         "reason": meaning(last["carc"]),
         "explained_by": ", ".join(rules) or None,
-        "exposed_lines": BETWEEN_LINES.join(f"{row['claim_id']}/{row['line']}" for row in window),
+        "exposed_lines": BETWEEN_LINES.join(f"{row['claim_id']}/{int(row['line'])}" for row in window),
         "policy_missing": last["policy_missing"],
         **{name: last[name] for each in PARAMETERS for name in (each, f"{each}__id")},
     }
