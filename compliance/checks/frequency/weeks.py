@@ -103,7 +103,8 @@ def _weeks(chart: Chart, interval: Interval, row: Row, own: Sequence[Day]) -> Ro
     for monday in over:
         days = [day.on for day in own if not day.evaluation and _monday(day.on) == monday]
         beyond += days[ceil(planned[monday]) :]
-    first, latest = chart.days[0].on if chart.days else last, chart.days[-1].on if chart.days else last
+    treated = [day.on for day in chart.days if day.episode == interval.episode] or [last]
+    first, latest = treated[0], treated[-1]
     attended = [monday for monday in mondays if first <= monday and monday + 6 * ONE_DAY <= latest]
     return {
         "doubt": chart.doubt or ("claim_lines.cpt" if unsure else None), "judged_to": last, "full_weeks": len(mondays),
