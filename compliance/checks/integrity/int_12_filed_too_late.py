@@ -20,7 +20,7 @@ from compliance.checks.terms import first, judge, ruled, whole_days
     parameters=["timely_filing_days", "timely_filing_months", "timely_filing_warn_share"],
     exposes="line",
     message={
-        "unsent": "{cpt} of {service_date} was not filed by {limit_on}, the last day; {days_over} days have passed since",
+        "unsent": "{cpt} of {service_date} was not filed by {limit_on}, the last day, {days_over} days ago",
         "late": "{cpt} of {service_date} was filed on {filed_on}, {days_over} days after the last day, {limit_on}",
         "near": "{cpt} of {service_date} is not filed yet; the last day is {limit_on}, in {days_left} days",
     },

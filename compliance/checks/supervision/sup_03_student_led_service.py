@@ -27,7 +27,8 @@ WAYS = ("never", "in_room", "direct", "general")
     exposes="line",
     message={
         "never": "A student gave {cpt} on {service_date}; this payer never pays for a student's service",
-        "not_in_room": "A student gave {cpt} on {service_date} and the therapist was not in the room, directing it",
+        "not_in_room": "A student gave {cpt} on {service_date}, and nothing says that the therapist was in the room, "
+        "directing it",
         "unsigned": "A student gave {cpt} on {service_date} and no therapist signed the note",
         "not_on_site": "A student gave {cpt} on {service_date} and no therapist was on site",
         "nobody": "A student gave {cpt} on {service_date} and no supervising therapist is named",
