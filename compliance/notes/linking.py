@@ -4,9 +4,10 @@ A label links when the plan holds it, the goal is open on the day, and the note 
 another time. Without a label, activity and goal meet when they share an action and a thing ("toilet" and "commode"
 are one thing; see the `concepts_*` lexicons), or where the note uses two of the goal's own words.
 
-Columns of `link_table`: note_id; goal_id (null: no such label); label; how (label, meaning, none); status (open, met,
-modified, discontinued, unknown_label); links; why_not (not_open, unknown_label, not_addressed, planned, history, perhaps); code
-(the section in which the words stand); start, end, words.
+Columns of `link_table`: note_id; goal_id (null: no such label); label; how (label, meaning, none; before: as by meaning, of
+an earlier day's work, which links nothing); status (open, met, modified, discontinued, unknown_label); links;
+why_not (not_open, unknown_label, not_addressed, planned, history, perhaps); code (the
+section in which the words stand); start, end, words.
 """
 
 import re
@@ -139,6 +140,7 @@ def _links(text: str, mentions: tuple[Mention, ...], plan: tuple[Goal, ...]) -> 
     for goal in plan:
         if goal.status == OPEN and goal.goal_id not in settled:
             rows += _by_meaning(text, by_value, codes, goal)
+    rows += _told_before(text, mentions, plan, settled | {row[0] for row in rows})
     open_ones = [goal for goal in plan if goal.status == OPEN and goal.goal_id not in left_out]
     served = {row[6] for row in rows if row[4]}
     if open_ones and None not in served:
@@ -307,6 +309,24 @@ def _by_meaning(
             )
             if code is None:
                 return
+
+
+def _told_before(
+    text: str, mentions: tuple[Mention, ...], plan: tuple[Goal, ...], met: set[str]
+) -> Iterator[tuple[Any, ...]]:
+    """Goals whose activity the note tells of an earlier day ("sit to stand was mod A at eval"): a report names them so."""
+    told = [
+        m
+        for m in mentions
+        if m.kind in ("action", "object") and m.when in (TODAY, GOAL, HISTORY) and not m.negated
+    ]
+    if all(m.when != HISTORY for m in told):
+        return
+    by_value, codes = _by_value(told), tuple(dict.fromkeys(m.code for m in mentions))
+    for goal in plan:
+        if goal.status == OPEN and goal.goal_id not in met:
+            for row in _by_meaning(text, by_value, codes, goal):
+                yield (*row[:2], "before", row[3], False, *row[5:])
 
 
 _WORDS_SHARED = 2

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import polars as pl
 
+from compliance.notes.comparisons import comparisons
 from compliance.notes.frame import AIM, GOAL, HISTORY, PLAN, SENTENCE_ENDS, TODAY, Frame, frame
 from compliance.notes.goal_statements import goal_statement
 from compliance.notes.labels import references
@@ -798,6 +799,7 @@ def _comparisons(note: list[Word], found: Iterable[_Span]) -> Iterator[_Span]:
         )
         if after is not None and first is not None:
             yield _Span(first, values[after], "measure", "with_earlier")
+    yield from (_Span(first, last, "measure", "with_earlier") for first, last in comparisons(note, levels))
 
 
 def _dates(note: list[Word]) -> set[int]:

@@ -79,10 +79,12 @@ def report_incomplete(
       judged where it served as the report of a period (PR-01).
     - A discharge note of an episode shorter than the report interval needs none of this.
     - The period's dates stand in their fields or in the text.
-    - A goal is mentioned by its label or by its meaning, or where the record holds a measure of it for this
-      note. A goal closed by the day of the report need not be named, nor one that replaced another later.
-    - A measure counts with an earlier value beside it: in the text (*mod A → CGA*, *was 95 deg*), or as a
-      stored measure whose goal has an earlier one or a baseline.
+    - A goal is mentioned by its label or by its meaning, of today or of an earlier day, or where the record holds
+      a measure of it for this note. A goal closed by the day of the report need not be named, nor one that replaced
+      another later.
+    - A measure counts with an earlier value beside it: in the text (*mod A → CGA*, *was 95 deg*, *CGA; mod A
+      at eval*, columns headed *initial* and *current*), or as a stored measure whose goal has an earlier one
+      or a baseline. What was before the illness is none.
     - Such a comparison is itself an assessment of progress; so are words for progress, plateau or decline.
       A plan to progress is none, nor is *tolerating well*.
     - One missing element is a weakness. Two or more of goals, measure and assessment put the visits after
