@@ -209,8 +209,11 @@ def _later(plan: Plan, episode: int, former: Interval | None, days: Sequence[Day
         return replace(made, former=former)
     after = ended + ONE_DAY
     signed = signed_on(plan, rules)
-    lapsed = bool(rules.required and signed and signed > ended + delay and not plan.reasoned)
-    starts = signed if lapsed and signed else after
+    starts = after
+    if rules.required and signed and signed > ended:
+        paused = not any(ended < day.on < signed for day in days)
+        if paused or (signed > ended + delay and not plan.reasoned):
+            starts = signed
     made = _interval(plan, episode, min(plan.begins, after), starts, days, rules, initial=False)
     unknown = None if former else "plans_of_care.ends_on"
     return replace(made, due=ended, first=False, former=former, unknown=unknown)

@@ -77,8 +77,8 @@ def plan_expired(
     - A duration given as a number of visits lasts as long as the payer allows, and ends when the visits are used. Days with
       an evaluation use none.
     - A plan that states no duration holds as long as the payer allows (that it lacks one is POC-02).
-    - The plan that renews it begins on the day after the former interval, whenever it was written. After a lapse it begins
-      with its signature.
+    - The plan that renews it begins on the day after the former interval, whenever it was written. Where care lapsed until
+      it was signed, or its certification came later than is accepted and no reason is given, it begins with its signature.
     - The end of a plan that the records lack cannot be told, nor whether the one that renews it came in time. It may have
       lasted into the plan that renews it, whose own end is then known only where it is stated.
     - In time is a dated signature by the last day of the former interval. Late by no more than the days of delay is accepted
