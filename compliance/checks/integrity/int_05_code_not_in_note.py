@@ -9,6 +9,7 @@ from compliance.checks.integrity.prices import given_codes, own_units, priced
 from compliance.checks.rule import rule
 from compliance.checks.terms import codes, flag, fold, is_timed, judge, kept, yes
 from compliance.checks.units.allocation import CLOCK, supported
+from compliance.checks.units.days import clock_code
 
 DAY = ["patient_id", "discipline", "service_date"]
 OF_LINE = [
@@ -74,6 +75,8 @@ def code_not_in_note(
     - A code holds where an intervention bears it, or where the text names its number.
     - A note without interventions, or with one that has no code, cannot be told unless its text names the code.
     - 97014 in the note is G0283 on the claim: payers ask for one or the other.
+    - A code that continues another (97130 after 97129) is held by a note of that one: its minutes stand there, and whether
+      they suffice UNIT-01 says.
     - A timed code counts as missed where its own minutes make a unit, and the day's timed minutes support more units
       than were billed: minutes that are billed under another code are not missed.
     - A line of the patient and discipline without a code on that day may bill a code; so may one without a day, of the code
@@ -112,11 +115,14 @@ def _billed_codes(
     written = mentions.filter(named).select("note_id", "value").rename({"value": "cpt"})
     recorded = interventions.filter(~nw.col("cpt").is_null()).select("note_id", "cpt")
     held = nw.concat([recorded, written], how="vertical").select("note_id", code=_one_code()).unique()
+    begun = held.select("note_id", begins="code", begun=nw.lit(1))
     uncoded = interventions.select("note_id", uncoded=flag(nw.col("cpt").is_null()))
     lines = claim_lines.filter(is_session()).select(*LINE, *OF_LINE, code=_one_code())
     of_notes = (
-        pairs.join(lines.select(*LINE, "code"), on=LINE)
+        pairs.join(lines.select(*LINE, "code", begins=clock_code()), on=LINE)
         .join(held.with_columns(holds=nw.lit(1)), on=["note_id", "code"], how="left")
+        .join(begun, on=["note_id", "begins"], how="left")
+        .with_columns(holds=nw.coalesce(nw.col("holds"), nw.col("begun")))
         .join(uncoded.group_by("note_id").agg(nw.col("uncoded").max()), on="note_id", how="left")
         .group_by(*LINE)
         .agg(nw.col("holds").max(), nw.col("uncoded").max())
