@@ -6,6 +6,13 @@ from compliance.checks.modifiers.therapy_lines import asked, modifier_of, therap
 from compliance.checks.rule import rule
 from compliance.checks.terms import DISCIPLINE_MODIFIERS, codes, has_code, judge, yes
 
+CONTRADICTED = {
+    "therapist": "a therapist of {rendering_discipline} rendered it",
+    "plan": "its note is of {note_discipline}",
+    "day": "the patient's only notes of that day are of {day_discipline}",
+}
+"""Who contradicts a modifier. Where the code asks for it, the code or the therapist is wrong, not the modifier."""
+
 
 @rule(
     code="MOD-02",
@@ -20,18 +27,27 @@ from compliance.checks.terms import DISCIPLINE_MODIFIERS, codes, has_code, judge
     message={
         "several": "{cpt} of {service_date} bears {on_line}, more than one of GP, GO and GN",
         "code": "{cpt} of {service_date} bears {on_line}, but only {code_discipline} gives this code ({expected_modifier})",
-        "therapist": "{cpt} of {service_date} bears {on_line}, but a therapist of {rendering_discipline} rendered it "
-        "({expected_modifier})",
-        "plan": "{cpt} of {service_date} bears {on_line}, but its note is of {note_discipline} ({expected_modifier})",
-        "day": "{cpt} of {service_date} bears {on_line}, but the patient's only notes of that day are of {day_discipline} "
-        "({expected_modifier})",
+        **{
+            case: f"{{cpt}} of {{service_date}} bears {{on_line}}, but {said} ({{expected_modifier}})"
+            for case, said in CONTRADICTED.items()
+        },
+        **{
+            f"{case}_of_code": f"{{cpt}} of {{service_date}} bears {{on_line}}, as its code asks, but {said}"
+            for case, said in CONTRADICTED.items()
+        },
     },
     fix={
         "several": "Keep the one of GP, GO and GN that names the discipline of the plan of care.",
+        "code": "Put {expected_modifier} in place of {on_line} if {code_discipline} gave it; else bill the code of the "
+        "discipline that gave it.",
         **dict.fromkeys(
-            ("code", "therapist", "plan", "day"),
+            CONTRADICTED,
             "Put {expected_modifier}, for the discipline of the plan of care, in place of {on_line}, or correct who rendered "
             "the line.",
+        ),
+        **dict.fromkeys(
+            (f"{case}_of_code" for case in CONTRADICTED),
+            "Correct who rendered the line, or bill the code of the discipline that gave it, with {expected_modifier}.",
         ),
     },
 )
@@ -86,6 +102,8 @@ def discipline_modifier_wrong(
     lines = lines.with_columns(
         case=nw.when(several).then(nw.lit("several")).otherwise(case), expected=expected
     )
+    asked_by_code = ~several & nw.coalesce(nw.col("by_code") == nw.col("on_line"), nw.lit(False))
+    of_code = nw.when(asked_by_code).then(nw.lit("_of_code")).otherwise(nw.lit(""))
     required = nw.coalesce(nw.col("discipline_modifier_required"), nw.lit(False))
     unnamed = nw.col("by_therapist").is_null() & nw.col("by_note").is_null()
     known = ~nw.col("code_kind").is_null() & (nw.col("named") > 0)
@@ -98,9 +116,10 @@ def discipline_modifier_wrong(
         },
         fails=~nw.col("case").is_null(),
     ).select(
-        "claim_id", "line", "outcome", "missing", "case", "cpt", "service_date", "on_line", "code_discipline",
+        "claim_id", "line", "outcome", "missing", "cpt", "service_date", "on_line", "code_discipline",
         "rendering_discipline", "note_discipline", "day_discipline", "discipline_modifier_required__id",
         expected_modifier="expected",
+        case=nw.concat_str([nw.col("case"), of_code]),
         severity=nw.when(required).then(nw.lit("block_or_repay")).otherwise(nw.lit("info")),
         fault=nw.col("case"),
     )  # fmt: skip
