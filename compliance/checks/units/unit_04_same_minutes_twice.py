@@ -8,7 +8,7 @@ import narwhals as nw
 import polars as pl
 
 from compliance.checks.rule import rule
-from compliance.checks.terms import A_MONDAY, flag, fold, is_timed, judge, kept, ruled
+from compliance.checks.terms import A_MONDAY, first, flag, fold, is_timed, judge, kept, ruled
 from compliance.checks.units.allocation import CLOCK, MIDPOINT, POOLED, Clock, allocate
 from compliance.checks.units.days import (
     DAY,
@@ -43,10 +43,13 @@ OVERLAPS: dict[str, pl.DataType] = {
         "units fall away",
         "held": "{twice} minutes of {cpt} on {service_date} are also minutes of {other}; counted once, they still make up its "
         "units ({units})",
+        "cotreated": "{beside_minutes} minutes of {cpt} on {service_date} are also billed by {beside}; each discipline may bill "
+        "only its own skilled minutes",
     },
     fix={
         "lost": "Bill the shared minutes under one code; correct the claim.",
         "held": "Record the shared minutes under one code; no unit falls away.",
+        "cotreated": "Split the minutes that two disciplines gave together between them, or let one of them bill them.",
     },
 )  # fmt: skip
 def same_minutes_twice(
@@ -66,11 +69,13 @@ def same_minutes_twice(
     - Units are counted again without the shared minutes, by the payer's way of counting; where it is not known, by
       the one that takes fewer units away. Where none falls away, no dollars are at risk.
     - Where one ends as the other begins, nothing is shared. Codes that are not timed may run beside a timed one.
+    - Two disciplines that treat a patient together may each bill only their own skilled minutes. Minutes that both bill by
+      their start and end are worth knowing: which of them has to give them up, a person decides, so that no dollars are at risk.
     - With a second timed code on the day, a code without start and end cannot be told.
 
     ## What it does not check
-    Two patients in the same minutes (the rules on one-on-one time); one code recorded twice. Co-treatment: the same minutes
-    billed in full by two disciplines; only what is given within one discipline is compared.
+    Two patients in the same minutes (the rules on one-on-one time); one code recorded twice; two disciplines that record
+    minutes without start and end.
     """
     lines = kept(of_days(claim_lines).filter(is_timed()).select(*FACTS))
     speaking = notes_of_days(claim_lines, notes)
@@ -81,6 +86,7 @@ def same_minutes_twice(
     lines = (
         lines.join(_of_days(rows), on=[*DAY, "code"], how="left")
         .join(told, on=[*DAY, "code"], how="left")
+        .join(_beside(rows, lines), on=[*DAY, "code"], how="left")
         .with_columns(*lost)
     )
     fewer = nw.when(nw.col("lost_midpoint") < nw.col("lost_pooled")).then(nw.col("lost_midpoint"))
@@ -94,6 +100,10 @@ def same_minutes_twice(
     last = lines.group_by(*DAY, "code").agg(last=nw.col("rank").max())
     lines = lines.join(last, on=[*DAY, "code"])
     shown = (nw.col("lost") > 0) | ((excess == 0) & (nw.col("rank") == nw.col("last")))
+    twice, cotreated = (nw.col("twice") > 0) & shown, ~nw.col("beside").is_null() & (nw.col("units") > 0)
+    lines = lines.with_columns(
+        case=first(("lost", twice & (nw.col("lost") > 0)), ("held", twice), ("cotreated", cotreated))
+    )
     return judge(
         lines,
         applies=ruled("unit_method"),
@@ -103,11 +113,11 @@ def same_minutes_twice(
             "claim_lines.units": nw.col("units").is_null(),
             "policy.timed_unit_minutes": nw.col("timed_unit_minutes").is_null() | nw.col("first_unit_minutes").is_null(),
         },
-        fails=(nw.col("twice") > 0) & shown,
+        fails=~nw.col("case").is_null(),
     ).select(
-        "claim_id", "line", "outcome", "missing", "cpt", "service_date", "units", "twice", "other", "lost", "sessions",
-        "unit_method__id", exposed_units=nw.col("lost"),
-        case=nw.when(nw.col("lost") > 0).then(nw.lit("lost")).otherwise(nw.lit("held")),
+        "claim_id", "line", "outcome", "missing", "case", "cpt", "service_date", "units", "twice", "other", "lost", "sessions",
+        "beside", "beside_minutes", "unit_method__id", exposed_units=nw.col("lost"),
+        severity=nw.when(nw.col("case") == "cotreated").then(nw.lit("info")).otherwise(nw.lit("medium")),
     )  # fmt: skip
 
 
@@ -139,6 +149,25 @@ def _of_days(rows: nw.LazyFrame) -> nw.LazyFrame:
     by_code = untimed.group_by(*DAY, "code").agg(nw.col("untimed_rows").sum())
     of_day = by_code.group_by(*DAY).agg(nw.col("untimed_rows").sum(), codes_of_day=nw.len())
     return by_code.select(*DAY, "code").join(of_day, on=list(DAY))
+
+
+def _beside(rows: nw.LazyFrame, lines: nw.LazyFrame) -> nw.LazyFrame:
+    """Codes whose minutes another discipline bills too: DAY, code, `beside` (that discipline) and `beside_minutes`."""
+    visit = ["patient_id", "service_date"]
+    whose = lines.filter(
+        ~nw.any_horizontal(*(nw.col(name).is_null() for name in (*visit, "discipline")), ignore_nulls=True)
+    )
+    whose = whose.select(*DAY, *visit, "discipline").unique()
+    both = whose.group_by(*visit).agg(least=nw.col("discipline").min(), most=nw.col("discipline").max())
+    whose = whose.join(both.filter(nw.col("least") != nw.col("most")).select(*visit), on=visit)
+    billed = rows.filter((nw.col("placed") > 0) & (nw.col("billed") > 0)).join(whose, on=list(DAY))
+    others = billed.select(*visit, beside="discipline", begins="started_at", ends="ended_at")
+    met = billed.join(others, on=visit).filter(nw.col("discipline") != nw.col("beside"))
+    begins, ends = nw.max_horizontal("started_at", "begins"), nw.min_horizontal("ended_at", "ends")
+    shared = met.with_columns(beside_minutes=(ends - begins).dt.total_minutes()).filter(
+        nw.col("beside_minutes") > 0
+    )
+    return shared.group_by(*DAY, "code").agg(nw.col("beside").min(), nw.col("beside_minutes").sum())
 
 
 def _crowded(rows: nw.LazyFrame) -> nw.LazyFrame:
