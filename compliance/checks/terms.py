@@ -179,6 +179,11 @@ def table_of_form(table: nw.Expr) -> nw.Expr:
     return chosen
 
 
+def line_name() -> pl.Expr:
+    """A line of a Polars frame as `exposed_lines` names it, `C1/2`: its number is whole whatever engine it came from."""
+    return pl.concat_str(pl.col("claim_id"), pl.lit("/"), pl.col("line").cast(pl.Int64).cast(pl.String))
+
+
 def fold(
     rows: nw.LazyFrame,
     *,

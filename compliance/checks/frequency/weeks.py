@@ -15,7 +15,7 @@ import polars as pl
 
 from compliance.checks.plans_of_care.certification import MOMENT, PATIENT, Chart
 from compliance.checks.plans_of_care.intervals import Day, Interval, Rules, governing
-from compliance.checks.terms import BETWEEN_LINES, ONE_DAY, codes, like, typed_rows
+from compliance.checks.terms import BETWEEN_LINES, ONE_DAY, codes, like, line_name, typed_rows
 
 WEEK = timedelta(days=7)
 SESSION_GAP = "session_gap_minutes"
@@ -183,7 +183,7 @@ def lines_of_days(rows: nw.LazyFrame, claim_lines: nw.LazyFrame) -> nw.LazyFrame
     lines = typed_rows(
         claim_lines.filter(~monitoring).select(*PATIENT, "service_date", "claim_id", "line")
     ).with_columns(counted_days=pl.col("service_date").dt.strftime("%Y-%m-%d"))
-    named = pl.concat_str(pl.col("claim_id"), pl.lit("/"), pl.col("line").cast(pl.String))
+    named = line_name()
     found = (
         table.select(*PATIENT, "plan_id", "about", pl.col("counted_days").str.split(" "))
         .explode("counted_days")

@@ -24,7 +24,16 @@ from compliance.checks.plans_of_care.intervals import (
     governing,
     intervals,
 )
-from compliance.checks.terms import BETWEEN_LINES, ONE_DAY, fold, in_polars, like, shared, typed_rows
+from compliance.checks.terms import (
+    BETWEEN_LINES,
+    ONE_DAY,
+    fold,
+    in_polars,
+    like,
+    line_name,
+    shared,
+    typed_rows,
+)
 
 CERTIFICATION = (
     "certification_required",
@@ -215,7 +224,7 @@ def by_plan(days: nw.LazyFrame, claim_lines: nw.LazyFrame) -> nw.LazyFrame:
 
 def listed(lines: nw.LazyFrame, key: str) -> nw.LazyFrame:
     """The lines of each `key` as text (`exposed_lines`), in order of service; `lines` needs claim_id, line, service_date."""
-    named = pl.concat_str(pl.col("claim_id"), pl.lit("/"), pl.col("line").cast(pl.String))
+    named = line_name()
     grouped = (
         in_polars(lines.select(key, "claim_id", "line", "service_date"))
         .drop_nulls(key)
@@ -240,7 +249,7 @@ def _cases(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     for _, own in groupby(told, key=lambda row: (row["case"], row["policy_missing"])):
         group = list(own)
         days = sorted({row["service_date"] for row in group})
-        lines = [f"{row['claim_id']}/{row['line']}" for row in group if row["claim_id"]]
+        lines = [f"{row['claim_id']}/{int(row['line'])}" for row in group if row["claim_id"]]
         yield {
             **{name: group[0][name] for name in (*PATIENT, *RETURNS) if name not in ("plan_id", "payer_id")},
             "days": len(days),

@@ -11,7 +11,7 @@ from compliance.checks.plans_of_care.certification import MOMENT, PATIENT
 from compliance.checks.plans_of_care.diagnoses import bare, meant, with_pointers
 from compliance.checks.plans_of_care.intervals import Rules, barred
 from compliance.checks.rule import rule
-from compliance.checks.terms import BETWEEN_LINES, codes, fold, judge, like, typed_rows
+from compliance.checks.terms import BETWEEN_LINES, codes, fold, judge, like, line_name, typed_rows
 
 DAYS, CHARACTERS = PARAMETERS = ["change_signature_days", "diagnosis_match_characters"]
 IDS = [f"{name}__id" for name in PARAMETERS]
@@ -142,7 +142,7 @@ def change_not_signed(
 
 def _pointing_alike(lines: pl.DataFrame) -> pl.DataFrame:
     """The lines of a plan and day that point alike as one row, with their names in `named`."""
-    name = pl.concat_str(pl.col("claim_id"), pl.lit("/"), pl.col("line").cast(pl.String))
+    name = line_name()
     ordered = lines.sort("claim_id", "line").with_columns(named=name).drop("claim_id", "line")
     alike = pl.exclude("named")
     return ordered.group_by(alike, maintain_order=True).agg(pl.col("named").str.join(BETWEEN_LINES))

@@ -9,7 +9,7 @@ import polars as pl
 
 from compliance.checks.plans_of_care.certification import MOMENT, PATIENT
 from compliance.checks.rule import rule
-from compliance.checks.terms import BETWEEN_LINES, codes, flag, fold, judge, like, typed_rows, yes
+from compliance.checks.terms import BETWEEN_LINES, codes, flag, fold, judge, like, line_name, typed_rows, yes
 
 DAY = (*PATIENT, "service_date")
 EVALUATING, AGAIN = codes("evaluation"), codes("reevaluation")
@@ -183,7 +183,7 @@ def _with_lines(units: pl.DataFrame, claim_lines: nw.LazyFrame) -> pl.DataFrame:
     treatment = ~pl.col("cpt").is_in(NOT_TREATMENT)
     within = pl.col("on").is_between(pl.col("exposed_from"), pl.col("exposed_to"))
     episode = pl.col("about") == "episode"
-    named = pl.concat_str(pl.col("claim_id"), pl.lit("/"), pl.col("line").cast(pl.String))
+    named = line_name()
     key = [*PATIENT, "service_date", "about"]
     found = (
         units.filter(~pl.col("case").is_null())
