@@ -96,7 +96,10 @@ def not_billable_to_payer(
         ("not_enrolled", judged_slp & (nw.col("rendering_role") == "assistant")
          & (nw.col("enrolled_on") > nw.col("service_date"))),
     )  # fmt: skip
-    units = units.with_columns(case=case)
+    # who is not enrolled is the person on the line, whoever gave the code
+    rendering_is = nw.coalesce(nw.col("rendering_credential"), nw.col("rendering_role"))
+    named = nw.when(case == "not_enrolled").then(rendering_is).otherwise(nw.col("treating_is"))
+    units = units.with_columns(case=case, treating_is=named)
     return judge(
         units,
         applies=ruled("slp_assistant_billable", "provisional_slp_billable"),
