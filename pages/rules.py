@@ -7,7 +7,7 @@ import streamlit as st
 
 from compliance import formats, rulebook, views
 from compliance.checks.rule import catalogue
-from ui import data, fact_words, fared, frame, parts
+from ui import data, fact_words, fared, filters, frame, parts
 
 frame.enter()
 view = parts.ready("Rules")
@@ -17,7 +17,8 @@ rest = "" if ran == table.height else " Those that did not say what they lack."
 said = f"{ran} of {table.height} rules ran on these records.{rest}{views.narrowed.dismissed_sentence(view)}"
 frame.heading("Rules", said, data.context())
 
-asked = st.query_params.get("code")
+filtered = filters.current().rules
+asked = st.query_params.get("code") or (filtered[0] if len(filtered) == 1 else None)
 asked = views.rules.rule_called(asked) or asked
 if asked and asked not in set(table["rule"]):
     st.warning(formats.markdown(f"There is no rule {formats.short(asked)} here."))

@@ -585,6 +585,11 @@ def test_a_link_to_the_rules_bears_family_search_and_day(visit):
     assert any(each.value.startswith("# NCCI-02") for each in app.markdown)
 
 
+def test_the_rules_page_opens_the_one_rule_that_is_filtered(visit):
+    app = visit("rules", rule="UNIT-02")
+    assert any(each.value.startswith("# UNIT-02") for each in app.markdown)
+
+
 def test_the_rules_page_says_the_parameters_of_every_payer(visit):
     said = text(visit("rules", code="PR-01"))
     for part in (

@@ -60,20 +60,20 @@ def seen(files: list[tuple[str, bytes]]) -> tuple[list[Seen], str]:
 
 
 def files_table(seen: Sequence[Seen]) -> None:
-    """What each file will be read as, how many lines it has, and how much of its header is known."""
+    """What each file will be read as, how many lines of text it has (a note has many), and how much of its header is known."""
     rows = [
         {
             "": SIGNS[each.kind],
             "File": each.file,
             "Will be read as": each.what if each.kind != "unknown" else f"not read: {each.what}",
-            "Lines": "" if each.lines is None else formats.count(each.lines),
+            "Text lines": "" if each.lines is None else formats.count(each.lines),
             "Headers known": f"{each.known} of {each.of}" if each.of else "",
         }
         for each in seen
     ]
     widths = {
         "": st.column_config.TextColumn(width=20),
-        "Lines": st.column_config.TextColumn(width=80, alignment="right"),
+        "Text lines": st.column_config.TextColumn(width=80, alignment="right"),
         "Headers known": st.column_config.TextColumn(width=110),
         "Will be read as": st.column_config.TextColumn(width="large"),
     }

@@ -260,9 +260,10 @@ def drawn_sheet(check: SpotCheck) -> pl.DataFrame:
     named = [unit_words(kind, row) for row in rows.iter_rows(named=True)]
     columns = {
         "No.": rows["order"], "Unit": pl.Series(named, dtype=pl.String), "Service": rows["first_day"].str.to_date(strict=False),
+        "Dollars": rows["cents"] / 100,
         **{word: _people(rows[column], column)
            for word, column in (("Patient", "patient_id"), ("Therapist", "therapist_id"), ("Payer", "payer_id"))},
-        "Codes": rows["codes"], "Dollars": rows["cents"] / 100,
+        "Codes": rows["codes"],
     }  # fmt: skip
     by = STRATA_BY.get(check.sample.design.strata_by or "", "")
     stratum = (
