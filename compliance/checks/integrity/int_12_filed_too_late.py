@@ -22,7 +22,7 @@ from compliance.checks.terms import first, judge, ruled, whole_days
     message={
         "unsent": "{cpt} of {service_date} was not filed by {limit_on}, the last day, {days_over} days ago",
         "late": "{cpt} of {service_date} was filed on {filed_on}, {days_over} days after the last day, {limit_on}",
-        "near": "{cpt} of {service_date} is not filed yet; the last day is {limit_on}, in {days_left} days",
+        "near": "{cpt} of {service_date} is not filed yet; the last day is {limit_on} ({days_left} days left)",
     },
     fix={
         "unsent": "Do not bill the patient. Ask the payer for an exception, if one applies (CARC 29); else write it off.",

@@ -46,9 +46,11 @@ LINE = ["claim_id", "line"]
     parameters=["one_on_one_overlap_minutes", "unit_method", *CLOCK],
     exposes="line",
     message={
-        "lost": "{provider} was one-on-one with two patients for {overlap_minutes} minutes on {service_date}, here with {cpt}; "
+        "lost": "{provider} was one-on-one with more than one patient for {overlap_minutes} minutes on {service_date}, "
+        "here with {cpt}; "
         "without those minutes {lost} of {units} billed units fall away",
-        "held": "{provider} was one-on-one with two patients for {overlap_minutes} minutes on {service_date}, here with {cpt}; "
+        "held": "{provider} was one-on-one with more than one patient for {overlap_minutes} minutes on {service_date}, "
+        "here with {cpt}; "
         "no billed unit rests on those minutes",
     },
     fix={

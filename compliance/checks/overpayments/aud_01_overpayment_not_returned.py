@@ -24,7 +24,7 @@ PARAMETERS = [*DAYS, "overpayment_lookback_years", "overpayment_warning_days"]
     parameters=PARAMETERS,
     exposes="line",
     message={
-        "open": "The overpayment identified on {identified_on} is to be returned by {due_on}, in {days_left} days",
+        "open": "The overpayment identified on {identified_on} is to be returned by {due_on} ({days_left} days left)",
         "overdue": "The overpayment identified on {identified_on} was to be returned by {due_on}, {days_over} days ago",
         "late": "The overpayment identified on {identified_on} was returned on {returned_on}, {days_over} days after {due_on}",
     },
