@@ -47,11 +47,9 @@ LINE = ["claim_id", "line"]
     exposes="line",
     message={
         "lost": "{provider} was one-on-one with more than one patient for {overlap_minutes} minutes on {service_date}, "
-        "here with {cpt}; "
-        "without those minutes {lost} of {units} billed units fall away",
+        "here with {cpt}; without those minutes {lost} of {units} billed units fall away",
         "held": "{provider} was one-on-one with more than one patient for {overlap_minutes} minutes on {service_date}, "
-        "here with {cpt}; "
-        "no billed unit rests on those minutes",
+        "here with {cpt}; no billed unit rests on those minutes",
     },
     fix={
         "lost": "Split or re-code the overlapping minutes. If the patients were treated together, bill each one group unit "
