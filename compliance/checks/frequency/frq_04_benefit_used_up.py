@@ -19,6 +19,7 @@ UNKNOWN = (
     "benefits.used_elsewhere",
     "authorizations.starts_on",
     "claim_lines.service_date",
+    "claims.payer_id",
 )
 """What a limit may lack to say what is left of it."""
 KNOWN_DOLLARS = ("allowed", "fee schedule", "Medicare fee schedule")
@@ -29,7 +30,7 @@ READ: dict[str, pl.DataType] = {
     **dict.fromkeys(("patient_id", "payer_id", "discipline", "claim_id", "cpt", "amount_basis", "policy_missing", SPAN,
                      "disciplines", "held_codes", "row"), pl.String()),
     **dict.fromkeys(("service_date", "starts_on", "ends_on"), MOMENT),
-    **dict.fromkeys(("line", "visits", "episode", LIMIT, *IDS), pl.Int64()),
+    **dict.fromkeys(("line", "visits", "episode", "unclaimed", LIMIT, *IDS), pl.Int64()),
     **dict.fromkeys(("amount", "allowed", "dollars", "used_elsewhere"), pl.Float64()), "hard": pl.Boolean(),
 }  # fmt: skip
 """What the fold reads of lines, benefits and authorizations."""
@@ -92,7 +93,7 @@ def benefit_used_up(
     - A visit is a day of treatment, however many lines and disciplines it has. Remote monitoring is none.
     - Disciplines listed together share one limit. The benefit's first and last days are included.
     - What other providers used counts first; where nobody recorded it, nobody knows what is left. A day of which the
-      payer allowed nothing used nothing. Nor is it known beside a line of the patient that lacks its day.
+      payer allowed nothing used nothing. Nor is it known beside a line of the patient that lacks its day, or its payer.
     - Of a limit in dollars, what the lines pay adds up; of the line that crosses it, the part beyond falls away. Where only
       charges are known, nothing can be told beyond it.
     - Beyond a hard limit nothing is paid. Beyond a soft one, or one of which nobody recorded which it is, it is worth knowing;
@@ -156,11 +157,15 @@ def benefit_used_up(
 
 def _parted(lines: pl.DataFrame, limits: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The lines of patients with a benefit on file, or with more days of treatment than the payer's limit of visits (a line
-    without a day may be one), and those of all others: only what may go beyond a limit is counted line by line."""
+    without a day or a payer may be one), and those of all others: only what may go beyond a limit is counted line by line.
+    """
+    unclaimed = (pl.col("patient_id").is_not_null() & pl.col("payer_id").is_null()).sum().over("patient_id")
+    lines = lines.with_columns(unclaimed=unclaimed.cast(pl.Int64))
     on_file = limits.select(PATIENT_AND_PAYER).unique().with_columns(on_file=pl.lit(True))
     lines = lines.join(on_file, on=PATIENT_AND_PAYER, how="left", nulls_equal=True)
     on = pl.col("service_date")
-    many = (on.drop_nulls().n_unique() + on.null_count() > pl.col(LIMIT).min()).over(PATIENT_AND_PAYER)
+    days = on.drop_nulls().n_unique() + on.null_count() + pl.col("unclaimed").max()
+    many = (days > pl.col(LIMIT).min()).over(PATIENT_AND_PAYER)
     beyond = pl.col("on_file").fill_null(False) | many.fill_null(False)
     return lines.filter(beyond), lines.filter(~beyond).drop_nulls("service_date")
 
@@ -192,8 +197,9 @@ class _Limit:
         within = (first is None or on >= first) and (last is None or on <= last)
         return within and line["discipline"] in (self.told["disciplines"] or "").split()
 
-    def take(self, line: Row, *, authorized: bool | None, undated: bool) -> Row:
-        """Count a line; what is wrong with it. `authorized`: null where one may cover it; `undated`: a line lacks its day."""
+    def take(self, line: Row, *, authorized: bool | None, uncounted: str | None) -> Row:
+        """Count a line; what is wrong with it. `authorized`: null where one may cover it; `uncounted`: what a line lacks that
+        may use the limit too."""
         beyond = self._visit(line) if self.visits is not None else self._paid(line)
         told: Row = {
             "limit": self.limit, "used": self.used, "disciplines": self.told["disciplines"],
@@ -202,7 +208,7 @@ class _Limit:
         if authorized and not self.hard:
             return told
         if not beyond:
-            return told | {"unknown": self._uncounted or ("claim_lines.service_date" if undated else None)}
+            return told | {"unknown": self._uncounted or uncounted}
         if authorized is None and not self.hard:
             return told | {"unknown": "authorizations.starts_on"}
         if self.visits is None and self.charged:
@@ -244,7 +250,10 @@ def _of_patient(rows: list[Row]) -> Iterator[Row]:
     granted = [row for row in rows if row["row"] == "authorization"]
     every = [row for row in rows if row["row"] == "line"]
     lines = [row for row in every if row["service_date"]]
-    undated = len(lines) < len(every)
+    uncounted = (
+        "claim_lines.service_date" if len(lines) < len(every)
+        else "claims.payer_id" if any(row["unclaimed"] for row in lines) else None
+    )  # fmt: skip
     by_policy: dict[tuple[Any, ...], _Limit] = {}
     paid = defaultdict(list)
     for row in lines:
@@ -264,7 +273,7 @@ def _of_patient(rows: list[Row]) -> Iterator[Row]:
             yield own | ({"limit": mine[0].limit, "used": mine[0].used} if mine else {})
             continue
         covered = _authorized(granted, line)
-        found = [each.take(line, authorized=covered, undated=undated) for each in mine]
+        found = [each.take(line, authorized=covered, uncounted=uncounted) for each in mine]
         yield own | max(found, key=_weight, default={})
 
 
