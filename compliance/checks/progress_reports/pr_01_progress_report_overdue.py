@@ -97,7 +97,8 @@ def progress_report_overdue(
       weakness of the record, no more.
     - A report whose author, signature or discipline is unknown is neither counted nor ignored: what depends
       on it cannot be told. Nor can a report that is missing or late where one of the clinic and discipline, of the days of
-      the period or of its grace, names no patient.
+      the period or of its grace, names no patient; nor those of the episode's later periods, for which report serves which
+      hangs on it.
 
     ## What it does not check
     What the report says (PR-04), whether an assistant wrote it (PR-02), or whether the therapist treated in
@@ -112,16 +113,22 @@ def progress_report_overdue(
     last = nw.coalesce(nw.col("deadline"), nw.lit(as_of).cast(nw.Datetime("us")))
     periods = with_nobodys(periods, report_notes(notes), PERIOD, nw.col("period_from"), last)
     trouble = nw.col("case").is_in(TROUBLE)
+    doubt = nw.when(trouble & yes("nobodys")).then(nw.lit(1)).otherwise(nw.lit(0))
+    # what came after a report that may be nobody's served this period, where it may have served the next
+    periods = periods.with_columns(doubt=doubt).with_columns(
+        doubt=nw.col("doubt").cum_max().over(*EPISODE, order_by="period_from")
+    )
     return judge(
         periods,
         applies=~nw.col("case").is_in(["running", "no_rule"]),
-        cannot_tell={"notes.patient_id": trouble & yes("nobodys")},
+        cannot_tell={"notes.patient_id": trouble & yes("doubt")},
         fails=trouble,
     ).drop(
         "last_of_episode",
         "next_written_on",
         "episode_days",
         "nobodys",
+        "doubt",
         *PARTICIPATION,
         *(f"{name}__id" for name in PARTICIPATION),
     )
