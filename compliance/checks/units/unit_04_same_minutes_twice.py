@@ -8,7 +8,7 @@ import narwhals as nw
 import polars as pl
 
 from compliance.checks.rule import rule
-from compliance.checks.terms import A_MONDAY, first, flag, fold, is_timed, judge, kept, ruled
+from compliance.checks.terms import A_MONDAY, first, flag, fold, is_timed, judge, kept, ruled, yes
 from compliance.checks.units.allocation import CLOCK, MIDPOINT, POOLED, Clock, allocate
 from compliance.checks.units.days import (
     DAY,
@@ -71,7 +71,8 @@ def same_minutes_twice(
     - Where one ends as the other begins, nothing is shared. Codes that are not timed may run beside a timed one.
     - Two disciplines that treat a patient together may each bill only their own skilled minutes. Minutes that both bill by
       their start and end are worth knowing: which of them has to give them up, a person decides, so that no dollars are at risk.
-    - With a second timed code on the day, a code without start and end cannot be told.
+    - With a second timed code on the day, a code without start and end cannot be told. A service of the day without a code
+      may be timed: beside it, what shares no minutes with a known code cannot be told.
 
     ## What it does not check
     Two patients in the same minutes (the rules on one-on-one time); one code recorded twice; two disciplines that record
@@ -87,6 +88,7 @@ def same_minutes_twice(
         lines.join(_of_days(rows), on=[*DAY, "code"], how="left")
         .join(told, on=[*DAY, "code"], how="left")
         .join(_beside(rows, lines), on=[*DAY, "code"], how="left")
+        .join(_uncoded(speaking, interventions), on=list(DAY), how="left")
         .with_columns(*lost)
     )
     fewer = nw.when(nw.col("lost_midpoint") < nw.col("lost_pooled")).then(nw.col("lost_midpoint"))
@@ -109,6 +111,7 @@ def same_minutes_twice(
         applies=ruled("unit_method"),
         cannot_tell={
             "notes.note_id": nw.col("codes_of_day").is_null(),
+            "interventions.cpt": yes("uncoded") & ~yes("twice"),
             "interventions.started_at": (nw.col("untimed_rows") > 0) & (nw.col("codes_of_day") > 1),
             "claim_lines.units": nw.col("units").is_null(),
             "policy.timed_unit_minutes": nw.col("timed_unit_minutes").is_null() | nw.col("first_unit_minutes").is_null(),
@@ -141,6 +144,12 @@ def _segments(lines: nw.LazyFrame, speaking: nw.LazyFrame, interventions: nw.Laz
     rows = speaking.join(given, on="note_id").join(clock, on=list(DAY))
     no_clock = nw.any_horizontal(*(nw.col(name).is_null() for name in CLOCK), ignore_nulls=True)
     return rows.join(billed, on=[*DAY, "code"], how="left").filter(~no_clock)
+
+
+def _uncoded(speaking: nw.LazyFrame, interventions: nw.LazyFrame) -> nw.LazyFrame:
+    """The days of which a documented service has no code: DAY, uncoded (1)."""
+    bare = interventions.filter(nw.col("attended") & nw.col("cpt").is_null()).select("note_id").unique()
+    return speaking.join(bare, on="note_id").select(*DAY, uncoded=nw.lit(1)).unique()
 
 
 def _of_days(rows: nw.LazyFrame) -> nw.LazyFrame:
