@@ -87,13 +87,15 @@ def kx_missing_above_threshold(
     - KX below 90 percent of the threshold is worth knowing where the dollars at other providers are known; where they are
       not, KX may be due, and it cannot be told whether it is early.
     - The line that passes the review threshold is worth knowing.
+    - A line of the patient and year that names no payer, or one of the patient without a day, may count: where its dollars
+      could take the bucket to the threshold, a line without KX cannot be told.
     - A year whose threshold nobody has read cannot be told.
 
     ## What it does not check
     Whether the record supports the necessity that KX attests; look at the other findings of the same lines.
     """
     lines = added_up(claim_lines, therapy_codes)
-    lines = _with_elsewhere(lines, therapy_spend)
+    lines = _with_uncounted(_with_elsewhere(lines, therapy_spend))
     total, most, limit = nw.col("running_total"), nw.col("most"), nw.col("kx_threshold")
     bears = nw.col("kx") > 0
     above = total > limit
@@ -110,6 +112,9 @@ def kx_missing_above_threshold(
     could_reach = (most > limit) | (
         (most > limit - nw.col("kx_near_threshold")) & (nw.col("elsewhere_known") == 0)
     )
+    uncounted = most + nw.col("payerless") + nw.col("dayless")
+    near = nw.when(nw.col("elsewhere_known") == 0).then(nw.col("kx_near_threshold")).otherwise(nw.lit(0.0))
+    with_them = open_question & (uncounted > limit - near)
     unpriced = (nw.col("unpriced") > 0) & (could_reach | (nw.col("without_charge") > 0))
     near_below = (nw.col("elsewhere_known") == 0) & (total > limit - nw.col("kx_near_threshold"))
     return judge(
@@ -119,6 +124,8 @@ def kx_missing_above_threshold(
             "claim_lines.modifiers": nw.col("bucket").is_null(),
             "policy.kx_threshold": limit.is_null(),
             "remittances.allowed": open_question & unpriced,
+            "claims.payer_id": with_them & (nw.col("payerless") > 0),
+            "claim_lines.service_date": with_them & (nw.col("dayless") > 0),
             "therapy_spend.amount": (open_question & (near_below | yes("unsaid")))
             | (looks_early & nw.col("case").is_null() & (nw.col("elsewhere_known") == 0)),
         },
@@ -134,6 +141,20 @@ def kx_missing_above_threshold(
     ).select(
         *FACTS, "outcome", "missing", "case", "kx_threshold__id", "medical_review_threshold__id", fault=nw.col("case"),
         severity=nw.when(nw.col("case") == "missing").then(nw.lit("high")).otherwise(nw.lit("info")),
+    )  # fmt: skip
+
+
+def _with_uncounted(lines: nw.LazyFrame) -> nw.LazyFrame:
+    """Add the dollars that may be of the bucket and were not added up: `payerless`, of lines of the patient and year that name
+    no payer, and `dayless`, of lines of the patient without a day."""
+    may_count = (nw.col("counts") > 0) & ~nw.col("patient_id").is_null()
+    payerless = lines.filter(may_count & nw.col("payer_id").is_null() & ~nw.col("service_date").is_null())
+    dayless = lines.filter(may_count & nw.col("service_date").is_null())
+    dollars = nw.col("own_most").sum()
+    return (
+        lines.join(payerless.group_by("patient_id", "year").agg(payerless=dollars), on=["patient_id", "year"], how="left")
+        .join(dayless.group_by("patient_id").agg(dayless=dollars), on="patient_id", how="left")
+        .with_columns(*(nw.coalesce(nw.col(name), nw.lit(0.0)).alias(name) for name in ("payerless", "dayless")))
     )  # fmt: skip
 
 
