@@ -6,11 +6,14 @@ from datetime import datetime
 import narwhals as nw
 
 from compliance.checks.rule import rule
-from compliance.checks.terms import ASSISTANT_MODIFIERS, codes, first, flag, has_code, judge
+from compliance.checks.terms import ASSISTANT_MODIFIERS, codes, first, flag, has_code, judge, kept, yes
 
 LINE = ["claim_id", "line"]
 DAY = ["patient_id", "payer_id", "order", "service_date", "discipline", "cpt"]
 UNSENT = datetime(9999, 12, 31)
+
+INCOMPLETE = ("payer_id", "service_date", "cpt")
+"""What a line may lack and be the same service for all that."""
 
 
 @rule(
@@ -55,6 +58,8 @@ def billed_twice(claim_lines: nw.LazyFrame, claims: nw.LazyFrame) -> nw.LazyFram
     - The later line is at fault: by the day of submission, then by claim and line.
     - A claim that was voided, or that a replacement names, is no longer there. A replacement that names no claim
       cannot be told.
+    - A line that lacks its payer, day or code may by all else be the same service as another of the patient: of the two,
+      what repeats no other line cannot be told.
     - The second payer's claim is no duplicate of the first's, nor is another discipline's line.
 
     ## What it does not check
@@ -64,7 +69,9 @@ def billed_twice(claim_lines: nw.LazyFrame, claims: nw.LazyFrame) -> nw.LazyFram
         "claim_id", "submitted_on", "frequency_code", "original_claim_id", order=nw.coalesce(nw.col("payer_order"), nw.lit(1))
     )  # fmt: skip
     lines = claim_lines.join(sent, on="claim_id", how="left")
-    lines = lines.join(_repeated(lines), on=LINE, how="left")
+    lines = lines.join(_repeated(lines), on=LINE, how="left").join(
+        _perhaps_repeated(lines), on=LINE, how="left"
+    )
     replaces = (nw.col("frequency_code") == "7") & nw.col("original_claim_id").is_null()
     duplicate = ~nw.col("same_claim").is_null() & (nw.col("same_claim") != nw.col("claim_id"))
     twice = (nw.col("separate") == 0) & ~nw.col("first_claim").is_null()
@@ -75,8 +82,10 @@ def billed_twice(claim_lines: nw.LazyFrame, claims: nw.LazyFrame) -> nw.LazyFram
         lines,
         cannot_tell={
             "claims.patient_id": nw.col("patient_id").is_null(),
-            "claim_lines.service_date": nw.col("service_date").is_null(),
-            "claim_lines.cpt": nw.col("cpt").is_null(),
+            "claim_lines.service_date": nw.col("service_date").is_null()
+            | (yes("without_service_date") & ~found & ~nw.col("cpt").is_null()),
+            "claim_lines.cpt": nw.col("cpt").is_null() | (~found & yes("without_cpt")),
+            "claims.payer_id": ~found & yes("without_payer_id"),
             "claims.original_claim_id": found & replaces,
         },
         fails=found,
@@ -103,6 +112,32 @@ def _repeated(lines: nw.LazyFrame) -> nw.LazyFrame:
         lines = _earlier(lines, name)
     told = [f"{name}_{key}" for name in ("same", "first") for key in ("claim", "line")]
     return _with_the_first(lines).select(*LINE, "separate", *told)
+
+
+def _perhaps_repeated(lines: nw.LazyFrame) -> nw.LazyFrame:
+    """The lines that may repeat another where one of the two lacks payer, day or code, by LINE: as 0 or 1 what that one lacks."""
+    facts = [*INCOMPLETE, "order", "discipline"]
+    lacking = nw.any_horizontal(*(nw.col(name).is_null() for name in INCOMPLETE), ignore_nulls=True)
+    other = kept(
+        lines.filter(lacking & ~nw.col("patient_id").is_null()).select(
+            "patient_id", **{f"other_{name}": nw.col(name) for name in (*LINE, *facts)},
+        )
+    )  # fmt: skip
+    met = lines.select(*LINE, "patient_id", *facts).join(other, on="patient_id")
+    met = met.filter(*(_may_equal(name) for name in facts))
+    met = met.filter(
+        (nw.col("claim_id") != nw.col("other_claim_id")) | (nw.col("line") != nw.col("other_line"))
+    )
+    lacks = {f"without_{name}": flag(nw.col(f"other_{name}").is_null()) for name in INCOMPLETE}
+    met = met.select(*LINE, "other_claim_id", "other_line", **lacks)
+    others = met.select(*lacks, claim_id="other_claim_id", line="other_line")
+    both = nw.concat([met.select(*lacks, *LINE), others], how="vertical")
+    return both.group_by(*LINE).agg(nw.col(*lacks).max())
+
+
+def _may_equal(name: str) -> nw.Expr:
+    mine, other = nw.col(name), nw.col(f"other_{name}")
+    return mine.is_null() | other.is_null() | (mine == other)
 
 
 def _with_marks(lines: nw.LazyFrame) -> nw.LazyFrame:
