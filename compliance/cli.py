@@ -201,8 +201,17 @@ def main() -> None:
     except (InputError, PolicyError, ReviewError, RuleError, SamplingError, UnknownRule) as error:
         _refuse(str(error))
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         raise SystemExit(1) from None
+    except OSError as error:
+        if error.filename is None:
+            raise
+        _refuse(f"{error.filename}: {error.strerror}")
+
+
+def _drop_output() -> None:
+    """Let nothing that is still held for standard output be tried again, and complained of, as the program ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _refuse(message: str) -> NoReturn:
@@ -299,7 +308,7 @@ def check(
             whole = replace(held_by, lines=scope.of(held_by.lines), visits=scope.of(held_by.visits))
         claims = pre_bill(whole, lifted)
     if format is Format.table:
-        text = written.as_table(result, records, claims, color=output is None and sys.stdout.isatty())
+        text = written.as_table(result, records, claims, color=output is None and _on_screen())
         _write(text + written.lifted_text(len(lifted)), output)
     elif format is Format.parquet:
         _write_parquet(result.findings, output)
@@ -480,10 +489,27 @@ def _write(text: str, output: Path | None, *, data: bool = False) -> None:
     # half a character, as in a file name of another encoding, has no bytes of its own: JSON's escape stands for it
     text = text.encode("utf-8", "backslashreplace").decode("utf-8")
     if output is None:
-        sys.stdout.write(formats.terminal_lines(text) if data and sys.stdout.isatty() else text)
-        sys.stdout.flush()
+        _print(formats.terminal_lines(text) if data and _on_screen() else text)
         return
     _write_bytes(text.encode(), output, "--output")
+
+
+def _on_screen() -> bool:
+    return sys.stdout is not None and sys.stdout.isatty()
+
+
+def _print(text: str) -> None:
+    """Write to standard output; one that is closed or full is refused, for status 1 would say that all was written."""
+    if sys.stdout is None:
+        _refuse("standard output: is closed")
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        _drop_output()
+        _refuse(f"standard output: {error.strerror}")
 
 
 def _say_truth(result: "Audit", planted: "pl.DataFrame") -> None:

@@ -532,3 +532,21 @@ def test_review_data_that_is_not_there_is_refused_and_not_made(tmp_path: Path) -
         told = run(*asked, "--review", address)
         assert told.returncode == 2 and "no such file" in told.stderr and told.stderr.count("\n") == 1
     assert not (tmp_path / "nowhere").exists()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no full device")
+@pytest.mark.parametrize(
+    ("output", "said"), [(">/dev/full", "No space left on device"), (">&-", "is closed")]
+)
+def test_what_standard_output_does_not_take_is_refused_in_a_line_and_is_not_status_1(output, said):
+    called = subprocess.run(
+        ["sh", "-c", f'"$0" -m compliance rules SUP-01 {output}', sys.executable],
+        capture_output=True, text=True, cwd=ROOT, check=False,
+    )  # fmt: skip
+    assert (called.returncode, called.stderr) == (2, f"compliance: standard output: {said}\n")
+
+
+def test_a_name_that_no_disk_can_hold_is_refused_in_a_line():
+    called = run("check", SAMPLE, "--output", "x" * 300)
+    assert called.returncode == 2 and called.stderr.endswith(": File name too long\n")
+    assert called.stderr.count("\n") == 1
