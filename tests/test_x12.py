@@ -341,6 +341,14 @@ def test_a_file_cut_off_loses_its_last_claim_only():
     assert "cut off" in records.report.render()
 
 
+def test_a_file_cut_off_between_two_sets_says_that_sets_may_be_lost():
+    name, data = file_837(claim("C1"))
+    whole, cut = (load_files([(name, text)]) for text in (data, data[: data.rindex(b"GE*1")]))
+    said = "the interchange at segment 1 has no IEA: the file may be cut off, and sets that came after lost"
+    assert said not in whole.report.render() and said in cut.report.render()
+    assert cut.tables["claims"].height == 1
+
+
 WHOLE_837 = file_837(claim("C1"), claim("C2"))[1].decode()
 BODY = len(ISA)
 

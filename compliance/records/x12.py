@@ -161,7 +161,11 @@ class _Interchange:
 
     def end(self) -> None:
         """The interchange ends: with a set that nothing closed, without any set, or with claims that none holds."""
+        cut_off = self.within
         self._unclosed(": the file may be cut off")
+        if self.opened and self.counts["all sets"] and not cut_off and not self.counts["ends"]:
+            said = f"the interchange at segment {self.first} has no IEA: the file may be cut off, and sets that came after lost"
+            self.exchange.note(self.name, said)
         if not self.counts["all sets"]:
             self.exchange.forget(self.mark)  # its claims are refused together
             wanted = f"a transaction set (ST to SE), {self.given} as the start of the file says"
@@ -203,6 +207,7 @@ class _Interchange:
             case "GE":
                 self._check(segment, self.counts["sets"], "transaction sets")
             case "IEA":
+                self.counts["ends"] += 1
                 self._check(segment, self.counts["groups"], "groups")
                 if self.opened and self.opened != segment.get(2):
                     said = f"IEA closes interchange {segment.get(2)[:20]}, but ISA opened {self.opened[:20]}"
