@@ -306,6 +306,8 @@ def test_an_id_that_goes_on_from_a_known_one_is_its_own(tmp_path: Path) -> None:
         ("timed_unit_minutes", "0", "a whole number from 1 to 1,000,000"),
         ("retention_years", "1000000", "a whole number from 0 to 200"),
         ("timely_filing_months", "1000000", "a whole number from 0 to 1,200"),
+        ("assistant_payment_factor", "85", "a number from 0 to 1,"),
+        ("sequestration", "2", "a number from 0 to 1,"),
         ("overpayment_warning_days", '["30 days"]', "a list of whole numbers in quotes"),
         ("overpayment_warning_days", '[""]', "a list of whole numbers in quotes"),
     ],
