@@ -84,8 +84,8 @@ def goal_not_linked(
       was closed on a day that nobody recorded, or whose label or text is not known.
     - A plan may hold a label twice, of a goal that was closed and of the one after it: where a goal of the plan that stood open
       on the day has no label, it cannot be told.
-    - A label that the plan does not hold may be that of a goal that names no plan: where the records hold one of that label,
-      it cannot be told.
+    - A label that the plan does not hold, or only of a goal that was closed, may be that of a goal that names no plan: where the
+      records hold one of that label, it cannot be told.
 
     ## What it does not check
     Whether the goal can be measured (DOC-07), and whether the activity was the best one for it.
@@ -100,7 +100,9 @@ def goal_not_linked(
         .join(_reasons(links), on="note_id", how="left")
         .join(_perhaps(links), on="note_id", how="left")
         .join(_goals_of_plans(goals), on="plan_id", how="left")
+        .with_columns(worded=nw.col("quote").str.replace_all(" ", ""))
         .join(_labels_of_no_plan(goals, goal_facts), on="label", how="left")
+        .join(_labels_of_no_plan(goals, goal_facts, "worded"), on="worded", how="left")
         .join(searched, on="note_id", how="left")
     )
     judged = judge_notes(
@@ -142,7 +144,11 @@ def _unknown_goals() -> dict[str, nw.Expr]:
             ((why == "unknown_label") & (nw.col("unlabelled") > 0))
             | (closed & nw.coalesce(twice, nw.lit(False)))
         ),
-        "goals.plan_id": unlinked & (why == "unknown_label") & ~nw.col("of_no_plan").is_null(),
+        "goals.plan_id": unlinked
+        & (
+            ((why == "unknown_label") & ~nw.col("label_of_no_plan").is_null())
+            | (closed & ~(nw.col("label_of_no_plan").is_null() & nw.col("worded_of_no_plan").is_null()))
+        ),
         "goals.text": unlinked & (why == "unnamed") & (nw.col("wordless") > 0),
     }
 
@@ -222,8 +228,8 @@ def _goals_of_plans(goals: nw.LazyFrame) -> nw.LazyFrame:
     )  # fmt: skip
 
 
-def _labels_of_no_plan(goals: nw.LazyFrame, goal_facts: nw.LazyFrame) -> nw.LazyFrame:
-    """The labels of goals that name no plan, written as what was read in a note is (`LTG2`): label, of_no_plan (1)."""
+def _labels_of_no_plan(goals: nw.LazyFrame, goal_facts: nw.LazyFrame, name: str = "label") -> nw.LazyFrame:
+    """The labels of goals that name no plan, written as what was read in a note is (`LTG2`): `name`, `name`_of_no_plan (1)."""
     nobodys = goals.filter(nw.col("plan_id").is_null()).select("goal_id").join(goal_facts, on="goal_id")
-    labels = nobodys.filter(~nw.col("reference").is_null()).select(label="reference")
-    return labels.unique().with_columns(of_no_plan=nw.lit(1))
+    labels = nobodys.filter(~nw.col("reference").is_null()).select(nw.col("reference").alias(name))
+    return labels.unique().with_columns(nw.lit(1).alias(f"{name}_of_no_plan"))
