@@ -53,6 +53,8 @@ NOTHING = [
     "#n/a",
     "<na>",
 ]  # what databases and spreadsheets write for an empty cell
+NOTHING_LISTED = [*NOTHING, "none"]
+"""In a list `none` is nothing as well: as modifiers it would be NO and NE. Elsewhere it may be an answer (`supervision`)."""
 FLAGS = {"true": True, "yes": True, "y": True, "t": True, "1": True,
          "false": False, "no": False, "n": False, "f": False, "0": False}  # fmt: skip
 MONTHS = {name: number for number, name in enumerate(
@@ -350,7 +352,8 @@ def _trimmed(cells: pl.Series, kind: Kind, remarks: dict[str, int]) -> pl.Series
         bare = bare.str.replace('^="(.*)"$', "$1")
     length = bare.str.len_bytes()
     short = bare.filter((length >= 2) & (length <= 4)).unique()
-    words = [word for word in short.to_list() if word.lower() in NOTHING]
+    nothing_said = NOTHING_LISTED if kind in (Kind.CODES, Kind.LABELS) else NOTHING
+    words = [word for word in short.to_list() if word.lower() in nothing_said]
     if words:
         nothing = bare.is_in(words)
         remarks["cells that say NULL, NaN or #N/A were taken as empty"] = int(nothing.sum())
