@@ -14,6 +14,7 @@ UNSENT = datetime(9999, 12, 31)
 
 INCOMPLETE = ("payer_id", "service_date", "cpt")
 """What a line may lack and be the same service for all that."""
+WITHOUT = tuple(f"without_{name}" for name in INCOMPLETE)
 
 
 @rule(
@@ -115,24 +116,36 @@ def _repeated(lines: nw.LazyFrame) -> nw.LazyFrame:
 
 
 def _perhaps_repeated(lines: nw.LazyFrame) -> nw.LazyFrame:
-    """The lines that may repeat another where one of the two lacks payer, day or code, by LINE: as 0 or 1 what that one lacks."""
+    """The lines that may repeat another where one of the two lacks payer, day or code, by LINE: as 0 or 1 what that one lacks.
+
+    They meet by what that one does have: an export may lack every payer, and a patient's lines are many.
+    """
     facts = [*INCOMPLETE, "order", "discipline"]
-    lacking = nw.any_horizontal(*(nw.col(name).is_null() for name in INCOMPLETE), ignore_nulls=True)
-    other = kept(
-        lines.filter(lacking & ~nw.col("patient_id").is_null()).select(
-            "patient_id", **{f"other_{name}": nw.col(name) for name in (*LINE, *facts)},
-        )
-    )  # fmt: skip
-    met = lines.select(*LINE, "patient_id", *facts).join(other, on="patient_id")
-    met = met.filter(*(_may_equal(name) for name in facts))
-    met = met.filter(
-        (nw.col("claim_id") != nw.col("other_claim_id")) | (nw.col("line") != nw.col("other_line"))
-    )
-    lacks = {f"without_{name}": flag(nw.col(f"other_{name}").is_null()) for name in INCOMPLETE}
-    met = met.select(*LINE, "other_claim_id", "other_line", **lacks)
-    others = met.select(*lacks, claim_id="other_claim_id", line="other_line")
-    both = nw.concat([met.select(*lacks, *LINE), others], how="vertical")
-    return both.group_by(*LINE).agg(nw.col(*lacks).max())
+    lacks = {name: nw.col(name).is_null() for name in INCOMPLETE}
+    lacking = nw.any_horizontal(*lacks.values(), ignore_nulls=True)
+    several = flag(lacks["payer_id"]) + flag(lacks["service_date"]) + flag(lacks["cpt"]) > 1
+    others = kept(lines.filter(lacking & ~nw.col("patient_id").is_null()).with_columns(several=several))
+    met = [_met(lines, others.filter(nw.col("several")), ["patient_id"], facts)]
+    for name, lacked in lacks.items():
+        known = ["patient_id", *(each for each in INCOMPLETE if each != name)]
+        met.append(_met(lines, others.filter(lacked & ~nw.col("several")), known, facts))
+    return nw.concat(met, how="vertical").group_by(*LINE).agg(nw.col(*WITHOUT).max())
+
+
+def _met(lines: nw.LazyFrame, others: nw.LazyFrame, known: list[str], facts: list[str]) -> nw.LazyFrame:
+    """Both lines of each pair that are equal in what is `known`, and may be in all other facts: LINE and WITHOUT."""
+    open_facts = [name for name in facts if name not in known]
+    other = others.select(*known, **{f"other_{name}": nw.col(name) for name in (*LINE, *open_facts)})
+    met = lines.select(*LINE, *known, *open_facts).join(other, on=known)
+    another = (nw.col("claim_id") != nw.col("other_claim_id")) | (nw.col("line") != nw.col("other_line"))
+    met = met.filter(another, *(_may_equal(name) for name in open_facts))
+    told = {
+        without: flag(nw.col(f"other_{name}").is_null()) if name in open_facts else nw.lit(0, dtype=nw.Int64)
+        for name, without in zip(INCOMPLETE, WITHOUT, strict=True)
+    }
+    met = met.select(*LINE, "other_claim_id", "other_line", **told)
+    both = [met.select(*LINE, *WITHOUT), met.select(*WITHOUT, claim_id="other_claim_id", line="other_line")]
+    return nw.concat([each.select(*LINE, *WITHOUT) for each in both], how="vertical")
 
 
 def _may_equal(name: str) -> nw.Expr:
