@@ -531,9 +531,8 @@ def _apply_time(note: list[Word], cues: dict[str, list[Match]], made: Frame) -> 
             start, end, when = _reach(clauses, made, match, name, first, last)
             if when == HISTORY and match.first in turned:
                 begins, turns = turned[match.first]
-                if (
-                    match.first < turns
-                ):  # what is past ends where the later value begins, which bears a date of its own
+                # what is past ends where the later value begins, which bears a date of its own
+                if match.first < turns:
                     _mark(made, unmarked, max(start, begins), min(end, turns), when)
                 continue
             if name in ("past", "future", "goal_quote") and _opens_sentence(note, made, match):

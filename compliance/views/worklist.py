@@ -50,9 +50,8 @@ def standing_sentence(work: pl.DataFrame, seen: pl.DataFrame, on: date) -> str:
     age = formats.rate(old, waiting.height, share.low, share.high)
     took = aged.filter(pl.col("status").is_in(["confirmed", "dismissed"]), pl.col("ended") >= pl.col("begun"))
     days = took.select((pl.col("ended") - pl.col("begun")).dt.total_seconds().median() / 86_400).item()
-    shared = {"dismissed"} < set(
-        counted
-    )  # dismissed ones share a line's dollars among themselves, the others too
+    # dismissed ones share a line's dollars among themselves, the others too
+    shared = {"dismissed"} < set(counted)
     parts = [
         (", ".join(told) or "No finding") + (SHARED if shared else ""),
         f"older than {OLD_DAYS} days: {age} of those to decide" if waiting.height else "",

@@ -217,11 +217,8 @@ def _of_patient(nobodys: list[_Authorization], rows: list[Row]) -> Iterator[Row]
             held[row["payer_id"]].append(listed[row["authorization_id"]])
     for line in (row for row in rows if row["claim_id"]):
         told = _judged(line, held[line["payer_id"]], listed)
-        yield (
-            told
-            if told["case"] in ("passed", "no_rule", "unlisted")
-            else told | _maybe(line, nobodys, held[None])
-        )
+        settled = told["case"] in ("passed", "no_rule", "unlisted")
+        yield told if settled else told | _maybe(line, nobodys, held[None])
 
 
 def _maybe(line: Row, nobodys: list[_Authorization], no_payers: list[_Authorization]) -> Row:

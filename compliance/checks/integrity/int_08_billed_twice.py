@@ -144,8 +144,10 @@ def _met(lines: nw.LazyFrame, others: nw.LazyFrame, known: list[str], facts: lis
         for name, without in zip(INCOMPLETE, WITHOUT, strict=True)
     }
     met = met.select(*LINE, "other_claim_id", "other_line", **told)
-    both = [met.select(*LINE, *WITHOUT), met.select(*WITHOUT, claim_id="other_claim_id", line="other_line")]
-    return nw.concat([each.select(*LINE, *WITHOUT) for each in both], how="vertical")
+    others = met.select(
+        claim_id="other_claim_id", line="other_line", **{name: nw.col(name) for name in WITHOUT}
+    )
+    return nw.concat([met.select(*LINE, *WITHOUT), others], how="vertical")
 
 
 def _may_equal(name: str) -> nw.Expr:

@@ -163,20 +163,18 @@ def _of_days(rows: nw.LazyFrame) -> nw.LazyFrame:
 def _beside(rows: nw.LazyFrame, lines: nw.LazyFrame) -> nw.LazyFrame:
     """Codes whose minutes another discipline bills too: DAY, code, `beside` (that discipline) and `beside_minutes`."""
     visit = ["patient_id", "service_date"]
-    whose = lines.filter(
-        ~nw.any_horizontal(*(nw.col(name).is_null() for name in (*visit, "discipline")), ignore_nulls=True)
-    )
-    whose = whose.select(*DAY, *visit, "discipline").unique()
+    whose = lines.select(*DAY, *visit, "discipline").drop_nulls().unique()
     both = whose.group_by(*visit).agg(least=nw.col("discipline").min(), most=nw.col("discipline").max())
     whose = whose.join(both.filter(nw.col("least") != nw.col("most")).select(*visit), on=visit)
     billed = rows.filter((nw.col("placed") > 0) & (nw.col("billed") > 0)).join(whose, on=list(DAY))
     others = billed.select(*visit, beside="discipline", begins="started_at", ends="ended_at")
     met = billed.join(others, on=visit).filter(nw.col("discipline") != nw.col("beside"))
     begins, ends = nw.max_horizontal("started_at", "begins"), nw.min_horizontal("ended_at", "ends")
-    shared = met.with_columns(beside_minutes=(ends - begins).dt.total_minutes()).filter(
-        nw.col("beside_minutes") > 0
-    )
-    return shared.group_by(*DAY, "code").agg(nw.col("beside").min(), nw.col("beside_minutes").sum())
+    met = met.with_columns(beside_minutes=(ends - begins).dt.total_minutes())
+    met = met.filter(nw.col("beside_minutes") > 0)
+    by_discipline = met.group_by(*DAY, "code", "beside").agg(nw.col("beside_minutes").sum())
+    first_of = by_discipline.group_by(*DAY, "code").agg(nw.col("beside").min())
+    return by_discipline.join(first_of, on=[*DAY, "code", "beside"])
 
 
 def _crowded(rows: nw.LazyFrame) -> nw.LazyFrame:
